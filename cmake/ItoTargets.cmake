@@ -1,0 +1,11 @@
+# Compile options every target of the project shares.
+function(ito_compile_options target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow
+                                           $<$<BOOL:${ITO_WERROR}>:-Werror>)
+  if(ITO_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${ITO_SANITIZE} -fno-sanitize-recover=all
+                                             -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=${ITO_SANITIZE})
+  endif()
+endfunction()

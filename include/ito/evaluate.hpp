@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <ito/dataset.hpp>
+#include <ito/device.hpp>
+#include <ito/latent_model.hpp>
+
+namespace ito {
+
+/// What S log weights log w = log p(y|X) − M − E of one observation say about log p(y).
+struct WeightSummary {
+  double log_mean = 0;        ///< log (1/S) Σ w: the importance-weighted bound with S samples
+  double log_mean_error = 0;  ///< its standard error (delta method): sd(w) / (√S mean(w))
+  double ess = 0;             ///< effective sample size (Σw)² / Σw², from 1 to S
+  double largest = 0;         ///< largest normalised weight, in (0, 1]
+};
+/// Stable for any range; −∞ weights count as zero. Throws ito::Error when empty or NaN.
+WeightSummary summarize_weights(std::span<const double> log_weights);
+
+struct EvaluateOptions {
+  std::size_t samples = 128;   ///< paths per observation, a multiple of 16
+  std::uint64_t seed = 0;
+  Device device = Device::best();
+  int threads = 0;
+  double non_finite_limit = 0.0;  ///< largest accepted fraction of non-finite paths
+};
+
+/// Means over the observations, in nats per observation, with standard errors over observations.
+struct Evaluation {
+  std::size_t observations = 0;
+  std::size_t samples = 0;
+  double elbo = 0, elbo_error = 0;              ///< E[log p(y|X) − E] = −free energy
+  double reconstruction = 0;                    ///< E[log p(y|X)]
+  double energy = 0;                            ///< E[E], the path KL
+  double iwae = 0, iwae_error = 0;              ///< importance-weighted bound with `samples` samples
+  double log_marginal_error = 0;                ///< Monte Carlo error of that mean as an estimate of log p(y)
+  double ess = 0;                               ///< mean effective sample size
+  std::size_t non_finite = 0;                   ///< paths dropped
+  std::vector<double> log_marginal;             ///< [N]: log mean weight of each observation
+};
+
+/// Free energy, importance-weighted bound and effective sample size on `data`. Throws ito::Error when
+/// more paths are non-finite than accepted.
+Evaluation evaluate(const LatentModel& latent, std::span<const float> parameters,
+                    const Dataset& data, const EvaluateOptions& options = {});
+
+/// η [N, T, D] decoded from given states [N, T, d].
+std::vector<float> decode(const LatentModel& latent, std::span<const float> parameters,
+                          std::span<const float> states, Device device = Device::best());
+
+/// Context [N, I, C] of observations.
+std::vector<float> encode(const LatentModel& latent, std::span<const float> parameters,
+                          const Dataset& data, Device device = Device::best());
+
+/// Mean of y given η, element by element (a binomial's is count · sigmoid(η)).
+std::vector<float> observation_mean(const LatentModel& latent, std::span<const float> parameters,
+                                    std::span<const float> eta);
+
+struct SampleOptions {
+  std::uint64_t seed = 0;
+  bool mean = false;  ///< the mean of y given the path instead of a draw
+  Device device = Device::best();
+};
+/// Draws from the model: prior paths through decoder and likelihood.
+Dataset sample(const LatentModel& latent, std::span<const float> parameters, std::size_t count,
+               const SampleOptions& options = {});
+
+}  // namespace ito

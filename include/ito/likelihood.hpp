@@ -1,0 +1,31 @@
+#pragma once
+
+#include <variant>
+
+namespace ito {
+
+/// Observation models p(y | η), element by element over the D observed dimensions, where η is what the
+/// decoder gives. log p includes every constant, so that bounds are in nats and comparable.
+
+/// y ~ N(η, scale²). With `learned` the parameter `likelihood.log_scale` [1] starts at log `scale`.
+struct Gaussian {
+  double scale = 1.0;
+  bool learned = false;
+};
+/// y ∈ {0, 1}, P(y = 1) = sigmoid(η).
+struct Bernoulli {};
+/// y ∈ {0, …, count}, y ~ Binomial(count, sigmoid(η)).
+struct Binomial {
+  int count = 1;
+};
+/// y ∈ {0, 1, …}, y ~ Poisson(exp η).
+struct Poisson {};
+/// (y − η)/scale ~ Student-t with `degrees` degrees of freedom; `learned` as for Gaussian.
+struct StudentT {
+  double degrees = 4.0;
+  double scale = 1.0;
+  bool learned = false;
+};
+using Likelihood = std::variant<Gaussian, Bernoulli, Binomial, Poisson, StudentT>;
+
+}  // namespace ito

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <ito/activation.hpp>
+
+namespace ito {
+
+/// A multilayer perceptron. `hidden` lists the hidden widths; an empty list is an affine map. With
+/// `time` the time t is an input after the state. Input and output sizes follow from its place in the
+/// model.
+struct Mlp {
+  std::vector<int> hidden{};
+  Activation activation = Activation::tanh;
+  Activation output = Activation::identity;
+  bool time = true;
+};
+
+// --- Initial state X_0 in R^d -------------------------------------------------------------------
+
+/// X_0 = value, fixed. An empty value is the origin.
+struct PointInitial {
+  std::vector<double> value{};
+};
+/// X_0 = parameter `initial.value` [d], which starts at `value` (empty: the origin).
+struct LearnedInitial {
+  std::vector<double> value{};
+};
+/// X_0 = mean + exp(log_std) z, z ~ N(0, I), with parameters `initial.mean` [d], which starts at `value`
+/// (empty: zeros), and `initial.log_std` [d], which starts at log `std` (empty: std = 1).
+struct GaussianInitial {
+  std::vector<double> value{};
+  std::vector<double> std{};
+};
+using Initial = std::variant<PointInitial, LearnedInitial, GaussianInitial>;
+
+// --- Drift b(x, t) in R^d -----------------------------------------------------------------------
+
+/// b = 0.
+struct ZeroDrift {};
+using Drift = std::variant<ZeroDrift, Mlp>;
+
+// --- Diffusion σ(x, t) --------------------------------------------------------------------------
+
+/// σ = scale · I (needs noise = state).
+struct IdentityDiffusion {
+  double scale = 1.0;
+};
+/// σ does not depend on x or t: floor + scale · output(`diffusion.value`). The parameter is [d], the
+/// diagonal, when noise = state, and [d, m] otherwise. It starts at `value` (row-major; empty: ones).
+struct ConstantDiffusion {
+  std::vector<double> value{};
+  Activation output = Activation::identity;
+  double scale = 1.0;
+  double floor = 0.0;
+};
+/// σ = diag(floor + scale · net(x, t)), net: R^d → R^d (needs noise = state).
+struct Diagonal {
+  Mlp net{.output = Activation::softplus};
+  double scale = 1.0;
+  double floor = 0.0;
+};
+/// σ = floor + scale · net(x, t), net: R^d → R^{d×m}, row-major.
+struct General {
+  Mlp net{};
+  double scale = 1.0;
+  double floor = 0.0;
+};
+using Diffusion = std::variant<IdentityDiffusion, ConstantDiffusion, Diagonal, General>;
+
+// --- Control u, the Girsanov mean shift, in R^m ---------------------------------------------------
+
+/// u = 0: paths of the prior.
+struct NoControl {};
+/// u = parameter `control.value` [m], which starts at `value` (empty: zeros).
+struct ConstantControl {
+  std::vector<double> value{};
+};
+/// u = net(t, c): the mean-field control of Tzen & Raginsky (2019), section 4.
+struct OpenLoop {
+  Mlp net{};
+  int context = 0;                     ///< size of c
+  std::vector<int> context_steps{0};   ///< steps at which a new row of c takes over; starts with 0
+};
+/// u = net(x, t, c).
+struct Feedback {
+  Mlp net{};
+  int context = 0;
+  std::vector<int> context_steps{0};
+};
+/// The net gives the posterior drift v(x, t, c) in R^d, and u = σ⁻¹(v − b). Needs a diagonal σ that is
+/// nowhere zero.
+struct DriftControl {
+  Mlp net{};
+  int context = 0;
+  std::vector<int> context_steps{0};
+};
+using Control = std::variant<NoControl, ConstantControl, OpenLoop, Feedback, DriftControl>;
+
+/// A latent diffusion dX = [b + σu] dt + σ dW on a time grid (DESIGN: u shifts the noise). Plain data.
+struct Model {
+  int state = 1;                ///< d, 1 to 1024
+  int noise = 0;                ///< m, 1 to 1024; 0 means noise = state
+  std::vector<double> grid{};   ///< t_0 < … < t_K
+  std::vector<int> save{};      ///< increasing step indices in [0, K]; empty means {K}
+  Initial initial{};
+  Drift drift{};
+  Diffusion diffusion{};
+  Control control{};
+};
+
+/// t_k = horizon · k / steps, k = 0..steps. Throws unless horizon > 0 and steps ≥ 1.
+std::vector<double> uniform_grid(double horizon, int steps);
+
+/// Checks every field and fills `noise` and `save` where they were left at their defaults. Throws
+/// ito::Error with the field, its value and what is accepted.
+Model validated(Model model);
+
+/// The same model with `control` removed. Its parameters are a prefix of the model's.
+Model prior(Model model);
+
+/// The model description as JSON (the keys `encoder`, `decoder` and `likelihood` are left to
+/// `parse_latent_model` and ignored here). Throws ito::Error on malformed text, unknown keys, wrong
+/// types and everything `validated` refuses.
+Model parse_model(std::string_view json);
+
+/// JSON text that `parse_model` reads back to the same model.
+std::string to_json(const Model& model);
+
+}  // namespace ito

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+
+#include <ito/plan.hpp>
+
+#include "model/shape.hpp"
+
+namespace ito {
+
+/// What an engine offers a Plan. Requests arrive checked; spans have the right sizes; nothing is
+/// allocated.
+template <class Real>
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  virtual std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations) const = 0;
+  virtual void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                        const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
+                        bool record) = 0;
+  virtual void adjoint(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                       const BasicCotangents<Real>& cotangents,
+                       const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
+                       AdjointOptions options, bool recorded) = 0;
+};
+
+/// A net applied to rows, outside the time loop: encoders and decoders. Holds its scratch memory, so
+/// one Network serves one caller at a time.
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  /// outputs [n, out] = net(inputs [n, in]).
+  virtual void forward(std::span<const float> parameters, std::span<const float> inputs,
+                       std::span<float> outputs) = 0;
+  /// Adds to `parameter_gradient` (laid out as `parameters`, only the net's own part is touched) and
+  /// overwrites `input_cotangents` [n, in] unless empty.
+  virtual void backward(std::span<const float> parameters, std::span<const float> inputs,
+                        std::span<const float> output_cotangents,
+                        std::span<float> parameter_gradient, std::span<float> input_cotangents) = 0;
+};
+
+/// The engine of a device. Throws ito::Error when `Real` is double and the device is not the reference.
+template <class Real>
+std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device,
+                                          const PlanOptions& options);
+std::unique_ptr<Network> make_network(const NetShape& shape, Device device, int threads);
+
+}  // namespace ito
