@@ -12,10 +12,10 @@ namespace ito {
 
 /// Observations y: N sequences of T observation times of D numbers.
 struct Dataset {
-  std::size_t count = 0;       ///< N
-  std::size_t times = 1;       ///< T
-  std::size_t dimension = 0;   ///< D
-  std::vector<float> values;   ///< [N, T, D]
+  std::size_t count = 0;      ///< N
+  std::size_t times = 1;      ///< T
+  std::size_t dimension = 0;  ///< D
+  std::vector<float> values;  ///< [N, T, D]
 
   std::span<const float> row(std::size_t i) const {
     return std::span(values).subspan(i * times * dimension, times * dimension);
@@ -24,9 +24,9 @@ struct Dataset {
   Dataset slice(std::size_t begin, std::size_t end) const;
 };
 
-/// Reads a .csv (an optional header row; a column named `label` is left out; a row is one y, its T·D
-/// numbers time by time) or a .npy ([N, D] or [N, T, D]; f4, f8, i4, i8, u1). Throws ito::Error naming
-/// the file, line and column on ragged rows, text, NaN or infinities, and on an empty file.
+/// Reads a .csv (an optional header row; a column named `label` is left out; a row is one y, its
+/// T·D numbers time by time) or a .npy ([N, D] or [N, T, D]; f4, f8, i4, i8, u1). Throws ito::Error
+/// naming the file, line and column on ragged rows, text, NaN or infinities, and on an empty file.
 Dataset read_dataset(const std::filesystem::path& file, std::size_t times = 1);
 
 /// Checks that `data` fits the model: T = number of save steps, D = observed, values in the

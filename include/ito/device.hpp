@@ -27,8 +27,8 @@ class Device {
   Kind kind_;
 };
 
-/// The vector instruction set the CPU engine picked on this machine: "avx512", "avx2" or "sse2". The environment variable
-/// ITO_CPU_ISA asks for a lesser one.
+/// The vector instruction set the CPU engine picked on this machine: "avx512", "avx2" or "sse2".
+/// The environment variable ITO_CPU_ISA asks for a lesser one.
 std::string cpu_instruction_set();
 
 }  // namespace ito

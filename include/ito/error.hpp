@@ -5,8 +5,8 @@
 
 namespace ito {
 
-/// The one exception of the public API. `what()` is a single line that names the field, the value it
-/// got and what is accepted.
+/// The one exception of the public API. `what()` is a single line that names the field, the value
+/// it got and what is accepted.
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message) : std::runtime_error(message) {}

@@ -22,7 +22,7 @@ struct WeightSummary {
 WeightSummary summarize_weights(std::span<const double> log_weights);
 
 struct EvaluateOptions {
-  std::size_t samples = 128;   ///< paths per observation, a multiple of 16
+  std::size_t samples = 128;  ///< paths per observation, a multiple of 16
   std::uint64_t seed = 0;
   Device device = Device::best();
   int threads = 0;
@@ -33,18 +33,18 @@ struct EvaluateOptions {
 struct Evaluation {
   std::size_t observations = 0;
   std::size_t samples = 0;
-  double elbo = 0, elbo_error = 0;              ///< E[log p(y|X) − E] = −free energy
-  double reconstruction = 0;                    ///< E[log p(y|X)]
-  double energy = 0;                            ///< E[E], the path KL
-  double iwae = 0, iwae_error = 0;              ///< importance-weighted bound with `samples` samples
-  double log_marginal_error = 0;                ///< Monte Carlo error of that mean as an estimate of log p(y)
-  double ess = 0;                               ///< mean effective sample size
-  std::size_t non_finite = 0;                   ///< paths dropped
-  std::vector<double> log_marginal;             ///< [N]: log mean weight of each observation
+  double elbo = 0, elbo_error = 0;   ///< E[log p(y|X) − E] = −free energy
+  double reconstruction = 0;         ///< E[log p(y|X)]
+  double energy = 0;                 ///< E[E], the path KL
+  double iwae = 0, iwae_error = 0;   ///< importance-weighted bound with `samples` samples
+  double log_marginal_error = 0;     ///< Monte Carlo error of that mean as an estimate of log p(y)
+  double ess = 0;                    ///< mean effective sample size
+  std::size_t non_finite = 0;        ///< paths dropped
+  std::vector<double> log_marginal;  ///< [N]: log mean weight of each observation
 };
 
-/// Free energy, importance-weighted bound and effective sample size on `data`. Throws ito::Error when
-/// more paths are non-finite than accepted.
+/// Free energy, importance-weighted bound and effective sample size on `data`. Throws ito::Error
+/// when more paths are non-finite than accepted.
 Evaluation evaluate(const LatentModel& latent, std::span<const float> parameters,
                     const Dataset& data, const EvaluateOptions& options = {});
 

@@ -15,8 +15,8 @@ namespace ito {
 
 /// What training minimises; each is a choice of cotangents for the same paths.
 enum class Objective {
-  free_energy,          ///< mean of E − log p(y|X)
-  sticking_the_landing, ///< mean of E + M − log p(y|X), the martingale's parameters detached
+  free_energy,           ///< mean of E − log p(y|X)
+  sticking_the_landing,  ///< mean of E + M − log p(y|X), the martingale's parameters detached
   importance_weighted,  ///< −log mean weight over the paths of an observation (Burda et al. 2016)
 };
 
@@ -24,37 +24,38 @@ enum class Schedule { constant, cosine };
 
 struct FitOptions {
   std::size_t epochs = 100;
-  std::size_t batch = 100;            ///< observations per step
-  std::size_t samples = 16;           ///< paths per observation, a multiple of 16
+  std::size_t batch = 100;   ///< observations per step
+  std::size_t samples = 16;  ///< paths per observation, a multiple of 16
   Objective objective = Objective::free_energy;
-  double learning_rate = 3e-3;        ///< Adam (Kingma & Ba 2015), β = (0.9, 0.999), ε = 1e-8
+  double learning_rate = 3e-3;           ///< Adam (Kingma & Ba 2015), β = (0.9, 0.999), ε = 1e-8
   Schedule schedule = Schedule::cosine;  ///< cosine: to 1 % of learning_rate at the last step
-  double warmup_epochs = 1.0;         ///< linear ramp from 0
-  double clip_norm = 10.0;            ///< gradient norms above are scaled down to it; 0: never
-  double annealing_epochs = 0.0;      ///< the weight of E rises linearly from 0 to 1 over these epochs
-  double averaging = 0.995;           ///< decay of the exponential average of parameters; 0: none
-  double non_finite_limit = 0.01;     ///< fraction of non-finite paths in a step above which fit stops
+  double warmup_epochs = 1.0;            ///< linear ramp from 0
+  double clip_norm = 10.0;               ///< gradient norms above are scaled down to it; 0: never
+  double annealing_epochs = 0.0;   ///< the weight of E rises linearly from 0 to 1 over these epochs
+  double averaging = 0.995;        ///< decay of the exponential average of parameters; 0: none
+  double non_finite_limit = 0.01;  ///< fraction of non-finite paths in a step above which fit stops
   std::uint64_t seed = 1;
   Device device = Device::best();
   int threads = 0;
   std::size_t held_out_samples = 16;  ///< paths per held-out observation, once an epoch
-  /// Where to keep everything needed to go on: written every `checkpoint_every` epochs and at the end.
+  /// Where to keep everything needed to go on: written every `checkpoint_every` epochs and at the
+  /// end.
   std::filesystem::path checkpoint{};
   std::size_t checkpoint_every = 1;
-  bool resume = false;                ///< go on from `checkpoint`; the same bits as without the break
+  bool resume = false;  ///< go on from `checkpoint`; the same bits as without the break
 };
 
 /// One epoch, in nats per observation.
 struct EpochRecord {
-  std::size_t epoch = 0;          ///< from 1
-  double elbo = 0;                ///< mean over the epoch's steps
-  double held_out_elbo = 0;       ///< with the averaged parameters; NaN without held-out data
+  std::size_t epoch = 0;     ///< from 1
+  double elbo = 0;           ///< mean over the epoch's steps
+  double held_out_elbo = 0;  ///< with the averaged parameters; NaN without held-out data
   double held_out_iwae = 0;
   double held_out_ess = 0;
-  double energy = 0;              ///< mean path KL
-  double gradient_norm = 0;       ///< mean over steps, before clipping
-  double learning_rate = 0;       ///< at the last step
-  std::size_t non_finite = 0;     ///< paths
+  double energy = 0;           ///< mean path KL
+  double gradient_norm = 0;    ///< mean over steps, before clipping
+  double learning_rate = 0;    ///< at the last step
+  std::size_t non_finite = 0;  ///< paths
 };
 
 struct Progress {
@@ -69,15 +70,15 @@ using ProgressCallback = std::function<void(const Progress&)>;
 ProgressCallback console_progress();
 
 struct FitResult {
-  Parameters parameters;             ///< the averaged parameters (the last ones when averaging = 0)
+  Parameters parameters;  ///< the averaged parameters (the last ones when averaging = 0)
   std::vector<EpochRecord> history;
-  bool interrupted = false;          ///< `stop` asked for the end; the checkpoint is up to date
+  bool interrupted = false;  ///< `stop` asked for the end; the checkpoint is up to date
 };
 
 /// Trains with minibatches; bitwise deterministic given the seed, on one machine, for any number of
 /// threads. `stop` is asked between steps and may be set from a signal handler's flag. Throws
-/// ito::Error on bad options, data that does not fit, a non-finite loss, or a checkpoint that is truncated or
-/// belongs to another model, data or options.
+/// ito::Error on bad options, data that does not fit, a non-finite loss, or a checkpoint that is
+/// truncated or belongs to another model, data or options.
 FitResult fit(const LatentModel& latent, const Dataset& training, const FitOptions& options = {},
               const ProgressCallback& progress = {}, const Dataset& held_out = {},
               const std::function<bool()>& stop = {});

@@ -18,8 +18,8 @@ struct IdentityEncoder {
   double shift = 0.0;
   double scale = 1.0;
 };
-/// c = net(scale · (y − shift)): all observation times of y, flattened, to [context steps, context].
-/// `net.time` is not used.
+/// c = net(scale · (y − shift)): all observation times of y, flattened, to [context steps,
+/// context]. `net.time` is not used.
 struct MlpEncoder {
   Mlp net{};
   double shift = 0.0;
@@ -35,8 +35,9 @@ struct MlpDecoder {
 };
 using Decoder = std::variant<IdentityDecoder, MlpDecoder>;
 
-/// A deep latent Gaussian model in the diffusion limit: a latent diffusion, observed through a decoder
-/// and a likelihood at the model's save steps, with an encoder that turns y into the control's context.
+/// A deep latent Gaussian model in the diffusion limit: a latent diffusion, observed through a
+/// decoder and a likelihood at the model's save steps, with an encoder that turns y into the
+/// control's context.
 struct LatentModel {
   Model model{};
   Encoder encoder{};
@@ -48,7 +49,8 @@ struct LatentModel {
 /// Checks everything, the parts against each other included. Throws ito::Error.
 LatentModel validated(LatentModel latent);
 
-/// JSON with the model's keys and `observed`, `encoder`, `decoder`, `likelihood`. Throws ito::Error.
+/// JSON with the model's keys and `observed`, `encoder`, `decoder`, `likelihood`. Throws
+/// ito::Error.
 LatentModel parse_latent_model(std::string_view json);
 std::string to_json(const LatentModel& latent);
 

@@ -4,8 +4,8 @@
 
 namespace ito {
 
-/// Observation models p(y | η), element by element over the D observed dimensions, where η is what the
-/// decoder gives. log p includes every constant, so that bounds are in nats and comparable.
+/// Observation models p(y | η), element by element over the D observed dimensions, where η is what
+/// the decoder gives. log p includes every constant, so that bounds are in nats and comparable.
 
 /// y ~ N(η, scale²). With `learned` the parameter `likelihood.log_scale` [1] starts at log `scale`.
 struct Gaussian {

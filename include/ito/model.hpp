@@ -10,8 +10,8 @@
 namespace ito {
 
 /// A multilayer perceptron. `hidden` lists the hidden widths; an empty list is an affine map. With
-/// `time` the time t is an input after the state. Input and output sizes follow from its place in the
-/// model.
+/// `time` the time t is an input after the state. Input and output sizes follow from its place in
+/// the model.
 struct Mlp {
   std::vector<int> hidden{};
   Activation activation = Activation::tanh;
@@ -29,8 +29,8 @@ struct PointInitial {
 struct LearnedInitial {
   std::vector<double> value{};
 };
-/// X_0 = mean + exp(log_std) z, z ~ N(0, I), with parameters `initial.mean` [d], which starts at `value`
-/// (empty: zeros), and `initial.log_std` [d], which starts at log `std` (empty: std = 1).
+/// X_0 = mean + exp(log_std) z, z ~ N(0, I), with parameters `initial.mean` [d], which starts at
+/// `value` (empty: zeros), and `initial.log_std` [d], which starts at log `std` (empty: std = 1).
 struct GaussianInitial {
   std::vector<double> value{};
   std::vector<double> std{};
@@ -49,8 +49,9 @@ using Drift = std::variant<ZeroDrift, Mlp>;
 struct IdentityDiffusion {
   double scale = 1.0;
 };
-/// σ does not depend on x or t: floor + scale · output(`diffusion.value`). The parameter is [d], the
-/// diagonal, when noise = state, and [d, m] otherwise. It starts at `value` (row-major; empty: ones).
+/// σ does not depend on x or t: floor + scale · output(`diffusion.value`). The parameter is [d],
+/// the diagonal, when noise = state, and [d, m] otherwise. It starts at `value` (row-major; empty:
+/// ones).
 struct ConstantDiffusion {
   std::vector<double> value{};
   Activation output = Activation::identity;
@@ -71,7 +72,8 @@ struct General {
 };
 using Diffusion = std::variant<IdentityDiffusion, ConstantDiffusion, Diagonal, General>;
 
-// --- Control u, the Girsanov mean shift, in R^m ---------------------------------------------------
+// --- Control u, the Girsanov mean shift, in R^m
+// ---------------------------------------------------
 
 /// u = 0: paths of the prior.
 struct NoControl {};
@@ -82,8 +84,8 @@ struct ConstantControl {
 /// u = net(t, c): the mean-field control of Tzen & Raginsky (2019), section 4.
 struct OpenLoop {
   Mlp net{};
-  int context = 0;                     ///< size of c
-  std::vector<int> context_steps{0};   ///< steps at which a new row of c takes over; starts with 0
+  int context = 0;                    ///< size of c
+  std::vector<int> context_steps{0};  ///< steps at which a new row of c takes over; starts with 0
 };
 /// u = net(x, t, c).
 struct Feedback {
@@ -91,8 +93,8 @@ struct Feedback {
   int context = 0;
   std::vector<int> context_steps{0};
 };
-/// The net gives the posterior drift v(x, t, c) in R^d, and u = σ⁻¹(v − b). Needs a diagonal σ that is
-/// nowhere zero.
+/// The net gives the posterior drift v(x, t, c) in R^d, and u = σ⁻¹(v − b). Needs a diagonal σ that
+/// is nowhere zero.
 struct DriftControl {
   Mlp net{};
   int context = 0;
@@ -100,12 +102,13 @@ struct DriftControl {
 };
 using Control = std::variant<NoControl, ConstantControl, OpenLoop, Feedback, DriftControl>;
 
-/// A latent diffusion dX = [b + σu] dt + σ dW on a time grid (DESIGN: u shifts the noise). Plain data.
+/// A latent diffusion dX = [b + σu] dt + σ dW on a time grid (DESIGN: u shifts the noise). Plain
+/// data.
 struct Model {
-  int state = 1;                ///< d, 1 to 1024
-  int noise = 0;                ///< m, 1 to 1024; 0 means noise = state
-  std::vector<double> grid{};   ///< t_0 < … < t_K
-  std::vector<int> save{};      ///< increasing step indices in [0, K]; empty means {K}
+  int state = 1;               ///< d, 1 to 1024
+  int noise = 0;               ///< m, 1 to 1024; 0 means noise = state
+  std::vector<double> grid{};  ///< t_0 < … < t_K
+  std::vector<int> save{};     ///< increasing step indices in [0, K]; empty means {K}
   Initial initial{};
   Drift drift{};
   Diffusion diffusion{};

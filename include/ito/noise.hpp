@@ -9,11 +9,17 @@ namespace ito {
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::uint64_t key);
 
 /// Which independent sequence of normals a draw belongs to.
-enum class NoiseStream : std::uint32_t { path = 0, initial = 1, observation = 2, parameters = 3, shuffle = 4 };
+enum class NoiseStream : std::uint32_t {
+  path = 0,
+  initial = 1,
+  observation = 2,
+  parameters = 3,
+  shuffle = 4
+};
 
-/// The normal that drives `channel` of `path` in `step`: a function of its arguments alone, the same
-/// for every batch split and device. Double precision. key = seed; counter =
-/// (step, (path/16)·8 + path%8, channel/2, stream); (path/8)%2 picks words (r0, r1) or (r2, r3), and
+/// The normal that drives `channel` of `path` in `step`: a function of its arguments alone, the
+/// same for every batch split and device. Double precision. key = seed; counter = (step,
+/// (path/16)·8 + path%8, channel/2, stream); (path/8)%2 picks words (r0, r1) or (r2, r3), and
 /// Box–Muller gives the even and odd channel. Paths from 0 to 2^33 − 1.
 double standard_normal(std::uint64_t seed, std::uint64_t path, std::uint32_t step,
                        std::uint32_t channel, NoiseStream stream = NoiseStream::path);

@@ -50,16 +50,17 @@ class Parameters {
 Parameters zero_parameters(const Model& model);
 
 /// Fresh parameters, the same on every machine for the same seed. Weights ~ N(0, 1/fan_in) where
-/// fan_in counts every input column, biases 0. The last layer of a control is 0, so u = 0 at first. A
-/// drift control starts as a copy of the prior drift where the two nets have the same hidden widths
-/// and functions (u = 0 again); otherwise its last layer is 0 (v = 0). Constants start at their `value`.
+/// fan_in counts every input column, biases 0. The last layer of a control is 0, so u = 0 at first.
+/// A drift control starts as a copy of the prior drift where the two nets have the same hidden
+/// widths and functions (u = 0 again); otherwise its last layer is 0 (v = 0). Constants start at
+/// their `value`.
 Parameters initialize(const Model& model, std::uint64_t seed);
 
 /// Writes the safetensors format, float32, aside and renamed into place. Throws ito::Error.
 void save_safetensors(const Parameters& parameters, const std::filesystem::path& file);
 
-/// Reads values for the tensors of `layout` (its values are ignored). Refuses missing, extra or misshapen tensors and
-/// non-finite values by name. The round trip is bit-exact. Throws ito::Error.
+/// Reads values for the tensors of `layout` (its values are ignored). Refuses missing, extra or
+/// misshapen tensors and non-finite values by name. The round trip is bit-exact. Throws ito::Error.
 Parameters load_safetensors(const Parameters& layout, const std::filesystem::path& file);
 
 }  // namespace ito

@@ -12,31 +12,32 @@
 
 namespace ito {
 
-template <class Real>
-class Engine;
-
-/// What one call runs. N = paths, d = state, m = noise, C = context size, I = number of context steps.
+/// What one call runs. N = paths, d = state, m = noise, C = context size, I = number of context
+/// steps.
 template <class Real>
 struct BasicRequest {
-  std::uint64_t paths = 1;       ///< N
-  std::uint64_t seed = 0;        ///< key of the noise
-  std::uint64_t first_path = 0;  ///< global index of the first path; states do not depend on the split
-  std::span<const Real> x0{};       ///< [N, d], or [d] for all paths; empty: drawn from model.initial
-  std::span<const Real> context{};  ///< [R, I, C]: R observations; empty when the control takes none
-  /// Path i of the call belongs to observation i / paths_per_observation. 0: all to the one observation.
-  /// With R > 1 it is a multiple of 16, and so is first_path.
+  std::uint64_t paths = 1;  ///< N
+  std::uint64_t seed = 0;   ///< key of the noise
+  std::uint64_t first_path =
+      0;  ///< global index of the first path; states do not depend on the split
+  std::span<const Real> x0{};  ///< [N, d], or [d] for all paths; empty: drawn from model.initial
+  std::span<const Real>
+      context{};  ///< [R, I, C]: R observations; empty when the control takes none
+  /// Path i of the call belongs to observation i / paths_per_observation. 0: all to the one
+  /// observation. With R > 1 it is a multiple of 16, and so is first_path.
   std::uint64_t paths_per_observation = 0;
 };
 
 /// Caller-owned results; an empty span is not written. S = number of save steps.
 template <class Real>
 struct BasicOutputs {
-  std::span<Real> states{};               ///< [N, S, d]: states of the chain at the save steps
-  std::span<Real> energy{};               ///< [N]: E = ½ Σ |u_k|² h_k
-  std::span<Real> martingale{};           ///< [N]: M = Σ √h_k u_k·z_k
-  std::span<Real> interval_energy{};      ///< [N, S]: the part of E between the previous save step and this
+  std::span<Real> states{};      ///< [N, S, d]: states of the chain at the save steps
+  std::span<Real> energy{};      ///< [N]: E = ½ Σ |u_k|² h_k
+  std::span<Real> martingale{};  ///< [N]: M = Σ √h_k u_k·z_k
+  std::span<Real>
+      interval_energy{};  ///< [N, S]: the part of E between the previous save step and this
   std::span<Real> interval_martingale{};  ///< [N, S]: the part of M likewise
-  std::span<std::uint8_t> status{};       ///< [N]: 0, or 1 where the last state, E or M is not finite
+  std::span<std::uint8_t> status{};  ///< [N]: 0, or 1 where the last state, E or M is not finite
 };
 
 /// Derivatives of a scalar loss with respect to each output; an empty span is zero.
@@ -61,29 +62,31 @@ struct BasicGradientOutputs {
 struct AdjointOptions {
   /// Gradient only through u evaluated on the fixed path (x and z constant): log-variance losses.
   bool detach_state = false;
-  /// The martingale's explicit dependence on parameters and context is dropped, its dependence through
-  /// the path kept: sticking-the-landing (Roeder et al. 2017).
+  /// The martingale's explicit dependence on parameters and context is dropped, its dependence
+  /// through the path kept: sticking-the-landing (Roeder et al. 2017).
   bool detach_martingale_parameters = false;
 };
 
 struct PlanOptions {
-  /// Bytes the adjoint may use to store states. Below what every step needs it stores checkpoints and recomputes.
+  /// Bytes the adjoint may use to store states. Below what every step needs it stores checkpoints
+  /// and recomputes.
   std::size_t workspace_limit = std::size_t{256} << 20;
   int threads = 0;  ///< 0: what OpenMP would use
 };
 
-/// Results of `simulate` in vectors of its own, with what `adjoint` needs to run the same paths again.
+/// Results of `simulate` in vectors of its own, with what `adjoint` needs to run the same paths
+/// again.
 template <class Real>
 class BasicPaths {
  public:
-  const std::vector<Real>& states() const { return states_; }          ///< [N, S, d]
-  const std::vector<Real>& energy() const { return energy_; }          ///< [N]
-  const std::vector<Real>& martingale() const { return martingale_; }  ///< [N]
-  const std::vector<Real>& interval_energy() const { return interval_energy_; }          ///< [N, S]
+  const std::vector<Real>& states() const { return states_; }                    ///< [N, S, d]
+  const std::vector<Real>& energy() const { return energy_; }                    ///< [N]
+  const std::vector<Real>& martingale() const { return martingale_; }            ///< [N]
+  const std::vector<Real>& interval_energy() const { return interval_energy_; }  ///< [N, S]
   const std::vector<Real>& interval_martingale() const { return interval_martingale_; }  ///< [N, S]
-  const std::vector<std::uint8_t>& status() const { return status_; }  ///< [N]
-  std::uint64_t size() const { return request_.paths; }                ///< N
-  std::uint64_t non_finite() const;                                    ///< paths with status ≠ 0
+  const std::vector<std::uint8_t>& status() const { return status_; }                    ///< [N]
+  std::uint64_t size() const { return request_.paths; }                                  ///< N
+  std::uint64_t non_finite() const;  ///< paths with status ≠ 0
 
  private:
   template <class>
@@ -105,8 +108,8 @@ struct BasicGradient {
 /// adjoint). It holds the scratch memory of its threads, so one Plan serves one caller at a time;
 /// different Plans are independent. Every call throws ito::Error on spans of the wrong size.
 ///
-/// Paths are bit-identical for every split into calls and every number of threads; gradients too for
-/// any number of threads, and to rounding for a split.
+/// Paths are bit-identical for every split into calls and every number of threads; gradients too
+/// for any number of threads, and to rounding for a split.
 template <class Real>
 class BasicPlan {
  public:
@@ -118,12 +121,14 @@ class BasicPlan {
 
   const Model& model() const { return model_; }
   Device device() const { return device_; }
-  std::size_t parameter_count() const { return parameter_count_; }  ///< P
+  std::size_t parameter_count() const;  ///< P
 
   // Vectors in, vectors out. `parameters` is [≥ P]; the model's own come first.
-  BasicPaths<Real> simulate(std::span<const Real> parameters, const BasicRequest<Real>& request) const;
+  BasicPaths<Real> simulate(std::span<const Real> parameters,
+                            const BasicRequest<Real>& request) const;
   BasicGradient<Real> adjoint(std::span<const Real> parameters, const BasicPaths<Real>& paths,
-                              const BasicCotangents<Real>& cotangents, AdjointOptions options = {}) const;
+                              const BasicCotangents<Real>& cotangents,
+                              AdjointOptions options = {}) const;
 
   // Caller-owned memory; these allocate nothing.
   /// Bytes of workspace for calls of up to `paths` paths and `observations` rows of context. Throws
@@ -141,10 +146,13 @@ class BasicPlan {
                bool recorded = false) const;
 
  private:
+  struct Compiled;
+  void check(std::span<const Real> parameters, const BasicRequest<Real>& request,
+             std::span<std::byte> workspace) const;
+
   Model model_;
   Device device_;
-  std::size_t parameter_count_ = 0;
-  std::unique_ptr<Engine<Real>> engine_;
+  std::unique_ptr<Compiled> compiled_;
 };
 
 using Plan = BasicPlan<float>;

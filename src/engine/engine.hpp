@@ -25,8 +25,8 @@ class Engine {
                        AdjointOptions options, bool recorded) = 0;
 };
 
-/// A net applied to rows, outside the time loop: encoders and decoders. Holds its scratch memory, so
-/// one Network serves one caller at a time.
+/// A net applied to rows, outside the time loop: encoders and decoders. Holds its scratch memory,
+/// so one Network serves one caller at a time.
 class Network {
  public:
   virtual ~Network() = default;
@@ -34,14 +34,15 @@ class Network {
   /// outputs [n, out] = net(inputs [n, in]).
   virtual void forward(std::span<const float> parameters, std::span<const float> inputs,
                        std::span<float> outputs) = 0;
-  /// Adds to `parameter_gradient` (laid out as `parameters`, only the net's own part is touched) and
-  /// overwrites `input_cotangents` [n, in] unless empty.
+  /// Adds to `parameter_gradient` (laid out as `parameters`, only the net's own part is touched)
+  /// and overwrites `input_cotangents` [n, in] unless empty.
   virtual void backward(std::span<const float> parameters, std::span<const float> inputs,
                         std::span<const float> output_cotangents,
                         std::span<float> parameter_gradient, std::span<float> input_cotangents) = 0;
 };
 
-/// The engine of a device. Throws ito::Error when `Real` is double and the device is not the reference.
+/// The engine of a device. Throws ito::Error when `Real` is double and the device is not the
+/// reference.
 template <class Real>
 std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device,
                                           const PlanOptions& options);

@@ -28,7 +28,7 @@ struct NetShape {
 
   int inputs() const { return layers.front().inputs; }
   int outputs() const { return layers.back().outputs; }
-  int widest() const;      ///< largest layer output
+  int widest() const;  ///< largest layer output
   std::size_t parameter_begin() const { return layers.front().weight; }
   std::size_t parameter_end() const {
     return layers.back().bias + static_cast<std::size_t>(layers.back().outputs);
@@ -44,32 +44,34 @@ struct ModelShape {
   int state = 0;
   int noise = 0;
   int steps = 0;
-  std::vector<double> grid;        ///< [steps + 1]
-  std::vector<int> save;           ///< increasing
+  std::vector<double> grid;  ///< [steps + 1]
+  std::vector<int> save;     ///< increasing
 
   InitialKind initial = InitialKind::point;
-  std::vector<double> initial_point;   ///< [state], for a point
-  std::size_t initial_value = 0;       ///< offset of initial.value or initial.mean
-  std::size_t initial_log_std = 0;     ///< offset, for gaussian
+  std::vector<double> initial_point;  ///< [state], for a point
+  std::size_t initial_value = 0;      ///< offset of initial.value or initial.mean
+  std::size_t initial_log_std = 0;    ///< offset, for gaussian
 
   std::optional<NetShape> drift;
 
   DiffusionKind diffusion = DiffusionKind::identity;
   std::optional<NetShape> diffusion_net;
-  std::size_t diffusion_value = 0;     ///< offset, for constants
+  std::size_t diffusion_value = 0;                     ///< offset, for constants
   Activation diffusion_output = Activation::identity;  ///< of a constant
   double diffusion_scale = 1.0;
   double diffusion_floor = 0.0;
 
   ControlKind control = ControlKind::none;
   std::optional<NetShape> control_net;
-  std::size_t control_value = 0;       ///< offset, for a constant
-  std::vector<int> context_steps;      ///< empty without context; else starts with 0
+  std::size_t control_value = 0;   ///< offset, for a constant
+  std::vector<int> context_steps;  ///< empty without context; else starts with 0
 
-  std::vector<Tensor> tensors;         ///< names and places of all parameters
-  std::size_t parameters = 0;          ///< their number
+  std::vector<Tensor> tensors;  ///< names and places of all parameters
+  std::size_t parameters = 0;   ///< their number
 
-  double step_size(int k) const { return grid[static_cast<std::size_t>(k) + 1] - grid[static_cast<std::size_t>(k)]; }
+  double step_size(int k) const {
+    return grid[static_cast<std::size_t>(k) + 1] - grid[static_cast<std::size_t>(k)];
+  }
   int context() const { return control_net ? control_net->context_inputs : 0; }
   int intervals() const { return static_cast<int>(context_steps.size()); }
   bool diagonal_diffusion() const {
@@ -80,7 +82,8 @@ struct ModelShape {
 /// Validates and resolves.
 ModelShape resolve(const Model& model);
 
-/// Appends `prefix.0.weight`, `prefix.0.bias`, … for a net whose first layer takes the given columns.
+/// Appends `prefix.0.weight`, `prefix.0.bias`, … for a net whose first layer takes the given
+/// columns.
 NetShape append_net(std::vector<Tensor>& tensors, const std::string& prefix, const Mlp& net,
                     int state_inputs, int time_inputs, int context_inputs, int outputs);
 

@@ -1,0 +1,51 @@
+// Activations with their derivatives, over any number type T that has exp, tanh, log1p, erf, abs,
+// max and select (found by argument-dependent lookup).
+#pragma once
+
+#include "ito/activation.hpp"
+#include "kernels/inline.cuh"
+
+namespace ito {
+
+template <class T>
+struct ValueAndSlope {
+  T value, slope;
+};
+
+/// σ(z) and σ'(z), accurate in both tails: e = exp(−|z|) never overflows.
+template <class T>
+ITO_INLINE ValueAndSlope<T> sigmoid_value_and_slope(T z) {
+  const T e = exp(-abs(z));
+  const T r = T(1) / (T(1) + e);
+  return {select(z < T(0), e * r, r), e * r * r};
+}
+
+template <Activation kActivation, class T>
+ITO_INLINE ValueAndSlope<T> value_and_slope(T z) {
+  if constexpr (kActivation == Activation::identity) {
+    return {z, T(1)};
+  } else if constexpr (kActivation == Activation::relu) {
+    return {max(z, T(0)), select(z > T(0), T(1), T(0))};
+  } else if constexpr (kActivation == Activation::tanh) {
+    const T t = tanh(z);
+    return {t, T(1) - t * t};
+  } else if constexpr (kActivation == Activation::sigmoid) {
+    return sigmoid_value_and_slope(z);
+  } else if constexpr (kActivation == Activation::softplus) {
+    return {max(z, T(0)) + log1p(exp(-abs(z))), sigmoid_value_and_slope(z).value};
+  } else if constexpr (kActivation == Activation::silu || kActivation == Activation::lipswish) {
+    const T scale(kActivation == Activation::lipswish ? 0.909 : 1.0);
+    const auto s = sigmoid_value_and_slope(z);
+    return {scale * z * s.value, scale * (s.value + z * s.slope)};
+  } else if constexpr (kActivation == Activation::gelu) {
+    const T below = T(0.5) * (T(1) + erf(z * T(0.70710678118654752)));  // Φ(z)
+    const T density = T(0.39894228040143268) * exp(T(-0.5) * z * z);    // φ(z)
+    return {z * below, below + z * density};
+  } else {
+    static_assert(kActivation == Activation::exp, "an activation without a formula");
+    const T e = exp(z);
+    return {e, e};
+  }
+}
+
+}  // namespace ito

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include <ito/plan.hpp>
+
+#include "engine/workspace.hpp"
+#include "model/shape.hpp"
+
+namespace ito {
+
+/// Which observation a path of a request belongs to. Engines gather gradients by observation in
+/// entries, one for each (chunk, observation) that meet, so that threads never share one; entries
+/// of a chunk begin at `entry(chunk)` and follow its observations.
+struct ObservationMap {
+  std::uint64_t rows;   ///< R
+  std::uint64_t paths;  ///< N
+  std::uint64_t per;    ///< paths an observation
+  std::uint64_t first_path;
+  std::uint64_t tile_paths;
+  Partition partition;
+
+  template <class Real>
+  ObservationMap(const ModelShape& shape, const BasicRequest<Real>& request, std::uint64_t tile,
+                 const Partition& cut)
+      : rows(shape.context() == 0
+                 ? 1
+                 : request.context.size() /
+                       static_cast<std::size_t>(shape.context() * shape.intervals())),
+        paths(request.paths),
+        per(rows == 1 ? request.paths : request.paths_per_observation),
+        first_path(request.first_path),
+        tile_paths(tile),
+        partition(cut) {}
+
+  /// Observation of the path with a global index; indices outside the request belong to the
+  /// nearest.
+  std::uint64_t row(std::uint64_t path) const {
+    if (path < first_path) return 0;
+    return std::min(path - first_path, paths - 1) / per;
+  }
+  std::uint64_t first_row(std::uint64_t chunk) const {
+    return row((partition.first_tile + partition.chunk_begin(chunk)) * tile_paths);
+  }
+  std::uint64_t entry(std::uint64_t chunk) const { return first_row(chunk) + chunk; }
+  /// One past the last observation of a chunk.
+  std::uint64_t end_row(std::uint64_t chunk) const {
+    return row((partition.first_tile + partition.chunk_begin(chunk + 1)) * tile_paths - 1) + 1;
+  }
+};
+
+/// Which context step rules at step k.
+inline int interval_of(const ModelShape& shape, int k) {
+  const auto after = std::upper_bound(shape.context_steps.begin(), shape.context_steps.end(), k);
+  return static_cast<int>(after - shape.context_steps.begin()) - 1;
+}
+
+}  // namespace ito

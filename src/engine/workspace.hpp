@@ -1,0 +1,105 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <ito/error.hpp>
+
+namespace ito {
+
+/// Hands out aligned arrays from one block of bytes; over a null block it only counts them.
+class Arena {
+ public:
+  explicit Arena(std::byte* base) : base_(base) {}
+
+  template <class T>
+  T* take(std::size_t count) {
+    const std::size_t begin = used_;
+    used_ += (count * sizeof(T) + alignment - 1) / alignment * alignment;
+    return base_ ? reinterpret_cast<T*>(base_ + begin) : nullptr;
+  }
+  /// Bytes taken, with room to align an arbitrary block.
+  std::size_t bytes() const { return used_ + alignment; }
+
+  static std::byte* align(std::span<std::byte> block) {
+    const auto address = reinterpret_cast<std::uintptr_t>(block.data());
+    return block.data() + (alignment - address % alignment) % alignment;
+  }
+
+ private:
+  static constexpr std::size_t alignment = 64;
+  std::byte* base_;
+  std::size_t used_ = 0;
+};
+
+/// How a call's paths are cut. Tiles are aligned to global path indices; chunks are runs of tiles
+/// whose sums are made in order by one thread and added in order after, so that sums do not depend
+/// on the number of threads. Neither does the number of chunks.
+struct Partition {
+  std::uint64_t first_tile = 0;
+  std::uint64_t tiles = 0;
+  std::uint64_t chunks = 0;
+
+  Partition(std::uint64_t first_path, std::uint64_t paths, std::uint64_t tile_paths,
+            std::size_t parameters)
+      : Partition((first_path + paths + tile_paths - 1) / tile_paths - first_path / tile_paths,
+                  parameters) {
+    first_tile = first_path / tile_paths;
+  }
+  /// The most tiles that `paths` can touch, wherever the first lies.
+  static Partition largest(std::uint64_t paths, std::uint64_t tile_paths, std::size_t parameters) {
+    return Partition((paths + 2 * tile_paths - 2) / tile_paths, parameters);
+  }
+  /// First tile, counted from 0, of a chunk.
+  std::uint64_t chunk_begin(std::uint64_t chunk) const { return tiles * chunk / chunks; }
+
+ private:
+  Partition(std::uint64_t tile_count, std::size_t parameters) : tiles(tile_count) {
+    constexpr std::size_t budget = std::size_t{32} << 20;  // bytes of double sums
+    const std::size_t fit = budget / (sizeof(double) * (parameters + 1));
+    chunks = std::min<std::uint64_t>(tiles, std::clamp<std::size_t>(fit, 4, 64));
+  }
+};
+
+/// Every how many steps the forward run stores the states. 1 stores all; otherwise each segment
+/// between two stored states is recomputed into a buffer of its thread.
+struct Tape {
+  std::uint64_t stride = 1;
+  std::uint64_t checkpoints = 0;  ///< a tile
+  std::uint64_t segment = 0;      ///< states in a thread's buffer
+
+  /// `unit`: bytes of one tile's state. Everything is stored when that fits `limit`; if not, the
+  /// stride that needs least memory is taken, since every stride above 1 costs the same one extra
+  /// forward run.
+  static Tape choose(std::uint64_t tiles, int steps, std::size_t unit, int threads,
+                     std::size_t limit) {
+    const auto total = static_cast<std::uint64_t>(steps);
+    const auto workers = static_cast<std::uint64_t>(threads);
+    Tape tape = with_stride(1, total);
+    if (tape.bytes(tiles, workers, unit) <= limit) return tape;
+    const double least = std::sqrt(static_cast<double>(tiles) * steps / threads);
+    tape =
+        with_stride(std::clamp<std::uint64_t>(static_cast<std::uint64_t>(least), 1, total), total);
+    const std::uint64_t needed = tape.bytes(tiles, workers, unit);
+    if (needed > limit) {
+      throw Error(
+          "workspace_limit", std::to_string(limit) + " bytes",
+          "at least " + std::to_string(needed) + " bytes for these paths, or fewer paths a call");
+    }
+    return tape;
+  }
+
+ private:
+  static Tape with_stride(std::uint64_t stride, std::uint64_t steps) {
+    return {stride, (steps + stride - 1) / stride, stride > 1 ? stride : 0};
+  }
+  std::uint64_t bytes(std::uint64_t tiles, std::uint64_t workers, std::size_t unit) const {
+    return (tiles * checkpoints + workers * segment) * unit;
+  }
+};
+
+}  // namespace ito

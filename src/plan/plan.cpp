@@ -1,0 +1,234 @@
+#include <ito/error.hpp>
+#include <ito/plan.hpp>
+
+#include <algorithm>
+#include <string>
+#include <type_traits>
+
+#include "engine/engine.hpp"
+#include "model/diffusion.hpp"
+
+namespace ito {
+namespace {
+
+constexpr std::uint64_t path_limit = std::uint64_t{1} << 33;
+
+std::string text(std::uint64_t number) { return std::to_string(number); }
+
+void check_size(const char* field, std::size_t got, std::size_t wanted, const char* shape) {
+  if (got != 0 && got != wanted) {
+    throw Error(field, text(got) + " numbers", "none, or " + text(wanted) + " (" + shape + ")");
+  }
+}
+
+template <class Real>
+std::uint64_t observations(const ModelShape& shape, const BasicRequest<Real>& request) {
+  const auto row =
+      static_cast<std::uint64_t>(shape.context()) * static_cast<std::uint64_t>(shape.intervals());
+  if (row == 0) {
+    if (!request.context.empty()) {
+      throw Error("request.context", text(request.context.size()) + " numbers",
+                  "none: the model's control takes no context");
+    }
+    return 1;
+  }
+  if (request.context.empty() || request.context.size() % row != 0) {
+    throw Error("request.context", text(request.context.size()) + " numbers",
+                "a positive multiple of " + text(row) + " (context steps × context)");
+  }
+  return request.context.size() / row;
+}
+
+template <class Real>
+void check_request(const ModelShape& shape, std::size_t parameters,
+                   const BasicRequest<Real>& request) {
+  if (parameters < shape.parameters) {
+    throw Error("parameters", text(parameters) + " numbers",
+                "at least " + text(shape.parameters) + ", the model's own first");
+  }
+  if (request.paths < 1 || request.paths > path_limit ||
+      request.first_path > path_limit - request.paths) {
+    throw Error("request.paths", text(request.paths) + " from path " + text(request.first_path),
+                "at least 1, with path indices below 2^33");
+  }
+  const auto d = static_cast<std::size_t>(shape.state);
+  if (request.x0.size() != 0 && request.x0.size() != d && request.x0.size() != request.paths * d) {
+    throw Error("request.x0", text(request.x0.size()) + " numbers",
+                "none, " + text(d) + " (state) or " + text(request.paths * d) + " (paths × state)");
+  }
+  const std::uint64_t rows = observations(shape, request);
+  const std::uint64_t per = request.paths_per_observation;
+  if (rows == 1) {
+    if (per != 0 && per < request.paths) {
+      throw Error("request.paths_per_observation", text(per),
+                  "0 or at least the number of paths, with one observation");
+    }
+    return;
+  }
+  if (per == 0 || per % 16 != 0 || (request.paths + per - 1) / per != rows) {
+    throw Error("request.paths_per_observation", text(per),
+                "a multiple of 16 that spreads " + text(request.paths) + " paths over " +
+                    text(rows) + " observations");
+  }
+  if (request.first_path % 16 != 0) {
+    throw Error("request.first_path", text(request.first_path),
+                "a multiple of 16, with several observations");
+  }
+}
+
+template <class Real>
+void check_diffusion(const ModelShape& shape, std::span<const Real> parameters) {
+  if (shape.control != ControlKind::drift || shape.diffusion_net) return;
+  for (int e = 0; e < shape.state; ++e) {
+    if (constant_entry(shape, parameters, e).value == 0.0) {
+      throw Error("diffusion[" + std::to_string(e) + "]", "0",
+                  "a σ that is not zero: the drift control divides by it (a feedback control "
+                  "does not)");
+    }
+  }
+}
+
+}  // namespace
+
+template <class Real>
+std::uint64_t BasicPaths<Real>::non_finite() const {
+  return static_cast<std::uint64_t>(
+      std::count_if(status_.begin(), status_.end(), [](std::uint8_t s) { return s != 0; }));
+}
+
+/// The resolved model next to the engine that runs it.
+template <class Real>
+struct BasicPlan<Real>::Compiled {
+  ModelShape shape;
+  std::unique_ptr<Engine<Real>> engine;
+};
+
+template <class Real>
+BasicPlan<Real>::BasicPlan(const Model& model, Device device, PlanOptions options)
+    : model_(validated(model)), device_(device) {
+  ModelShape shape = resolve(model_);
+  auto engine = make_engine<Real>(shape, device, options);
+  compiled_ = std::make_unique<Compiled>(Compiled{std::move(shape), std::move(engine)});
+}
+
+template <class Real>
+BasicPlan<Real>::~BasicPlan() = default;
+template <class Real>
+BasicPlan<Real>::BasicPlan(BasicPlan&&) noexcept = default;
+template <class Real>
+BasicPlan<Real>& BasicPlan<Real>::operator=(BasicPlan&&) noexcept = default;
+
+template <class Real>
+std::size_t BasicPlan<Real>::parameter_count() const {
+  return compiled_->shape.parameters;
+}
+
+template <class Real>
+std::size_t BasicPlan<Real>::workspace_bytes(std::uint64_t paths,
+                                             std::uint64_t observations) const {
+  return compiled_->engine->workspace_bytes(paths, observations);
+}
+
+template <class Real>
+void BasicPlan<Real>::check(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                            std::span<std::byte> workspace) const {
+  const ModelShape& shape = compiled_->shape;
+  check_request(shape, parameters.size(), request);
+  check_diffusion(shape, parameters);
+  const std::size_t needed = workspace_bytes(request.paths, observations(shape, request));
+  if (workspace.size() < needed) {
+    throw Error("workspace", text(workspace.size()) + " bytes",
+                "at least " + text(needed) + " (Plan::workspace_bytes)");
+  }
+}
+
+template <class Real>
+void BasicPlan<Real>::simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                               const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
+                               bool record) const {
+  check(parameters, request, workspace);
+  const std::size_t n = request.paths, s = model_.save.size();
+  check_size("outputs.states", outputs.states.size(),
+             n * s * static_cast<std::size_t>(model_.state), "paths × saves × state");
+  check_size("outputs.energy", outputs.energy.size(), n, "paths");
+  check_size("outputs.martingale", outputs.martingale.size(), n, "paths");
+  check_size("outputs.interval_energy", outputs.interval_energy.size(), n * s, "paths × saves");
+  check_size("outputs.interval_martingale", outputs.interval_martingale.size(), n * s,
+             "paths × saves");
+  check_size("outputs.status", outputs.status.size(), n, "paths");
+  compiled_->engine->simulate(parameters, request, outputs, workspace, record);
+}
+
+template <class Real>
+void BasicPlan<Real>::adjoint(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                              const BasicCotangents<Real>& cotangents,
+                              const BasicGradientOutputs<Real>& gradient,
+                              std::span<std::byte> workspace, AdjointOptions options,
+                              bool recorded) const {
+  check(parameters, request, workspace);
+  const std::size_t n = request.paths, s = model_.save.size();
+  const std::size_t d = static_cast<std::size_t>(model_.state);
+  check_size("cotangents.states", cotangents.states.size(), n * s * d, "paths × saves × state");
+  check_size("cotangents.energy", cotangents.energy.size(), n, "paths");
+  check_size("cotangents.martingale", cotangents.martingale.size(), n, "paths");
+  check_size("cotangents.interval_energy", cotangents.interval_energy.size(), n * s,
+             "paths × saves");
+  check_size("cotangents.interval_martingale", cotangents.interval_martingale.size(), n * s,
+             "paths × saves");
+  check_size("gradient.parameters", gradient.parameters.size(), parameter_count(), "parameters");
+  check_size("gradient.x0", gradient.x0.size(), n * d, "paths × state");
+  check_size("gradient.context", gradient.context.size(), request.context.size(),
+             "as the request's context");
+  compiled_->engine->adjoint(parameters, request, cotangents, gradient, workspace, options,
+                             recorded);
+}
+
+template <class Real>
+BasicPaths<Real> BasicPlan<Real>::simulate(std::span<const Real> parameters,
+                                           const BasicRequest<Real>& request) const {
+  check_request(compiled_->shape, parameters.size(), request);
+  const std::size_t n = request.paths, s = model_.save.size();
+  BasicPaths<Real> paths;
+  paths.x0_.assign(request.x0.begin(), request.x0.end());
+  paths.context_.assign(request.context.begin(), request.context.end());
+  paths.request_ = request;
+  paths.states_.resize(n * s * static_cast<std::size_t>(model_.state));
+  paths.energy_.resize(n);
+  paths.martingale_.resize(n);
+  paths.interval_energy_.resize(n * s);
+  paths.interval_martingale_.resize(n * s);
+  paths.status_.resize(n);
+  std::vector<std::byte> workspace(workspace_bytes(n, observations(compiled_->shape, request)));
+  simulate(parameters, request,
+           {paths.states_, paths.energy_, paths.martingale_, paths.interval_energy_,
+            paths.interval_martingale_, paths.status_},
+           workspace);
+  return paths;
+}
+
+template <class Real>
+BasicGradient<Real> BasicPlan<Real>::adjoint(std::span<const Real> parameters,
+                                             const BasicPaths<Real>& paths,
+                                             const BasicCotangents<Real>& cotangents,
+                                             AdjointOptions options) const {
+  BasicRequest<Real> request = paths.request_;
+  request.x0 = paths.x0_;
+  request.context = paths.context_;
+  check_request(compiled_->shape, parameters.size(), request);
+  BasicGradient<Real> gradient;
+  gradient.parameters.resize(parameter_count());
+  gradient.x0.resize(request.paths * static_cast<std::size_t>(model_.state));
+  gradient.context.resize(request.context.size());
+  std::vector<std::byte> workspace(
+      workspace_bytes(request.paths, observations(compiled_->shape, request)));
+  adjoint(parameters, request, cotangents, {gradient.parameters, gradient.x0, gradient.context},
+          workspace, options);
+  return gradient;
+}
+
+template class BasicPaths<float>;
+template class BasicPaths<double>;
+template class BasicPlan<float>;
+template class BasicPlan<double>;
+
+}  // namespace ito

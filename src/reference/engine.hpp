@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+
+#include "engine/engine.hpp"
+
+namespace ito {
+
+/// Double-precision Euler–Maruyama, path by path, in plain loops: it defines the answers, and
+/// serves the tests and small problems. With Real = float only its inputs and outputs are float.
+template <class Real>
+std::unique_ptr<Engine<Real>> make_reference_engine(const ModelShape& shape,
+                                                    const PlanOptions& options);
+std::unique_ptr<Network> make_reference_network(const NetShape& shape);
+
+}  // namespace ito
