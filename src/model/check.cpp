@@ -1,0 +1,67 @@
+#include "model/check.hpp"
+
+#include <fmt/format.h>
+
+#include <cfloat>
+#include <cmath>
+
+#include <ito/error.hpp>
+
+namespace ito {
+
+std::string indexed(const std::string& field, std::size_t index) {
+  return fmt::format("{}[{}]", field, index);
+}
+
+void check_integer(const std::string& field, std::int64_t value, Range range) {
+  if (value < range.least || value > range.most) {
+    throw Error(field, fmt::format("{}", value),
+                fmt::format("integers from {} to {}", range.least, range.most));
+  }
+}
+
+void check_finite(const std::string& field, double value) {
+  if (!(std::abs(value) <= FLT_MAX)) {
+    throw Error(field, fmt::format("{}", value), "finite float32 numbers");
+  }
+}
+
+void check_positive(const std::string& field, double value) {
+  if (!(value >= FLT_MIN && value <= FLT_MAX)) {
+    throw Error(field, fmt::format("{}", value), "finite float32 numbers above 0");
+  }
+}
+
+void check_values(const std::string& field, const std::vector<double>& values, std::size_t size) {
+  if (!values.empty() && values.size() != size) {
+    throw Error(field, fmt::format("{} numbers", values.size()),
+                fmt::format("{} numbers, or none", size));
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) check_finite(indexed(field, i), values[i]);
+}
+
+void check_total(std::size_t parameters) {
+  if (parameters > parameters_limit) {
+    throw Error("parameters", fmt::format("{}", parameters),
+                fmt::format("up to {} in all: take fewer or narrower layers", parameters_limit));
+  }
+}
+
+void check_net(const std::string& field, const Mlp& net, bool exp_output) {
+  if (net.hidden.size() > hidden_layers_limit) {
+    throw Error(field + ".hidden", fmt::format("{} layers", net.hidden.size()),
+                fmt::format("up to {} layers", hidden_layers_limit));
+  }
+  for (std::size_t i = 0; i < net.hidden.size(); ++i) {
+    check_integer(indexed(field + ".hidden", i), net.hidden[i], width_range);
+  }
+  const std::string without_exp =
+      "identity, relu, tanh, sigmoid, softplus, silu, lipswish, gelu (exp is for the output of a "
+      "diffusion)";
+  if (net.activation == Activation::exp) throw Error(field + ".activation", "exp", without_exp);
+  if (net.output == Activation::exp && !exp_output) {
+    throw Error(field + ".output", "exp", without_exp);
+  }
+}
+
+}  // namespace ito

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include <ito/model.hpp>
+
+#include "model/json_reader.hpp"
+
+namespace ito {
+
+/// The model's keys of a document; the caller has checked that there are no keys it does not know.
+Model read_model(const JsonReader& document);
+/// The keys `read_model` knows.
+const std::vector<std::string_view>& model_keys();
+
+/// Keys hidden, activation, output and, with `time`, time. Absent ones stay as in `defaults`.
+Mlp read_net(const JsonReader& object, Mlp defaults, bool time = true);
+
+/// Ordered as DESIGN section 5 lists the keys.
+nlohmann::ordered_json write_model(const Model& model);
+void write_net(nlohmann::ordered_json& object, const Mlp& net, bool time = true);
+
+/// One top-level key a line.
+std::string format_document(const nlohmann::ordered_json& document);
+
+}  // namespace ito

@@ -1,0 +1,7 @@
+#include <ito/version.hpp>
+
+namespace ito {
+
+const char* version() { return ITO_VERSION; }
+
+}  // namespace ito
