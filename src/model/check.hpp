@@ -20,6 +20,7 @@ inline constexpr Range noise_range{1, 1024};
 inline constexpr Range steps_range{1, 10'000'000};
 inline constexpr Range width_range{1, 4096};
 inline constexpr Range context_range{0, 65'536};
+inline constexpr Range observed_range{1, 65'536};
 inline constexpr int hidden_layers_limit = 16;
 /// A flat vector is indexed by 32-bit integers on some devices.
 inline constexpr std::size_t parameters_limit = 2'147'483'647;

@@ -2,13 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include <ito/error.hpp>
 
 namespace ito {
 namespace {
 
-// Bounds that depend on other fields are left to `validated`; here any int is a step index.
-constexpr Range any_step{0, steps_range.most};
+// Bounds that depend on the number of steps are left to `validated`.
+constexpr Range any_step{std::numeric_limits<int>::min(), std::numeric_limits<int>::max()};
 
 std::vector<double> read_grid(const JsonReader& document) {
   const bool uniform = document.has("horizon") || document.has("steps");

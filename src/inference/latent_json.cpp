@@ -1,0 +1,132 @@
+#include <ito/error.hpp>
+#include <ito/latent_model.hpp>
+
+#include "inference/observation_model.hpp"
+#include "model/model_json.hpp"
+
+namespace ito {
+namespace {
+
+Encoder read_encoder(const JsonReader& object) {
+  const std::string kind = object.kind({"none", "identity", "mlp"});
+  if (kind == "none") {
+    object.accept({"kind"});
+    return NoEncoder{};
+  }
+  if (kind == "identity") {
+    object.accept({"kind", "shift", "scale"});
+    IdentityEncoder encoder;
+    object.read("shift", encoder.shift);
+    object.read("scale", encoder.scale);
+    return encoder;
+  }
+  object.accept({"kind", "hidden", "activation", "output", "shift", "scale"});
+  MlpEncoder encoder;
+  encoder.net = read_net(object, encoder.net, false);
+  object.read("shift", encoder.shift);
+  object.read("scale", encoder.scale);
+  return encoder;
+}
+
+Decoder read_decoder(const JsonReader& object) {
+  if (object.kind({"identity", "mlp"}) == "identity") {
+    object.accept({"kind"});
+    return IdentityDecoder{};
+  }
+  object.accept({"kind", "hidden", "activation", "output"});
+  return MlpDecoder{read_net(object, {}, false)};
+}
+
+Likelihood read_likelihood(const JsonReader& object) {
+  const std::string kind =
+      object.kind({"gaussian", "bernoulli", "binomial", "poisson", "student-t"});
+  if (kind == "gaussian") {
+    object.accept({"kind", "scale", "learned"});
+    Gaussian gaussian;
+    object.read("scale", gaussian.scale);
+    object.read("learned", gaussian.learned);
+    return gaussian;
+  }
+  if (kind == "student-t") {
+    object.accept({"kind", "degrees", "scale", "learned"});
+    StudentT student;
+    object.read("degrees", student.degrees);
+    object.read("scale", student.scale);
+    object.read("learned", student.learned);
+    return student;
+  }
+  if (kind == "binomial") {
+    object.accept({"kind", "count"});
+    return Binomial{object.at("count").integer({1, largest_count})};
+  }
+  object.accept({"kind"});
+  if (kind == "bernoulli") return Bernoulli{};
+  return Poisson{};
+}
+
+using Object = nlohmann::ordered_json;
+
+struct Writer {
+  Object operator()(const NoEncoder&) const { return {{"kind", "none"}}; }
+  Object operator()(const IdentityEncoder& encoder) const {
+    return {{"kind", "identity"}, {"shift", encoder.shift}, {"scale", encoder.scale}};
+  }
+  Object operator()(const MlpEncoder& encoder) const {
+    Object object{{"kind", "mlp"}};
+    write_net(object, encoder.net, false);
+    object["shift"] = encoder.shift;
+    object["scale"] = encoder.scale;
+    return object;
+  }
+
+  Object operator()(const IdentityDecoder&) const { return {{"kind", "identity"}}; }
+  Object operator()(const MlpDecoder& decoder) const {
+    Object object{{"kind", "mlp"}};
+    write_net(object, decoder.net, false);
+    return object;
+  }
+
+  Object operator()(const Gaussian& gaussian) const {
+    return {{"kind", "gaussian"}, {"scale", gaussian.scale}, {"learned", gaussian.learned}};
+  }
+  Object operator()(const Bernoulli&) const { return {{"kind", "bernoulli"}}; }
+  Object operator()(const Binomial& binomial) const {
+    return {{"kind", "binomial"}, {"count", binomial.count}};
+  }
+  Object operator()(const Poisson&) const { return {{"kind", "poisson"}}; }
+  Object operator()(const StudentT& student) const {
+    return {{"kind", "student-t"},
+            {"degrees", student.degrees},
+            {"scale", student.scale},
+            {"learned", student.learned}};
+  }
+};
+
+}  // namespace
+
+LatentModel parse_latent_model(std::string_view text) {
+  const nlohmann::json document = parse_json(text, "model");
+  const JsonReader reader(document, "");
+  std::vector<std::string_view> keys = model_keys();
+  keys.insert(keys.end(), {"observed", "encoder", "decoder", "likelihood"});
+  reader.accept(keys);
+  LatentModel latent;
+  latent.model = read_model(reader);
+  latent.observed = reader.at("observed").integer(observed_range);
+  if (reader.has("encoder")) latent.encoder = read_encoder(reader.at("encoder"));
+  if (reader.has("decoder")) latent.decoder = read_decoder(reader.at("decoder"));
+  latent.likelihood = read_likelihood(reader.at("likelihood"));
+  return validated(std::move(latent));
+}
+
+std::string to_json(const LatentModel& given) {
+  const LatentModel latent = validated(given);
+  Object document = write_model(latent.model);
+  document["observed"] = latent.observed;
+  document["encoder"] = std::visit(Writer{}, latent.encoder);
+  document["decoder"] = std::visit(Writer{}, latent.decoder);
+  document["likelihood"] = std::visit(Writer{}, latent.likelihood);
+  return format_document(document);
+}
+
+}  // namespace ito

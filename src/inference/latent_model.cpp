@@ -1,0 +1,176 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdint>
+
+#include <ito/error.hpp>
+#include <ito/latent_model.hpp>
+
+#include "inference/latent_shape.hpp"
+#include "inference/observation_model.hpp"
+#include "model/check.hpp"
+#include "model/initialize.hpp"
+
+namespace ito {
+namespace {
+
+constexpr Range count_range{1, largest_count};
+/// Of one whole observation, and of all rows of its context: the widths of an encoder.
+constexpr std::int64_t flattened_limit = 1 << 24;
+
+struct ContextSize {
+  int context = 0;
+  std::size_t intervals = 0;
+};
+
+ContextSize context_size(const Control& control) {
+  return std::visit(
+      [](const auto& kind) -> ContextSize {
+        if constexpr (requires { kind.context; }) {
+          return {kind.context, kind.context_steps.size()};
+        } else {
+          return {};
+        }
+      },
+      control);
+}
+
+void check_flattened(const std::string& what, std::int64_t size) {
+  if (size > flattened_limit) {
+    throw Error(what, fmt::format("{} numbers", size), fmt::format("up to {}", flattened_limit));
+  }
+}
+
+/// An encoder against the control it feeds.
+struct CheckEncoder {
+  ContextSize size;
+  std::int64_t observation;  ///< T · D
+
+  void operator()(const NoEncoder&) const {
+    if (size.context == 0) return;
+    throw Error("encoder.kind", fmt::format("\"none\" with control.context {}", size.context),
+                "\"identity\" or \"mlp\", or a control without context");
+  }
+  void operator()(const IdentityEncoder& encoder) const {
+    check_fed("identity", encoder.shift, encoder.scale);
+    const auto total = static_cast<std::int64_t>(size.intervals) * size.context;
+    if (total != observation) {
+      throw Error("control.context",
+                  fmt::format("{} for each of {} context steps", size.context, size.intervals),
+                  fmt::format("with an identity encoder {} in all, the size of y (save steps · "
+                              "observed)",
+                              observation));
+    }
+  }
+  void operator()(const MlpEncoder& encoder) const {
+    check_fed("mlp", encoder.shift, encoder.scale);
+    check_net("encoder", encoder.net);
+  }
+
+ private:
+  void check_fed(const char* kind, double shift, double scale) const {
+    if (size.context == 0) {
+      throw Error("encoder.kind", fmt::format("\"{}\" with a control that takes no context", kind),
+                  "\"none\", or a control with context above 0");
+    }
+    check_finite("encoder.shift", shift);
+    check_finite("encoder.scale", scale);
+    if (scale == 0) throw Error("encoder.scale", "0", "nonzero numbers");
+  }
+};
+
+struct CheckDecoder {
+  int state;
+  int observed;
+
+  void operator()(const IdentityDecoder&) const {
+    if (observed != state) {
+      throw Error(
+          "observed", fmt::format("{}", observed),
+          fmt::format("{} (the state) with an identity decoder, or an \"mlp\" decoder", state));
+    }
+  }
+  void operator()(const MlpDecoder& decoder) const { check_net("decoder", decoder.net); }
+};
+
+struct CheckLikelihood {
+  void operator()(const Gaussian& gaussian) const {
+    check_positive("likelihood.scale", gaussian.scale);
+  }
+  void operator()(const Bernoulli&) const {}
+  void operator()(const Binomial& binomial) const {
+    check_integer("likelihood.count", binomial.count, count_range);
+  }
+  void operator()(const Poisson&) const {}
+  void operator()(const StudentT& student) const {
+    check_positive("likelihood.degrees", student.degrees);
+    check_positive("likelihood.scale", student.scale);
+  }
+};
+
+bool learns_scale(const Likelihood& likelihood) {
+  return std::visit(
+      [](const auto& kind) {
+        if constexpr (requires { kind.learned; }) return kind.learned;
+        return false;
+      },
+      likelihood);
+}
+
+}  // namespace
+
+LatentModel validated(LatentModel latent) {
+  latent.model = validated(std::move(latent.model));
+  check_integer("observed", latent.observed, observed_range);
+  const auto observation = static_cast<std::int64_t>(latent.model.save.size()) * latent.observed;
+  check_flattened("size of y (save steps · observed)", observation);
+  const ContextSize size = context_size(latent.model.control);
+  check_flattened("size of the context (context steps · context)",
+                  static_cast<std::int64_t>(size.intervals) * size.context);
+  std::visit(CheckEncoder{size, observation}, latent.encoder);
+  std::visit(CheckDecoder{latent.model.state, latent.observed}, latent.decoder);
+  std::visit(CheckLikelihood{}, latent.likelihood);
+  return latent;
+}
+
+LatentShape resolve(const LatentModel& given) {
+  const LatentModel latent = validated(given);
+  LatentShape shape;
+  shape.model = resolve(latent.model);
+  shape.times = static_cast<int>(shape.model.save.size());
+  shape.observed = latent.observed;
+  shape.tensors = shape.model.tensors;
+  if (const auto* encoder = std::get_if<MlpEncoder>(&latent.encoder)) {
+    shape.encoder = append_net(shape.tensors, "encoder", encoder->net, shape.times * shape.observed,
+                               0, 0, shape.model.intervals() * shape.model.context());
+  }
+  if (const auto* decoder = std::get_if<MlpDecoder>(&latent.decoder)) {
+    shape.decoder =
+        append_net(shape.tensors, "decoder", decoder->net, shape.model.state, 0, 0, shape.observed);
+  }
+  if (learns_scale(latent.likelihood)) {
+    shape.log_scale = append_tensor(shape.tensors, "likelihood.log_scale", {1});
+  }
+  shape.parameters = total_size(shape.tensors);
+  check_total(shape.parameters);
+  return shape;
+}
+
+Parameters zero_parameters(const LatentModel& latent) {
+  return Parameters(resolve(latent).tensors);
+}
+
+Parameters initialize(const LatentModel& latent, std::uint64_t seed) {
+  const LatentShape shape = resolve(latent);
+  Parameters parameters(shape.tensors);
+  initialize_model(parameters, latent.model, shape.model, seed);
+  if (shape.encoder) initialize_net(parameters, *shape.encoder, seed);
+  if (shape.decoder) initialize_net(parameters, *shape.decoder, seed);
+  if (shape.log_scale) {
+    parameters.values()[*shape.log_scale] =
+        static_cast<float>(ObservationModel(latent.likelihood).initial_log_scale());
+  }
+  return parameters;
+}
+
+}  // namespace ito
