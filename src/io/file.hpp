@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ito {
+
+/// All bytes of a file. Throws ito::Error naming the file and the reason.
+std::string read_file(const std::filesystem::path& file);
+
+/// A file that appears under its name complete or not at all. Bytes go to a temporary file in the
+/// same folder; `commit` flushes it to the disk and renames it, so a reader sees the old file or
+/// the new one, even after a crash. Without `commit` the temporary file is removed. Writing past
+/// the file size limit is an error like a full disk, not a signal. All members throw ito::Error
+/// naming the file and the reason.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::filesystem::path& file);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::string_view bytes);
+  void write(std::span<const std::byte> bytes);
+  void commit();
+
+  /// Where the bytes are until `commit`, for libraries that write files themselves.
+  const std::filesystem::path& temporary() const { return temporary_; }
+
+ private:
+  [[noreturn]] void fail(const char* action, int code) const;
+  void flush();
+  void close();
+
+  std::filesystem::path file_;
+  std::filesystem::path temporary_;
+  std::string buffer_;
+  int descriptor_ = -1;
+};
+
+/// Writes `contents` as an AtomicFile.
+void write_file(const std::filesystem::path& file, std::string_view contents);
+
+/// While it lives, exceeding the file size limit (RLIMIT_FSIZE) fails with EFBIG on this thread
+/// instead of ending the process by SIGXFSZ.
+class FileSizeSignalBlock {
+ public:
+  FileSizeSignalBlock();
+  ~FileSizeSignalBlock();
+  FileSizeSignalBlock(const FileSizeSignalBlock&) = delete;
+  FileSizeSignalBlock& operator=(const FileSizeSignalBlock&) = delete;
+
+ private:
+  bool blocked_ = false;
+};
+
+}  // namespace ito
