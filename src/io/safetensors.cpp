@@ -1,0 +1,190 @@
+#include "io/safetensors.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "io/file.hpp"
+#include "model/json_reader.hpp"
+
+namespace ito {
+namespace {
+
+constexpr std::size_t prefix_size = 8;
+/// The reference implementation's limit.
+constexpr std::uint64_t header_limit = 100'000'000;
+constexpr const char* metadata_key = "__metadata__";
+
+struct NamedType {
+  std::string_view name;
+  DataType type;
+};
+constexpr std::array<NamedType, 4> types{
+    {{"F32", DataType::f32}, {"F64", DataType::f64}, {"I64", DataType::i64}, {"U8", DataType::u8}}};
+
+std::string_view type_name(const ArrayView& array) {
+  const auto found = std::ranges::find(types, array.type, &NamedType::type);
+  if (found == types.end()) {
+    throw Error(array.name, std::string(name(array.type)), "f32, f64, i64 or u8 in safetensors");
+  }
+  return found->name;
+}
+
+DataType parse_type(const JsonReader& reader) {
+  const std::string text = reader.text();
+  const auto found = std::ranges::find(types, text, &NamedType::name);
+  if (found == types.end()) reader.refuse("\"F32\", \"F64\", \"I64\" or \"U8\"");
+  return found->type;
+}
+
+std::vector<std::size_t> parse_sizes(const JsonReader& reader) {
+  if (!reader.value().is_array()) reader.refuse("an array of integers from 0 up");
+  std::vector<std::size_t> sizes;
+  for (std::size_t i = 0; i < reader.value().size(); ++i) {
+    const JsonReader entry = reader.at(i);
+    if (!entry.value().is_number_unsigned()) entry.refuse("integers from 0 up");
+    sizes.push_back(entry.value().get<std::size_t>());
+  }
+  return sizes;
+}
+
+/// An array's entry of the header.
+struct Entry {
+  Array array;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+Entry parse_entry(const JsonReader& reader, const std::string& array_name) {
+  reader.accept({"dtype", "shape", "data_offsets"});
+  Entry entry;
+  entry.array.name = array_name;
+  entry.array.type = parse_type(reader.at("dtype"));
+  entry.array.shape = parse_sizes(reader.at("shape"));
+  const JsonReader offsets = reader.at("data_offsets");
+  const auto places = parse_sizes(offsets);
+  if (places.size() != 2 || places[0] > places[1]) offsets.refuse("a begin and an end");
+  entry.begin = places[0];
+  entry.end = places[1];
+  const std::size_t bytes = bytes_of(entry.array.shape, size_of(entry.array.type), reader.field());
+  if (entry.end - entry.begin != bytes) {
+    throw Error(offsets.field(), fmt::format("{} bytes", entry.end - entry.begin),
+                fmt::format("{} bytes for shape {}", bytes, to_string(entry.array.shape)));
+  }
+  return entry;
+}
+
+/// The header's entries in the order of their bytes, which must fill [0, data_size) exactly.
+std::vector<Entry> parse_header(const nlohmann::json& header, std::size_t data_size,
+                                std::map<std::string, std::string>& metadata) {
+  const JsonReader document(header, "");
+  if (!header.is_object()) document.refuse("a JSON object");
+  std::vector<Entry> entries;
+  for (const auto& [key, value] : header.items()) {
+    const JsonReader reader(value, key);
+    if (key != metadata_key) {
+      entries.push_back(parse_entry(reader, key));
+      continue;
+    }
+    if (!value.is_object()) reader.refuse("an object of strings");
+    for (const auto& [name, text] : value.items()) metadata[name] = reader.at(name).text();
+  }
+  // The end breaks the tie of an empty array and the one that begins at the same place.
+  std::ranges::sort(entries, {}, [](const Entry& e) { return std::pair(e.begin, e.end); });
+  std::size_t end = 0;
+  for (const Entry& entry : entries) {
+    if (entry.begin != end) {
+      throw Error(entry.array.name + ".data_offsets", fmt::format("a begin of {}", entry.begin),
+                  fmt::format("{}, where the array before ends", end));
+    }
+    end = entry.end;
+  }
+  if (end != data_size) {
+    throw Error("data", fmt::format("{} bytes", data_size),
+                fmt::format("{} bytes, the end of the last array{}", end,
+                            data_size < end ? " (the file is truncated)" : ""));
+  }
+  return entries;
+}
+
+std::string dump(const nlohmann::ordered_json& header, const std::filesystem::path& file) {
+  try {
+    return header.dump();
+  } catch (const nlohmann::json::type_error&) {
+    throw Error(file.string(), "a name or metadata that is not UTF-8", "UTF-8 text");
+  }
+}
+
+SafetensorsFile parse_safetensors(std::string_view bytes) {
+  std::uint64_t header_size = 0;
+  if (bytes.size() < prefix_size) {
+    throw Error("header", fmt::format("a file of {} bytes", bytes.size()), "a safetensors file");
+  }
+  std::memcpy(&header_size, bytes.data(), prefix_size);
+  bytes.remove_prefix(prefix_size);
+  if (header_size > header_limit || header_size > bytes.size()) {
+    throw Error("header",
+                fmt::format("a length of {} with {} bytes left", header_size, bytes.size()),
+                "a safetensors file that is not truncated");
+  }
+  const nlohmann::json header = parse_json(bytes.substr(0, header_size), "header");
+  bytes.remove_prefix(header_size);
+
+  SafetensorsFile result;
+  for (Entry& entry : parse_header(header, bytes.size(), result.metadata)) {
+    const auto part = std::as_bytes(std::span(bytes.substr(entry.begin, entry.end - entry.begin)));
+    entry.array.bytes.assign(part.begin(), part.end());
+    result.arrays.push_back(std::move(entry.array));
+  }
+  return result;
+}
+
+}  // namespace
+
+void write_safetensors(const std::filesystem::path& file, std::span<const ArrayView> arrays,
+                       const std::map<std::string, std::string>& metadata) {
+  std::vector<const ArrayView*> order;
+  for (const ArrayView& array : arrays) order.push_back(&array);
+  std::ranges::stable_sort(order, std::greater(), [](const auto* a) { return size_of(a->type); });
+
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header[metadata_key] = metadata;
+  std::set<std::string> names{metadata_key};
+  std::size_t end = 0;
+  for (const ArrayView* array : order) {
+    if (!names.insert(array->name).second) {
+      throw Error(file.string(), fmt::format("two arrays called \"{}\"", array->name),
+                  "different names");
+    }
+    const std::size_t begin = end;
+    end += array->bytes.size();
+    header[array->name] = {
+        {"dtype", type_name(*array)}, {"shape", array->shape}, {"data_offsets", {begin, end}}};
+  }
+  std::string text = dump(header, file);
+  text.append((prefix_size - text.size() % prefix_size) % prefix_size, ' ');
+
+  const std::uint64_t length = text.size();
+  AtomicFile out(file);
+  out.write(std::as_bytes(std::span(&length, 1)));
+  out.write(text);
+  for (const ArrayView* array : order) out.write(array->bytes);
+  out.commit();
+}
+
+SafetensorsFile read_safetensors(const std::filesystem::path& file) {
+  const std::string bytes = read_file(file);
+  try {
+    return parse_safetensors(bytes);
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: {}", file.string(), error.what()));
+  }
+}
+
+}  // namespace ito
