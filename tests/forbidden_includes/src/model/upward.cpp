@@ -1,0 +1,2 @@
+#include "cpu/engine.hpp"
+#include "model/shape.hpp"
