@@ -1,0 +1,115 @@
+#include <fmt/format.h>
+
+#include <cfloat>
+#include <cmath>
+
+#include <ito/dataset.hpp>
+#include <ito/error.hpp>
+
+#include "io/csv.hpp"
+#include "io/file.hpp"
+#include "io/npy.hpp"
+
+namespace ito {
+namespace {
+
+/// Rows of `width` numbers as sequences of `times` observations.
+Dataset rows_to_sequences(std::vector<float> values, std::size_t width, std::size_t times,
+                          const std::string& what) {
+  if (width % times != 0) {
+    throw Error(what, fmt::format("{} columns for {} observation times", width, times),
+                fmt::format("a multiple of {} columns", times));
+  }
+  Dataset data;
+  data.count = values.size() / width;
+  data.times = times;
+  data.dimension = width / times;
+  data.values = std::move(values);
+  return data;
+}
+
+std::vector<float> to_float(const Array& array, const std::string& what) {
+  std::vector<float> values;
+  values.reserve(array.size());
+  with_type(array.type, [&](auto zero) {
+    using T = decltype(zero);
+    for (const T value : array.values<T>()) {
+      const auto wide = static_cast<double>(value);
+      if (!(std::abs(wide) <= FLT_MAX)) {
+        const std::size_t row = values.size() / (array.size() / array.shape[0]);
+        throw Error(fmt::format("{}, row {}, number {}", what, row,
+                                values.size() - row * (array.size() / array.shape[0])),
+                    fmt::format("{}", wide), "finite numbers up to 3.4e38 (rows count from 0)");
+      }
+      values.push_back(static_cast<float>(value));
+    }
+  });
+  return values;
+}
+
+Dataset from_npy(std::string_view bytes, std::size_t times, const std::string& what) {
+  const Array array = parse_npy(bytes, what);
+  const auto& shape = array.shape;
+  if ((shape.size() != 2 && shape.size() != 3) || array.size() == 0) {
+    throw Error(what, "shape " + to_string(shape), "shapes [N, D] and [N, T, D] without a 0");
+  }
+  if (shape.size() == 2) return rows_to_sequences(to_float(array, what), shape[1], times, what);
+  if (times != 1 && times != shape[1]) {
+    throw Error(what, fmt::format("shape {} for {} observation times", to_string(shape), times),
+                fmt::format("{} in its second place", times));
+  }
+  return rows_to_sequences(to_float(array, what), shape[1] * shape[2], shape[1], what);
+}
+
+/// A header cell, in quotes where a comma or a quote would end it early.
+std::string quoted(const std::string& name) {
+  if (name.find_first_of(",\"\n") == std::string::npos) return name;
+  std::string text = "\"";
+  for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
+  return text + "\"";
+}
+
+}  // namespace
+
+Dataset Dataset::slice(std::size_t begin, std::size_t end) const {
+  if (begin > end || end > count) {
+    throw Error("rows", fmt::format("[{}, {})", begin, end),
+                fmt::format("ranges within [0, {})", count));
+  }
+  const std::size_t width = times * dimension;
+  const auto rows = std::span(values).subspan(begin * width, (end - begin) * width);
+  return {end - begin, times, dimension, {rows.begin(), rows.end()}};
+}
+
+Dataset read_dataset(const std::filesystem::path& file, std::size_t times) {
+  if (times == 0) throw Error("times", "0", "integers from 1 up");
+  const std::string bytes = read_file(file);
+  if (is_npy(bytes)) return from_npy(bytes, times, file.string());
+  CsvTable table = parse_csv(bytes, file.string());
+  return rows_to_sequences(std::move(table.values), table.columns, times, file.string());
+}
+
+void write_csv(const std::filesystem::path& file, const std::vector<std::string>& header,
+               std::span<const float> values) {
+  if (header.empty() || values.size() % header.size() != 0) {
+    throw Error(file.string(),
+                fmt::format("{} numbers for {} columns", values.size(), header.size()),
+                "whole rows");
+  }
+  AtomicFile out(file);
+  for (std::size_t i = 0; i < header.size(); ++i) {
+    out.write(quoted(header[i]));
+    out.write(i + 1 < header.size() ? "," : "\n");
+  }
+  fmt::memory_buffer cell;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    cell.clear();
+    // The shortest digits that read back as the same float.
+    fmt::format_to(std::back_inserter(cell), "{}{}", values[i],
+                   (i + 1) % header.size() == 0 ? '\n' : ',');
+    out.write(std::string_view(cell.data(), cell.size()));
+  }
+  out.commit();
+}
+
+}  // namespace ito
