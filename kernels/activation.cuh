@@ -12,6 +12,16 @@ struct ValueAndSlope {
   T value, slope;
 };
 
+/// A constant in the precision of T, which may be a vector.
+template <class T>
+ITO_INLINE T constant(double value) {
+  if constexpr (requires { typename T::value_type; }) {
+    return T(static_cast<typename T::value_type>(value));
+  } else {
+    return T(value);
+  }
+}
+
 /// σ(z) and σ'(z), accurate in both tails: e = exp(−|z|) never overflows.
 template <class T>
 ITO_INLINE ValueAndSlope<T> sigmoid_value_and_slope(T z) {
@@ -34,12 +44,12 @@ ITO_INLINE ValueAndSlope<T> value_and_slope(T z) {
   } else if constexpr (kActivation == Activation::softplus) {
     return {max(z, T(0)) + log1p(exp(-abs(z))), sigmoid_value_and_slope(z).value};
   } else if constexpr (kActivation == Activation::silu || kActivation == Activation::lipswish) {
-    const T scale(kActivation == Activation::lipswish ? 0.909 : 1.0);
+    const T scale = constant<T>(kActivation == Activation::lipswish ? 0.909 : 1.0);
     const auto s = sigmoid_value_and_slope(z);
     return {scale * z * s.value, scale * (s.value + z * s.slope)};
   } else if constexpr (kActivation == Activation::gelu) {
-    const T below = T(0.5) * (T(1) + erf(z * T(0.70710678118654752)));  // Φ(z)
-    const T density = T(0.39894228040143268) * exp(T(-0.5) * z * z);    // φ(z)
+    const T below = T(0.5) * (T(1) + erf(z * constant<T>(0.70710678118654752)));  // Φ(z)
+    const T density = constant<T>(0.39894228040143268) * exp(T(-0.5) * z * z);    // φ(z)
     return {z * below, below + z * density};
   } else {
     static_assert(kActivation == Activation::exp, "an activation without a formula");

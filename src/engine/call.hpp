@@ -18,7 +18,7 @@ struct ObservationMap {
   std::uint64_t paths;  ///< N
   std::uint64_t per;    ///< paths an observation
   std::uint64_t first_path;
-  std::uint64_t tile_paths;
+  std::uint64_t tile_size;
   Partition partition;
 
   template <class Real>
@@ -31,7 +31,7 @@ struct ObservationMap {
         paths(request.paths),
         per(rows == 1 ? request.paths : request.paths_per_observation),
         first_path(request.first_path),
-        tile_paths(tile),
+        tile_size(tile),
         partition(cut) {}
 
   /// Observation of the path with a global index; indices outside the request belong to the
@@ -41,12 +41,11 @@ struct ObservationMap {
     return std::min(path - first_path, paths - 1) / per;
   }
   std::uint64_t first_row(std::uint64_t chunk) const {
-    return row((partition.first_tile + partition.chunk_begin(chunk)) * tile_paths);
+    return row((partition.first_tile + partition.chunk_begin(chunk)) * tile_size);
   }
-  std::uint64_t entry(std::uint64_t chunk) const { return first_row(chunk) + chunk; }
   /// One past the last observation of a chunk.
   std::uint64_t end_row(std::uint64_t chunk) const {
-    return row((partition.first_tile + partition.chunk_begin(chunk + 1)) * tile_paths - 1) + 1;
+    return row((partition.first_tile + partition.chunk_begin(chunk + 1)) * tile_size - 1) + 1;
   }
 };
 

@@ -44,15 +44,15 @@ struct Partition {
   std::uint64_t tiles = 0;
   std::uint64_t chunks = 0;
 
-  Partition(std::uint64_t first_path, std::uint64_t paths, std::uint64_t tile_paths,
+  Partition(std::uint64_t first_path, std::uint64_t paths, std::uint64_t tile_size,
             std::size_t parameters)
-      : Partition((first_path + paths + tile_paths - 1) / tile_paths - first_path / tile_paths,
+      : Partition((first_path + paths + tile_size - 1) / tile_size - first_path / tile_size,
                   parameters) {
-    first_tile = first_path / tile_paths;
+    first_tile = first_path / tile_size;
   }
   /// The most tiles that `paths` can touch, wherever the first lies.
-  static Partition largest(std::uint64_t paths, std::uint64_t tile_paths, std::size_t parameters) {
-    return Partition((paths + 2 * tile_paths - 2) / tile_paths, parameters);
+  static Partition largest(std::uint64_t paths, std::uint64_t tile_size, std::size_t parameters) {
+    return Partition((paths + 2 * tile_size - 2) / tile_size, parameters);
   }
   /// First tile, counted from 0, of a chunk.
   std::uint64_t chunk_begin(std::uint64_t chunk) const { return tiles * chunk / chunks; }

@@ -1,0 +1,208 @@
+#include "cpu/engine.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "cpu/aligned.hpp"
+#include "cpu/tile_runner.hpp"
+#include "engine/threads.hpp"
+
+namespace ito {
+namespace {
+
+class CpuEngine final : public Engine<float> {
+ public:
+  CpuEngine(const ModelShape& shape, const PlanOptions& options)
+      : shape_(shape),
+        model_(shape),
+        kernels_(cpu_kernels()),
+        limit_(options.workspace_limit),
+        threads_(thread_count(options.threads)) {
+    for (int i = 0; i < threads_; ++i) scratch_.push_back(aligned_floats(model_.scratch.size()));
+  }
+
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations) const override {
+    const auto cut = Partition::largest(paths, tile_paths, shape_.parameters);
+    return lay_out(nullptr, cut, observations).bytes;
+  }
+
+  void simulate(std::span<const float> parameters, const BasicRequest<float>& request,
+                const BasicOutputs<float>& outputs, std::span<std::byte> workspace,
+                bool record) override {
+    const Partition cut(request.first_path, request.paths, tile_paths, shape_.parameters);
+    const ObservationMap map(shape_, request, tile_paths, cut);
+    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace);
+    const CpuCall call{shape_, model_, kernels_, parameters, request, space, map};
+#pragma omp parallel for num_threads(threads_) schedule(dynamic, 1) if (cut.tiles > 1)
+    for (std::uint64_t tile = 0; tile < cut.tiles; ++tile) {
+      TileRunner(call, tile, scratch_[self()].get()).simulate(outputs, record);
+    }
+  }
+
+  void adjoint(std::span<const float> parameters, const BasicRequest<float>& request,
+               const BasicCotangents<float>& cotangents,
+               const BasicGradientOutputs<float>& gradient, std::span<std::byte> workspace,
+               AdjointOptions options, bool recorded) override {
+    if (!recorded) simulate(parameters, request, {}, workspace, true);
+    const Partition cut(request.first_path, request.paths, tile_paths, shape_.parameters);
+    const ObservationMap map(shape_, request, tile_paths, cut);
+    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace);
+    const CpuCall call{shape_, model_, kernels_, parameters, request, space, map};
+    std::fill_n(space.gradients, cut.chunks * shape_.parameters, 0.0);
+    std::fill_n(space.row_gradients, (map.rows + cut.chunks) * row_size(), 0.0);
+    std::fill(gradient.x0.begin(), gradient.x0.end(), 0.0f);
+    const std::size_t segment =
+        space.tape.segment * static_cast<std::size_t>(shape_.state) * tile_paths;
+#pragma omp parallel for num_threads(threads_) schedule(dynamic, 1) if (cut.chunks > 1)
+    for (std::uint64_t chunk = 0; chunk < cut.chunks; ++chunk) {
+      for (std::uint64_t i = cut.chunk_begin(chunk); i < cut.chunk_begin(chunk + 1); ++i) {
+        TileRunner(call, i, scratch_[self()].get())
+            .adjoint(cotangents, gradient, options, chunk, space.segments + self() * segment);
+      }
+    }
+    reduce_rows(call, gradient);
+    for (std::size_t p = 0; p < gradient.parameters.size(); ++p) {
+      double sum = 0;
+      for (std::uint64_t c = 0; c < cut.chunks; ++c) {
+        sum += space.gradients[c * shape_.parameters + p];
+      }
+      gradient.parameters[p] = static_cast<float>(sum);
+    }
+  }
+
+ private:
+  std::size_t self() const { return static_cast<std::size_t>(omp_get_thread_num()); }
+
+  /// Numbers in the bias rows of one observation.
+  std::size_t row_size() const {
+    if (shape_.context() == 0) return 0;
+    return static_cast<std::size_t>(shape_.intervals()) *
+           static_cast<std::size_t>(shape_.control_net->layers.front().outputs);
+  }
+
+  CpuWorkspace lay_out(std::byte* base, const Partition& cut, std::uint64_t rows) const {
+    const std::size_t unit = static_cast<std::size_t>(shape_.state) * tile_paths;
+    const auto entries = static_cast<std::size_t>(model_.entries.count());
+    Arena arena(base);
+    CpuWorkspace space{};
+    space.tape = Tape::choose(cut.tiles, shape_.steps, unit * sizeof(float), threads_, limit_);
+    space.sigma = arena.take<float>(entries);
+    space.sigma_slope = arena.take<float>(entries);
+    space.bias_rows = arena.take<float>(rows * row_size());
+    space.states = arena.take<float>(cut.tiles * space.tape.checkpoints * unit);
+    space.segments =
+        arena.take<float>(static_cast<std::size_t>(threads_) * space.tape.segment * unit);
+    space.status = arena.take<std::uint8_t>(cut.tiles * tile_paths);
+    space.gradients = arena.take<double>(cut.chunks * shape_.parameters);
+    space.row_gradients = arena.take<double>((rows + cut.chunks) * row_size());
+    space.bytes = arena.bytes();
+    return space;
+  }
+
+  /// Lays out the workspace and makes what does not change in time: constant σ and the bias rows.
+  CpuWorkspace prepare(std::span<const float> parameters, const BasicRequest<float>& request,
+                       const Partition& cut, std::uint64_t rows,
+                       std::span<std::byte> workspace) const {
+    const CpuWorkspace space = lay_out(Arena::align(workspace), cut, rows);
+    for (int e = 0; e < model_.entries.count() && !shape_.diffusion_net; ++e) {
+      const auto sigma = constant_entry(shape_, parameters, e);
+      space.sigma[e] = static_cast<float>(sigma.value);
+      space.sigma_slope[e] = static_cast<float>(sigma.slope);
+    }
+    if (shape_.context() == 0) return space;
+    const LayerShape& layer = shape_.control_net->layers.front();
+    const auto h = static_cast<std::size_t>(layer.outputs);
+    const auto contexts = static_cast<std::size_t>(shape_.context());
+#pragma omp parallel for num_threads(threads_) if (rows > 16)
+    for (std::size_t r = 0; r < rows * static_cast<std::size_t>(shape_.intervals()); ++r) {
+      const float* c = request.context.data() + r * contexts;
+      for (std::size_t i = 0; i < h; ++i) {
+        const float* weight = context_weights(parameters.data(), i);
+        double sum = parameters[layer.bias + i];
+        for (std::size_t j = 0; j < contexts; ++j) sum += double{weight[j]} * c[j];
+        space.bias_rows[r * h + i] = static_cast<float>(sum);
+      }
+    }
+    return space;
+  }
+
+  /// The context columns of row i of the control's first layer, in an array laid out as the
+  /// parameters.
+  template <class Number>
+  Number* context_weights(Number* flat, std::size_t i) const {
+    const LayerShape& layer = shape_.control_net->layers.front();
+    return flat + layer.weight + i * static_cast<std::size_t>(layer.inputs) +
+           static_cast<std::size_t>(model_.control_net->context_column());
+  }
+
+  /// From bias-row gradients to those of bias, context weights and context. Adds to the first
+  /// chunk's gradient.
+  void reduce_rows(const CpuCall& call, const BasicGradientOutputs<float>& gradient) const {
+    if (shape_.context() == 0) return;
+    const LayerShape& layer = shape_.control_net->layers.front();
+    const auto h = static_cast<std::size_t>(layer.outputs);
+    const auto contexts = static_cast<std::size_t>(shape_.context());
+    const Partition& cut = call.map.partition;
+    double* entries = call.space.row_gradients;
+    for (std::uint64_t c = 0; c < cut.chunks;
+         ++c) {  // gather an observation's entries in its first
+      const std::uint64_t r = call.map.first_row(c);
+      if (c == 0 || call.map.end_row(c - 1) <= r) continue;
+      first_entry(call, r, c, entries);
+    }
+    for (std::uint64_t c = 0; c < cut.chunks; ++c) {
+      for (std::uint64_t r = call.map.first_row(c); r < call.map.end_row(c); ++r) {
+        if (c > 0 && r < call.map.end_row(c - 1)) continue;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(shape_.intervals()); ++i) {
+          const std::size_t row = r * static_cast<std::size_t>(shape_.intervals()) + i;
+          spread_row(entries + (r + c) * row_size() + i * h, call, row, gradient, layer, contexts);
+        }
+      }
+    }
+  }
+
+  /// Adds the entry of observation r in chunk c to that in the first chunk that has one.
+  void first_entry(const CpuCall& call, std::uint64_t r, std::uint64_t c, double* entries) const {
+    std::uint64_t first = c;
+    while (first > 0 && call.map.end_row(first - 1) > r) --first;
+    for (std::size_t j = 0; j < row_size(); ++j) {
+      entries[(r + first) * row_size() + j] += entries[(r + c) * row_size() + j];
+    }
+  }
+
+  void spread_row(const double* bias_gradient, const CpuCall& call, std::size_t row,
+                  const BasicGradientOutputs<float>& gradient, const LayerShape& layer,
+                  std::size_t contexts) const {
+    const float* c = call.request.context.data() + row * contexts;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(layer.outputs); ++i) {
+      call.space.gradients[layer.bias + i] += bias_gradient[i];
+      double* weights = context_weights(call.space.gradients, i);
+      for (std::size_t j = 0; j < contexts; ++j) weights[j] += bias_gradient[i] * c[j];
+    }
+    for (std::size_t j = 0; j < contexts && !gradient.context.empty(); ++j) {
+      double sum = 0;
+      for (std::size_t i = 0; i < static_cast<std::size_t>(layer.outputs); ++i) {
+        sum += double{context_weights(call.parameters.data(), i)[j]} * bias_gradient[i];
+      }
+      gradient.context[row * contexts + j] = static_cast<float>(sum);
+    }
+  }
+
+  ModelShape shape_;
+  TileModel model_;
+  const CpuKernels& kernels_;
+  std::size_t limit_;
+  int threads_;
+  std::vector<AlignedFloats> scratch_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine<float>> make_cpu_engine(const ModelShape& shape,
+                                               const PlanOptions& options) {
+  return std::make_unique<CpuEngine>(shape, options);
+}
+
+}  // namespace ito

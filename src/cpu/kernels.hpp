@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+
+#include "cpu/tile_model.hpp"
+
+namespace ito {
+
+/// One tile in the hands of one thread.
+struct TileCall {
+  const float* parameters;
+  float* scratch;
+  const float* sigma;  ///< [entries] of an identity or constant diffusion
+  std::uint64_t seed;
+  std::uint32_t tile;  ///< global index, in tiles of 64 paths
+  bool masked;         ///< some path is not finite: read `alive`
+};
+
+/// Where a run stores states: those of steps first, first + stride, … one after the other.
+struct TapeSlice {
+  float* states = nullptr;  ///< [., state, tile_paths]; null: nowhere
+  int first = 0;
+  int stride = 1;
+};
+
+struct ReverseOptions {
+  bool detach_state;
+  bool detach_martingale_parameters;
+};
+
+/// The CPU engine's inner loops, compiled for one instruction set.
+struct CpuKernels {
+  /// out [channels, tile_paths] of standard normals.
+  void (*normals)(std::uint64_t seed, std::uint32_t tile, std::uint32_t step, std::uint32_t stream,
+                  int channels, float* out);
+  /// Steps begin … end − 1.
+  void (*run)(const TileModel& model, const TileCall& call, int begin, int end, TapeSlice tape);
+  /// The transposes of steps end − 1 … begin, at the states [end − begin, state, tile_paths].
+  void (*reverse)(const TileModel& model, const TileCall& call, int begin, int end,
+                  const float* states, ReverseOptions options);
+  /// net(inputs) for a tile; with `trace` the backward pass can follow. `inputs` is [inputs,
+  /// tile_paths].
+  void (*forward)(const TileNet& net, const float* parameters, float* scratch, const float* inputs,
+                  bool trace);
+  /// Adds to the net's sums; adds to `input_cotangents` unless null.
+  void (*backward)(const TileNet& net, const float* parameters, float* scratch, const float* inputs,
+                   const float* output_cotangents, float* input_cotangents);
+  int width;  ///< lanes a vector
+  const char* name;
+};
+
+extern const CpuKernels sse2_kernels, avx2_kernels, avx512_kernels;
+
+/// The best this machine runs, or the lesser one that ITO_CPU_ISA asks for.
+const CpuKernels& cpu_kernels();
+
+}  // namespace ito

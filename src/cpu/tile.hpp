@@ -1,0 +1,279 @@
+#pragma once
+
+#include "cpu/kernels.hpp"
+#include "cpu/net.hpp"
+#include "cpu/noise.hpp"
+#include "kernels/euler_maruyama.cuh"
+
+namespace ito {
+
+/// One tile at one step: the fused Euler–Maruyama step with its Girsanov sums, and its transpose.
+template <class Arch>
+class TileStep {
+  using L = Lanes<Arch>;
+
+ public:
+  TileStep(const TileModel& model, const TileCall& call)
+      : model_(model), call_(call), scratch_(call.scratch) {}
+
+  /// x_k → x_{k+1} in place, and the sums with it.
+  void forward(int k) {
+    evaluate(k, at(model_.x), false);
+    for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
+      L energy(0.0f), martingale(0.0f);
+      for (int j = 0; j < model_.noise; ++j) {
+        const L u = control(j, lane), z = get(model_.z, j, lane);
+        put(model_.w, j, lane, shifted_increment(size_, u, z));
+        energy += energy_increment(size_, u);
+        martingale += martingale_increment(size_, u, z);
+      }
+      if (model_.control != ControlKind::none) {
+        for (const std::size_t sum : {model_.energy, model_.interval_energy}) {
+          put(sum, 0, lane, get(sum, 0, lane) + energy);
+        }
+        for (const std::size_t sum : {model_.martingale, model_.interval_martingale}) {
+          put(sum, 0, lane, get(sum, 0, lane) + martingale);
+        }
+      }
+      if (model_.drift_net) {
+        for (int i = 0; i < model_.state; ++i) {
+          put(model_.x, i, lane,
+              xsimd::fma(size_.h, get(model_.drift_net->output(), i, lane),
+                         get(model_.x, i, lane)));
+        }
+      }
+      const int entries = model_.entries.count();
+      for (int e = 0; e < entries; ++e) {
+        const int i = model_.entries.row(e);
+        put(model_.x, i, lane,
+            xsimd::fma(sigma(e, lane), get(model_.w, model_.entries.column(e), lane),
+                       get(model_.x, i, lane)));
+      }
+    }
+  }
+
+  /// λ: cotangent of x_{k+1} → cotangent of x_k. `x` is x_k, [state, tile_paths].
+  void reverse(int k, const float* x, ReverseOptions options) {
+    x = finite(x);
+    evaluate(k, x, true);
+    for (int j = 0; j < model_.noise; ++j) {
+      for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
+        put(model_.w, j, lane, shifted_increment(size_, control(j, lane), get(model_.z, j, lane)));
+      }
+    }
+    clear(model_.moved, model_.state);
+    const bool split = options.detach_martingale_parameters;
+    if (split && !options.detach_state) {
+      // The path sees the martingale, its parameters do not.
+      pull_back(x, {.state = false, .energy = false, .martingale = true, .parameters = false});
+    }
+    pull_back(
+        x,
+        {.state = !options.detach_state, .energy = true, .martingale = !split, .parameters = true});
+    if (options.detach_state) return clear(model_.lambda, model_.state);
+    add_rows<Arch>(at(model_.moved), model_.state, 1.0f, at(model_.lambda));
+  }
+
+ private:
+  /// Which cotangents a pull-back carries, and whether parameters receive them.
+  struct Carry {
+    bool state, energy, martingale, parameters;
+  };
+
+  float* at(std::size_t place) const { return scratch_ + place; }
+  L get(std::size_t place, int row, int lane) const {
+    return load<Arch>(scratch_ + place + row * tile_paths + lane);
+  }
+  void put(std::size_t place, int row, int lane, L value) const {
+    value.store_aligned(scratch_ + place + row * tile_paths + lane);
+  }
+  void add(std::size_t place, int row, int lane, L value) const {
+    put(place, row, lane, get(place, row, lane) + value);
+  }
+  void clear(std::size_t place, int rows) const {
+    for (int i = 0; i < rows * tile_paths; i += lane_count<Arch>) {
+      L(0.0f).store_aligned(scratch_ + place + i);
+    }
+  }
+  /// Zero on non-finite paths.
+  L living(L value, int lane) const {
+    return call_.masked ? xsimd::select(get(model_.alive, 0, lane) > L(0.0f), value, L(0.0f))
+                        : value;
+  }
+
+  /// The states with those of non-finite paths replaced by zero, where there are any.
+  const float* finite(const float* x) const {
+    if (!call_.masked) return x;
+    for (int i = 0; i < model_.state; ++i) {
+      for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
+        put(model_.x, i, lane, living(load<Arch>(x + i * tile_paths + lane), lane));
+      }
+    }
+    return at(model_.x);
+  }
+
+  /// The nets and the noise at (t_k, x).
+  void evaluate(int k, const float* x, bool trace) {
+    size_ = {L(model_.h[static_cast<std::size_t>(k)]),
+             L(model_.root_h[static_cast<std::size_t>(k)])};
+    t_ = model_.time[static_cast<std::size_t>(k)];
+    const float* p = call_.parameters;
+    if (model_.drift_net) {
+      net_forward<Arch>(*model_.drift_net, p, scratch_, x, t_, nullptr, trace);
+    }
+    if (model_.diffusion_net) {
+      net_forward<Arch>(*model_.diffusion_net, p, scratch_, x, t_, nullptr, trace);
+    }
+    if (model_.control_net) {
+      net_forward<Arch>(*model_.control_net, p, scratch_, x, t_,
+                        model_.control_net->context > 0 ? at(model_.lane_bias) : nullptr, trace);
+    }
+    if (model_.control == ControlKind::drift) divide_by_sigma();
+    tile_normals<Arch>(call_.seed, call_.tile, static_cast<std::uint32_t>(k), 0, model_.noise,
+                       at(model_.z));
+  }
+
+  /// u = (v − b)/σ, for a net that gives the posterior drift v.
+  void divide_by_sigma() const {
+    for (int j = 0; j < model_.noise; ++j) {
+      for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
+        L v = get(model_.control_net->output(), j, lane);
+        if (model_.drift_net) v -= get(model_.drift_net->output(), j, lane);
+        put(model_.u, j, lane, v / sigma(j, lane));
+      }
+    }
+  }
+
+  L sigma(int e, int lane) const {
+    if (!model_.diffusion_net) return L(call_.sigma[e]);
+    return xsimd::fma(L(model_.diffusion_scale), get(model_.diffusion_net->output(), e, lane),
+                      L(model_.diffusion_floor));
+  }
+
+  L control(int j, int lane) const {
+    switch (model_.control) {
+      case ControlKind::none:
+        return L(0.0f);
+      case ControlKind::constant:
+        return L(call_.parameters[model_.control_value + static_cast<std::size_t>(j)]);
+      case ControlKind::drift:
+        return get(model_.u, j, lane);
+      default:
+        return get(model_.control_net->output(), j, lane);
+    }
+  }
+
+  /// The transpose of the step's derivative through b, σ and u: adds to `moved`, and to the
+  /// gradient sums.
+  void pull_back(const float* x, Carry carry) {
+    for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) pull_back_lanes(lane, carry);
+    float* moved = carry.state || !carry.parameters ? at(model_.moved) : nullptr;
+    pull_back_net(model_.control_net, x, model_.u_cotangent, moved, carry.parameters);
+    const bool through_control = model_.control == ControlKind::drift;
+    if (!carry.state && !through_control) return;
+    pull_back_net(model_.drift_net, x, model_.b_cotangent, moved, carry.parameters);
+    pull_back_net(model_.diffusion_net, x, model_.sigma_cotangent, moved, carry.parameters);
+  }
+
+  void pull_back_net(const std::optional<TileNet>& net, const float* x, std::size_t cotangent,
+                     float* moved, bool accumulate) {
+    if (!net) return;
+    net_backward<Arch>(*net, call_.parameters, scratch_, x, t_, at(cotangent),
+                       net->layers.data()->inputs > 0 ? moved : nullptr, accumulate);
+  }
+
+  /// Cotangents of u, b and σ, path by path.
+  void pull_back_lanes(int lane, Carry carry) {
+    const int entries = model_.entries.count();
+    for (int j = 0; j < model_.noise; ++j) put(model_.u_cotangent, j, lane, L(0.0f));
+    for (int i = 0; i < model_.state; ++i) {
+      const L lambda = carry.state ? get(model_.lambda, i, lane) : L(0.0f);
+      put(model_.b_cotangent, i, lane, living(size_.h * lambda, lane));
+    }
+    for (int e = 0; e < entries; ++e) {
+      const L lambda = carry.state ? get(model_.lambda, model_.entries.row(e), lane) : L(0.0f);
+      const int j = model_.entries.column(e);
+      add(model_.u_cotangent, j, lane, sigma(e, lane) * lambda);  // ω = σᵀλ
+      put(model_.sigma_cotangent, e, lane, living(lambda * get(model_.w, j, lane), lane));
+    }
+    const L energy = carry.energy ? get(model_.energy_cotangent, 0, lane) : L(0.0f);
+    const L martingale = carry.martingale ? get(model_.martingale_cotangent, 0, lane) : L(0.0f);
+    for (int j = 0; j < model_.noise; ++j) pull_back_control(j, lane, energy, martingale, carry);
+    if (model_.diffusion_net) {
+      for (int e = 0; e < entries; ++e) {
+        put(model_.sigma_cotangent, e, lane,
+            L(model_.diffusion_scale) * get(model_.sigma_cotangent, e, lane));
+      }
+    } else if (model_.constant_diffusion && carry.parameters) {
+      for (int e = 0; e < entries; ++e) {
+        add(model_.diffusion_sums, e, lane, get(model_.sigma_cotangent, e, lane));
+      }
+    }
+  }
+
+  void pull_back_control(int j, int lane, L energy, L martingale, Carry carry) {
+    const L u = control(j, lane);
+    L cotangent = control_cotangent(size_, get(model_.u_cotangent, j, lane), u,
+                                    get(model_.z, j, lane), energy, martingale);
+    if (model_.control == ControlKind::drift) cotangent = cotangent / sigma(j, lane);
+    cotangent = living(cotangent, lane);
+    put(model_.u_cotangent, j, lane, cotangent);
+    if (model_.control == ControlKind::drift) {  // u = (v − b)/σ
+      add(model_.b_cotangent, j, lane, -cotangent);
+      add(model_.sigma_cotangent, j, lane, living(-cotangent * u, lane));
+    } else if (model_.control == ControlKind::constant && carry.parameters) {
+      add(model_.control_sums, j, lane, cotangent);
+    }
+  }
+
+  const TileModel& model_;
+  const TileCall& call_;
+  float* scratch_;
+  StepSize<L> size_{L(0.0f), L(0.0f)};
+  float t_ = 0;
+};
+
+template <class Arch>
+void run_tile(const TileModel& model, const TileCall& call, int begin, int end, TapeSlice tape) {
+  TileStep<Arch> step(model, call);
+  const int unit = model.state * tile_paths;
+  for (int k = begin; k < end; ++k) {
+    if (tape.states && (k - tape.first) % tape.stride == 0) {
+      float* to = tape.states + static_cast<std::ptrdiff_t>((k - tape.first) / tape.stride) * unit;
+      for (int i = 0; i < unit; i += lane_count<Arch>) {
+        load<Arch>(call.scratch + model.x + i).store_aligned(to + i);
+      }
+    }
+    step.forward(k);
+  }
+}
+
+template <class Arch>
+void reverse_tile(const TileModel& model, const TileCall& call, int begin, int end,
+                  const float* states, ReverseOptions options) {
+  TileStep<Arch> step(model, call);
+  for (int k = end - 1; k >= begin; --k) {
+    step.reverse(k, states + static_cast<std::ptrdiff_t>(k - begin) * model.state * tile_paths,
+                 options);
+  }
+}
+
+/// The table of an instruction set.
+template <class Arch>
+constexpr CpuKernels make_kernels(const char* name) {
+  return {
+      tile_normals<Arch>,
+      run_tile<Arch>,
+      reverse_tile<Arch>,
+      [](const TileNet& net, const float* parameters, float* scratch, const float* inputs,
+         bool trace) { net_forward<Arch>(net, parameters, scratch, inputs, 0.0f, nullptr, trace); },
+      [](const TileNet& net, const float* parameters, float* scratch, const float* inputs,
+         const float* output_cotangents, float* input_cotangents) {
+        net_backward<Arch>(net, parameters, scratch, inputs, 0.0f, output_cotangents,
+                           input_cotangents, true);
+      },
+      lane_count<Arch>,
+      name};
+}
+
+}  // namespace ito

@@ -1,0 +1,73 @@
+#include "cpu/tile_model.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ito {
+
+TileNet::TileNet(const NetShape& shape, ScratchLayout& scratch, ScratchLayout& sums)
+    : time(shape.time_inputs > 0), context(shape.context_inputs) {
+  int widest = shape.state_inputs;
+  for (const LayerShape& from : shape.layers) {
+    const bool first = layers.empty();
+    TileLayer layer{};
+    layer.inputs = first ? shape.state_inputs : from.inputs;
+    layer.outputs = from.outputs;
+    layer.row_length = from.inputs;
+    layer.weight = from.weight;
+    layer.bias = from.bias;
+    layer.activation = from.activation;
+    layer.wide = layer.outputs >= layer.inputs;
+    layer.values = scratch.rows(layer.outputs);
+    layer.slopes = scratch.rows(layer.outputs);
+    layer.weight_sums = sums.floats(layer.weight_sums_size());
+    layer.bias_sums = sums.rows(layer.outputs);
+    widest = std::max(widest, layer.outputs);
+    layers.push_back(layer);
+  }
+  const int first_outputs = layers.front().outputs;
+  first_bias = scratch.floats(static_cast<std::size_t>(first_outputs));
+  time_sums = time ? sums.rows(first_outputs) : 0;
+  for (std::size_t& place : delta) place = scratch.rows(widest);
+  transposed = scratch.rows(padded(widest));
+}
+
+TileModel::TileModel(const ModelShape& shape)
+    : state(shape.state),
+      noise(shape.noise),
+      steps(shape.steps),
+      entries(shape),
+      control(shape.control),
+      constant_diffusion(!shape.diffusion_net && shape.diffusion != DiffusionKind::identity),
+      diffusion_scale(static_cast<float>(shape.diffusion_scale)),
+      diffusion_floor(static_cast<float>(shape.diffusion_floor)),
+      control_value(shape.control_value) {
+  for (int k = 0; k < steps; ++k) {
+    time.push_back(static_cast<float>(shape.grid[static_cast<std::size_t>(k)]));
+    h.push_back(static_cast<float>(shape.step_size(k)));
+    root_h.push_back(static_cast<float>(std::sqrt(shape.step_size(k))));
+  }
+  // Twice: the first pass measures the sums, the second places the rest behind them.
+  ScratchLayout sums;
+  for (int pass = 0; pass < 2; ++pass) {
+    scratch = ScratchLayout(sums.size());
+    sums = ScratchLayout();
+    control_sums = sums.rows(control == ControlKind::constant ? noise : 0);
+    diffusion_sums = sums.rows(constant_diffusion ? entries.count() : 0);
+    if (shape.drift) drift_net.emplace(*shape.drift, scratch, sums);
+    if (shape.diffusion_net) diffusion_net.emplace(*shape.diffusion_net, scratch, sums);
+    if (shape.control_net) control_net.emplace(*shape.control_net, scratch, sums);
+  }
+  sums_size = sums.size();
+  for (std::size_t* place : {&x, &lambda, &moved, &b_cotangent}) *place = scratch.rows(state);
+  for (std::size_t* place : {&z, &w, &u, &u_cotangent}) *place = scratch.rows(noise);
+  for (std::size_t* place : {&energy, &martingale, &interval_energy, &interval_martingale,
+                             &energy_cotangent, &martingale_cotangent, &alive}) {
+    *place = scratch.rows(1);
+  }
+  sigma_cotangent = scratch.rows(entries.count());
+  lane_bias = scratch.rows(
+      control_net && control_net->context > 0 ? control_net->layers.front().outputs : 0);
+}
+
+}  // namespace ito

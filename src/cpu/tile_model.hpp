@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "cpu/simd.hpp"
+#include "model/diffusion.hpp"
+#include "model/shape.hpp"
+
+namespace ito {
+
+/// Where arrays lie in a thread's scratch memory, in floats. Filled once, when the plan is made.
+class ScratchLayout {
+ public:
+  explicit ScratchLayout(std::size_t reserved = 0) { floats(reserved); }
+
+  /// `rows` rows of a tile.
+  std::size_t rows(int rows) { return floats(static_cast<std::size_t>(rows) * tile_paths); }
+  std::size_t floats(std::size_t count) {
+    const std::size_t begin = size_;
+    size_ += (count + 15) / 16 * 16;
+    return begin;
+  }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::size_t size_ = 0;
+};
+
+/// A linear layer over a tile. Arrays are given by their place in the scratch memory.
+struct TileLayer {
+  int inputs;                ///< rows of its input array; a first layer's are the state's
+  int outputs;               ///< rows of its output array
+  int row_length;            ///< columns of its weight matrix, time and context included
+  std::size_t weight, bias;  ///< in the flat parameters
+  Activation activation;
+  std::size_t values;  ///< [outputs, tile_paths]
+  std::size_t slopes;  ///< [outputs, tile_paths], derivative of the activation
+  /// Weight gradient summed over paths and steps. The longer side lies along the lanes, padded:
+  /// [inputs, padded(outputs)] when `wide`, else [outputs, padded(inputs)].
+  std::size_t weight_sums;
+  std::size_t bias_sums;  ///< [outputs, tile_paths], by lane
+  bool wide;
+
+  std::size_t weight_sums_size() const {
+    return static_cast<std::size_t>(wide ? inputs * padded(outputs) : outputs * padded(inputs));
+  }
+};
+
+/// A net over a tile.
+struct TileNet {
+  std::vector<TileLayer> layers;
+  bool time;
+  int context;             ///< context columns; they act through a bias row made outside the loop
+  std::size_t first_bias;  ///< [outputs of the first layer]: its bias at the time at hand
+  std::size_t time_sums;  ///< [outputs of the first layer, tile_paths]: gradient of the time column
+  std::size_t delta[2];   ///< [widest, tile_paths]
+  std::size_t transposed;  ///< [tile_paths, padded(widest)]
+
+  /// Reserves scratch; sums that gradients accumulate in are reserved from `sums`.
+  TileNet(const NetShape& shape, ScratchLayout& scratch, ScratchLayout& sums);
+
+  int time_column() const { return layers.front().inputs; }
+  int context_column() const { return layers.front().inputs + (time ? 1 : 0); }
+  std::size_t output() const { return layers.back().values; }
+};
+
+/// Everything the CPU engine's time loop needs of a model, with the places of its arrays. Scratch
+/// memory begins with the gradient sums, so that one fill clears them.
+struct TileModel {
+  explicit TileModel(const ModelShape& shape);
+
+  int state, noise, steps;
+  DiffusionEntries entries;
+  ControlKind control;
+  bool constant_diffusion;  ///< learned, but not by a net
+  float diffusion_scale, diffusion_floor;
+  std::size_t control_value;           ///< in the flat parameters
+  std::vector<float> time, h, root_h;  ///< [steps]
+
+  ScratchLayout scratch;
+  std::size_t control_sums;    ///< [noise, tile_paths], for a constant control
+  std::size_t diffusion_sums;  ///< [entries, tile_paths], for a constant diffusion
+  std::optional<TileNet> drift_net, diffusion_net, control_net;
+  std::size_t sums_size;  ///< floats at the beginning of the scratch that are gradient sums
+
+  std::size_t x, lambda, moved;    ///< [state, tile_paths]
+  std::size_t energy, martingale;  ///< [tile_paths]
+  std::size_t interval_energy, interval_martingale;
+  std::size_t energy_cotangent, martingale_cotangent;
+  std::size_t alive;                 ///< [tile_paths]: 1, or 0 for a non-finite path
+  std::size_t z, w, u, u_cotangent;  ///< [noise, tile_paths]
+  std::size_t b_cotangent;           ///< [state, tile_paths]
+  std::size_t sigma_cotangent;       ///< [entries, tile_paths]
+  std::size_t lane_bias;             ///< [first control layer, tile_paths]
+};
+
+}  // namespace ito

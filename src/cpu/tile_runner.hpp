@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+
+#include "cpu/kernels.hpp"
+#include "engine/call.hpp"
+
+namespace ito {
+
+/// One call's arrays in the workspace of the CPU engine. H = outputs of the control's first layer.
+struct CpuWorkspace {
+  Tape tape;
+  float* sigma;           // [entries] of an identity or constant diffusion
+  float* sigma_slope;     // [entries]: its derivative by the raw parameter
+  float* bias_rows;       // [R, I, H]: W_c c + b
+  float* states;          // [tiles, checkpoints, state, tile_paths]
+  float* segments;        // [threads, segment, state, tile_paths]
+  std::uint8_t* status;   // [tiles, tile_paths], by lane
+  double* gradients;      // [chunks, P]
+  double* row_gradients;  // [R + chunks, I, H]
+  std::size_t bytes;
+};
+
+/// Everything the tiles of one call share.
+struct CpuCall {
+  const ModelShape& shape;
+  const TileModel& model;
+  const CpuKernels& kernels;
+  std::span<const float> parameters;
+  const BasicRequest<float>& request;
+  const CpuWorkspace& space;
+  const ObservationMap& map;
+};
+
+/// Takes one tile at a time through a whole call: initial states, saves, context steps, tape, and
+/// the way back. Nothing here depends on the instruction set.
+class TileRunner {
+ public:
+  /// `tile` counts from 0 within the call.
+  TileRunner(const CpuCall& call, std::uint64_t tile, float* scratch);
+
+  void simulate(const BasicOutputs<float>& outputs, bool record);
+  /// Needs the tape of a recording `simulate`. `segment`: the thread's buffer of the workspace.
+  void adjoint(const BasicCotangents<float>& cotangents,
+               const BasicGradientOutputs<float>& gradient, AdjointOptions options,
+               std::uint64_t chunk, float* segment);
+
+ private:
+  float* at(std::size_t place) const { return tile_.scratch + place; }
+  std::size_t unit() const { return static_cast<std::size_t>(call_.model.state) * tile_paths; }
+  std::size_t saves() const { return call_.shape.save.size(); }
+  int first_layer() const;
+  float* stored() const {
+    return call_.space.states + index_ * call_.space.tape.checkpoints * unit();
+  }
+
+  void load_initial();
+  void set_interval(int k);
+  void run(int begin, int end, TapeSlice tape);
+  void save(const BasicOutputs<float>& outputs, std::size_t s);
+  void finish(const BasicOutputs<float>& outputs, bool record);
+
+  void load_status();
+  void load_sum_cotangents(const BasicCotangents<float>& cotangents, std::size_t s);
+  void arrive(const BasicCotangents<float>& cotangents, std::size_t s, bool states);
+  const float* states_from(int begin, int end, float* segment);
+  int previous_stop(int k, int begin) const;
+  void take_sums(double* gradient);
+  void take_row_sums(int k, std::uint64_t chunk);
+  void reverse_initial(double* gradient);
+
+  const CpuCall& call_;
+  TileCall tile_;
+  std::uint64_t index_;
+  int interval_ = -1;
+  std::int64_t path_[tile_paths];  ///< index in the call of each lane's path, or −1
+  std::uint64_t row_[tile_paths];  ///< its observation
+};
+
+}  // namespace ito
