@@ -1,5 +1,8 @@
 #pragma once
 
+// First, so that the templates of kernels/ find these functions.
+#include "cpu/math.hpp"
+
 #include "cpu/kernels.hpp"
 #include "cpu/net.hpp"
 #include "cpu/noise.hpp"
