@@ -30,7 +30,8 @@ struct Dataset {
 Dataset read_dataset(const std::filesystem::path& file, std::size_t times = 1);
 
 /// Checks that `data` fits the model: T = number of save steps, D = observed, values in the
-/// likelihood's range. Throws ito::Error naming the first offending row and value.
+/// likelihood's range. Throws ito::Error naming the first offending row and column, counted from 1,
+/// its value and what is accepted.
 void check_dataset(const Dataset& data, const LatentModel& latent);
 
 /// Writes [rows, columns] numbers as CSV with a header, aside and renamed into place.

@@ -1,0 +1,261 @@
+#include "inference/observation_model.hpp"
+
+#include <array>
+#include <cmath>
+#include <numbers>
+#include <type_traits>
+
+#include <xsimd/xsimd.hpp>
+
+#include "inference/draws.hpp"
+#include "inference/log_gamma.hpp"
+
+namespace ito {
+namespace {
+
+using Batch = xsimd::batch<float>;
+constexpr std::size_t lanes = Batch::size;
+
+/// What one register of numbers contributes to log p.
+struct Terms {
+  Batch value;            ///< the part of log p that depends on η
+  Batch slope;            ///< ∂ value / ∂η
+  Batch log_scale_slope;  ///< ∂ value / ∂ log scale
+};
+
+/// −y log(1 + e^−η) − (n − y) log(1 + e^η), in terms of e^−|η|, which never overflows; and nothing
+/// is subtracted, so that the small surprise of a confident right answer keeps its digits.
+struct BinomialTerms {
+  float count;
+  Terms operator()(const Batch& y, const Batch& eta) const {
+    const Batch zero(0.0f), one(1.0f), failures = count - y;
+    const Batch tail = xsimd::exp(-xsimd::abs(eta));
+    const Batch near = one / (one + tail), far = tail * near;
+    const auto positive = eta >= zero;
+    const Batch sigmoid = xsimd::select(positive, near, far);
+    const Batch mirrored = xsimd::select(positive, far, near);  // sigmoid(−η)
+    const Batch linear = xsimd::select(positive, failures, -y) * eta;
+    return {-(linear + count * xsimd::log1p(tail)), y * mirrored - failures * sigmoid, zero};
+  }
+};
+
+struct PoissonTerms {
+  Terms operator()(const Batch& y, const Batch& eta) const {
+    const Batch rate = xsimd::exp(eta);
+    return {y * eta - rate, y - rate, Batch(0.0f)};
+  }
+};
+
+struct GaussianTerms {
+  float inverse_scale;
+  Terms operator()(const Batch& y, const Batch& eta) const {
+    const Batch z = (y - eta) * inverse_scale;
+    return {-0.5f * z * z, z * inverse_scale, z * z};
+  }
+};
+
+struct StudentTerms {
+  float degrees, inverse_scale;
+  Terms operator()(const Batch& y, const Batch& eta) const {
+    const Batch z = (y - eta) * inverse_scale;
+    const Batch square = z * z;
+    const Batch weight = (degrees + 1.0f) / (degrees + square);
+    return {-0.5f * (degrees + 1.0f) * xsimd::log1p(square / degrees), weight * z * inverse_scale,
+            weight * square};
+  }
+};
+
+/// Sums of one row. Each lane has its own double, and the lanes are added in order at the end.
+struct RowSums {
+  std::array<double, lanes> value{}, log_scale_slope{};
+  void add(const Terms& terms, std::size_t used) {
+    std::array<float, lanes> numbers;
+    terms.value.store_unaligned(numbers.data());
+    for (std::size_t l = 0; l < used; ++l) value[l] += static_cast<double>(numbers[l]);
+    terms.log_scale_slope.store_unaligned(numbers.data());
+    for (std::size_t l = 0; l < used; ++l) log_scale_slope[l] += static_cast<double>(numbers[l]);
+  }
+};
+
+double total(const std::array<double, lanes>& numbers) {
+  double sum = 0;
+  for (const double number : numbers) sum += number;
+  return sum;
+}
+
+/// One row of L numbers; `slope` is null where nobody asks for derivatives.
+template <class Element>
+RowSums row_terms(const Element& element, const float* y, const float* eta, float* slope,
+                  std::size_t length) {
+  RowSums sums;
+  std::size_t j = 0;
+  for (; j + lanes <= length; j += lanes) {
+    const Terms terms = element(Batch::load_unaligned(y + j), Batch::load_unaligned(eta + j));
+    sums.add(terms, lanes);
+    if (slope) terms.slope.store_unaligned(slope + j);
+  }
+  if (const std::size_t rest = length - j; rest > 0) {
+    std::array<float, lanes> y_rest{}, eta_rest{}, slope_rest;
+    for (std::size_t l = 0; l < rest; ++l) y_rest[l] = y[j + l], eta_rest[l] = eta[j + l];
+    const Terms terms =
+        element(Batch::load_unaligned(y_rest.data()), Batch::load_unaligned(eta_rest.data()));
+    sums.add(terms, rest);
+    terms.slope.store_unaligned(slope_rest.data());
+    for (std::size_t l = 0; slope && l < rest; ++l) slope[j + l] = slope_rest[l];
+  }
+  return sums;
+}
+
+/// All rows. A path is one row and writes only its own results, so they do not depend on `threads`.
+/// `log_scale` is subtracted from log p once for each number of a row with a scale.
+template <class Element>
+void all_rows(const Element& element, const ObservedPaths& paths, bool has_scale, double log_scale,
+              int threads, const ObservationTerms& terms) {
+  const std::size_t length = paths.y.size() / paths.constants.size();
+  const auto count =
+      static_cast<std::ptrdiff_t>(paths.constants.size() * paths.paths_per_observation);
+  const double scales = has_scale ? static_cast<double>(length) : 0.0;
+#pragma omp parallel for schedule(static) num_threads(threads)
+  for (std::ptrdiff_t path = 0; path < count; ++path) {
+    const auto i = static_cast<std::size_t>(path);
+    const std::size_t row = i / paths.paths_per_observation;
+    float* slope = terms.eta_derivative.empty() ? nullptr : &terms.eta_derivative[i * length];
+    const RowSums sums =
+        row_terms(element, &paths.y[row * length], &paths.eta[i * length], slope, length);
+    if (!terms.log_probability.empty())
+      terms.log_probability[i] = paths.constants[row] + total(sums.value) - scales * log_scale;
+    if (!terms.log_scale_derivative.empty())
+      terms.log_scale_derivative[i] = total(sums.log_scale_slope) - scales;
+  }
+}
+
+template <class Kind, class... Kinds>
+constexpr bool one_of = (std::is_same_v<Kind, Kinds> || ...);
+
+/// Calls `visitor` with the likelihood's kind; a Bernoulli is a Binomial of count 1.
+template <class Visitor>
+decltype(auto) by_kind(const Likelihood& likelihood, const Visitor& visitor) {
+  return std::visit(
+      [&]<class Kind>(const Kind& kind) -> decltype(auto) {
+        if constexpr (std::is_same_v<Kind, Bernoulli>) {
+          return visitor(Binomial{1});
+        } else {
+          return visitor(kind);
+        }
+      },
+      likelihood);
+}
+
+double log_choose(int count, double y) {
+  return log_gamma(count + 1.0) - log_gamma(y + 1.0) - log_gamma(count - y + 1.0);
+}
+
+double sigmoid(double eta) {
+  const double tail = std::exp(-std::abs(eta));
+  return (eta >= 0 ? 1.0 : tail) / (1.0 + tail);
+}
+
+}  // namespace
+
+double ObservationModel::initial_log_scale() const {
+  return by_kind(likelihood_, []<class Kind>(const Kind& kind) {
+    if constexpr (one_of<Kind, Gaussian, StudentT>) {
+      return std::log(kind.scale);
+    } else {
+      return 0.0;
+    }
+  });
+}
+
+double ObservationModel::constant(std::span<const float> row) const {
+  const auto length = static_cast<double>(row.size());
+  return by_kind(likelihood_, [&]<class Kind>(const Kind& kind) {
+    double sum = 0;
+    if constexpr (std::is_same_v<Kind, Binomial>) {
+      for (const float y : row) sum += log_choose(kind.count, static_cast<double>(y));
+    } else if constexpr (std::is_same_v<Kind, Poisson>) {
+      for (const float y : row) sum -= log_gamma(static_cast<double>(y) + 1.0);
+    } else if constexpr (std::is_same_v<Kind, Gaussian>) {
+      sum = -0.5 * length * std::log(2 * std::numbers::pi);
+    } else {
+      const double nu = kind.degrees;
+      sum = length * (log_gamma(0.5 * (nu + 1)) - log_gamma(0.5 * nu) -
+                      0.5 * std::log(nu * std::numbers::pi));
+    }
+    return sum;
+  });
+}
+
+void ObservationModel::evaluate(const ObservedPaths& paths, double log_scale, int threads,
+                                const ObservationTerms& terms) const {
+  const auto inverse_scale = static_cast<float>(std::exp(-log_scale));
+  by_kind(likelihood_, [&]<class Kind>(const Kind& kind) {
+    if constexpr (std::is_same_v<Kind, Binomial>) {
+      all_rows(BinomialTerms{static_cast<float>(kind.count)}, paths, false, 0, threads, terms);
+    } else if constexpr (std::is_same_v<Kind, Poisson>) {
+      all_rows(PoissonTerms{}, paths, false, 0, threads, terms);
+    } else if constexpr (std::is_same_v<Kind, Gaussian>) {
+      all_rows(GaussianTerms{inverse_scale}, paths, true, log_scale, threads, terms);
+    } else {
+      all_rows(StudentTerms{static_cast<float>(kind.degrees), inverse_scale}, paths, true,
+               log_scale, threads, terms);
+    }
+  });
+}
+
+double ObservationModel::mean(double eta) const {
+  return by_kind(likelihood_, [&]<class Kind>(const Kind& kind) {
+    if constexpr (std::is_same_v<Kind, Binomial>) {
+      return kind.count * sigmoid(eta);
+    } else if constexpr (std::is_same_v<Kind, Poisson>) {
+      return std::exp(eta);
+    } else {
+      return eta;
+    }
+  });
+}
+
+double ObservationModel::draw(double eta, double log_scale, std::uint64_t seed, std::uint64_t row,
+                              std::uint32_t element) const {
+  UniformStream uniforms(seed, row, element);
+  return by_kind(likelihood_, [&]<class Kind>(const Kind& kind) {
+    if constexpr (std::is_same_v<Kind, Binomial>) {
+      return draw_binomial(kind.count, sigmoid(eta), uniforms);
+    } else if constexpr (std::is_same_v<Kind, Poisson>) {
+      return draw_poisson(std::exp(eta), uniforms);
+    } else if constexpr (std::is_same_v<Kind, Gaussian>) {
+      return eta + std::exp(log_scale) * draw_normal(uniforms);
+    } else {
+      return eta + std::exp(log_scale) * draw_student(kind.degrees, uniforms);
+    }
+  });
+}
+
+std::string ObservationModel::accepted_values() const {
+  return by_kind(likelihood_, []<class Kind>(const Kind& kind) -> std::string {
+    if constexpr (std::is_same_v<Kind, Binomial>) {
+      return "integers from 0 to " + std::to_string(kind.count);
+    } else if constexpr (std::is_same_v<Kind, Poisson>) {
+      return "integers from 0 to " + std::to_string(largest_count);
+    } else {
+      return "finite numbers";
+    }
+  });
+}
+
+bool ObservationModel::accepts(float y) const {
+  const auto is_count = [y](double largest) {
+    return y >= 0 && static_cast<double>(y) <= largest && y == std::floor(y);
+  };
+  return by_kind(likelihood_, [&]<class Kind>(const Kind& kind) {
+    if constexpr (std::is_same_v<Kind, Binomial>) {
+      return is_count(kind.count);
+    } else if constexpr (std::is_same_v<Kind, Poisson>) {
+      return is_count(largest_count);
+    } else {
+      return std::isfinite(y);
+    }
+  });
+}
+
+}  // namespace ito

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <ito/likelihood.hpp>
+
+namespace ito {
+
+/// Counts up to here are exact as floats.
+inline constexpr int largest_count = 1 << 24;
+
+/// Rows of y, decoded rows η of the paths that try to explain them, and how they go together.
+struct ObservedPaths {
+  std::span<const float> y;               ///< [R, L], L = T·D numbers an observation
+  std::span<const double> constants;      ///< [R], ObservationModel::constant of each row of y
+  std::span<const float> eta;             ///< [R·S, L], S paths of an observation in a row
+  std::size_t paths_per_observation = 1;  ///< S
+};
+
+/// Caller-owned results of one pass; an empty span is not written. N = R·S.
+struct ObservationTerms {
+  std::span<double> log_probability;       ///< [N], log p(y|η), every constant included
+  std::span<float> eta_derivative;         ///< [N, L], ∂ log p / ∂η
+  std::span<double> log_scale_derivative;  ///< [N], ∂ log p / ∂ log scale; 0 without a scale
+};
+
+/// The arithmetic of one Likelihood. The kind is looked at once a call, never inside the loop over
+/// numbers, which runs on SIMD registers; sums over a row are taken in double, in a fixed order.
+class ObservationModel {
+ public:
+  explicit ObservationModel(const Likelihood& likelihood) : likelihood_(likelihood) {}
+
+  /// log of the scale in the description; 0 for likelihoods without one.
+  double initial_log_scale() const;
+
+  /// The part of log p(row|η) that depends on neither η nor the scale, such as Σ log C(count, y).
+  double constant(std::span<const float> row) const;
+
+  /// log p(y|η) and its derivatives. Nothing is allocated.
+  void evaluate(const ObservedPaths& paths, double log_scale, int threads,
+                const ObservationTerms& terms) const;
+
+  /// E[y|η] (a Student-t's centre, which is its mean where it has one).
+  double mean(double eta) const;
+
+  /// One draw of y ~ p(·|η) for number `element` of row `row`: a function of its arguments alone.
+  /// Throws ito::Error when a Poisson mean exp(η) is too large for a count.
+  double draw(double eta, double log_scale, std::uint64_t seed, std::uint64_t row,
+              std::uint32_t element) const;
+
+  /// Which values of y there are, in words; and whether `y` is one of them.
+  std::string accepted_values() const;
+  bool accepts(float y) const;
+
+  const Likelihood& likelihood() const { return likelihood_; }
+
+ private:
+  Likelihood likelihood_;
+};
+
+}  // namespace ito

@@ -1,0 +1,223 @@
+#include "inference/observation_model.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <numbers>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <ito/ito.hpp>
+
+namespace ito {
+namespace {
+
+struct Number {
+  double log_probability = 0, eta_derivative = 0, log_scale_derivative = 0;
+};
+
+/// The library's answer for one number y.
+Number library(const Likelihood& likelihood, double y, double eta, double log_scale = 0) {
+  const ObservationModel model(likelihood);
+  const auto number = static_cast<float>(y), given = static_cast<float>(eta);
+  const double constant = model.constant({&number, 1});
+  Number result;
+  float slope = 0;
+  model.evaluate({.y = {&number, 1}, .constants = {&constant, 1}, .eta = {&given, 1}}, log_scale, 1,
+                 {.log_probability = {&result.log_probability, 1},
+                  .eta_derivative = {&slope, 1},
+                  .log_scale_derivative = {&result.log_scale_derivative, 1}});
+  result.eta_derivative = static_cast<double>(slope);
+  return result;
+}
+
+using Formula = std::function<double(double y, double eta, double log_scale)>;
+
+/// The textbook density of each kind, in double, without any care for large η.
+struct Case {
+  std::string name;
+  Likelihood likelihood;
+  Formula formula;
+  std::vector<double> y;
+};
+
+double log_choose(double n, double k) {
+  return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
+}
+
+std::vector<Case> cases() {
+  const auto binomial = [](double n) -> Formula {
+    return [n](double y, double eta, double) {
+      const double p = 1 / (1 + std::exp(-eta));
+      return log_choose(n, y) + y * std::log(p) + (n - y) * std::log(1 - p);
+    };
+  };
+  const Formula poisson = [](double y, double eta, double) {
+    return y * std::log(std::exp(eta)) - std::exp(eta) - std::lgamma(y + 1);
+  };
+  const Formula gaussian = [](double y, double eta, double log_scale) {
+    const double s = std::exp(log_scale);
+    return std::log(std::exp(-0.5 * (y - eta) * (y - eta) / (s * s)) /
+                    (s * std::sqrt(2 * std::numbers::pi)));
+  };
+  const Formula student = [](double y, double eta, double log_scale) {
+    const double s = std::exp(log_scale), nu = 4;  // Γ(5/2)/(√(4π) Γ(2)) = 3/8
+    return std::log(3.0 / 8.0 / s) - 0.5 * (nu + 1) * std::log(1 + std::pow((y - eta) / s, 2) / nu);
+  };
+  return {{"bernoulli", Bernoulli{}, binomial(1), {0, 1}},
+          {"binomial16", Binomial{16}, binomial(16), {0, 1, 7, 16}},
+          {"poisson", Poisson{}, poisson, {0, 1, 4, 40}},
+          {"gaussian", Gaussian{}, gaussian, {-2, 0, 0.7, 3}},
+          {"student", StudentT{.degrees = 4}, student, {-2, 0, 0.7, 30}}};
+}
+
+const std::vector<double> etas{-4, -1.3, -0.1, 0, 0.4, 1, 3.2};
+const std::vector<double> log_scales{-0.5, 0.0, 0.8};
+
+class EveryLikelihood : public testing::TestWithParam<Case> {
+ protected:
+  void for_each(const std::function<void(double y, double eta, double log_scale)>& check) {
+    for (const double y : GetParam().y)
+      for (const double eta : etas)
+        for (const double log_scale : log_scales) check(y, eta, log_scale);
+  }
+};
+
+// The arithmetic is float32 and the largest term is about 40 · 4: 160 · 6e-8 = 1e-5.
+TEST_P(EveryLikelihood, LogProbabilityIsTheTextbookFormula) {
+  for_each([&](double y, double eta, double log_scale) {
+    const double expected =
+        GetParam().formula(y, static_cast<double>(static_cast<float>(eta)), log_scale);
+    EXPECT_NEAR(library(GetParam().likelihood, y, eta, log_scale).log_probability, expected,
+                1e-6 * (10 + std::abs(expected)))
+        << "y " << y << " eta " << eta << " log scale " << log_scale;
+  });
+}
+
+TEST_P(EveryLikelihood, DerivativesAreCentralDifferencesOfTheFormula) {
+  constexpr double h = 1e-5;
+  const Formula& log_p = GetParam().formula;
+  for_each([&](double y, double eta, double log_scale) {
+    const Number number = library(GetParam().likelihood, y, eta, log_scale);
+    const double slope = (log_p(y, eta + h, log_scale) - log_p(y, eta - h, log_scale)) / (2 * h);
+    const double log_scale_slope =
+        (log_p(y, eta, log_scale + h) - log_p(y, eta, log_scale - h)) / (2 * h);
+    EXPECT_NEAR(number.eta_derivative, slope, 2e-6 * (10 + std::abs(slope)));
+    if (std::holds_alternative<Gaussian>(GetParam().likelihood) ||
+        std::holds_alternative<StudentT>(GetParam().likelihood)) {
+      EXPECT_NEAR(number.log_scale_derivative, log_scale_slope,
+                  2e-6 * (10 + std::abs(log_scale_slope)));
+    }
+  });
+}
+
+TEST_P(EveryLikelihood, RowsOfAnyLengthAreTheSumOfTheirNumbers) {
+  const ObservationModel model(GetParam().likelihood);
+  for (std::size_t length = 1; length <= 19; ++length) {
+    std::vector<float> y(length), eta(length), slopes(length);
+    double expected = 0;
+    for (std::size_t j = 0; j < length; ++j) {
+      y[j] = static_cast<float>(GetParam().y[j % GetParam().y.size()]);
+      eta[j] = static_cast<float>(etas[j % etas.size()]);
+      expected += library(GetParam().likelihood, static_cast<double>(y[j]),
+                          static_cast<double>(eta[j]), 0.3)
+                      .log_probability;
+    }
+    const double constant = model.constant(y);
+    double log_p = 0;
+    model.evaluate(
+        {.y = y, .constants = {&constant, 1}, .eta = eta}, 0.3, 1,
+        {.log_probability = {&log_p, 1}, .eta_derivative = slopes, .log_scale_derivative = {}});
+    EXPECT_NEAR(log_p, expected, 1e-10 * std::abs(expected)) << length;
+    for (std::size_t j = 0; j < length; ++j)
+      EXPECT_EQ(static_cast<double>(slopes[j]),
+                library(GetParam().likelihood, static_cast<double>(y[j]),
+                        static_cast<double>(eta[j]), 0.3)
+                    .eta_derivative);
+  }
+}
+
+TEST_P(EveryLikelihood, ResultsDoNotDependOnTheNumberOfThreads) {
+  const ObservationModel model(GetParam().likelihood);
+  constexpr std::size_t rows = 3, samples = 16, length = 7;
+  std::vector<float> y(rows * length), eta(rows * samples * length);
+  for (std::size_t i = 0; i < y.size(); ++i)
+    y[i] = static_cast<float>(GetParam().y[i % GetParam().y.size()]);
+  for (std::size_t i = 0; i < eta.size(); ++i) eta[i] = 0.01f * static_cast<float>(i % 301) - 1.5f;
+  std::vector<double> constants;
+  for (std::size_t r = 0; r < rows; ++r)
+    constants.push_back(model.constant(std::span(y).subspan(r * length, length)));
+  std::vector<double> one(rows * samples), four(rows * samples);
+  const ObservedPaths paths{
+      .y = y, .constants = constants, .eta = eta, .paths_per_observation = samples};
+  model.evaluate(paths, 0, 1,
+                 {.log_probability = one, .eta_derivative = {}, .log_scale_derivative = {}});
+  model.evaluate(paths, 0, 4,
+                 {.log_probability = four, .eta_derivative = {}, .log_scale_derivative = {}});
+  EXPECT_EQ(one, four);
+  double last_row = 0;
+  model.evaluate(
+      {.y = std::span(y).last(length),
+       .constants = std::span(constants).last(1),
+       .eta = std::span(eta).last(length)},
+      0, 1, {.log_probability = {&last_row, 1}, .eta_derivative = {}, .log_scale_derivative = {}});
+  EXPECT_EQ(last_row, one.back());
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryLikelihood, testing::ValuesIn(cases()),
+                         [](const auto& chosen) { return chosen.param.name; });
+
+TEST(ObservationModel, CountProbabilitiesSumToOne) {
+  for (const double eta : {-20.0, -3.0, 0.0, 0.7, 5.0, 20.0}) {
+    for (const int count : {1, 16, 200}) {
+      double sum = 0;
+      for (int y = 0; y <= count; ++y)
+        sum += std::exp(library(Binomial{count}, y, eta).log_probability);
+      EXPECT_NEAR(sum, 1, 3e-5) << count << " " << eta;  // n η ε ~ 200 · 20 · 6e-8 / 10
+    }
+  }
+  for (const double eta : {-5.0, 0.0, 3.0}) {
+    double sum = 0;
+    for (int y = 0; y <= 200; ++y) sum += std::exp(library(Poisson{}, y, eta).log_probability);
+    EXPECT_NEAR(sum, 1, 1e-5) << eta;
+  }
+}
+
+TEST(ObservationModel, DensitiesIntegrateToOne) {
+  for (const Likelihood& likelihood : {Likelihood{Gaussian{}}, Likelihood{StudentT{.degrees = 2.5}},
+                                       Likelihood{StudentT{.degrees = 30}}}) {
+    double integral = 0;
+    constexpr double h = 1e-3;
+    for (double v = -12; v <= 12; v += h)  // y = sinh v reaches the heavy tails
+      integral +=
+          h * std::cosh(v) * std::exp(library(likelihood, std::sinh(v), 0.4, 0.3).log_probability);
+    EXPECT_NEAR(integral, 1, 1e-5);
+  }
+}
+
+TEST(ObservationModel, LogitsOfAnySizeGiveFiniteAnswers) {
+  EXPECT_DOUBLE_EQ(library(Bernoulli{}, 1, 1000).log_probability, 0);
+  EXPECT_DOUBLE_EQ(library(Bernoulli{}, 0, 1000).log_probability, -1000);
+  EXPECT_DOUBLE_EQ(library(Bernoulli{}, 1, -1000).log_probability, -1000);
+  EXPECT_DOUBLE_EQ(library(Bernoulli{}, 1, -1000).eta_derivative, 1);
+  EXPECT_DOUBLE_EQ(library(Bernoulli{}, 1, 1000).eta_derivative, 0);
+  EXPECT_NEAR(library(Bernoulli{}, 1, 15).log_probability, -std::log1p(std::exp(-15)), 1e-12);
+}
+
+TEST(ObservationModel, MeanIsTheSumOverCounts) {
+  for (const double eta : {-2.0, 0.3, 1.5}) {
+    double binomial = 0, poisson = 0;
+    for (int y = 0; y <= 16; ++y)
+      binomial += y * std::exp(library(Binomial{16}, y, eta).log_probability);
+    for (int y = 0; y <= 100; ++y)
+      poisson += y * std::exp(library(Poisson{}, y, eta).log_probability);
+    EXPECT_NEAR(ObservationModel(Binomial{16}).mean(eta), binomial, 1e-4);
+    EXPECT_NEAR(ObservationModel(Poisson{}).mean(eta), poisson, 1e-4);
+    EXPECT_EQ(ObservationModel(Gaussian{}).mean(eta), eta);
+  }
+}
+
+}  // namespace
+}  // namespace ito
