@@ -15,8 +15,8 @@ namespace ito {
 struct WeightSummary {
   double log_mean = 0;        ///< log (1/S) Σ w: the importance-weighted bound with S samples
   double log_mean_error = 0;  ///< its standard error (delta method): sd(w) / (√S mean(w))
-  double ess = 0;             ///< effective sample size (Σw)² / Σw², from 1 to S
-  double largest = 0;         ///< largest normalised weight, in (0, 1]
+  double ess = 0;             ///< effective sample size (Σw)² / Σw², 1 to S; 0 when all w = 0
+  double largest = 0;         ///< largest normalised weight, up to 1
 };
 /// Stable for any range; −∞ weights count as zero. Throws ito::Error when empty or NaN.
 WeightSummary summarize_weights(std::span<const double> log_weights);
@@ -29,7 +29,9 @@ struct EvaluateOptions {
   double non_finite_limit = 0.0;  ///< largest accepted fraction of non-finite paths
 };
 
-/// Means over the observations, in nats per observation, with standard errors over observations.
+/// Means over the observations, in nats per observation, with standard errors over observations
+/// (NaN for a single one). Non-finite paths are left out of the means over paths and count as
+/// weight 0 in the importance-weighted bound, which keeps it a lower bound.
 struct Evaluation {
   std::size_t observations = 0;
   std::size_t samples = 0;
@@ -43,8 +45,9 @@ struct Evaluation {
   std::vector<double> log_marginal;  ///< [N]: log mean weight of each observation
 };
 
-/// Free energy, importance-weighted bound and effective sample size on `data`. Throws ito::Error
-/// when more paths are non-finite than accepted.
+/// Free energy, importance-weighted bound and effective sample size on `data`. Path s of
+/// observation i is path i·samples + s of the noise, and memory does not grow with `data`. Throws
+/// ito::Error when more paths are non-finite than accepted, or all of one observation.
 Evaluation evaluate(const LatentModel& latent, std::span<const float> parameters,
                     const Dataset& data, const EvaluateOptions& options = {});
 
@@ -56,7 +59,8 @@ std::vector<float> decode(const LatentModel& latent, std::span<const float> para
 std::vector<float> encode(const LatentModel& latent, std::span<const float> parameters,
                           const Dataset& data, Device device = Device::best());
 
-/// Mean of y given η, element by element (a binomial's is count · sigmoid(η)).
+/// Mean of y given η, element by element (a binomial's is count · sigmoid(η)); for a Student-t its
+/// centre η.
 std::vector<float> observation_mean(const LatentModel& latent, std::span<const float> parameters,
                                     std::span<const float> eta);
 
@@ -64,8 +68,10 @@ struct SampleOptions {
   std::uint64_t seed = 0;
   bool mean = false;  ///< the mean of y given the path instead of a draw
   Device device = Device::best();
+  int threads = 0;
 };
-/// Draws from the model: prior paths through decoder and likelihood.
+/// Draws from the model: prior paths through decoder and likelihood. Row i is a function of (seed,
+/// i). Throws ito::Error when a prior path is not finite.
 Dataset sample(const LatentModel& latent, std::span<const float> parameters, std::size_t count,
                const SampleOptions& options = {});
 

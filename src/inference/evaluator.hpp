@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <ito/dataset.hpp>
+#include <ito/evaluate.hpp>
+
+#include "inference/latent_paths.hpp"
+
+namespace ito {
+
+/// Throws ito::Error naming `field` unless `samples` is a positive multiple of 16, which is how
+/// many paths share a row of context.
+void check_samples(const char* field, std::size_t samples);
+
+/// Evaluates one model on one data set again and again, for changing parameters. Memory is bounded:
+/// it goes through the data in blocks, and path s of observation i is path i·S + s of the noise
+/// whatever the blocks are.
+class Evaluator {
+ public:
+  /// Keeps a reference to `data`, which fits the model.
+  Evaluator(const LatentModel& latent, const LatentShape& shape, const Dataset& data,
+            const EvaluateOptions& options);
+
+  /// Throws ito::Error when more paths are non-finite than accepted, or all of one observation.
+  Evaluation run(std::span<const float> parameters);
+
+ private:
+  const Dataset& data_;
+  EvaluateOptions options_;
+  std::vector<double> constants_;
+  std::size_t block_;
+  LatentPaths paths_;
+  std::vector<double> log_weights_;  ///< [S] of one observation
+};
+
+}  // namespace ito

@@ -1,0 +1,66 @@
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <ito/error.hpp>
+#include <ito/evaluate.hpp>
+#include <ito/plan.hpp>
+
+#include "inference/latent_paths.hpp"
+
+namespace ito {
+namespace {
+
+/// One block of prior paths at the observation times. Prior parameters are a prefix of the model's.
+std::vector<float> prior_states(const Plan& plan, std::span<const float> parameters,
+                                std::size_t first, std::size_t count, std::uint64_t seed) {
+  const Paths paths =
+      plan.simulate(parameters, {.paths = count, .seed = seed, .first_path = first});
+  if (paths.non_finite() > 0)
+    throw Error("sample", fmt::format("{} of {} prior paths not finite", paths.non_finite(), count),
+                "parameters under which every path stays finite");
+  return paths.states();
+}
+
+float observe(const ObservationModel& model, double eta, double log_scale,
+              const SampleOptions& options, std::uint64_t row, std::uint32_t element) {
+  if (!std::isfinite(eta))
+    throw Error(fmt::format("sample: row {}, column {}", row + 1, element + 1),
+                fmt::format("eta = {}", eta), "a finite output of the decoder");
+  return static_cast<float>(options.mean ? model.mean(eta)
+                                         : model.draw(eta, log_scale, options.seed, row, element));
+}
+
+}  // namespace
+
+Dataset sample(const LatentModel& latent, std::span<const float> parameters, std::size_t count,
+               const SampleOptions& options) {
+  if (count == 0) throw Error("sample.count", "0", "at least 1");
+  const LatentModel checked = validated(latent);
+  const LatentShape shape = resolve(checked);
+  check_parameters(shape, parameters);
+  const Plan plan(prior(checked.model), options.device, {.threads = options.threads});
+  const ObservationModel model(checked.likelihood);
+  const double log_scale = shape.log_scale ? static_cast<double>(parameters[*shape.log_scale])
+                                           : model.initial_log_scale();
+  Dataset data{.count = count,
+               .times = static_cast<std::size_t>(shape.times),
+               .dimension = static_cast<std::size_t>(shape.observed),
+               .values = {}};
+  const std::size_t row_numbers = data.times * data.dimension;
+  data.values.reserve(count * row_numbers);
+  const std::size_t block = block_observations(shape, 16, (count + 15) / 16) * 16;
+  for (std::size_t begin = 0; begin < count; begin += block) {
+    const std::size_t rows = std::min(block, count - begin);
+    const std::vector<float> eta =
+        decode(checked, parameters, prior_states(plan, parameters, begin, rows, options.seed),
+               options.device);
+    for (std::size_t i = 0; i < rows * row_numbers; ++i)
+      data.values.push_back(observe(model, static_cast<double>(eta[i]), log_scale, options,
+                                    begin + i / row_numbers,
+                                    static_cast<std::uint32_t>(i % row_numbers)));
+  }
+  return data;
+}
+
+}  // namespace ito
