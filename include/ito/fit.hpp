@@ -31,18 +31,26 @@ struct FitOptions {
   Schedule schedule = Schedule::cosine;  ///< cosine: to 1 % of learning_rate at the last step
   double warmup_epochs = 1.0;            ///< linear ramp from 0
   double clip_norm = 10.0;               ///< gradient norms above are scaled down to it; 0: never
-  double annealing_epochs = 0.0;   ///< the weight of E rises linearly from 0 to 1 over these epochs
-  double averaging = 0.995;        ///< decay of the exponential average of parameters; 0: none
-  double non_finite_limit = 0.01;  ///< fraction of non-finite paths in a step above which fit stops
+  double annealing_epochs = 0.0;  ///< the weight of E rises linearly from 0 to 1 over these epochs
+  /// Decay of the exponential average of parameters, bias-corrected so that it starts as the
+  /// parameters after the first step; 0: none.
+  double averaging = 0.995;
+  /// Fraction of non-finite paths in a step (or a held-out evaluation) above which fit stops.
+  /// Below, they are counted and have no part in the step.
+  double non_finite_limit = 0.01;
   std::uint64_t seed = 1;
   Device device = Device::best();
   int threads = 0;
   std::size_t held_out_samples = 16;  ///< paths per held-out observation, once an epoch
-  /// Where to keep everything needed to go on: written every `checkpoint_every` epochs and at the
-  /// end.
+  /// Where to keep everything needed to go on: written every `checkpoint_every` epochs, before that
+  /// epoch's progress is reported, at the end, and in the middle of an epoch when `stop` asks for
+  /// it.
   std::filesystem::path checkpoint{};
   std::size_t checkpoint_every = 1;
-  bool resume = false;  ///< go on from `checkpoint`; the same bits as without the break
+  /// Go on from `checkpoint`, to the same bits as without the break. The model, the data and the
+  /// options must be those of the run that wrote it, but for threads, checkpoint_every and
+  /// non_finite_limit; epochs may differ too when the schedule is constant, to train longer.
+  bool resume = false;
 };
 
 /// One epoch, in nats per observation.
@@ -72,13 +80,16 @@ ProgressCallback console_progress();
 struct FitResult {
   Parameters parameters;  ///< the averaged parameters (the last ones when averaging = 0)
   std::vector<EpochRecord> history;
-  bool interrupted = false;  ///< `stop` asked for the end; the checkpoint is up to date
+  bool interrupted = false;  ///< `stop` asked for the end; the checkpoint holds every step done
 };
 
-/// Trains with minibatches; bitwise deterministic given the seed, on one machine, for any number of
-/// threads. `stop` is asked between steps and may be set from a signal handler's flag. Throws
-/// ito::Error on bad options, data that does not fit, a non-finite loss, or a checkpoint that is
-/// truncated or belongs to another model, data or options.
+/// Trains from `initialize(latent, seed)` with minibatches: each epoch visits the data once in an
+/// order of its own, its last minibatch being what is left. Order and path noise are functions of
+/// (seed, epoch, step), so results are the same bits on one machine for any number of threads and
+/// however often a run is broken off. `stop` is asked before every step and may read a signal
+/// handler's flag. Throws ito::Error on bad options, data that do not fit, too many non-finite
+/// paths, a non-finite loss or gradient (the last checkpoint stays), or a checkpoint that is
+/// truncated or belongs to another model, data or options, naming what differs.
 FitResult fit(const LatentModel& latent, const Dataset& training, const FitOptions& options = {},
               const ProgressCallback& progress = {}, const Dataset& held_out = {},
               const std::function<bool()>& stop = {});

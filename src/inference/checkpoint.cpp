@@ -1,0 +1,161 @@
+#include "inference/checkpoint.hpp"
+
+#include <array>
+#include <map>
+#include <set>
+#include <span>
+
+#include <fmt/format.h>
+#include <ito/error.hpp>
+#include <nlohmann/json.hpp>
+
+#include "inference/fit_options.hpp"
+#include "io/safetensors.hpp"
+
+namespace ito {
+namespace {
+
+constexpr const char* format_name = "ito-checkpoint-1";
+
+/// Rows, times, columns and a hash (FNV-1a) of the values' bytes.
+std::string describe(const Dataset& data) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const std::byte byte : std::as_bytes(std::span(data.values))) {
+    hash ^= std::to_integer<std::uint64_t>(byte);
+    hash *= 0x100000001b3u;
+  }
+  return fmt::format("{} rows of {} x {} numbers, hash {:016x}", data.count, data.times,
+                     data.dimension, hash);
+}
+
+constexpr std::array record_numbers{&EpochRecord::elbo,          &EpochRecord::held_out_elbo,
+                                    &EpochRecord::held_out_iwae, &EpochRecord::held_out_ess,
+                                    &EpochRecord::energy,        &EpochRecord::gradient_norm,
+                                    &EpochRecord::learning_rate};
+constexpr std::size_t record_width = record_numbers.size() + 2;  // and epoch, non_finite
+
+constexpr std::array sum_numbers{&EpochSums::elbo,          &EpochSums::energy,
+                                 &EpochSums::observations,  &EpochSums::gradient_norm,
+                                 &EpochSums::learning_rate, &EpochSums::non_finite};
+
+std::vector<double> pack(const std::vector<EpochRecord>& history) {
+  std::vector<double> numbers;
+  for (const EpochRecord& record : history) {
+    numbers.push_back(static_cast<double>(record.epoch));
+    numbers.push_back(static_cast<double>(record.non_finite));
+    for (const auto member : record_numbers) numbers.push_back(record.*member);
+  }
+  return numbers;
+}
+
+std::vector<EpochRecord> unpack(std::span<const double> numbers) {
+  std::vector<EpochRecord> history(numbers.size() / record_width);
+  for (std::size_t e = 0; e < history.size(); ++e) {
+    const auto row = numbers.subspan(e * record_width, record_width);
+    history[e].epoch = static_cast<std::size_t>(row[0]);
+    history[e].non_finite = static_cast<std::size_t>(row[1]);
+    for (std::size_t i = 0; i < record_numbers.size(); ++i)
+      history[e].*record_numbers[i] = row[i + 2];
+  }
+  return history;
+}
+
+/// Throws naming the first entry in which the two descriptions differ.
+void check_identity(const std::string& file, const std::string& wanted, const std::string& found) {
+  if (wanted == found) return;
+  const auto now = nlohmann::json::parse(wanted).flatten();
+  const auto then = nlohmann::json::parse(found, nullptr, false).flatten();
+  std::set<std::string> keys;
+  for (const auto* object : {&now, &then})
+    for (const auto& [key, value] : object->items()) keys.insert(key);
+  const auto text = [](const nlohmann::json& object, const std::string& key) {
+    return object.contains(key) ? object.at(key).dump() : std::string("nothing");
+  };
+  for (const std::string& key : keys) {
+    if (text(now, key) != text(then, key))
+      throw Error(fmt::format("checkpoint {}: {}", file, key.substr(1)), text(now, key),
+                  text(then, key) + ", with which it was written");
+  }
+}
+
+const Array& find(const SafetensorsFile& contents, const std::string& file, const std::string& name,
+                  std::size_t size) {
+  for (const Array& array : contents.arrays)
+    if (array.name == name && (size == 0 || array.size() == size)) return array;
+  throw Error(fmt::format("checkpoint {}", file), fmt::format("no array {} of this model", name),
+              "a file that fit wrote");
+}
+
+}  // namespace
+
+std::string run_identity(const LatentModel& latent, const FitOptions& options,
+                         const Dataset& training, const Dataset& held_out) {
+  nlohmann::json identity;
+  identity["model"] = nlohmann::json::parse(to_json(latent));
+  identity["options"] = {{"batch", options.batch},
+                         {"samples", options.samples},
+                         {"objective", name(options.objective)},
+                         {"learning_rate", options.learning_rate},
+                         {"schedule", name(options.schedule)},
+                         {"warmup_epochs", options.warmup_epochs},
+                         {"clip_norm", options.clip_norm},
+                         {"annealing_epochs", options.annealing_epochs},
+                         {"averaging", options.averaging},
+                         {"seed", options.seed},
+                         {"device", options.device.name()},
+                         {"held_out_samples", options.held_out_samples}};
+  if (options.schedule != Schedule::constant) identity["options"]["epochs"] = options.epochs;
+  identity["training data"] = describe(training);
+  identity["held-out data"] = describe(held_out);
+  return identity.dump();
+}
+
+void save_checkpoint(const std::filesystem::path& file, const TrainingState& state,
+                     const std::string& identity) {
+  const std::array counters{static_cast<std::int64_t>(state.epoch),
+                            static_cast<std::int64_t>(state.step),
+                            static_cast<std::int64_t>(state.adam.steps)};
+  std::array<double, sum_numbers.size()> sums;
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = state.sums.*sum_numbers[i];
+  const std::vector<double> history = pack(state.history);
+  const std::size_t count = state.parameters.size();
+  const std::array arrays{
+      ArrayView("parameters", {count}, std::span(state.parameters)),
+      ArrayView("average", {count}, std::span(state.average)),
+      ArrayView("adam.first", {count}, std::span(state.adam.first)),
+      ArrayView("adam.second", {count}, std::span(state.adam.second)),
+      ArrayView("counters", {counters.size()}, std::span<const std::int64_t>(counters)),
+      ArrayView("epoch_sums", {sums.size()}, std::span<const double>(sums)),
+      ArrayView("history", {state.history.size(), record_width}, std::span<const double>(history))};
+  write_safetensors(file, arrays, {{"format", format_name}, {"run", identity}});
+}
+
+TrainingState load_checkpoint(const std::filesystem::path& file, const std::string& identity,
+                              std::size_t parameters) {
+  const SafetensorsFile contents = read_safetensors(file);
+  const auto format = contents.metadata.find("format");
+  const auto run = contents.metadata.find("run");
+  if (format == contents.metadata.end() || format->second != format_name ||
+      run == contents.metadata.end())
+    throw Error(fmt::format("checkpoint {}", file.string()), "another kind of safetensors file",
+                "a file that fit wrote");
+  check_identity(file.string(), identity, run->second);
+  const auto array = [&](const char* array_name, std::size_t size) -> const Array& {
+    return find(contents, file.string(), array_name, size);
+  };
+  TrainingState state(parameters);
+  state.parameters = array("parameters", parameters).values<float>();
+  state.average = array("average", parameters).values<float>();
+  state.adam.first = array("adam.first", parameters).values<float>();
+  state.adam.second = array("adam.second", parameters).values<float>();
+  const auto counters = array("counters", 3).values<std::int64_t>();
+  state.epoch = static_cast<std::uint64_t>(counters[0]);
+  state.step = static_cast<std::uint64_t>(counters[1]);
+  state.adam.steps = static_cast<std::uint64_t>(counters[2]);
+  const auto sums = array("epoch_sums", sum_numbers.size()).values<double>();
+  for (std::size_t i = 0; i < sums.size(); ++i) state.sums.*sum_numbers[i] = sums[i];
+  state.history = unpack(array("history", 0).values<double>());
+  return state;
+}
+
+}  // namespace ito

@@ -1,0 +1,192 @@
+#include <ito/fit.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+#include <ito/error.hpp>
+
+#include "inference/fit_options.hpp"
+#include "inference/shuffle.hpp"
+#include "inference/trainer.hpp"
+
+namespace ito {
+namespace {
+
+std::uint32_t index32(std::uint64_t index) { return static_cast<std::uint32_t>(index); }
+
+}  // namespace
+
+Trainer::Trainer(const LatentModel& latent, const Dataset& training, const FitOptions& options,
+                 const Dataset& held_out)
+    : latent_(latent),
+      shape_(resolve(latent)),
+      options_(options),
+      count_(training.count),
+      batch_(std::min(options.batch, training.count)),
+      schedule_{.steps_per_epoch = (count_ + batch_ - 1) / batch_},
+      identity_(run_identity(latent, options, training, held_out)),
+      minibatch_(latent_, shape_, training, options),
+      state_(shape_.parameters),
+      order_(count_),
+      gradient_(shape_.parameters) {
+  schedule_.steps = schedule_.steps_per_epoch * options.epochs;
+  if (held_out.count > 0) {
+    held_out_ =
+        std::make_unique<Evaluator>(latent_, shape_, held_out,
+                                    EvaluateOptions{.samples = options.held_out_samples,
+                                                    .seed = held_out_seed(options.seed),
+                                                    .device = options.device,
+                                                    .threads = options.threads,
+                                                    .non_finite_limit = options.non_finite_limit});
+  }
+  if (options.resume) {
+    resume();
+  } else {
+    std::ranges::copy(initialize(latent, options.seed).values(), state_.parameters.begin());
+    state_.average = state_.parameters;
+  }
+  steps_before_ = state_.adam.steps;
+}
+
+void Trainer::resume() {
+  state_ = load_checkpoint(options_.checkpoint, identity_, shape_.parameters);
+  const std::uint64_t begun = state_.epoch + (state_.step > 0 ? 1 : 0);
+  if (options_.epochs < begun)
+    throw Error("fit.epochs", fmt::format("{}", options_.epochs),
+                fmt::format("at least {}, which the checkpoint has begun", begun));
+}
+
+FitResult Trainer::run(const ProgressCallback& progress, const std::function<bool()>& stop) {
+  while (state_.epoch < options_.epochs) {
+    begin_epoch();
+    while (state_.step < schedule_.steps_per_epoch) {
+      if (stop && stop()) {
+        save();
+        return result(true);
+      }
+      step();
+    }
+    finish_epoch();
+    const bool last = state_.epoch == options_.epochs;
+    if (last || state_.epoch % options_.checkpoint_every == 0) save();
+    if (progress) report(progress);
+  }
+  return result(false);
+}
+
+void Trainer::begin_epoch() {
+  random_order(options_.seed, index32(state_.epoch), order_);
+  training_seconds_ = 0;
+  epoch_observations_ = 0;
+}
+
+void Trainer::step() {
+  const Clock::time_point start = Clock::now();
+  const std::size_t begin = state_.step * batch_, rows = std::min(batch_, count_ - begin);
+  const std::size_t global = state_.epoch * schedule_.steps_per_epoch + state_.step;
+  const auto where = [&] {
+    return fmt::format("fit: epoch {}, step {}", state_.epoch + 1, state_.step + 1);
+  };
+  const Minibatch::Result batch =
+      minibatch_.run(state_.parameters, std::span(order_).subspan(begin, rows),
+                     step_seed(options_.seed, index32(state_.epoch), index32(state_.step)),
+                     schedule_.annealing(options_, global), gradient_);
+  const std::size_t paths = rows * options_.samples;
+  if (static_cast<double>(batch.non_finite) >
+      options_.non_finite_limit * static_cast<double>(paths))
+    throw Error(where(), fmt::format("{} of {} paths not finite", batch.non_finite, paths),
+                fmt::format("a fraction up to non_finite_limit = {}; a smaller learning_rate or "
+                            "clip_norm may help",
+                            options_.non_finite_limit));
+  const double gradient_norm = norm(gradient_);
+  if (!std::isfinite(batch.loss) || !std::isfinite(gradient_norm))
+    throw Error(where(), fmt::format("loss {} with gradient norm {}", batch.loss, gradient_norm),
+                "finite numbers; a smaller learning_rate or clip_norm may help");
+
+  const bool clip = options_.clip_norm > 0 && gradient_norm > options_.clip_norm;
+  const double learning_rate = schedule_.learning_rate(options_, global);
+  state_.adam.update(state_.parameters, gradient_, clip ? options_.clip_norm / gradient_norm : 1.0,
+                     learning_rate);
+  update_average(state_.average, state_.parameters, options_.averaging, state_.adam.steps);
+
+  EpochSums& sums = state_.sums;
+  sums.elbo += batch.elbo;
+  sums.energy += batch.energy;
+  sums.observations += static_cast<double>(batch.observations);
+  sums.gradient_norm += gradient_norm;
+  sums.learning_rate = learning_rate;
+  sums.non_finite += static_cast<double>(batch.non_finite);
+  ++state_.step;
+  epoch_observations_ += rows;
+  training_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void Trainer::finish_epoch() {
+  const EpochSums& sums = state_.sums;
+  const double nothing = std::numeric_limits<double>::quiet_NaN();
+  EpochRecord record{
+      .epoch = state_.epoch + 1,
+      .elbo = sums.elbo / sums.observations,
+      .held_out_elbo = nothing,
+      .held_out_iwae = nothing,
+      .held_out_ess = nothing,
+      .energy = sums.energy / sums.observations,
+      .gradient_norm = sums.gradient_norm / static_cast<double>(schedule_.steps_per_epoch),
+      .learning_rate = sums.learning_rate,
+      .non_finite = static_cast<std::size_t>(sums.non_finite)};
+  if (held_out_) {
+    const Evaluation evaluation = held_out_->run(state_.average);
+    record.held_out_elbo = evaluation.elbo;
+    record.held_out_iwae = evaluation.iwae;
+    record.held_out_ess = evaluation.ess;
+  }
+  state_.history.push_back(record);
+  state_.sums = {};
+  state_.step = 0;
+  ++state_.epoch;
+}
+
+void Trainer::report(const ProgressCallback& progress) const {
+  const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+  const auto done = static_cast<double>(state_.adam.steps - steps_before_);
+  const auto left = static_cast<double>(schedule_.steps - state_.adam.steps);
+  const double path_steps = static_cast<double>(epoch_observations_) *
+                            static_cast<double>(options_.samples) * shape_.model.steps;
+  progress({.record = state_.history.back(),
+            .epochs = options_.epochs,
+            .path_steps_per_second = training_seconds_ > 0 ? path_steps / training_seconds_ : 0.0,
+            .seconds = seconds,
+            .seconds_left = done > 0 ? seconds * left / done : 0.0});
+}
+
+void Trainer::save() const {
+  if (!options_.checkpoint.empty()) save_checkpoint(options_.checkpoint, state_, identity_);
+}
+
+FitResult Trainer::result(bool interrupted) const {
+  FitResult result{.parameters = Parameters(shape_.tensors),
+                   .history = state_.history,
+                   .interrupted = interrupted};
+  std::ranges::copy(state_.average, result.parameters.values().begin());
+  return result;
+}
+
+FitResult fit(const LatentModel& latent, const Dataset& training, const FitOptions& options,
+              const ProgressCallback& progress, const Dataset& held_out,
+              const std::function<bool()>& stop) {
+  check_options(options);
+  const LatentModel checked = validated(latent);
+  check_dataset(training, checked);
+  if (held_out.count > 0) {
+    try {
+      check_dataset(held_out, checked);
+    } catch (const Error& error) {
+      throw Error(fmt::format("held-out {}", error.what()));
+    }
+  }
+  return Trainer(checked, training, options, held_out).run(progress, stop);
+}
+
+}  // namespace ito

@@ -1,0 +1,63 @@
+#include "inference/fit_options.hpp"
+
+#include <cmath>
+
+#include <fmt/format.h>
+#include <ito/error.hpp>
+
+#include "inference/evaluator.hpp"
+
+namespace ito {
+namespace {
+
+void check_least(const char* field, std::size_t value, std::size_t least) {
+  if (value < least)
+    throw Error(field, fmt::format("{}", value), fmt::format("at least {}", least));
+}
+
+void check_number(const char* field, double value, bool accepted, const char* words) {
+  if (!std::isfinite(value) || !accepted) throw Error(field, fmt::format("{}", value), words);
+}
+
+}  // namespace
+
+void check_options(const FitOptions& options) {
+  check_least("fit.epochs", options.epochs, 1);
+  check_least("fit.batch", options.batch, 1);
+  check_samples("fit.samples", options.samples);
+  check_samples("fit.held_out_samples", options.held_out_samples);
+  check_least("fit.checkpoint_every", options.checkpoint_every, 1);
+  check_number("fit.learning_rate", options.learning_rate, options.learning_rate > 0,
+               "a number above 0");
+  check_number("fit.warmup_epochs", options.warmup_epochs, options.warmup_epochs >= 0,
+               "0 or a number above");
+  check_number("fit.clip_norm", options.clip_norm, options.clip_norm >= 0,
+               "0 (never) or a number above");
+  check_number("fit.annealing_epochs", options.annealing_epochs, options.annealing_epochs >= 0,
+               "0 or a number above");
+  check_number("fit.averaging", options.averaging, options.averaging >= 0 && options.averaging < 1,
+               "0 (none) or a decay below 1");
+  check_number("fit.non_finite_limit", options.non_finite_limit,
+               options.non_finite_limit >= 0 && options.non_finite_limit <= 1,
+               "a fraction from 0 to 1");
+  if (options.threads < 0)
+    throw Error("fit.threads", fmt::format("{}", options.threads), "0 (all) or a number above");
+  if (options.resume && options.checkpoint.empty())
+    throw Error("fit.resume", "true without a checkpoint", "a checkpoint to go on from");
+}
+
+std::string name(Objective objective) {
+  switch (objective) {
+    case Objective::free_energy:
+      return "free_energy";
+    case Objective::sticking_the_landing:
+      return "sticking_the_landing";
+    case Objective::importance_weighted:
+      return "importance_weighted";
+  }
+  return "";
+}
+
+std::string name(Schedule schedule) { return schedule == Schedule::cosine ? "cosine" : "constant"; }
+
+}  // namespace ito

@@ -1,0 +1,82 @@
+#include <algorithm>
+#include <cmath>
+
+#include "inference/trainer.hpp"
+
+namespace ito {
+
+Minibatch::Minibatch(const LatentModel& latent, const LatentShape& shape, const Dataset& training,
+                     const FitOptions& options)
+    : training_(training),
+      objective_(options.objective),
+      samples_(options.samples),
+      row_numbers_(training.times * training.dimension),
+      block_(block_observations(shape, options.samples, std::min(options.batch, training.count))),
+      constants_(row_constants(ObservationModel(latent.likelihood), training.values, row_numbers_)),
+      paths_(latent, shape,
+             {.observations = block_,
+              .samples = options.samples,
+              .gradient = true,
+              .device = options.device,
+              .threads = options.threads}),
+      y_(block_ * row_numbers_),
+      block_constants_(block_),
+      log_likelihood_cotangent_(block_ * samples_),
+      energy_cotangent_(block_ * samples_),
+      martingale_cotangent_(block_ * samples_) {}
+
+Minibatch::Result Minibatch::run(std::span<const float> parameters,
+                                 std::span<const std::size_t> picked, std::uint64_t seed,
+                                 double annealing, std::span<float> gradient) {
+  Result result;
+  const double share = 1.0 / static_cast<double>(picked.size());
+  std::ranges::fill(gradient, 0.0f);
+  for (std::size_t begin = 0; begin < picked.size(); begin += block_) {
+    const std::size_t rows = std::min(block_, picked.size() - begin);
+    gather(picked.subspan(begin, rows));
+    paths_.forward(parameters, {.y = std::span(y_).first(rows * row_numbers_),
+                                .constants = std::span(block_constants_).first(rows),
+                                .seed = seed,
+                                .first_path = begin * samples_});
+    add_block(annealing, share, result);
+    const std::size_t paths = rows * samples_;
+    paths_.backward(parameters,
+                    {.log_likelihood = std::span(log_likelihood_cotangent_).first(paths),
+                     .energy = std::span(energy_cotangent_).first(paths),
+                     .martingale = std::span(martingale_cotangent_).first(paths)},
+                    objective_ == Objective::sticking_the_landing, gradient);
+  }
+  return result;
+}
+
+void Minibatch::gather(std::span<const std::size_t> picked) {
+  for (std::size_t r = 0; r < picked.size(); ++r) {
+    std::ranges::copy(training_.row(picked[r]),
+                      y_.begin() + static_cast<std::ptrdiff_t>(r * row_numbers_));
+    block_constants_[r] = constants_[picked[r]];
+  }
+}
+
+/// Losses and cotangents of the block just run, observation by observation in order.
+void Minibatch::add_block(double annealing, double share, Result& result) {
+  result.non_finite += paths_.dropped_count();
+  for (std::size_t r = 0; r < paths_.observations(); ++r) {
+    const std::size_t first = r * samples_;
+    const ObservationLoss one = observation_loss(
+        objective_, annealing, share,
+        {.log_likelihood = paths_.log_likelihood().subspan(first, samples_),
+         .energy = paths_.energy().subspan(first, samples_),
+         .martingale = paths_.martingale().subspan(first, samples_),
+         .dropped = paths_.dropped().subspan(first, samples_)},
+        {.log_likelihood = std::span(log_likelihood_cotangent_).subspan(first, samples_),
+         .energy = std::span(energy_cotangent_).subspan(first, samples_),
+         .martingale = std::span(martingale_cotangent_).subspan(first, samples_)});
+    if (one.paths == 0) continue;
+    ++result.observations;
+    result.loss += share * one.loss;
+    result.elbo += one.elbo;
+    result.energy += one.energy;
+  }
+}
+
+}  // namespace ito

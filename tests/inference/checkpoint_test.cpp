@@ -1,0 +1,180 @@
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <ito/ito.hpp>
+
+#include "inference/models.hpp"
+
+namespace ito::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string bytes_of(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+class Checkpoint : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = fs::temp_directory_path() /
+              ("ito-checkpoint-" + std::string(info->name()) + "-" + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+    options_.checkpoint = folder_ / "checkpoint.safetensors";
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  FitResult run(const ProgressCallback& progress = {}, const std::function<bool()>& stop = {}) {
+    return fit(latent_, data_, options_, progress, held_out_, stop);
+  }
+  FitResult resume() {
+    options_.resume = true;
+    return run();
+  }
+  FitResult uninterrupted() {
+    FitOptions options = options_;
+    options.checkpoint = folder_ / "whole.safetensors";
+    options.resume = false;
+    return fit(latent_, data_, options, {}, held_out_);
+  }
+  std::string refusal() {
+    try {
+      resume();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+  void expect_same(const FitResult& a, const FitResult& b) {
+    EXPECT_TRUE(std::ranges::equal(a.parameters.values(), b.parameters.values()));
+    ASSERT_EQ(a.history.size(), b.history.size());
+    for (std::size_t e = 0; e < a.history.size(); ++e) {
+      EXPECT_EQ(a.history[e].epoch, b.history[e].epoch);
+      EXPECT_EQ(a.history[e].elbo, b.history[e].elbo);
+      EXPECT_EQ(a.history[e].held_out_iwae, b.history[e].held_out_iwae);
+      EXPECT_EQ(a.history[e].gradient_norm, b.history[e].gradient_norm);
+    }
+    EXPECT_EQ(bytes_of(options_.checkpoint), bytes_of(folder_ / "whole.safetensors"));
+  }
+
+  fs::path folder_;
+  LatentModel latent_ = full_model(Gaussian{.learned = true});
+  Dataset data_ = counts(25, 2, 5), held_out_ = counts(10, 2, 5, 6);
+  FitOptions options_{.epochs = 4, .batch = 10, .threads = 1};
+};
+
+TEST_F(Checkpoint, AFitKilledBetweenEpochsGoesOnToTheSameBits) {
+  struct Killed : std::runtime_error {
+    using std::runtime_error::runtime_error;
+  };
+  EXPECT_THROW(run([](const Progress& progress) {
+                 if (progress.record.epoch == 2) throw Killed("in the second epoch's report");
+               }),
+               Killed);
+  expect_same(resume(), uninterrupted());
+}
+
+TEST_F(Checkpoint, AFitStoppedAtAnyStepGoesOnToTheSameBits) {
+  for (const int asked : {1, 2, 5, 9}) {
+    fs::remove(options_.checkpoint);
+    options_.resume = false;
+    int times = 0;
+    const FitResult stopped = run({}, [&] { return ++times == asked; });
+    EXPECT_TRUE(stopped.interrupted);
+    EXPECT_EQ(stopped.history.size(), static_cast<std::size_t>((asked - 1) / 3));
+    const FitResult whole = resume();
+    EXPECT_FALSE(whole.interrupted);
+    expect_same(whole, uninterrupted());
+  }
+}
+
+TEST_F(Checkpoint, ResumingAFinishedFitReturnsItsResult) {
+  const FitResult first = run();
+  const FitResult again = resume();
+  EXPECT_TRUE(std::ranges::equal(first.parameters.values(), again.parameters.values()));
+  EXPECT_EQ(again.history.size(), 4u);
+}
+
+TEST_F(Checkpoint, ATruncatedFileIsRefused) {
+  run();
+  const std::string whole = bytes_of(options_.checkpoint);
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{7}, whole.size() / 2, whole.size() - 1}) {
+    std::ofstream(options_.checkpoint, std::ios::binary) << whole.substr(0, size);
+    EXPECT_NE(refusal(), "") << size;
+  }
+  fs::remove(options_.checkpoint);
+  EXPECT_NE(refusal(), "");
+}
+
+TEST_F(Checkpoint, AnotherSafetensorsFileIsRefused) {
+  save_safetensors(initialize(latent_, 1), options_.checkpoint);
+  EXPECT_NE(refusal().find("checkpoint"), std::string::npos);
+}
+
+TEST_F(Checkpoint, WhatDiffersIsNamed) {
+  run();
+  const auto expect_named = [&](const std::string& what) {
+    EXPECT_NE(refusal().find(what), std::string::npos) << refusal();
+  };
+  options_.batch = 11;
+  expect_named("options/batch: got 11; accepted: 10");
+  options_.batch = 10;
+  options_.epochs = 5;
+  expect_named("options/epochs");
+  options_.epochs = 4;
+  latent_.model.drift = Mlp{.hidden = {6}, .activation = Activation::relu};
+  expect_named("model/drift/activation");
+  latent_ = full_model(Gaussian{.learned = true});
+  data_.values[0] += 1;
+  expect_named("training data");
+  data_.values[0] -= 1;
+  held_out_ = {};
+  expect_named("held-out data");
+  held_out_ = counts(10, 2, 5, 6);
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(Checkpoint, UnderAConstantScheduleAFitCanBeMadeLonger) {
+  options_.schedule = Schedule::constant;
+  options_.epochs = 2;
+  run();
+  options_.epochs = 4;
+  const FitResult longer = resume();
+  EXPECT_EQ(longer.history.size(), 4u);
+  expect_same(longer, uninterrupted());
+  options_.epochs = 3;
+  EXPECT_NE(refusal().find("fit.epochs: got 3; accepted: at least 4"), std::string::npos);
+}
+
+TEST_F(Checkpoint, AnErrorLeavesTheLastOneIntact) {
+  options_.schedule = Schedule::constant;
+  options_.epochs = 1;
+  run();
+  const std::string before = bytes_of(options_.checkpoint);
+  options_.epochs = 2;
+  options_.resume = false;
+  options_.learning_rate = std::numeric_limits<double>::max();
+  EXPECT_THROW(run(), Error);
+  EXPECT_EQ(bytes_of(options_.checkpoint), before);
+}
+
+TEST_F(Checkpoint, NothingIsWrittenBesideIt) {
+  run();
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1);
+}
+
+}  // namespace
+}  // namespace ito::test

@@ -1,0 +1,194 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <ito/ito.hpp>
+
+#include "inference/fit_options.hpp"
+#include "inference/models.hpp"
+
+namespace ito::test {
+namespace {
+
+/// y = X_1 + s ε of a Brownian prior, to be explained by a control that sees y.
+struct Problem {
+  static constexpr double variance = 0.5;
+  LatentModel latent;
+  Dataset training, held_out;
+
+  explicit Problem(std::size_t rows = 96) {
+    latent = brownian(1, 16, variance, Feedback{.net = Mlp{.hidden = {16}}, .context = 1});
+    latent.encoder = IdentityEncoder{};
+    const LatentModel truth = brownian(1, 1, variance, NoControl{});
+    training = sample(truth, {}, rows, {.seed = 1});
+    held_out = sample(truth, {}, 64, {.seed = 2});
+  }
+  /// Mean of log p(y), which no bound exceeds.
+  double evidence(const Dataset& data) const {
+    double sum = 0;
+    for (const float y : data.values) sum -= brownian_surprise({y}, variance);
+    return sum / static_cast<double>(data.count);
+  }
+};
+
+FitOptions quick() {
+  return {.epochs = 4, .batch = 40, .learning_rate = 0.02, .warmup_epochs = 0.5};
+}
+
+class EveryObjective : public testing::TestWithParam<Objective> {};
+INSTANTIATE_TEST_SUITE_P(Objectives, EveryObjective,
+                         testing::Values(Objective::free_energy, Objective::sticking_the_landing,
+                                         Objective::importance_weighted),
+                         [](const auto& chosen) { return name(chosen.param); });
+
+TEST_P(EveryObjective, TrainingClosesMostOfTheGapAndNeverExceedsTheEvidence) {
+  const Problem problem;
+  FitOptions options = quick();
+  options.epochs = 60;
+  options.objective = GetParam();
+  options.averaging = 0.98;
+  const FitResult result = fit(problem.latent, problem.training, options, {}, problem.held_out);
+  const double evidence = problem.evidence(problem.held_out);
+  const EvaluateOptions precise{.samples = 256, .seed = 5};
+  const Evaluation before =
+      evaluate(problem.latent, initialize(problem.latent, options.seed), problem.held_out, precise);
+  const Evaluation after = evaluate(problem.latent, result.parameters, problem.held_out, precise);
+  EXPECT_GT(evidence - before.elbo, 1);
+  EXPECT_LT(evidence - after.elbo, 0.15);
+  EXPECT_GT(evidence - after.elbo, -0.02);  // Monte Carlo error: about 0.4/√(64 · 256) = 0.003
+  EXPECT_NEAR(after.iwae, evidence, 0.005 + 4 * after.log_marginal_error);
+  EXPECT_GT(after.ess, 200);
+  ASSERT_EQ(result.history.size(), 60u);
+  EXPECT_NEAR(result.history.back().held_out_elbo, after.elbo, 0.05);
+  EXPECT_FALSE(result.interrupted);
+}
+
+TEST(Fit, HistoryTellsTheSchedule) {
+  const Problem problem;
+  std::vector<Progress> seen;
+  const FitResult result = fit(problem.latent, problem.training, quick(),
+                               [&](const Progress& progress) { seen.push_back(progress); });
+  ASSERT_EQ(seen.size(), 4u);
+  for (std::size_t e = 0; e < 4; ++e) {
+    EXPECT_EQ(seen[e].record.epoch, e + 1);
+    EXPECT_EQ(seen[e].epochs, 4u);
+    EXPECT_GT(seen[e].path_steps_per_second, 0);
+    EXPECT_TRUE(std::isnan(seen[e].record.held_out_elbo));
+    EXPECT_GT(seen[e].record.gradient_norm, 0);
+    EXPECT_EQ(seen[e].record.elbo, result.history[e].elbo);
+  }
+  EXPECT_NEAR(result.history.back().learning_rate, 0.02 * 0.01, 1e-12);
+  EXPECT_EQ(seen.back().seconds_left, 0);
+}
+
+TEST(Fit, ResultsDoNotDependOnTheNumberOfThreads) {
+  const LatentModel latent = full_model(Binomial{3});
+  const Dataset data = counts(50, 2, 5);
+  FitOptions options = quick();
+  options.epochs = 2;
+  options.threads = 1;
+  const FitResult one = fit(latent, data, options, {}, data);
+  options.threads = 3;
+  const FitResult three = fit(latent, data, options, {}, data);
+  EXPECT_TRUE(std::ranges::equal(one.parameters.values(), three.parameters.values()));
+  EXPECT_EQ(one.history.back().elbo, three.history.back().elbo);
+  EXPECT_EQ(one.history.back().held_out_iwae, three.history.back().held_out_iwae);
+}
+
+TEST(Fit, SeedsDecideTheResult) {
+  const Problem problem;
+  FitOptions options = quick();
+  options.epochs = 1;
+  const FitResult first = fit(problem.latent, problem.training, options);
+  EXPECT_TRUE(
+      std::ranges::equal(first.parameters.values(),
+                         fit(problem.latent, problem.training, options).parameters.values()));
+  options.seed = 2;
+  EXPECT_FALSE(
+      std::ranges::equal(first.parameters.values(),
+                         fit(problem.latent, problem.training, options).parameters.values()));
+}
+
+// With a learning rate too small to move anything, every epoch sees the same parameters, and the
+// mean over its minibatches, a short last one included, is the mean over the data.
+TEST(Fit, AnEpochVisitsEveryRowOnce) {
+  LatentModel latent = brownian(1, 1, 1.0, ConstantControl{}, 1e-6);  // X_1 = 0 but for rounding
+  const Dataset data{.count = 7, .times = 1, .dimension = 1, .values = {0, 1, 2, 3, 4, 5, 6}};
+  FitOptions options{.epochs = 3, .batch = 3, .learning_rate = 1e-30};
+  double expected = 0;
+  for (const float y : data.values) expected -= brownian_surprise({y}, 1.0, 0.0) / 7;
+  for (const EpochRecord& record : fit(latent, data, options).history)
+    EXPECT_NEAR(record.elbo, expected, 1e-4);
+}
+
+// Adam moves by the learning rate whatever the gradient's size, so clipping shows in the second
+// step, and in the reported norm not at all.
+TEST(Fit, ClippingBoundsTheStepsAndNotTheReportedNorm) {
+  const Problem problem;
+  FitOptions options = quick();
+  options.epochs = 1;
+  const FitResult free = fit(problem.latent, problem.training, options);
+  options.clip_norm = 0;
+  const FitResult never = fit(problem.latent, problem.training, options);
+  EXPECT_TRUE(std::ranges::equal(free.parameters.values(), never.parameters.values()));
+  EXPECT_LT(free.history[0].gradient_norm, 10);
+  options.clip_norm = 0.05;
+  const FitResult clipped = fit(problem.latent, problem.training, options);
+  EXPECT_FALSE(std::ranges::equal(clipped.parameters.values(), never.parameters.values()));
+  EXPECT_GT(clipped.history[0].gradient_norm, 0.1);
+}
+
+TEST(Fit, TooManyNonFinitePathsStopTraining) {
+  LatentModel latent = brownian(1, 4, 1.0, ConstantControl{}, 10.0);
+  latent.model.initial = LearnedInitial{{80.0}};
+  latent.likelihood = Poisson{};
+  FitOptions options{.epochs = 2, .batch = 8};
+  try {
+    fit(latent, repeated({3.0f}, 16), options);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("of 128 paths not finite"), std::string::npos)
+        << error.what();
+  }
+  options.non_finite_limit = 1.0;
+  EXPECT_GT(fit(latent, repeated({3.0f}, 16), options).history[0].non_finite, 0u);
+}
+
+TEST(Fit, RefusesEveryBadOptionByName) {
+  const Problem problem(4);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto complaint = [&](auto change) {
+    FitOptions options = quick();
+    change(options);
+    try {
+      fit(problem.latent, problem.training, options);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto expect = [&](const std::string& field, auto change) {
+    EXPECT_EQ(complaint(change).substr(0, field.size() + 5), "fit." + field + ":");
+  };
+  expect("epochs", [](FitOptions& o) { o.epochs = 0; });
+  expect("batch", [](FitOptions& o) { o.batch = 0; });
+  expect("samples", [](FitOptions& o) { o.samples = 8; });
+  expect("held_out_samples", [](FitOptions& o) { o.held_out_samples = 17; });
+  expect("checkpoint_every", [](FitOptions& o) { o.checkpoint_every = 0; });
+  expect("learning_rate", [](FitOptions& o) { o.learning_rate = 0; });
+  expect("learning_rate", [&](FitOptions& o) { o.learning_rate = nan; });
+  expect("warmup_epochs", [](FitOptions& o) { o.warmup_epochs = -1; });
+  expect("clip_norm", [](FitOptions& o) { o.clip_norm = -1; });
+  expect("annealing_epochs", [&](FitOptions& o) { o.annealing_epochs = nan; });
+  expect("averaging", [](FitOptions& o) { o.averaging = 1; });
+  expect("non_finite_limit", [](FitOptions& o) { o.non_finite_limit = 1.5; });
+  expect("threads", [](FitOptions& o) { o.threads = -1; });
+  expect("resume", [](FitOptions& o) { o.resume = true; });
+}
+
+}  // namespace
+}  // namespace ito::test
