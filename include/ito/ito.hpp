@@ -2,6 +2,7 @@
 
 /// Everything ito offers.
 #include <ito/activation.hpp>
+#include <ito/baselines.hpp>
 #include <ito/dataset.hpp>
 #include <ito/device.hpp>
 #include <ito/error.hpp>
