@@ -1,10 +1,12 @@
 # cmake -DROOT=<source tree> -P layers.cmake: fails where a file includes against the direction of the
 # layers.
 
+cmake_minimum_required(VERSION 3.25)
+
 # From the bottom up: besides itself and the public headers, a folder includes what stands beside it.
 set(kernels    "")
-set(io         "")
 set(model      kernels)
+set(io         model)
 set(engine     kernels model)
 set(reference  kernels model engine)
 set(cpu        kernels model engine)
