@@ -16,19 +16,20 @@ constexpr int steps = 1000;
 enum { cpu, reference };
 enum { constant, mlp };
 
+ito::Diffusion diffusion(bool net) {
+  if (!net) return ito::ConstantDiffusion{};
+  return ito::Diagonal{
+      {.hidden = {64, 64}, .output = ito::Activation::sigmoid, .time = false}, 1.0, /*floor=*/0.1};
+}
+
 ito::Model latent_4x64(bool diffusion_net) {
-  const std::vector<int> hidden{64, 64};
-  ito::Model model;
-  model.state = 4;
-  model.grid = ito::uniform_grid(1.0, steps);
-  model.drift = ito::Mlp{.hidden = hidden, .time = false};
-  model.diffusion = ito::ConstantDiffusion{};
-  if (diffusion_net) {
-    model.diffusion = ito::Diagonal{
-        {.hidden = hidden, .output = ito::Activation::sigmoid, .time = false}, 1.0, /*floor=*/0.1};
-  }
-  model.control = ito::DriftControl{{.hidden = hidden}};
-  return model;
+  return {
+      .state = 4,
+      .grid = ito::uniform_grid(1.0, steps),
+      .drift = ito::Mlp{.hidden = {64, 64}, .time = false},
+      .diffusion = diffusion(diffusion_net),
+      .control = ito::DriftControl{{.hidden = {64, 64}}},
+  };
 }
 
 /// One model on one engine with memory for its calls.
