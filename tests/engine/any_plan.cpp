@@ -1,0 +1,135 @@
+#include "engine/any_plan.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+
+namespace ito::test {
+namespace {
+
+template <class Plan>
+struct RealOf;
+template <class Real>
+struct RealOf<BasicPlan<Real>> {
+  using type = Real;
+};
+
+template <class To, class From>
+std::vector<To> convert(const std::vector<From>& values) {
+  std::vector<To> out(values.size());
+  std::transform(values.begin(), values.end(), out.begin(),
+                 [](From v) { return static_cast<To>(v); });
+  return out;
+}
+
+template <class Real>
+struct Inputs {
+  std::vector<Real> parameters, x0, context;
+  BasicRequest<Real> request;
+
+  Inputs(const std::vector<double>& parameter_values, const Call& call)
+      : parameters(convert<Real>(parameter_values)),
+        x0(convert<Real>(call.x0)),
+        context(convert<Real>(call.context)),
+        request{call.paths, call.seed, call.first_path, x0, context, call.paths_per_observation} {}
+  Inputs(const Inputs&) = delete;
+  Inputs& operator=(const Inputs&) = delete;
+};
+
+template <class Real>
+struct CotangentInputs {
+  std::vector<Real> states, energy, martingale, interval_energy, interval_martingale;
+  BasicCotangents<Real> view;
+
+  explicit CotangentInputs(const PathValues& values)
+      : states(convert<Real>(values.states)),
+        energy(convert<Real>(values.energy)),
+        martingale(convert<Real>(values.martingale)),
+        interval_energy(convert<Real>(values.interval_energy)),
+        interval_martingale(convert<Real>(values.interval_martingale)),
+        view{states, energy, martingale, interval_energy, interval_martingale} {}
+  CotangentInputs(const CotangentInputs&) = delete;
+  CotangentInputs& operator=(const CotangentInputs&) = delete;
+};
+
+template <class Real>
+GradientValues values_of(const BasicGradient<Real>& gradient) {
+  return {convert<double>(gradient.parameters), convert<double>(gradient.x0),
+          convert<double>(gradient.context)};
+}
+
+}  // namespace
+
+AnyPlan::AnyPlan(const EngineKind& kind, const Model& model, PlanOptions options)
+    : plan_(kind.double_precision
+                ? std::variant<Plan, DoublePlan>(DoublePlan(model, kind.device, options))
+                : std::variant<Plan, DoublePlan>(Plan(model, kind.device, options))) {}
+
+PathValues AnyPlan::simulate(const std::vector<double>& parameters, const Call& call) const {
+  return std::visit(
+      [&](const auto& plan) {
+        using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
+        const Inputs<Real> in(parameters, call);
+        const BasicPaths<Real> paths = plan.simulate(in.parameters, in.request);
+        return PathValues{convert<double>(paths.states()),
+                          convert<double>(paths.energy()),
+                          convert<double>(paths.martingale()),
+                          convert<double>(paths.interval_energy()),
+                          convert<double>(paths.interval_martingale()),
+                          paths.status()};
+      },
+      plan_);
+}
+
+GradientValues AnyPlan::adjoint(const std::vector<double>& parameters, const Call& call,
+                                const PathValues& cotangents, AdjointOptions options) const {
+  return std::visit(
+      [&](const auto& plan) {
+        using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
+        const Inputs<Real> in(parameters, call);
+        const CotangentInputs<Real> given(cotangents);
+        const BasicPaths<Real> paths = plan.simulate(in.parameters, in.request);
+        return values_of(plan.adjoint(in.parameters, paths, given.view, options));
+      },
+      plan_);
+}
+
+GradientValues AnyPlan::adjoint_in_workspace(const std::vector<double>& parameters,
+                                             const Call& call, const PathValues& cotangents,
+                                             bool record, AdjointOptions options) const {
+  return std::visit(
+      [&](const auto& plan) {
+        using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
+        const Inputs<Real> in(parameters, call);
+        const CotangentInputs<Real> given(cotangents);
+        // Garbage all over: an adjoint may rely on nothing but what a recording run left.
+        std::vector<std::byte> workspace(plan.workspace_bytes(call.paths, call.observations()),
+                                         std::byte{0xA5});
+        if (record) plan.simulate(in.parameters, in.request, {}, workspace, true);
+        const auto d = static_cast<std::size_t>(plan.model().state);
+        constexpr Real unset = std::numeric_limits<Real>::quiet_NaN();
+        BasicGradient<Real> gradient{std::vector<Real>(plan.parameter_count(), unset),
+                                     std::vector<Real>(call.paths * d, unset),
+                                     std::vector<Real>(call.context.size(), unset)};
+        plan.adjoint(in.parameters, in.request, given.view,
+                     {gradient.parameters, gradient.x0, gradient.context}, workspace, options,
+                     record);
+        return values_of(gradient);
+      },
+      plan_);
+}
+
+std::size_t AnyPlan::workspace_bytes(std::uint64_t paths, std::uint64_t observations) const {
+  return std::visit([&](const auto& plan) { return plan.workspace_bytes(paths, observations); },
+                    plan_);
+}
+
+std::size_t AnyPlan::parameter_count() const {
+  return std::visit([](const auto& plan) { return plan.parameter_count(); }, plan_);
+}
+
+const Model& AnyPlan::model() const {
+  return std::visit([](const auto& plan) -> const Model& { return plan.model(); }, plan_);
+}
+
+}  // namespace ito::test

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <ito/plan.hpp>
+
+namespace ito::test {
+
+/// An engine as a test parameter. A new engine adds one entry to `engines()`.
+struct EngineKind {
+  std::string name;
+  Device device;
+  bool double_precision = false;
+  /// Norm-wise relative errors against exact arithmetic (DESIGN.md, section 7).
+  double state_tolerance = 0;
+  double gradient_tolerance = 0;
+  /// Paths that a statistical test can afford.
+  std::uint64_t sample = 0;
+};
+
+inline const std::vector<EngineKind>& engines() {
+  static const std::vector<EngineKind> all{
+      // 1e4 roundings of 1.1e-16 at most between an input and an output.
+      {"reference64", Device::reference(), true, 1e-12, 1e-12, 20'000},
+      // Rounds once, where results leave: 6e-8.
+      {"reference", Device::reference(), false, 1e-7, 1e-7, 20'000},
+      {"cpu", Device::cpu(), false, 1e-5, 1e-4, 200'000},
+  };
+  return all;
+}
+
+inline std::string engine_name(const ::testing::TestParamInfo<EngineKind>& info) {
+  return info.param.name;
+}
+inline void PrintTo(const EngineKind& kind, std::ostream* out) { *out << kind.name; }
+
+/// A BasicRequest that owns its numbers, in double precision for every engine.
+struct Call {
+  std::uint64_t paths = 1;
+  std::uint64_t seed = 0;
+  std::uint64_t first_path = 0;
+  std::vector<double> x0{};
+  std::vector<double> context{};
+  std::uint64_t paths_per_observation = 0;
+
+  std::uint64_t observations() const {
+    return paths_per_observation == 0 ? 1 : (paths - 1) / paths_per_observation + 1;
+  }
+};
+
+/// BasicOutputs and BasicCotangents that own their numbers.
+struct PathValues {
+  std::vector<double> states, energy, martingale, interval_energy, interval_martingale;
+  std::vector<std::uint8_t> status;
+
+  bool operator==(const PathValues&) const = default;
+};
+
+struct GradientValues {
+  std::vector<double> parameters, x0, context;
+
+  bool operator==(const GradientValues&) const = default;
+};
+
+/// A Plan on any engine. Numbers cross as doubles, so tests read alike; a float is a double without
+/// change, so equality here is equality of bits (but for the sign of zero).
+class AnyPlan {
+ public:
+  AnyPlan(const EngineKind& kind, const Model& model, PlanOptions options = {});
+
+  PathValues simulate(const std::vector<double>& parameters, const Call& call) const;
+  /// Empty cotangents are passed on as empty spans.
+  GradientValues adjoint(const std::vector<double>& parameters, const Call& call,
+                         const PathValues& cotangents, AdjointOptions options = {}) const;
+  /// The same by caller-owned memory, after a recording run when `record`.
+  GradientValues adjoint_in_workspace(const std::vector<double>& parameters, const Call& call,
+                                      const PathValues& cotangents, bool record,
+                                      AdjointOptions options = {}) const;
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1) const;
+  std::size_t parameter_count() const;
+  const Model& model() const;
+
+ private:
+  std::variant<Plan, DoublePlan> plan_;
+};
+
+}  // namespace ito::test
