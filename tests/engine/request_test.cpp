@@ -1,0 +1,208 @@
+// What a Plan refuses, by the field it names.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <ito/error.hpp>
+
+#include "engine/any_plan.hpp"
+#include "engine/model_table.hpp"
+
+namespace ito::test {
+namespace {
+
+class Request : public ::testing::TestWithParam<EngineKind> {
+ protected:
+  static std::string message(const std::function<void()>& act) {
+    try {
+      act();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Engines, Request, ::testing::ValuesIn(engines()), engine_name);
+
+struct BadCall {
+  std::string field;  ///< how the message begins
+  std::string model;
+  std::function<void(Call&)> spoil;
+};
+
+/// Calls of 64 paths; "context_of_three" has 3 observations of 32 paths by default.
+const std::vector<BadCall>& bad_calls() {
+  static const std::vector<BadCall> all{
+      {"request.paths: got 0", "one_step", [](Call& c) { c.paths = 0, c.x0.clear(); }},
+      {"request.paths: got 64 from path 8589934592", "one_step",
+       [](Call& c) { c.first_path = std::uint64_t{1} << 33; }},
+      {"request.paths: got 64 from path 8589934529", "one_step",
+       [](Call& c) { c.first_path = (std::uint64_t{1} << 33) - 63; }},
+      {"request.paths: got 64 from path 18446744073709551615", "one_step",
+       [](Call& c) { c.first_path = ~std::uint64_t{0}; }},
+      {"request.x0: got 2", "one_step",
+       [](Call& c) {
+         c.x0 = {1.0, 2.0};
+       }},
+      {"request.x0: got 191", "one_step", [](Call& c) { c.x0.resize(191); }},
+      {"request.x0: got 195", "one_step", [](Call& c) { c.x0.resize(195); }},
+      {"request.context: got 0", "context_of_one", [](Call& c) { c.context.clear(); }},
+      {"request.context: got 6", "context_of_one", [](Call& c) { c.context.push_back(1.0); }},
+      {"request.context: got 1 numbers; accepted: none", "one_step",
+       [](Call& c) { c.context = {1.0}; }},
+      {"request.paths_per_observation: got 0", "context_of_three",
+       [](Call& c) { c.paths_per_observation = 0; }},
+      {"request.paths_per_observation: got 24", "context_of_three",
+       [](Call& c) { c.paths_per_observation = 24; }},
+      {"request.paths_per_observation: got 16", "context_of_three",
+       [](Call& c) { c.paths_per_observation = 16; }},
+      {"request.paths_per_observation: got 64", "context_of_three",
+       [](Call& c) { c.paths_per_observation = 64; }},
+      {"request.paths_per_observation: got 16", "context_of_one",
+       [](Call& c) { c.paths_per_observation = 16; }},
+      {"request.first_path: got 8", "context_of_three", [](Call& c) { c.first_path = 8; }},
+  };
+  return all;
+}
+
+TEST_P(Request, OfTheWrongSizeIsRefusedByName) {
+  for (const BadCall& bad : bad_calls()) {
+    const ModelCase& row = model_case(bad.model);
+    Call call = row.call(64);
+    bad.spoil(call);
+    const auto parameters = row.knobs(64).parameters;
+    const AnyPlan plan(GetParam(), row.model);
+    const auto got = message([&] { plan.simulate(parameters, call); });
+    EXPECT_TRUE(got.starts_with(bad.field)) << "wanted " << bad.field << "\ngot    " << got;
+    EXPECT_NE(got.find("accepted: "), std::string::npos) << got;
+  }
+}
+
+TEST_P(Request, WithTooFewParametersIsRefused) {
+  const ModelCase& row = model_case("one_step");
+  auto parameters = row.knobs(1).parameters;
+  const AnyPlan plan(GetParam(), row.model);
+  ASSERT_EQ(parameters.size(), plan.parameter_count());
+  EXPECT_NO_THROW(plan.simulate(parameters, row.call(1)));
+  parameters.pop_back();
+  EXPECT_TRUE(message([&] {
+                plan.simulate(parameters, row.call(1));
+              }).starts_with("parameters: got " + std::to_string(parameters.size())));
+}
+
+/// A latent model's encoder and decoder follow the model's own parameters.
+TEST_P(Request, WithMoreParametersReadsTheModelsOwn) {
+  const ModelCase& row = model_case("one_step");
+  auto parameters = row.knobs(1).parameters;
+  const AnyPlan plan(GetParam(), row.model);
+  const PathValues wanted = plan.simulate(parameters, row.call(20));
+  parameters.resize(parameters.size() + 100, 1e30);
+  EXPECT_EQ(plan.simulate(parameters, row.call(20)), wanted);
+  EXPECT_EQ(
+      plan.adjoint(parameters, row.call(20), random_cotangents(row.model, 20, 1)).parameters.size(),
+      plan.parameter_count());
+}
+
+TEST_P(Request, WithOneInitialStateStartsEveryPathThere) {
+  const ModelCase& row = model_case("one_step");
+  const auto parameters = row.knobs(1).parameters;
+  const AnyPlan plan(GetParam(), row.model);
+  Call call = row.call(20);
+  call.x0 = {0.25, -1.5, 3.0};
+  const PathValues wanted = plan.simulate(parameters, call);
+  std::vector<double> each;
+  for (int i = 0; i < 20; ++i) each.insert(each.end(), call.x0.begin(), call.x0.end());
+  call.x0 = each;
+  EXPECT_EQ(plan.simulate(parameters, call), wanted);
+}
+
+struct BadSpan {
+  std::string field;
+  std::function<void(PathValues&)> spoil;
+};
+
+TEST_P(Request, WithCotangentsOfTheWrongSizeIsRefusedByName) {
+  const ModelCase& row = model_case("mlp_diagonal_feedback");
+  const AnyPlan plan(GetParam(), row.model);
+  const std::vector<BadSpan> all{
+      {"cotangents.states", [](PathValues& c) { c.states.pop_back(); }},
+      {"cotangents.energy", [](PathValues& c) { c.energy.push_back(0); }},
+      {"cotangents.martingale", [](PathValues& c) { c.martingale.pop_back(); }},
+      {"cotangents.interval_energy", [](PathValues& c) { c.interval_energy.pop_back(); }},
+      {"cotangents.interval_martingale", [](PathValues& c) { c.interval_martingale.push_back(0); }},
+  };
+  for (const BadSpan& bad : all) {
+    PathValues cotangents = random_cotangents(row.model, 20, 1);
+    bad.spoil(cotangents);
+    const auto got =
+        message([&] { plan.adjoint(row.knobs(20).parameters, row.call(20), cotangents); });
+    EXPECT_TRUE(got.starts_with(bad.field + ": got ")) << got;
+  }
+}
+
+/// Caller-owned spans, float32.
+TEST(RequestSpans, OfTheWrongSizeAreRefusedByName) {
+  Model model;
+  model.state = 2;
+  model.grid = uniform_grid(1.0, 4);
+  model.save = {2, 4};
+  model.drift = Mlp{};
+  for (const Device device : {Device::reference(), Device::cpu()}) {
+    const Plan plan(model, device);
+    const std::vector<float> parameters(plan.parameter_count());
+    std::vector<std::byte> workspace(plan.workspace_bytes(10));
+    std::vector<float> numbers(41);
+    std::vector<std::uint8_t> bytes(41);
+    const std::span<float> one_more(numbers.data(), 41);
+    const ito::Request request{.paths = 10};
+    const auto message = [&](const Outputs& outputs, std::span<std::byte> memory) {
+      try {
+        plan.simulate(parameters, request, outputs, memory);
+      } catch (const Error& error) {
+        return std::string(error.what());
+      }
+      return std::string("accepted");
+    };
+    EXPECT_EQ(message({}, workspace), "accepted");
+    EXPECT_EQ(message({.states = one_more.first(40)}, workspace), "accepted");
+    EXPECT_TRUE(message({.states = one_more}, workspace).starts_with("outputs.states: got 41"));
+    EXPECT_TRUE(message({.energy = one_more}, workspace).starts_with("outputs.energy: got 41"));
+    EXPECT_TRUE(message({.martingale = one_more}, workspace).starts_with("outputs.martingale"));
+    EXPECT_TRUE(
+        message({.interval_energy = one_more}, workspace).starts_with("outputs.interval_energy"));
+    EXPECT_TRUE(message({.interval_martingale = one_more}, workspace)
+                    .starts_with("outputs.interval_martingale"));
+    EXPECT_TRUE(message({.status = bytes}, workspace).starts_with("outputs.status: got 41"));
+    const std::size_t least = workspace.size();
+    EXPECT_TRUE(message({}, std::span(workspace).first(least - 1))
+                    .starts_with("workspace: got " + std::to_string(least - 1) +
+                                 " bytes; accepted: at least " + std::to_string(least)));
+    const auto adjoint_message = [&](const GradientOutputs& gradient) {
+      try {
+        plan.adjoint(parameters, request, {}, gradient, workspace);
+      } catch (const Error& error) {
+        return std::string(error.what());
+      }
+      return std::string("accepted");
+    };
+    EXPECT_EQ(adjoint_message({}), "accepted");
+    EXPECT_TRUE(adjoint_message({.parameters = one_more}).starts_with("gradient.parameters"));
+    EXPECT_TRUE(adjoint_message({.x0 = one_more}).starts_with("gradient.x0: got 41"));
+    EXPECT_TRUE(adjoint_message({.context = one_more}).starts_with("gradient.context"));
+  }
+}
+
+TEST(DoublePrecision, IsForTheReferenceEngine) {
+  try {
+    const DoublePlan plan(model_case("one_step").model, Device::cpu());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "device: got cpu; accepted: reference, the only engine in double precision");
+  }
+}
+
+}  // namespace
+}  // namespace ito::test
