@@ -81,7 +81,8 @@ json parse_json(std::string_view text, const std::string& what) {
     if (const auto end = message.find("] "); end != std::string_view::npos) {
       message.remove_prefix(end + 2);
     }
-    throw Error(fmt::format("{}: not valid JSON: {}", what, message));
+    // It quotes the last token, which may be long.
+    throw Error(fmt::format("{}: not valid JSON: {:.300}", what, message));
   }
 }
 
