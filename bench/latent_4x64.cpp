@@ -28,7 +28,7 @@ ito::Model latent_4x64(bool diffusion_net) {
       .grid = ito::uniform_grid(1.0, steps),
       .drift = ito::Mlp{.hidden = {64, 64}, .time = false},
       .diffusion = diffusion(diffusion_net),
-      .control = ito::DriftControl{{.hidden = {64, 64}}},
+      .control = ito::DriftControl{ito::Mlp{.hidden = {64, 64}}},
   };
 }
 
