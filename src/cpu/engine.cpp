@@ -87,7 +87,7 @@ class CpuEngine final : public Engine<float> {
     const auto entries = static_cast<std::size_t>(model_.entries.count());
     Arena arena(base);
     CpuWorkspace space{};
-    space.tape = Tape::choose(cut.tiles, shape_.steps, unit * sizeof(float), threads_, limit_);
+    space.tape = Tape::choose(cut.most_tiles, shape_.steps, unit * sizeof(float), threads_, limit_);
     space.sigma = arena.take<float>(entries);
     space.sigma_slope = arena.take<float>(entries);
     space.bias_rows = arena.take<float>(rows * row_size());

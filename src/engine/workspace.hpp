@@ -43,21 +43,28 @@ struct Partition {
   std::uint64_t first_tile = 0;
   std::uint64_t tiles = 0;
   std::uint64_t chunks = 0;
+  std::uint64_t most_tiles = 0;  ///< that as many paths can touch, wherever the first lies
 
   Partition(std::uint64_t first_path, std::uint64_t paths, std::uint64_t tile_size,
             std::size_t parameters)
       : Partition((first_path + paths + tile_size - 1) / tile_size - first_path / tile_size,
                   parameters) {
     first_tile = first_path / tile_size;
+    most_tiles = most(paths, tile_size);
   }
-  /// The most tiles that `paths` can touch, wherever the first lies.
+  /// The cut of `paths` into the most tiles.
   static Partition largest(std::uint64_t paths, std::uint64_t tile_size, std::size_t parameters) {
-    return Partition((paths + 2 * tile_size - 2) / tile_size, parameters);
+    Partition cut(most(paths, tile_size), parameters);
+    cut.most_tiles = cut.tiles;
+    return cut;
   }
   /// First tile, counted from 0, of a chunk.
   std::uint64_t chunk_begin(std::uint64_t chunk) const { return tiles * chunk / chunks; }
 
  private:
+  static std::uint64_t most(std::uint64_t paths, std::uint64_t tile_size) {
+    return (paths + 2 * tile_size - 2) / tile_size;
+  }
   Partition(std::uint64_t tile_count, std::size_t parameters) : tiles(tile_count) {
     constexpr std::size_t budget = std::size_t{32} << 20;  // bytes of double sums
     const std::size_t fit = budget / (sizeof(double) * (parameters + 1));
@@ -72,9 +79,10 @@ struct Tape {
   std::uint64_t checkpoints = 0;  ///< a tile
   std::uint64_t segment = 0;      ///< states in a thread's buffer
 
-  /// `unit`: bytes of one tile's state. Everything is stored when that fits `limit`; if not, the
-  /// stride that needs least memory is taken, since every stride above 1 costs the same one extra
-  /// forward run.
+  /// `tiles`: Partition::most_tiles, so that the stride, and with it the layout, is the one that
+  /// `workspace_bytes` told. `unit`: bytes of one tile's state. Everything is stored when that fits
+  /// `limit`; if not, the stride that needs least memory is taken, since every stride above 1 costs
+  /// the same one extra forward run.
   static Tape choose(std::uint64_t tiles, int steps, std::size_t unit, int threads,
                      std::size_t limit) {
     const auto total = static_cast<std::uint64_t>(steps);

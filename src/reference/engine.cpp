@@ -81,7 +81,8 @@ class ReferenceEngine final : public Engine<Real> {
   ReferenceWorkspace lay_out(std::byte* base, const Partition& cut, std::uint64_t rows) const {
     Arena arena(base);
     ReferenceWorkspace space{};
-    space.tape = Tape::choose(cut.tiles, shape_.steps, state() * sizeof(double), threads_, limit_);
+    space.tape =
+        Tape::choose(cut.most_tiles, shape_.steps, state() * sizeof(double), threads_, limit_);
     space.parameters = arena.take<double>(shape_.parameters);
     space.context = arena.take<double>(rows * row_size());
     space.states = arena.take<double>(cut.tiles * space.tape.checkpoints * state());
