@@ -52,6 +52,8 @@ struct CotangentInputs {
   CotangentInputs& operator=(const CotangentInputs&) = delete;
 };
 
+constexpr std::byte garbage{0xA5};
+
 template <class Real>
 GradientValues values_of(const BasicGradient<Real>& gradient) {
   return {convert<double>(gradient.parameters), convert<double>(gradient.x0),
@@ -102,9 +104,12 @@ GradientValues AnyPlan::adjoint_in_workspace(const std::vector<double>& paramete
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
         const Inputs<Real> in(parameters, call);
         const CotangentInputs<Real> given(cotangents);
-        // Garbage all over: an adjoint may rely on nothing but what a recording run left.
-        std::vector<std::byte> workspace(plan.workspace_bytes(call.paths, call.observations()),
-                                         std::byte{0xA5});
+        // Garbage all over: an adjoint may rely on nothing but what a recording run left. Beyond
+        // the workspace it must stay.
+        constexpr std::size_t guard = 1 << 16;
+        const std::size_t needed = plan.workspace_bytes(call.paths, call.observations());
+        std::vector<std::byte> memory(needed + guard, garbage);
+        const auto workspace = std::span(memory).first(needed);
         if (record) plan.simulate(in.parameters, in.request, {}, workspace, true);
         const auto d = static_cast<std::size_t>(plan.model().state);
         constexpr Real unset = std::numeric_limits<Real>::quiet_NaN();
@@ -114,6 +119,9 @@ GradientValues AnyPlan::adjoint_in_workspace(const std::vector<double>& paramete
         plan.adjoint(in.parameters, in.request, given.view,
                      {gradient.parameters, gradient.x0, gradient.context}, workspace, options,
                      record);
+        EXPECT_TRUE(std::all_of(memory.end() - guard, memory.end(),
+                                [](std::byte b) { return b == garbage; }))
+            << "wrote beyond its workspace of " << needed << " bytes";
         return values_of(gradient);
       },
       plan_);

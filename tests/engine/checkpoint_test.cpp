@@ -1,0 +1,154 @@
+// A small workspace costs time and changes nothing: checkpoints give the same bits as stored
+// states.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+
+#include <ito/error.hpp>
+
+#include "engine/any_plan.hpp"
+#include "engine/model_table.hpp"
+
+namespace ito::test {
+namespace {
+
+class Checkpoint : public ::testing::TestWithParam<EngineKind> {};
+INSTANTIATE_TEST_SUITE_P(Engines, Checkpoint, ::testing::ValuesIn(engines()), engine_name);
+
+constexpr const char* models[] = {"mlp_diagonal_feedback",
+                                  "deep_general_rectangular_open_loop",
+                                  "affine_constant_drift",
+                                  "context_of_three",
+                                  "context_wide_drift",
+                                  "save_every_step",
+                                  "one_step"};
+
+/// The least limit, as the refusal of a smaller one names it.
+std::size_t least_limit(const EngineKind& kind, const Model& model, const Call& call, int threads) {
+  try {
+    AnyPlan(kind, model, {.workspace_limit = 0, .threads = threads})
+        .workspace_bytes(call.paths, call.observations());
+  } catch (const Error& error) {
+    const std::string text = error.what(),
+                      before = "workspace_limit: got 0 bytes; accepted: at least ";
+    EXPECT_TRUE(text.starts_with(before)) << text;
+    return std::stoull(text.substr(before.size()));
+  }
+  ADD_FAILURE() << "a limit of 0 bytes was accepted";
+  return 0;
+}
+
+TEST_P(Checkpoint, GivesTheBitsOfStoredStates) {
+  constexpr std::uint64_t paths = 230;
+  for (const char* name : models) {
+    for (const int threads : {1, 3}) {
+      SCOPED_TRACE(name + std::to_string(threads));
+      const ModelCase& row = model_case(name);
+      const Knobs knobs = row.knobs(paths);
+      const Call call = row.call(paths);
+      const PathValues cotangents = random_cotangents(row.model, paths, 5);
+      const GradientValues stored = AnyPlan(GetParam(), row.model, {.threads = threads})
+                                        .adjoint(knobs.parameters, call, cotangents);
+      const std::size_t least = least_limit(GetParam(), row.model, call, threads);
+      for (const std::size_t limit : {least, least + least / 3, 2 * least}) {
+        const AnyPlan plan(GetParam(), row.model, {limit, threads});
+        EXPECT_EQ(plan.adjoint(knobs.parameters, call, cotangents), stored) << limit;
+      }
+    }
+  }
+}
+
+/// A long path has many segments of many lengths.
+TEST_P(Checkpoint, GivesTheBitsOfStoredStatesOnLongPaths) {
+  constexpr std::uint64_t paths = 3;
+  ModelCase row = model_case("context_wide_drift");
+  for (const int steps : {97, 100, 101, 500}) {
+    SCOPED_TRACE(steps);
+    row.model.grid = uniform_grid(1.0, steps);
+    row.model.save = {0, 7, steps / 2, steps - 1};
+    std::get<DriftControl>(row.model.control).context_steps = {0, 13, steps - 2};
+    const Knobs knobs = row.knobs(paths);
+    const Call call = row.call(paths);
+    const PathValues cotangents = random_cotangents(row.model, paths, 5);
+    const GradientValues stored =
+        AnyPlan(GetParam(), row.model).adjoint(knobs.parameters, call, cotangents);
+    const std::size_t least = least_limit(GetParam(), row.model, call, 2);
+    EXPECT_EQ(
+        AnyPlan(GetParam(), row.model, {least, 2}).adjoint(knobs.parameters, call, cotangents),
+        stored);
+  }
+}
+
+TEST_P(Checkpoint, RefusesALimitBelowTheLeastItNames) {
+  const ModelCase& row = model_case("mlp_diagonal_feedback");
+  const Call call = row.call(1000);
+  const std::size_t least = least_limit(GetParam(), row.model, call, 2);
+  ASSERT_GT(least, 1u);
+  EXPECT_NO_THROW(AnyPlan(GetParam(), row.model, {least, 2}).workspace_bytes(call.paths));
+  EXPECT_THROW(AnyPlan(GetParam(), row.model, {least - 1, 2}).workspace_bytes(call.paths), Error);
+  EXPECT_THROW(
+      AnyPlan(GetParam(), row.model, {least - 1, 2}).simulate(row.knobs(1000).parameters, call),
+      Error);
+}
+
+TEST_P(Checkpoint, OfARecordingRunGivesTheBitsOfAnAdjointByItself) {
+  constexpr std::uint64_t paths = 230;
+  for (const char* name : models) {
+    SCOPED_TRACE(name);
+    const ModelCase& row = model_case(name);
+    const Knobs knobs = row.knobs(paths);
+    const Call call = row.call(paths);
+    const PathValues cotangents = random_cotangents(row.model, paths, 5);
+    const std::size_t least = least_limit(GetParam(), row.model, call, 2);
+    for (const std::size_t limit : {std::size_t{1} << 28, least}) {
+      const AnyPlan plan(GetParam(), row.model, {limit, 2});
+      const GradientValues wanted = plan.adjoint(knobs.parameters, call, cotangents);
+      for (const bool record : {false, true}) {
+        EXPECT_EQ(plan.adjoint_in_workspace(knobs.parameters, call, cotangents, record), wanted)
+            << limit << record;
+      }
+    }
+  }
+}
+
+/// The limit decides between storing and checkpointing by the number of tiles, and so does the
+/// size: on neither side of the seam may a call outgrow the size it was told.
+TEST_P(Checkpoint, StaysWithinItsWorkspaceAroundTheLimit) {
+  const ModelCase& row = model_case("one_dimension");
+  const std::size_t steps = row.model.grid.size() - 1;
+  for (const std::uint64_t paths : {64u, 640u, 641u, 700u}) {
+    const auto parameters = row.knobs(paths).parameters;
+    Call call = row.call(paths);
+    const PathValues cotangents = random_cotangents(row.model, paths, 5);
+    const AnyPlan roomy(GetParam(), row.model, {.threads = 1});
+    for (const std::uint64_t first : {0u, 1u, 63u}) {
+      call.first_path = first;
+      const GradientValues wanted = roomy.adjoint(parameters, call, cotangents);
+      const std::size_t least = least_limit(GetParam(), row.model, call, 1);
+      for (std::uint64_t stored = paths - 64; stored <= paths + 192; stored += 64) {
+        for (const std::size_t real : {sizeof(float), sizeof(double)}) {
+          const std::size_t limit = (stored + 1) * steps * real;
+          if (limit < least) continue;
+          SCOPED_TRACE(std::to_string(paths) + " paths from " + std::to_string(first) +
+                       ", room for the states of " + std::to_string(stored));
+          const AnyPlan plan(GetParam(), row.model, {limit, 1});
+          EXPECT_EQ(plan.adjoint_in_workspace(parameters, call, cotangents, true), wanted);
+        }
+      }
+    }
+  }
+}
+
+/// Memory for the states of 100,000 steps grows as the root of their number.
+TEST_P(Checkpoint, NeedsLittleForManySteps) {
+  Model model = model_case("one_dimension").model;
+  model.save = {};
+  model.grid = uniform_grid(1.0, 100'000);
+  const Call call{.paths = 1024};
+  const std::size_t stored = 1024 * 100'000 * sizeof(float);
+  EXPECT_LT(least_limit(GetParam(), model, call, 2), stored / 50);
+}
+
+}  // namespace
+}  // namespace ito::test
