@@ -1,10 +1,10 @@
 #include "inference/latent_paths.hpp"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 #include <variant>
+
+#include "engine/threads.hpp"
 
 namespace ito {
 namespace {
@@ -55,7 +55,7 @@ LatentPaths::LatentPaths(const LatentModel& latent, const LatentShape& shape,
       row_numbers_(size(shape.times) * size(shape.observed)),
       state_numbers_(size(shape.times) * size(shape.model.state)),
       context_numbers_(size(shape.model.context()) * size(shape.model.intervals())),
-      threads_(options.threads > 0 ? options.threads : omp_get_max_threads()),
+      threads_(thread_count(options.threads)),
       gradient_(options.gradient),
       plan_(latent.model, options.device, {.threads = options.threads}) {
   if (shape_.encoder) encoder_net_ = make_network(*shape_.encoder, options.device, threads_);

@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include <omp.h>
-
 #include <fmt/format.h>
 #include <ito/error.hpp>
 #include <ito/evaluate.hpp>
@@ -18,7 +16,7 @@ std::vector<float> apply(const NetShape& net, Device device, std::span<const flo
                          std::span<const float> inputs) {
   const std::size_t rows = inputs.size() / static_cast<std::size_t>(net.inputs());
   std::vector<float> outputs(rows * static_cast<std::size_t>(net.outputs()));
-  make_network(net, device, omp_get_max_threads())->forward(parameters, inputs, outputs);
+  make_network(net, device, 0)->forward(parameters, inputs, outputs);
   return outputs;
 }
 
@@ -32,7 +30,7 @@ void check_parameters(const LatentShape& shape, std::span<const float> parameter
 
 std::vector<float> decode(const LatentModel& latent, std::span<const float> parameters,
                           std::span<const float> states, Device device) {
-  const LatentShape shape = resolve(validated(latent));
+  const LatentShape shape = resolve(latent);
   check_parameters(shape, parameters);
   const auto row =
       static_cast<std::size_t>(shape.times) * static_cast<std::size_t>(shape.model.state);
@@ -58,9 +56,8 @@ std::vector<float> encode(const LatentModel& latent, std::span<const float> para
 
 std::vector<float> observation_mean(const LatentModel& latent, std::span<const float> parameters,
                                     std::span<const float> eta) {
-  const LatentModel checked = validated(latent);
-  check_parameters(resolve(checked), parameters);
-  const ObservationModel model(checked.likelihood);
+  check_parameters(resolve(latent), parameters);
+  const ObservationModel model(latent.likelihood);
   std::vector<float> means(eta.size());
   std::ranges::transform(eta, means.begin(), [&](float number) {
     return static_cast<float>(model.mean(static_cast<double>(number)));

@@ -158,6 +158,20 @@ TEST(Fit, TooManyNonFinitePathsStopTraining) {
   EXPECT_GT(fit(latent, repeated({3.0f}, 16), options).history[0].non_finite, 0u);
 }
 
+TEST(ConsoleProgress, WritesALineAnEpochWhereThereIsNoTerminal) {
+  const EpochRecord record{.epoch = 2, .elbo = -31.25, .held_out_elbo = -32.5, .held_out_ess = 7.5};
+  testing::internal::CaptureStderr();
+  const ProgressCallback progress = console_progress();
+  progress({.record = record,
+            .epochs = 4,
+            .path_steps_per_second = 1.25e6,
+            .seconds = 60,
+            .seconds_left = 130});
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "██████████░░░░░░░░░░ 2/4  elbo -31.250  held out -32.500  ess 7.5  "
+            "1.2M path-steps/s  2:10 min left\n");
+}
+
 TEST(Fit, RefusesEveryBadOptionByName) {
   const Problem problem(4);
   const double nan = std::numeric_limits<double>::quiet_NaN();
