@@ -1,0 +1,85 @@
+#include <cstdint>
+#include <string>
+
+#include <ito/dataset.hpp>
+#include <ito/evaluate.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/fit_folder.hpp"
+#include "cli/output.hpp"
+
+namespace ito::cli {
+namespace {
+
+struct EvaluateArguments {
+  std::string folder;
+  std::string data;
+  std::string parameters = "averaged";
+  std::string device = "auto";
+  EvaluateOptions options;
+  bool per_observation = false;
+};
+
+int evaluate_fit(const EvaluateArguments& arguments) {
+  const bool averaged = arguments.parameters == "averaged";
+  const FittedModel fitted = read_fit(arguments.folder, averaged ? "" : arguments.parameters);
+  const Dataset data = read_dataset(arguments.data, fitted.latent.model.save.size());
+  check_dataset(data, fitted.latent);
+  EvaluateOptions options = arguments.options;
+  options.device = Device::parse(arguments.device);
+  const Evaluation result = evaluate(fitted.latent, fitted.parameters, data, options);
+
+  nlohmann::ordered_json object{{"observations", result.observations},
+                                {"samples", result.samples},
+                                {"seed", options.seed},
+                                {"device", options.device.name()},
+                                {"elbo", result.elbo},
+                                {"elbo_error", result.elbo_error},
+                                {"reconstruction", result.reconstruction},
+                                {"energy", result.energy},
+                                {"iwae", result.iwae},
+                                {"iwae_error", result.iwae_error},
+                                {"log_marginal", result.iwae},
+                                {"log_marginal_error", result.log_marginal_error},
+                                {"ess", result.ess},
+                                {"non_finite", result.non_finite}};
+  if (arguments.per_observation) object["log_marginal_by_observation"] = result.log_marginal;
+  print(object.dump() + "\n");
+  return 0;
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand(
+      "evaluate", "Bounds on log p(y) of a fitted model, in nats per observation, as JSON");
+  auto arguments = std::make_shared<EvaluateArguments>();
+  command->add_option("DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
+  command->add_option("DATA", arguments->data, "Observations, .csv or .npy")->required();
+  command
+      ->add_option("--samples", arguments->options.samples,
+                   "Paths per observation, a multiple of 16")
+      ->capture_default_str();
+  command->add_option("--seed", arguments->options.seed, "Seed of the paths")
+      ->capture_default_str();
+  command
+      ->add_option("--params", arguments->parameters,
+                   "'averaged' (the fit's own) or a safetensors file")
+      ->capture_default_str();
+  command->add_option("--device", arguments->device, "Engine")
+      ->check(CLI::IsMember({"auto", "cpu", "reference"}))
+      ->capture_default_str();
+  command->add_option("--threads", arguments->options.threads, "Threads; 0: all")
+      ->capture_default_str();
+  command
+      ->add_option("--non-finite-limit", arguments->options.non_finite_limit,
+                   "Largest accepted fraction of non-finite paths")
+      ->capture_default_str();
+  command->add_flag("--per-observation", arguments->per_observation,
+                    "Also list log p(y) of every observation");
+  command->callback(
+      [arguments, &action] { action = [arguments] { return evaluate_fit(*arguments); }; });
+}
+
+}  // namespace ito::cli

@@ -1,0 +1,87 @@
+#include "cli/fit_folder.hpp"
+
+#include <array>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <ito/error.hpp>
+
+#include "cli/description.hpp"
+
+namespace ito::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// In the order a replacement moves them up: the checkpoint last, because while it is there a fit
+// cut off in the middle of the move can still be gone on with.
+constexpr std::array own_files{
+    "model.json",   "parameters.safetensors", "history.csv",           "report.html",
+    "summary.json", "baseline.safetensors",   "checkpoint.safetensors"};
+
+bool holds_fit(const fs::path& folder) {
+  for (const char* name : own_files)
+    if (fs::exists(folder / name)) return true;
+  return false;
+}
+
+/// Removes the program's own files and, if nothing else is in it, the folder.
+void clear(const fs::path& folder) {
+  std::error_code ignored;
+  for (const char* name : own_files) fs::remove(folder / name, ignored);
+  fs::remove(folder, ignored);
+}
+
+}  // namespace
+
+void FitFolder::open(Start start) {
+  const bool replacing = fs::exists(replacement() / "checkpoint.safetensors");
+  switch (start) {
+    case Start::fresh:
+      if (holds_fit(root_) || replacing) {
+        throw Error(
+            "--out", fmt::format("'{}', which holds a fit", root_.string()),
+            "another folder, or --resume to go on with that fit, or --overwrite to replace it");
+      }
+      break;
+    case Start::resume:
+      if (replacing) work_ = replacement();
+      break;
+    case Start::overwrite:
+      clear(replacement());
+      if (holds_fit(root_)) work_ = replacement();
+      break;
+  }
+  fs::create_directories(work_);
+}
+
+void FitFolder::publish() const {
+  if (work_ == root_) return;
+  for (const char* name : own_files) {
+    if (fs::exists(work_ / name))
+      fs::rename(work_ / name, root_ / name);
+    else
+      fs::remove(root_ / name);  // of the earlier fit, for example one made with --compare
+  }
+  clear(work_);
+}
+
+FittedModel read_fit(const fs::path& folder, const fs::path& parameters) {
+  if (!fs::is_directory(folder)) {
+    throw Error("DIR", fmt::format("'{}'", folder.string()), "a folder that `ito fit` wrote");
+  }
+  const FitFolder files(folder);
+  const fs::path values = parameters.empty() ? files.parameters() : parameters;
+  for (const fs::path& file : {files.model(), values}) {
+    if (!fs::exists(file)) {
+      throw Error(
+          fmt::format("{}: is missing; let `ito fit` finish first, or go on with it by --resume",
+                      file.string()));
+    }
+  }
+  LatentModel latent = read_latent_model(files.model());
+  Parameters loaded = load_safetensors(zero_parameters(latent), values);
+  return {.latent = std::move(latent), .parameters = std::move(loaded)};
+}
+
+}  // namespace ito::cli

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <ito/latent_model.hpp>
+#include <ito/parameters.hpp>
+
+namespace ito::cli {
+
+/// The folder `ito fit` writes and `ito evaluate` and `ito sample` read.
+///
+/// A first fit works in the folder itself. One that is to overwrite an earlier fit works in the
+/// subfolder `replacement` and moves its files up when all of them are ready, so the earlier fit
+/// stays whole until then.
+class FitFolder {
+ public:
+  explicit FitFolder(std::filesystem::path root) : root_(std::move(root)), work_(root_) {}
+
+  enum class Start { fresh, resume, overwrite };
+  /// Chooses where to work and clears what an abandoned replacement left. Throws ito::Error when a
+  /// fresh start finds a fit.
+  void open(Start start);
+  /// Moves a replacement's files into place. Nothing to do for a first fit.
+  void publish() const;
+
+  std::filesystem::path model() const { return work_ / "model.json"; }
+  std::filesystem::path parameters() const { return work_ / "parameters.safetensors"; }
+  std::filesystem::path history() const { return work_ / "history.csv"; }
+  std::filesystem::path summary() const { return work_ / "summary.json"; }
+  std::filesystem::path report() const { return work_ / "report.html"; }
+  std::filesystem::path checkpoint() const { return work_ / "checkpoint.safetensors"; }
+  /// Of the second fit that --compare makes.
+  std::filesystem::path baseline_checkpoint() const { return work_ / "baseline.safetensors"; }
+
+ private:
+  std::filesystem::path replacement() const { return root_ / "replacement"; }
+  std::filesystem::path root_, work_;
+};
+
+/// What a finished fit left in `folder`; `parameters` names another file than its own. Throws
+/// ito::Error naming the file.
+struct FittedModel {
+  LatentModel latent;
+  Parameters parameters;
+};
+FittedModel read_fit(const std::filesystem::path& folder,
+                     const std::filesystem::path& parameters = {});
+
+}  // namespace ito::cli

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ito/evaluate.hpp>
+#include <ito/fit.hpp>
+
+#include "cli/comparison.hpp"
+
+namespace ito::cli {
+
+/// Everything the report shows.
+struct FitReport {
+  const LatentModel& latent;
+  const Parameters& parameters;
+  const std::vector<EpochRecord>& history;
+  const Dataset& training;
+  const Dataset& held_out;               ///< count = 0 without held-out data
+  std::optional<Evaluation> evaluation;  ///< on the held-out data, else on the training data
+  std::vector<Comparison> comparison;    ///< empty, or the baselines and the neural SDE last
+  std::vector<std::pair<std::string, std::string>> settings;  ///< name and value, in order
+
+  /// Data never trained on where there are some.
+  const Dataset& shown() const { return held_out.count > 0 ? held_out : training; }
+};
+
+/// One page that refers to nothing outside itself. Figures are drawn by gnuplot; where it is
+/// missing the page says so in their place.
+std::string render_report(const FitReport& report);
+
+}  // namespace ito::cli

@@ -1,0 +1,234 @@
+#include "cli/fit_run.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <optional>
+
+#include <fmt/format.h>
+#include <ito/baselines.hpp>
+#include <ito/error.hpp>
+
+#include "cli/description.hpp"
+#include "cli/fit_folder.hpp"
+#include "cli/fit_report.hpp"
+#include "cli/fit_summary.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/output.hpp"
+#include "cli/usage_error.hpp"
+#include "io/file.hpp"
+
+namespace ito::cli {
+namespace {
+
+/// Thrown between the stages of a fit once a signal has come in.
+struct Interrupted {
+  std::string place;  ///< "in epoch 3 of 10"
+};
+
+struct Data {
+  Dataset training;
+  Dataset held_out;
+};
+
+Data read_data(const FitArguments& arguments, const LatentModel& latent) {
+  const std::size_t times = latent.model.save.size();
+  Data data{.training = read_dataset(arguments.data, times), .held_out = {}};
+  check_dataset(data.training, latent);
+  if (!arguments.held_out_data.empty()) {
+    data.held_out = read_dataset(arguments.held_out_data, times);
+    check_dataset(data.held_out, latent);
+  } else if (arguments.held_out_rows > 0) {
+    const std::size_t count = data.training.count;
+    if (arguments.held_out_rows >= count) {
+      throw Error("--held-out", fmt::format("{}", arguments.held_out_rows),
+                  fmt::format("fewer than the {} observations in {}", count, arguments.data));
+    }
+    data.held_out = data.training.slice(count - arguments.held_out_rows, count);
+    data.training = data.training.slice(0, count - arguments.held_out_rows);
+  }
+  return data;
+}
+
+/// One call of `ito fit`, stage by stage.
+class FitRun {
+ public:
+  explicit FitRun(const FitArguments& arguments)
+      : arguments_(arguments),
+        latent_(read_latent_model(arguments.model)),
+        data_(read_data(arguments, latent_)),
+        folder_(arguments.out) {}
+
+  void run();
+  std::string result() const { return result_; }
+
+ private:
+  FitResult train(const LatentModel& latent, const std::filesystem::path& checkpoint);
+  Evaluation evaluate_on(const Dataset& data, const LatentModel& latent,
+                         const Parameters& parameters);
+  std::vector<Comparison> compare(const Evaluation& evaluation);
+  void write_model() const;
+  void say(const std::string& text) const;
+  static void stop_if_interrupted(const char* place) {
+    if (interrupted_by() != 0) throw Interrupted{place};
+  }
+
+  const FitArguments& arguments_;
+  LatentModel latent_;
+  Data data_;
+  FitFolder folder_;
+  std::string result_;
+};
+
+void FitRun::say(const std::string& text) const {
+  if (!arguments_.quiet) std::fputs((text + "\n").c_str(), stderr);
+}
+
+/// Going on with another model would leave its description beside the earlier one's parameters.
+void FitRun::write_model() const {
+  const std::string json = to_json(latent_);
+  if (arguments_.resume && std::filesystem::exists(folder_.model())) {
+    if (read_file(folder_.model()) == json) return;
+    throw Error(fmt::format("{}: is not the model in {}; resume with the model the fit began with",
+                            arguments_.model, folder_.model().string()));
+  }
+  write_file(folder_.model(), json);
+}
+
+FitResult FitRun::train(const LatentModel& latent, const std::filesystem::path& checkpoint) {
+  FitOptions options = arguments_.options;
+  options.checkpoint = checkpoint;
+  options.resume = arguments_.resume && std::filesystem::exists(checkpoint);
+  const ProgressCallback progress = arguments_.quiet ? ProgressCallback{} : console_progress();
+  FitResult result = fit(latent, data_.training, options, progress, data_.held_out,
+                         [] { return interrupted_by() != 0; });
+  if (result.interrupted) {
+    if (!arguments_.quiet && ::isatty(STDERR_FILENO) != 0)
+      std::fputc('\n', stderr);  // ends the progress line
+    write_file(folder_.history(), history_csv(result.history));
+    throw Interrupted{fmt::format("in epoch {} of {}", result.history.size() + 1, options.epochs)};
+  }
+  return result;
+}
+
+Evaluation FitRun::evaluate_on(const Dataset& data, const LatentModel& latent,
+                               const Parameters& parameters) {
+  return evaluate(latent, parameters, data,
+                  {.samples = arguments_.evaluation_samples,
+                   .seed = arguments_.options.seed,
+                   .device = arguments_.options.device,
+                   .threads = arguments_.options.threads,
+                   .non_finite_limit = arguments_.options.non_finite_limit});
+}
+
+Comparison compared(const BaselineScore& score) {
+  return {score.name,
+          score.log_probability,
+          score.log_probability_error,
+          score.log_probability,
+          score.log_probability_error,
+          {}};
+}
+
+Comparison compared(const std::string& name, const Evaluation& result) {
+  return {name,        result.elbo,       result.elbo_error,
+          result.iwae, result.iwae_error, result.log_marginal};
+}
+
+std::vector<Comparison> FitRun::compare(const Evaluation& evaluation) {
+  std::vector<Comparison> rows;
+  rows.push_back(compared(independent_columns(latent_.likelihood, data_.training, data_.held_out)));
+  rows.push_back(compared(
+      full_gaussian(latent_.likelihood, data_.training, data_.held_out, arguments_.options.seed)));
+  stop_if_interrupted("before the second fit");
+  say("fitting the same model with its nonlinear dynamics switched off");
+  const LatentModel linear = linear_gaussian(latent_);
+  const FitResult fitted = train(linear, folder_.baseline_checkpoint());
+  rows.push_back(compared("the same without neural dynamics",
+                          evaluate_on(data_.held_out, linear, fitted.parameters)));
+  rows.push_back(compared("neural SDE", evaluation));
+  return rows;
+}
+
+void FitRun::run() {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point began = Clock::now();
+  const auto start = arguments_.resume      ? FitFolder::Start::resume
+                     : arguments_.overwrite ? FitFolder::Start::overwrite
+                                            : FitFolder::Start::fresh;
+  folder_.open(start);
+  write_model();
+  catch_interrupts();
+
+  const FitResult fitted = train(latent_, folder_.checkpoint());
+  save_safetensors(fitted.parameters, folder_.parameters());
+  write_file(folder_.history(), history_csv(fitted.history));
+  stop_if_interrupted("before the evaluation");
+
+  FitReport report{.latent = latent_,
+                   .parameters = fitted.parameters,
+                   .history = fitted.history,
+                   .training = data_.training,
+                   .held_out = data_.held_out,
+                   .evaluation = {},
+                   .comparison = {},
+                   .settings = {}};
+  report.evaluation = evaluate_on(report.shown(), latent_, fitted.parameters);
+  stop_if_interrupted("before the comparison");
+  if (arguments_.compare) report.comparison = compare(*report.evaluation);
+  const std::chrono::duration<double> seconds = Clock::now() - began;
+  report.settings = describe_settings(arguments_, data_.training, data_.held_out, seconds.count());
+  stop_if_interrupted("before the report");
+
+  const auto summary = summary_json(report);
+  write_file(folder_.report(), render_report(report));
+  write_file(folder_.summary(), summary.dump(2) + "\n");
+  stop_if_interrupted("before the results were in place");
+  folder_.publish();
+  result_ = arguments_.json ? summary.dump() + "\n" : summary_text(report);
+}
+
+/// One argument as a shell reads it back.
+std::string quoted(const std::string& argument) {
+  const std::string plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%";
+  if (!argument.empty() && argument.find_first_not_of(plain) == std::string::npos) return argument;
+  std::string text = "'";
+  for (const char c : argument) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+std::string resuming_command(const FitArguments& arguments) {
+  std::string text;
+  for (const std::string& argument : arguments.command_line)
+    if (argument != "--overwrite" && argument != "--resume") text += quoted(argument) + " ";
+  return text + "--resume";
+}
+
+void check_usage(const FitArguments& arguments) {
+  if (arguments.compare && arguments.held_out_rows == 0 && arguments.held_out_data.empty()) {
+    throw UsageError("--compare", "no held-out data",
+                     "--held-out N or --held-out-data FILE to compare on");
+  }
+}
+
+}  // namespace
+
+int run_fit(const FitArguments& arguments) {
+  check_usage(arguments);
+  FitRun fit_run(arguments);
+  require_writable_folder(arguments.out, "--out");
+  try {
+    fit_run.run();
+  } catch (const Interrupted& interrupted) {
+    print_message(
+        fmt::format("stopped {}; go on with: {}", interrupted.place, resuming_command(arguments)));
+    return 128 + interrupted_by();
+  }
+  print(fit_run.result());
+  if (!arguments.json) print(fmt::format("\nresults and report.html are in {}\n", arguments.out));
+  return 0;
+}
+
+}  // namespace ito::cli

@@ -1,0 +1,107 @@
+#include "cli/fit_summary.hpp"
+
+#include <cmath>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <ito/version.hpp>
+
+namespace ito::cli {
+namespace {
+
+std::string cell(double value) {
+  return std::isnan(value) ? std::string() : fmt::format("{}", value);
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> describe_settings(const FitArguments& arguments,
+                                                                   const Dataset& training,
+                                                                   const Dataset& held_out,
+                                                                   double seconds) {
+  const FitOptions& options = arguments.options;
+  const auto text = [](auto value) { return fmt::format("{}", value); };
+  return {{"data", arguments.data},
+          {"training observations", text(training.count)},
+          {"held-out observations", text(held_out.count)},
+          {"objective", arguments.objective},
+          {"epochs", text(options.epochs)},
+          {"batch", text(options.batch)},
+          {"paths per observation", text(options.samples)},
+          {"learning rate", text(options.learning_rate)},
+          {"schedule", arguments.schedule},
+          {"warm-up epochs", text(options.warmup_epochs)},
+          {"annealing epochs", text(options.annealing_epochs)},
+          {"clip norm", text(options.clip_norm)},
+          {"averaging", text(options.averaging)},
+          {"seed", text(options.seed)},
+          {"engine", options.device.kind() == Device::Kind::cpu
+                         ? options.device.name() + " (" + cpu_instruction_set() + ")"
+                         : options.device.name()},
+          {"seconds", fmt::format("{:.1f}", seconds)},
+          {"ito", version()}};
+}
+
+nlohmann::ordered_json summary_json(const FitReport& report) {
+  nlohmann::ordered_json object;
+  for (const auto& [name, value] : report.settings) object["settings"][name] = value;
+  object["parameters"] = report.parameters.size();
+  object["epochs"] = report.history.size();
+  if (report.evaluation) {
+    const Evaluation& result = *report.evaluation;
+    object["evaluated_on"] = report.held_out.count > 0 ? "held-out" : "training";
+    object["observations"] = result.observations;
+    object["samples"] = result.samples;
+    object["elbo"] = result.elbo;
+    object["elbo_error"] = result.elbo_error;
+    object["reconstruction"] = result.reconstruction;
+    object["energy"] = result.energy;
+    object["iwae"] = result.iwae;
+    object["iwae_error"] = result.iwae_error;
+    object["log_marginal_error"] = result.log_marginal_error;
+    object["ess"] = result.ess;
+  }
+  for (const Comparison& model : report.comparison) {
+    object["comparison"].push_back({{"name", model.name},
+                                    {"elbo", model.elbo},
+                                    {"elbo_error", model.elbo_error},
+                                    {"iwae", model.iwae},
+                                    {"iwae_error", model.iwae_error}});
+  }
+  if (!report.comparison.empty()) object["verdict"] = verdict(report.comparison);
+  return object;
+}
+
+std::string summary_text(const FitReport& report) {
+  std::string text;
+  if (report.evaluation) {
+    const Evaluation& result = *report.evaluation;
+    text += fmt::format("{} of {} observations, nats per observation, {} paths each\n",
+                        report.held_out.count > 0 ? "held-out data" : "training data",
+                        result.observations, result.samples);
+    text += fmt::format("  ELBO                 {:.2f} ± {:.2f}\n", result.elbo, result.elbo_error);
+    text += fmt::format("  importance weighted  {:.2f} ± {:.2f}\n", result.iwae, result.iwae_error);
+    text += fmt::format("  path energy          {:.2f}\n", result.energy);
+    text += fmt::format("  effective samples    {:.1f}\n", result.ess);
+  }
+  if (!report.comparison.empty()) {
+    text += fmt::format("\n{}\n{}\n", comparison_table(report.comparison),
+                        fmt::join(verdict(report.comparison), "\n"));
+  }
+  return text;
+}
+
+std::string history_csv(const std::vector<EpochRecord>& history) {
+  std::string text =
+      "epoch,elbo,held_out_elbo,held_out_iwae,held_out_ess,energy,gradient_norm,learning_rate,"
+      "non_finite\n";
+  for (const EpochRecord& record : history) {
+    text += fmt::format("{},{},{},{},{},{},{},{},{}\n", record.epoch, cell(record.elbo),
+                        cell(record.held_out_elbo), cell(record.held_out_iwae),
+                        cell(record.held_out_ess), cell(record.energy), cell(record.gradient_norm),
+                        cell(record.learning_rate), record.non_finite);
+  }
+  return text;
+}
+
+}  // namespace ito::cli

@@ -1,0 +1,144 @@
+#include <cmath>
+#include <string>
+
+#include <fmt/format.h>
+#include <ito/error.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/loss.hpp"
+#include "cli/output.hpp"
+#include "cli/path_run.hpp"
+#include "cli/usage_error.hpp"
+#include "io/safetensors.hpp"
+
+namespace ito::cli {
+namespace {
+
+struct GradientArguments {
+  PathArguments run;
+  std::string loss;
+  std::string method = "adjoint";
+  AdjointOptions options;
+  std::size_t workspace_limit = PlanOptions{}.workspace_limit;
+  bool json = false;
+  std::string out;
+};
+
+/// Of one x0 given for all paths: the sum over them. Of one for each: as it is.
+template <class Real>
+std::vector<Real> x0_gradient(const PathRun<Real>& run, const std::vector<Real>& by_path) {
+  if (run.x0.size() == by_path.size()) return by_path;
+  std::vector<double> sums(run.x0.size());
+  for (std::size_t i = 0; i < by_path.size(); ++i)
+    sums[i % sums.size()] += static_cast<double>(by_path[i]);
+  std::vector<Real> result;
+  for (const double sum : sums) result.push_back(static_cast<Real>(sum));
+  return result;
+}
+
+template <class Real>
+void write(const std::string& file, const PathRun<Real>& run, const BasicGradient<Real>& gradient) {
+  std::vector<ArrayView> arrays;
+  const std::span<const Real> values = gradient.parameters;
+  for (const Tensor& tensor : run.layout.tensors())
+    arrays.emplace_back(tensor.name, tensor.shape, values.subspan(tensor.offset, tensor.size));
+  const std::vector<Real> x0 = run.x0.empty() ? run.x0 : x0_gradient(run, gradient.x0);
+  if (!run.x0.empty()) arrays.emplace_back("x0", run.x0_shape, std::span<const Real>(x0));
+  if (!run.context.empty())
+    arrays.emplace_back("context", run.context_shape, std::span<const Real>(gradient.context));
+  write_safetensors(file, arrays);
+}
+
+template <class Real>
+void report(const GradientArguments& arguments, const BasicPaths<Real>& paths,
+            const LossValue<Real>& loss, const BasicGradient<Real>& gradient) {
+  double squares = 0;
+  for (const Real value : gradient.parameters)
+    squares += static_cast<double>(value) * static_cast<double>(value);
+  if (arguments.json) {
+    const nlohmann::ordered_json object{{"loss", loss.total},
+                                        {"state", loss.state},
+                                        {"energy", loss.energy},
+                                        {"martingale", loss.martingale},
+                                        {"gradient_norm", std::sqrt(squares)},
+                                        {"paths", paths.size()},
+                                        {"non_finite", paths.non_finite()}};
+    print(object.dump() + "\n");
+    return;
+  }
+  print(fmt::format("loss           {}\n", loss.total));
+  print(fmt::format("gradient norm  {}\n", std::sqrt(squares)));
+  print(fmt::format("written to     {}\n", arguments.out));
+}
+
+template <class Real>
+int differentiate(const GradientArguments& arguments, Device device) {
+  const Loss loss = parse_loss(arguments.loss);
+  const PathRun<Real> run(arguments.run);
+  const auto steps = static_cast<int>(run.model.grid.size()) - 1;
+  if (run.model.save.back() != steps) {
+    throw Error(
+        "save", fmt::format("{} as the last step", run.model.save.back()),
+        fmt::format("a list that ends with step {}: the loss is of the state there", steps));
+  }
+  const double saved = static_cast<double>(run.model.save.size()) * (run.model.state + 2.0);
+  require_memory(static_cast<double>(run.request.paths) * 2.0 * (saved + 2.0) * sizeof(Real));
+
+  const BasicPlan<Real> plan(
+      run.model, device,
+      {.workspace_limit = arguments.workspace_limit, .threads = arguments.run.threads});
+  const BasicPaths<Real> paths = plan.simulate(run.parameters, run.request);
+  warn_non_finite(paths.non_finite(), paths.size());
+  const LossValue<Real> value = evaluate_loss(loss, paths, run.model);
+  const BasicGradient<Real> gradient = plan.adjoint(run.parameters, paths,
+                                                    {.states = value.state_cotangent,
+                                                     .energy = value.energy_cotangent,
+                                                     .martingale = value.martingale_cotangent},
+                                                    arguments.options);
+  write(arguments.out, run, gradient);
+  report(arguments, paths, value, gradient);
+  return 0;
+}
+
+int gradient(const GradientArguments& arguments) {
+  if (arguments.method != "adjoint") {
+    throw UsageError("--method", "'" + arguments.method + "'",
+                     "adjoint (the exact gradient of the discrete chain)");
+  }
+  require_writable(arguments.out, "--out");
+  const Device device = Device::parse(arguments.run.device);
+  return device == Device::reference() ? differentiate<double>(arguments, device)
+                                       : differentiate<float>(arguments, device);
+}
+
+}  // namespace
+
+void add_gradient(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand(
+      "gradient", "Differentiate a loss of paths; write the gradient under the parameters' names");
+  auto arguments = std::make_shared<GradientArguments>();
+  add_path_options(*command, arguments->run);
+  command
+      ->add_option(
+          "--loss", arguments->loss,
+          R"(Weights {"state": a, "energy": b, "martingale": c} of the mean over paths of )"
+          "a ½|x_T|² + b E + c M")
+      ->required();
+  command->add_option("--method", arguments->method, "adjoint")->capture_default_str();
+  command->add_flag("--detach-state", arguments->options.detach_state,
+                    "Differentiate only through u evaluated on the fixed path");
+  command->add_flag("--detach-martingale-parameters",
+                    arguments->options.detach_martingale_parameters,
+                    "Drop the martingale's explicit dependence on parameters");
+  command
+      ->add_option("--workspace-limit", arguments->workspace_limit,
+                   "Bytes to store states in; with less, steps are recomputed from checkpoints")
+      ->capture_default_str();
+  command->add_flag("--json", arguments->json, "Print the loss as one JSON object");
+  command->add_option("--out", arguments->out, "File to write (safetensors)")->required();
+  command->callback(
+      [arguments, &action] { action = [arguments] { return gradient(*arguments); }; });
+}
+
+}  // namespace ito::cli

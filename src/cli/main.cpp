@@ -1,0 +1,78 @@
+// The ito program: reads the command line, runs one command, and turns every failure into one line
+// on standard error and an exit status (0 success, 1 failure, 2 a command line that makes no
+// sense).
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <new>
+#include <string>
+
+#include <ito/version.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+#include "cli/usage_error.hpp"
+
+namespace {
+
+using namespace ito::cli;
+
+/// The command whose help answers a wrong command line.
+std::string help_of(const CLI::App& program) {
+  const auto chosen = program.get_subcommands();
+  return chosen.empty() ? "ito --help" : "ito " + chosen.front()->get_name() + " --help";
+}
+
+int run(int count, char** arguments) {
+  CLI::App program{
+      "Neural stochastic differential equations: simulate paths, differentiate losses along them,\n"
+      "fit latent models to data by variational inference.",
+      "ito"};
+  program.set_version_flag("--version", std::string("ito ") + ito::version());
+  program.require_subcommand(1);
+  program.footer(
+      "Exit status: 0 success, 1 failure, 2 wrong usage. An error is one line on standard error.");
+
+  Action action;
+  add_info(program, action);
+  add_init(program, action);
+  add_simulate(program, action);
+  add_gradient(program, action);
+  add_fit(program, action, {arguments, arguments + count});
+  add_evaluate(program, action);
+  add_sample(program, action);
+
+  int status = 0;
+  try {
+    program.parse(count, arguments);
+    status = action();
+  } catch (const CLI::Success& request) {  // --help and --version
+    program.exit(request, std::cout, std::cerr);
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(std::string(error.what()) + "; see `" + help_of(program) + "`");
+  }
+  finish_output();
+  return status;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  // A write past a limit or to a closed pipe must come back as an error that can be told.
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run(count, arguments);
+  } catch (const UsageError& error) {
+    print_message(error.what());
+    return 2;
+  } catch (const std::bad_alloc&) {
+    print_message("out of memory; ask for fewer paths, samples or saved steps at a time");
+  } catch (const std::exception& error) {
+    print_message(error.what());
+  } catch (...) {
+    print_message("an error of unknown kind; please report the command line");
+  }
+  return 1;
+}

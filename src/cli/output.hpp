@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+namespace ito::cli {
+
+/// Throws ito::Error, before any long work, unless `file` can be created or replaced: its folder
+/// exists and takes new files, and nothing but a regular file stands in its place.
+void require_writable(const std::filesystem::path& file, std::string_view option);
+
+/// Creates the folder where it is missing and throws ito::Error unless it takes new files.
+void require_writable_folder(const std::filesystem::path& folder, std::string_view option);
+
+/// Text to standard output.
+void print(std::string_view text);
+
+/// Flushes standard output. Throws ito::Error where something printed did not arrive.
+void finish_output();
+
+/// "ito: " and the message as one line on standard error, whatever it contains.
+void print_message(std::string_view message);
+
+}  // namespace ito::cli

@@ -1,0 +1,115 @@
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "cli/figures.hpp"
+#include "cli/state_paths.hpp"
+
+namespace ito::cli {
+namespace {
+
+constexpr std::size_t fan_paths = 512;
+constexpr std::size_t drawn_paths = 4;
+constexpr std::uint64_t fan_seed = 20190;
+
+/// Quantile of values that are about to be forgotten.
+double quantile(std::vector<double>& values, double level) {
+  if (values.empty()) return std::nan("");
+  const auto place =
+      values.begin() + static_cast<std::ptrdiff_t>(level * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), place, values.end());
+  return *place;
+}
+
+/// t, then the 5, 25, 75 and 95 % quantiles, then a few whole paths.
+std::vector<std::vector<double>> fan(const StatePaths& paths, const std::vector<double>& grid,
+                                     std::size_t coordinate) {
+  std::vector<std::vector<double>> columns(5 + drawn_paths);
+  columns[0] = grid;
+  for (std::size_t k = 0; k < paths.times; ++k) {
+    std::vector<double> values;
+    for (std::size_t i = 0; i < paths.paths; ++i) {
+      const double value = paths.at(i, k, coordinate);
+      if (std::isfinite(value)) values.push_back(value);
+      if (i < drawn_paths) columns[5 + i].push_back(value);
+    }
+    std::size_t column = 1;
+    for (const double level : {0.05, 0.25, 0.75, 0.95})
+      columns[column++].push_back(quantile(values, level));
+  }
+  return columns;
+}
+
+/// Variance of a coordinate over paths, averaged over time.
+double spread(const StatePaths& paths, std::size_t coordinate) {
+  double total = 0;
+  for (std::size_t k = 0; k < paths.times; ++k) {
+    double sum = 0, squares = 0, count = 0;
+    for (std::size_t i = 0; i < paths.paths; ++i) {
+      const double value = paths.at(i, k, coordinate);
+      if (!std::isfinite(value)) continue;
+      sum += value, squares += value * value, count += 1;
+    }
+    if (count > 0) total += squares / count - (sum / count) * (sum / count);
+  }
+  return total;
+}
+
+std::vector<std::size_t> widest_coordinates(const StatePaths& paths, std::size_t count) {
+  std::vector<double> spreads(paths.state);
+  for (std::size_t j = 0; j < paths.state; ++j) spreads[j] = spread(paths, j);
+  std::vector<std::size_t> order(paths.state);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return spreads[a] > spreads[b]; });
+  order.resize(std::min(count, order.size()));
+  return order;
+}
+
+std::string fan_commands(const std::string& table, const char* colour, const std::string& name) {
+  std::string text = fmt::format(
+      "'{0}' using 1:2:5 with filledcurves fs transparent solid 0.14 noborder lc rgb '{1}' "
+      "notitle, "
+      "'{0}' using 1:3:4 with filledcurves fs transparent solid 0.30 noborder lc rgb '{1}' title "
+      "'{2}'",
+      table, colour, name);
+  for (std::size_t i = 0; i < drawn_paths; ++i)
+    text += fmt::format(", '{}' using 1:{} with lines lw 0.8 lc rgb '{}' notitle", table, 6 + i,
+                        colour);
+  return text;
+}
+
+}  // namespace
+
+Figure path_figure(Gnuplot& gnuplot, const FitReport& report) {
+  const Dataset& data = report.shown();
+  const std::vector<double>& grid = report.latent.model.grid;
+  std::vector<StatePaths> posteriors;
+  for (std::size_t i = 0; i < std::min<std::size_t>(2, data.count); ++i)
+    posteriors.push_back(posterior_states(report.latent, report.parameters, data.slice(i, i + 1),
+                                          fan_paths, fan_seed));
+  const StatePaths before = prior_states(report.latent, report.parameters, fan_paths, fan_seed + 1);
+
+  Figure figure{.title = "Latent paths before and after seeing an observation",
+                .caption =
+                    "The two latent coordinates with the largest posterior variance. Bands: 25–75 "
+                    "and 5–95 % of 512 paths; thin lines: single paths. Grey is the prior, "
+                    "colours the posterior given the first and second observation shown.",
+                .panels = {}};
+  const char* colours[] = {blue, orange};
+  for (const std::size_t coordinate : widest_coordinates(posteriors.front(), 2)) {
+    std::string script = axes(fmt::format("Latent coordinate {}", coordinate + 1), "time t",
+                              fmt::format("x_{}", coordinate + 1));
+    script += "plot " + fan_commands(gnuplot.table(fan(before, grid, coordinate)), grey, "prior");
+    for (std::size_t i = 0; i < posteriors.size(); ++i)
+      script += ", " + fan_commands(gnuplot.table(fan(posteriors[i], grid, coordinate)), colours[i],
+                                    fmt::format("given observation {}", i + 1));
+    figure.panels.push_back(
+        {gnuplot.svg(script, panel_width, panel_height + 40),
+         fmt::format("Prior and posterior paths of latent coordinate {}", coordinate + 1)});
+  }
+  return figure;
+}
+
+}  // namespace ito::cli

@@ -1,0 +1,129 @@
+#include "cli/path_run.hpp"
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <ito/error.hpp>
+
+#include "cli/output.hpp"
+#include "cli/usage_error.hpp"
+#include "io/npy.hpp"
+
+namespace ito::cli {
+namespace {
+
+/// Refuses an array whose rows are not [size]: transposed ones would pass a check of their number.
+void check_rows(const char* option, const std::vector<std::size_t>& shape, std::size_t size) {
+  if (!shape.empty() && shape.back() == size) return;
+  throw Error(option, fmt::format("shape [{}]", fmt::join(shape, ", ")),
+              fmt::format("an array whose last axis has {} numbers", size));
+}
+
+template <class Real>
+std::vector<Real> converted(const Array& array) {
+  return with_type(array.type, [&](auto element) {
+    const auto values = array.values<decltype(element)>();
+    std::vector<Real> result;
+    result.reserve(values.size());
+    for (const auto value : values) result.push_back(static_cast<Real>(value));
+    return result;
+  });
+}
+
+std::size_t context_size(const Model& model) {
+  return std::visit(
+      [](const auto& control) -> std::size_t {
+        if constexpr (requires { control.context; })
+          return static_cast<std::size_t>(control.context);
+        else
+          return 0;
+      },
+      model.control);
+}
+
+}  // namespace
+
+void add_path_options(CLI::App& command, PathArguments& arguments) {
+  command.add_option("MODEL.json", arguments.model, "Model description")->required();
+  command
+      .add_option("--params", arguments.parameters,
+                  "Parameters (safetensors); of a latent model, all of them")
+      ->required();
+  command.add_option("--paths", arguments.paths, "Number of paths")->required();
+  command.add_option("--seed", arguments.seed, "Seed of the noise")->capture_default_str();
+  command
+      .add_option("--first-path", arguments.first_path,
+                  "Global index of the first path; splitting a run changes no path")
+      ->capture_default_str();
+  command.add_option("--x0", arguments.x0,
+                     "Initial states .npy, [paths, state] or one [state] for all; else drawn from "
+                     "the model");
+  command.add_option("--context", arguments.context,
+                     "Context .npy, [observations, intervals, size], of a control that takes one");
+  command
+      .add_option("--paths-per-observation", arguments.paths_per_observation,
+                  "Paths that share one observation's context, a multiple of 16; 0: paths divided "
+                  "by observations")
+      ->capture_default_str();
+  command.add_option("--device", arguments.device, "cpu computes in float32, reference in float64")
+      ->check(CLI::IsMember({"auto", "cpu", "reference"}))
+      ->capture_default_str();
+  command.add_option("--threads", arguments.threads, "Threads; 0: all")->capture_default_str();
+  command.add_flag("--prior", arguments.prior, "Leave the control out: paths of the prior");
+}
+
+template <class Real>
+PathRun<Real>::PathRun(const PathArguments& arguments) {
+  if (arguments.paths == 0) throw UsageError("--paths", "0", "1 or more");
+  const Description description = read_description(arguments.model);
+  model = arguments.prior ? prior(description.model) : description.model;
+  layout = zero_parameters(model);
+  const Parameters loaded = load_safetensors(description.layout(), arguments.parameters);
+  parameters.assign(loaded.values().begin(), loaded.values().end());
+
+  request = {.paths = arguments.paths, .seed = arguments.seed, .first_path = arguments.first_path};
+  if (!arguments.x0.empty()) {
+    Array array = read_npy(arguments.x0);
+    check_rows("--x0", array.shape, static_cast<std::size_t>(model.state));
+    x0 = converted<Real>(array), x0_shape = std::move(array.shape);
+    request.x0 = x0;
+  }
+  if (!arguments.context.empty()) {
+    if (context_size(model) == 0) {
+      throw Error("--context", fmt::format("'{}'", arguments.context),
+                  "no context: this model's control takes none");
+    }
+    Array array = read_npy(arguments.context);
+    check_rows("--context", array.shape, context_size(model));
+    context = converted<Real>(array), context_shape = std::move(array.shape);
+    request.context = context;
+    request.paths_per_observation = arguments.paths_per_observation;
+    const std::size_t observations = context_shape.size() == 3 ? context_shape[0] : 1;
+    if (observations > 1 && request.paths_per_observation == 0)
+      request.paths_per_observation = arguments.paths / observations;
+  }
+}
+
+template struct PathRun<float>;
+template struct PathRun<double>;
+
+void require_memory(double bytes) {
+  const double machine = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                         static_cast<double>(::sysconf(_SC_PAGE_SIZE));
+  if (bytes <= machine) return;
+  throw Error(
+      fmt::format("--paths: the results take {:.1f} GiB and this machine has {:.1f} GiB; ask for "
+                  "fewer paths at "
+                  "a time (--first-path goes on where a run ended) or fewer save steps",
+                  bytes / 0x1p30, machine / 0x1p30));
+}
+
+void warn_non_finite(std::uint64_t non_finite, std::uint64_t paths) {
+  if (non_finite == 0) return;
+  print_message(fmt::format(
+      "warning: {} of {} paths are not finite; smaller steps or a smaller diffusion may help",
+      non_finite, paths));
+}
+
+}  // namespace ito::cli

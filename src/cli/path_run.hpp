@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <ito/device.hpp>
+#include <ito/plan.hpp>
+
+#include "cli/description.hpp"
+
+namespace ito::cli {
+
+/// What `ito simulate` and `ito gradient` have in common: a model, parameters, and which paths to
+/// run.
+struct PathArguments {
+  std::string model;
+  std::string parameters;
+  std::uint64_t paths = 0;
+  std::uint64_t seed = 0;
+  std::uint64_t first_path = 0;
+  std::uint64_t paths_per_observation = 0;
+  std::string x0;
+  std::string context;
+  std::string device = "auto";
+  int threads = 0;
+  bool prior = false;
+};
+
+void add_path_options(CLI::App& command, PathArguments& arguments);
+
+/// Those arguments read: float on the CPU engine, double on the reference.
+template <class Real>
+struct PathRun {
+  explicit PathRun(const PathArguments& arguments);
+
+  Model model;
+  std::vector<Real> parameters;  ///< the whole file's
+  Parameters layout;             ///< the model's own tensors, a prefix of the file's
+  std::vector<Real> x0, context;
+  std::vector<std::size_t> x0_shape, context_shape;  ///< as given
+  BasicRequest<Real> request;                        ///< views of the above
+  PathRun(const PathRun&) = delete;
+  PathRun& operator=(const PathRun&) = delete;
+};
+
+extern template struct PathRun<float>;
+extern template struct PathRun<double>;
+
+/// Throws ito::Error, before the machine starts to swap, where arrays of `bytes` do not fit its
+/// memory.
+void require_memory(double bytes);
+
+/// A line on standard error where some paths are not finite.
+void warn_non_finite(std::uint64_t non_finite, std::uint64_t paths);
+
+}  // namespace ito::cli

@@ -1,0 +1,66 @@
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <ito/dataset.hpp>
+#include <ito/evaluate.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/fit_folder.hpp"
+#include "cli/output.hpp"
+#include "cli/usage_error.hpp"
+
+namespace ito::cli {
+namespace {
+
+struct SampleArguments {
+  std::string folder;
+  std::string out;
+  std::string device = "auto";
+  std::uint64_t count = 1;
+  SampleOptions options;
+};
+
+/// y0, y1, … for one observation time; t0_y0, … for several. The order `read_dataset` takes back.
+std::vector<std::string> column_names(const Dataset& data) {
+  std::vector<std::string> names;
+  for (std::size_t t = 0; t < data.times; ++t)
+    for (std::size_t i = 0; i < data.dimension; ++i)
+      names.push_back(data.times == 1 ? fmt::format("y{}", i) : fmt::format("t{}_y{}", t, i));
+  return names;
+}
+
+int draw(const SampleArguments& arguments) {
+  if (arguments.count == 0) throw UsageError("--count", "0", "1 or more");
+  require_writable(arguments.out, "--out");
+  const FittedModel fitted = read_fit(arguments.folder);
+  SampleOptions options = arguments.options;
+  options.device = Device::parse(arguments.device);
+  const Dataset drawn = sample(fitted.latent, fitted.parameters, arguments.count, options);
+  write_csv(arguments.out, column_names(drawn), drawn.values);
+  print(fmt::format("{} observations written to {}\n", drawn.count, arguments.out));
+  return 0;
+}
+
+}  // namespace
+
+void add_sample(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand(
+      "sample",
+      "Draw observations from a fitted model: prior paths through decoder and likelihood");
+  auto arguments = std::make_shared<SampleArguments>();
+  command->add_option("DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
+  command->add_option("--count", arguments->count, "Observations to draw")->required();
+  command->add_option("--out", arguments->out, "File to write (.csv)")->required();
+  command->add_option("--seed", arguments->options.seed, "Seed of the draws")
+      ->capture_default_str();
+  command->add_flag("--mean", arguments->options.mean,
+                    "Write the mean of y given each path instead of a draw");
+  command->add_option("--device", arguments->device, "Engine")
+      ->check(CLI::IsMember({"auto", "cpu", "reference"}))
+      ->capture_default_str();
+  command->callback([arguments, &action] { action = [arguments] { return draw(*arguments); }; });
+}
+
+}  // namespace ito::cli

@@ -1,0 +1,74 @@
+#include <string>
+
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+#include "cli/path_run.hpp"
+#include "io/npy.hpp"
+
+namespace ito::cli {
+namespace {
+
+struct SimulateArguments {
+  PathArguments run;
+  bool intervals = false;
+  std::string out;
+};
+
+template <class Real>
+void write(const SimulateArguments& arguments, const Model& model, const BasicPaths<Real>& paths) {
+  const std::size_t n = paths.size(), saves = model.save.size();
+  const auto view = [](const auto& values) { return std::span(values); };
+  std::vector<ArrayView> arrays;
+  arrays.emplace_back("x", std::vector{n, saves, static_cast<std::size_t>(model.state)},
+                      view(paths.states()));
+  arrays.emplace_back("energy", std::vector{n}, view(paths.energy()));
+  arrays.emplace_back("martingale", std::vector{n}, view(paths.martingale()));
+  arrays.emplace_back("status", std::vector{n}, view(paths.status()));
+  if (arguments.intervals) {
+    const std::vector shape{n, saves};
+    arrays.emplace_back("interval_energy", shape, view(paths.interval_energy()));
+    arrays.emplace_back("interval_martingale", shape, view(paths.interval_martingale()));
+  }
+  write_npz(arguments.out, arrays);
+}
+
+template <class Real>
+int simulate(const SimulateArguments& arguments, Device device) {
+  const PathRun<Real> run(arguments.run);
+  const auto numbers = static_cast<double>(run.model.save.size()) * (run.model.state + 2.0) + 2.0;
+  require_memory(static_cast<double>(run.request.paths) * numbers * sizeof(Real));
+  const BasicPlan<Real> plan(run.model, device, {.threads = arguments.run.threads});
+  const BasicPaths<Real> paths = plan.simulate(run.parameters, run.request);
+  warn_non_finite(paths.non_finite(), paths.size());
+  write(arguments, run.model, paths);
+  print(fmt::format("{} paths of {} steps, {} saved, written to {}\n", paths.size(),
+                    run.model.grid.size() - 1, run.model.save.size(), arguments.out));
+  return 0;
+}
+
+}  // namespace
+
+void add_simulate(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand(
+      "simulate",
+      "Run paths; write x [paths, saves, state], energy, martingale and status [paths] as .npz");
+  auto arguments = std::make_shared<SimulateArguments>();
+  add_path_options(*command, arguments->run);
+  command->add_flag(
+      "--intervals", arguments->intervals,
+      "Also interval_energy and interval_martingale [paths, saves]: the parts between "
+      "one save step and the next");
+  command->add_option("--out", arguments->out, "File to write (.npz)")->required();
+  command->callback([arguments, &action] {
+    action = [arguments] {
+      require_writable(arguments->out, "--out");
+      const Device device = Device::parse(arguments->run.device);
+      return device == Device::reference() ? simulate<double>(*arguments, device)
+                                           : simulate<float>(*arguments, device);
+    };
+  });
+}
+
+}  // namespace ito::cli
