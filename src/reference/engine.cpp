@@ -133,8 +133,9 @@ class ReferenceEngine final : public Engine<Real> {
         sums->martingale += parts.martingale;
       }
     }
-    bool finite = std::isfinite(total.energy) && std::isfinite(total.martingale);
-    for (const double v : x) finite = finite && std::isfinite(v);
+    const auto leaves_finite = [](double v) { return std::isfinite(static_cast<Real>(v)); };
+    const bool finite = leaves_finite(total.energy) && leaves_finite(total.martingale) &&
+                        std::all_of(x.begin(), x.end(), leaves_finite);
     const std::uint8_t status = finite ? 0 : 1;
     if (record) space.status[i] = status;
     if (!outputs.energy.empty()) outputs.energy[i] = static_cast<Real>(total.energy);
