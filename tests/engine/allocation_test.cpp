@@ -1,0 +1,106 @@
+// Caller-owned runs allocate nothing: every operator new of the process is counted.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include "engine/any_plan.hpp"
+#include "engine/model_table.hpp"
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which bring their own
+
+namespace {
+
+std::atomic<long> allocations{0};
+
+void* counted(std::size_t size, std::size_t alignment) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
+  if (void* p = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded)) return p;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return counted(size, alignof(std::max_align_t)); }
+void* operator new[](std::size_t size) { return counted(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return counted(size, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return counted(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+namespace ito::test {
+namespace {
+
+template <class Real>
+std::vector<Real> real(const std::vector<double>& values) {
+  return {values.begin(), values.end()};
+}
+
+/// Allocations of one recording run, one adjoint of it and one by itself.
+template <class Real>
+long allocations_of_a_call(const ModelCase& row, Device device, PlanOptions options) {
+  constexpr std::uint64_t paths = 200;
+  const BasicPlan<Real> plan(row.model, device, options);
+  const Call call = row.call(paths);
+  const PathValues weights = random_cotangents(row.model, paths, 1);
+  const std::vector<Real> parameters(real<Real>(row.knobs(paths).parameters)),
+      x0(real<Real>(call.x0)), context(real<Real>(call.context)),
+      state_weights(real<Real>(weights.states)), energy_weights(real<Real>(weights.energy));
+  const BasicRequest<Real> request{call.paths, call.seed, call.first_path,
+                                   x0,         context,   call.paths_per_observation};
+  std::vector<Real> states(weights.states.size()), energy(paths), martingale(paths),
+      gradient(plan.parameter_count()), context_gradient(context.size()),
+      x0_gradient(paths * static_cast<std::size_t>(row.model.state));
+  std::vector<std::byte> workspace(plan.workspace_bytes(paths, call.observations()));
+
+  const long before = allocations;
+  plan.simulate(parameters, request, {.states = states, .energy = energy, .martingale = martingale},
+                workspace, true);
+  for (const bool recorded : {true, false}) {
+    plan.adjoint(parameters, request, {.states = state_weights, .energy = energy_weights},
+                 {gradient, x0_gradient, context_gradient}, workspace,
+                 {.detach_martingale_parameters = !recorded}, recorded);
+  }
+  return allocations - before;
+}
+
+TEST(Allocation, IsCounted) {
+  const long before = allocations;
+  const auto some = std::make_unique<std::vector<int>>(100);
+  EXPECT_EQ(allocations - before, 2);
+}
+
+TEST(Allocation, DoesNotHappenInACall) {
+  for (const char* name :
+       {"mlp_diagonal_feedback", "deep_general_rectangular_open_loop", "affine_constant_drift",
+        "zero_constant_rectangular_constant", "context_of_three", "context_every_step",
+        "context_wide_drift", "mlp_identity_none"}) {
+    const ModelCase& row = model_case(name);
+    for (const int threads : {1, 2}) {
+      for (const std::size_t limit : {std::size_t{1} << 28, std::size_t{1} << 14}) {
+        const PlanOptions options{limit, threads};
+        EXPECT_EQ(allocations_of_a_call<float>(row, Device::cpu(), options), 0) << name;
+        EXPECT_EQ(allocations_of_a_call<float>(row, Device::reference(), options), 0) << name;
+        EXPECT_EQ(allocations_of_a_call<double>(row, Device::reference(), options), 0) << name;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ito::test
+
+#endif
