@@ -212,14 +212,14 @@ struct CheckControl {
     if (control.context == 0) {
       if (!steps.empty() && steps != std::vector<int>{0}) {
         throw Error("control.context_steps", fmt::format("{} steps with context 0", steps.size()),
-                    "steps only with a context above 0");
+                    "[0], or none, unless context is above 0");
       }
       steps = {0};
       return;
     }
-    if (steps.empty() || steps.front() != 0) {
-      throw Error("control.context_steps",
-                  steps.empty() ? "no steps" : fmt::format("{} first", steps.front()),
+    if (steps.empty()) steps = {0};
+    if (steps.front() != 0) {
+      throw Error("control.context_steps", fmt::format("{} first", steps.front()),
                   "increasing step indices that start with 0");
     }
     check_steps("control.context_steps", steps, {0, static_cast<int>(model.grid.size()) - 2});
