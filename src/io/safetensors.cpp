@@ -121,7 +121,7 @@ std::string dump(const nlohmann::ordered_json& header, const std::filesystem::pa
   }
 }
 
-SafetensorsFile parse_safetensors(std::string_view bytes) {
+SafetensorsFile parse(std::string_view bytes) {
   std::uint64_t header_size = 0;
   if (bytes.size() < prefix_size) {
     throw Error("header", fmt::format("a file of {} bytes", bytes.size()), "a safetensors file");
@@ -178,13 +178,16 @@ void write_safetensors(const std::filesystem::path& file, std::span<const ArrayV
   out.commit();
 }
 
-SafetensorsFile read_safetensors(const std::filesystem::path& file) {
-  const std::string bytes = read_file(file);
+SafetensorsFile parse_safetensors(std::string_view bytes, const std::string& what) {
   try {
-    return parse_safetensors(bytes);
+    return parse(bytes);
   } catch (const Error& error) {
-    throw Error(fmt::format("{}: {}", file.string(), error.what()));
+    throw Error(fmt::format("{}: {}", what, error.what()));
   }
+}
+
+SafetensorsFile read_safetensors(const std::filesystem::path& file) {
+  return parse_safetensors(read_file(file), file.string());
 }
 
 }  // namespace ito

@@ -4,6 +4,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/array.hpp"
@@ -25,5 +26,7 @@ void write_safetensors(const std::filesystem::path& file, std::span<const ArrayV
 /// Refuses, naming the file: truncation, arrays that overlap, leave gaps or do not fit their shape,
 /// other types, duplicate names, malformed headers. Throws ito::Error.
 SafetensorsFile read_safetensors(const std::filesystem::path& file);
+/// The same of a file's bytes; its messages name `what`.
+SafetensorsFile parse_safetensors(std::string_view bytes, const std::string& what);
 
 }  // namespace ito
