@@ -14,6 +14,16 @@
 namespace ito {
 namespace {
 
+// Member by member, because GCC 12 warns falsely of uninitialised members where some aggregates
+// with vectors are built in place.
+Feedback feedback(std::vector<int> hidden, int context, std::vector<int> context_steps) {
+  Feedback control;
+  control.net.hidden = std::move(hidden);
+  control.context = context;
+  control.context_steps = std::move(context_steps);
+  return control;
+}
+
 /// Two times of three numbers, explained by four states, with every part a net.
 LatentModel full() {
   LatentModel latent;
@@ -21,7 +31,7 @@ LatentModel full() {
   latent.model.grid = uniform_grid(1.0, 8);
   latent.model.save = {4, 8};
   latent.model.drift = Mlp{.hidden = {5}};
-  latent.model.control = Feedback{.net = {.hidden = {5}}, .context = 2, .context_steps = {0, 4}};
+  latent.model.control = feedback({5}, 2, {0, 4});
   latent.encoder = MlpEncoder{.net = {.hidden = {7}}, .shift = 0.5, .scale = 2.0};
   latent.decoder = MlpDecoder{.net = {.hidden = {6}}};
   latent.likelihood = Gaussian{.scale = 0.25, .learned = true};
@@ -112,8 +122,7 @@ const Refusal refusals[] = {
     {"no_encoder", [](LatentModel& m) { m.encoder = NoEncoder{}; },
      "encoder.kind: got \"none\" with control.context 2; accepted: \"identity\" or \"mlp\", or a "
      "control without context"},
-    {"encoder_without_context",
-     [](LatentModel& m) { m.model.control = Feedback{.net = {.hidden = {5}}}; },
+    {"encoder_without_context", [](LatentModel& m) { m.model.control = feedback({5}, 0, {}); },
      "encoder.kind: got \"mlp\" with a control that takes no context; accepted: \"none\", or a "
      "control with context above 0"},
     {"identity_encoder_without_control",
@@ -157,9 +166,9 @@ INSTANTIATE_TEST_SUITE_P(LatentModel, LatentRefused, testing::ValuesIn(refusals)
 TEST(LatentModel, AnIdentityEncoderFitsWhenContextHoldsY) {
   LatentModel latent = full();
   latent.encoder = IdentityEncoder{};
-  latent.model.control = Feedback{.context = 6};
+  latent.model.control = feedback({}, 6, {});
   EXPECT_EQ(refusal([&] { validated(latent); }), "accepted");
-  latent.model.control = Feedback{.context = 3, .context_steps = {0, 4}};
+  latent.model.control = feedback({}, 3, {0, 4});
   EXPECT_EQ(refusal([&] { validated(latent); }), "accepted");
 }
 

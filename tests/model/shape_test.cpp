@@ -1,8 +1,9 @@
 #include "model/shape.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <gtest/gtest.h>
+
+#include <sstream>
+#include <string>
 
 #include <ito/parameters.hpp>
 
@@ -13,12 +14,16 @@ namespace {
 
 /// "name[shape]@offset ..."
 std::string layout(std::span<const Tensor> tensors) {
-  std::string text;
+  std::ostringstream text;
   for (const Tensor& tensor : tensors) {
-    text += fmt::format("{}{}[{}]@{}", text.empty() ? "" : " ", tensor.name,
-                        fmt::join(tensor.shape, ","), tensor.offset);
+    text << tensor.name;
+    for (std::size_t i = 0; i < tensor.shape.size(); ++i)
+      text << (i == 0 ? "[" : ",") << tensor.shape[i];
+    text << "]@" << tensor.offset << " ";
   }
-  return text;
+  std::string result = text.str();
+  if (!result.empty()) result.pop_back();
+  return result;
 }
 
 Model square() {
