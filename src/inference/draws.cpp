@@ -75,7 +75,7 @@ double poisson_by_rejection(double mean, UniformStream& uniforms) {
 }  // namespace
 
 double UniformStream::next() {
-  const std::uint32_t half = taken_ % 2;
+  const std::size_t half = taken_ % 2;
   if (half == 0) {
     const auto stream = static_cast<std::uint32_t>(NoiseStream::observation);
     words_ = philox4x32({taken_ / 2, static_cast<std::uint32_t>(row_), element_,

@@ -63,12 +63,12 @@ void check_samples(const char* field, std::size_t samples) {
 }
 
 Evaluator::Evaluator(const LatentModel& latent, const LatentShape& shape, const Dataset& data,
-                     const EvaluateOptions& options)
+                     const EvaluateOptions& options, std::size_t memory)
     : data_(data),
       options_(options),
       constants_(row_constants(ObservationModel(latent.likelihood), data.values,
                                data.times * data.dimension)),
-      block_(block_observations(shape, options.samples, data.count)),
+      block_(block_observations(shape, options.samples, data.count, memory)),
       paths_(latent, shape,
              {.observations = block_,
               .samples = options.samples,

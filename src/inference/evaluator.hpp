@@ -23,7 +23,7 @@ class Evaluator {
  public:
   /// Keeps a reference to `data`, which fits the model.
   Evaluator(const LatentModel& latent, const LatentShape& shape, const Dataset& data,
-            const EvaluateOptions& options);
+            const EvaluateOptions& options, std::size_t memory = block_memory);
 
   /// Throws ito::Error when more paths are non-finite than accepted, or all of one observation.
   Evaluation run(std::span<const float> parameters);

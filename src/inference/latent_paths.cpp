@@ -13,15 +13,15 @@ std::size_t size(int number) { return static_cast<std::size_t>(number); }
 
 }  // namespace
 
-std::size_t block_observations(const LatentShape& shape, std::size_t samples, std::size_t wanted) {
-  constexpr std::size_t budget = std::size_t{192} << 20;
+std::size_t block_observations(const LatentShape& shape, std::size_t samples, std::size_t wanted,
+                               std::size_t memory) {
   const std::size_t times = size(shape.times), state = size(shape.model.state);
   // States of the whole chain for the adjoint; states and η at the observation times, and
   // cotangents.
   const std::size_t numbers =
       size(shape.model.steps) * state + 2 * times * (state + size(shape.observed));
   const std::size_t bytes = samples * numbers * sizeof(float);
-  return std::clamp<std::size_t>(budget / bytes, 1, std::max<std::size_t>(wanted, 1));
+  return std::clamp<std::size_t>(memory / bytes, 1, std::max<std::size_t>(wanted, 1));
 }
 
 std::vector<double> row_constants(const ObservationModel& model, std::span<const float> values,

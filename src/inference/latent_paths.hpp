@@ -106,9 +106,13 @@ class LatentPaths {
   std::vector<double> log_scale_slope_;
 };
 
-/// How many observations, from 1 to `wanted`, one block holds within a fixed budget of memory.
-/// Depends on the model and `samples` alone.
-std::size_t block_observations(const LatentShape& shape, std::size_t samples, std::size_t wanted);
+/// Bytes that the paths of one block may take. Results do not depend on it (a minibatch's gradient:
+/// but for rounding).
+inline constexpr std::size_t block_memory = std::size_t{192} << 20;
+
+/// How many observations, from 1 to `wanted`, one block holds within `memory` bytes.
+std::size_t block_observations(const LatentShape& shape, std::size_t samples, std::size_t wanted,
+                               std::size_t memory);
 
 /// ObservationModel::constant of every row of `values`.
 std::vector<double> row_constants(const ObservationModel& model, std::span<const float> values,

@@ -6,12 +6,13 @@
 namespace ito {
 
 Minibatch::Minibatch(const LatentModel& latent, const LatentShape& shape, const Dataset& training,
-                     const FitOptions& options)
+                     const FitOptions& options, std::size_t memory)
     : training_(training),
       objective_(options.objective),
       samples_(options.samples),
       row_numbers_(training.times * training.dimension),
-      block_(block_observations(shape, options.samples, std::min(options.batch, training.count))),
+      block_(block_observations(shape, options.samples, std::min(options.batch, training.count),
+                                memory)),
       constants_(row_constants(ObservationModel(latent.likelihood), training.values, row_numbers_)),
       paths_(latent, shape,
              {.observations = block_,

@@ -7,6 +7,7 @@
 #include <ito/plan.hpp>
 
 #include "inference/latent_paths.hpp"
+#include "inference/sample.hpp"
 
 namespace ito {
 namespace {
@@ -33,8 +34,8 @@ float observe(const ObservationModel& model, double eta, double log_scale,
 
 }  // namespace
 
-Dataset sample(const LatentModel& latent, std::span<const float> parameters, std::size_t count,
-               const SampleOptions& options) {
+Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> parameters,
+                         std::size_t count, const SampleOptions& options, std::size_t memory) {
   if (count == 0) throw Error("sample.count", "0", "at least 1");
   const LatentModel checked = validated(latent);
   const LatentShape shape = resolve(checked);
@@ -49,7 +50,7 @@ Dataset sample(const LatentModel& latent, std::span<const float> parameters, std
                .values = {}};
   const std::size_t row_numbers = data.times * data.dimension;
   data.values.reserve(count * row_numbers);
-  const std::size_t block = block_observations(shape, 16, (count + 15) / 16) * 16;
+  const std::size_t block = block_observations(shape, 16, (count + 15) / 16, memory) * 16;
   for (std::size_t begin = 0; begin < count; begin += block) {
     const std::size_t rows = std::min(block, count - begin);
     const std::vector<float> eta =
@@ -61,6 +62,11 @@ Dataset sample(const LatentModel& latent, std::span<const float> parameters, std
                                     static_cast<std::uint32_t>(i % row_numbers)));
   }
   return data;
+}
+
+Dataset sample(const LatentModel& latent, std::span<const float> parameters, std::size_t count,
+               const SampleOptions& options) {
+  return sample_in_blocks(latent, parameters, count, options, block_memory);
 }
 
 }  // namespace ito

@@ -20,7 +20,7 @@ namespace ito {
 class Minibatch {
  public:
   Minibatch(const LatentModel& latent, const LatentShape& shape, const Dataset& training,
-            const FitOptions& options);
+            const FitOptions& options, std::size_t memory = block_memory);
 
   struct Result {
     double loss = 0;    ///< mean over the minibatch

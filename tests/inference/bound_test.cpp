@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <ito/ito.hpp>
 
+#include "inference/evaluator.hpp"
 #include "inference/models.hpp"
 
 // evaluate() against models whose evidence is known. Rows are copies of one observation, so
@@ -157,6 +158,23 @@ TEST_P(Bound, ARowsResultDoesNotDependOnTheRowsAfterIt) {
   const Evaluation all = evaluate(latent, parameters, data, options);
   const Evaluation some = evaluate(latent, parameters, data.slice(0, 5), options);
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(all.log_marginal[i], some.log_marginal[i]);
+}
+
+TEST_P(Bound, ResultsDoNotDependOnTheBlocksTheDataAreCutInto) {
+  const LatentModel latent = validated(full_model(Poisson{}));
+  const Parameters parameters = scattered(latent, 2, 0.1);
+  const Dataset data = counts(12, 2, 5);
+  const EvaluateOptions options{.samples = 16, .device = Device::parse(GetParam())};
+  const LatentShape shape = resolve(latent);
+  const std::size_t two_rows = 192 * 16 * sizeof(float);
+  ASSERT_GT(block_observations(shape, 16, 12, two_rows), 1u);
+  ASSERT_LT(block_observations(shape, 16, 12, two_rows), 12u);
+  const Evaluation whole = Evaluator(latent, shape, data, options).run(parameters);
+  for (const std::size_t memory : {std::size_t{1}, two_rows}) {
+    const Evaluation cut = Evaluator(latent, shape, data, options, memory).run(parameters);
+    EXPECT_EQ(cut.log_marginal, whole.log_marginal) << memory;
+    EXPECT_EQ(cut.elbo, whole.elbo) << memory;
+  }
 }
 
 // exp(η) overflows where the state is large: with x0 = 80 and σ = 10 about a quarter of the paths.

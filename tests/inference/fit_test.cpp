@@ -10,6 +10,7 @@
 
 #include "inference/fit_options.hpp"
 #include "inference/models.hpp"
+#include "inference/shuffle.hpp"
 
 namespace ito::test {
 namespace {
@@ -65,6 +66,22 @@ TEST_P(EveryObjective, TrainingClosesMostOfTheGapAndNeverExceedsTheEvidence) {
   ASSERT_EQ(result.history.size(), 60u);
   EXPECT_NEAR(result.history.back().held_out_elbo, after.elbo, 0.05);
   EXPECT_FALSE(result.interrupted);
+}
+
+TEST(Fit, HeldOutBoundsAreThoseOfTheAveragedParametersItReturns) {
+  const Problem problem;
+  FitOptions options = quick();
+  options.averaging = 0.9;
+  const FitResult result = fit(problem.latent, problem.training, options, {}, problem.held_out);
+  const Evaluation evaluation = evaluate(problem.latent, result.parameters, problem.held_out,
+                                         {.samples = 16, .seed = held_out_seed(options.seed)});
+  EXPECT_EQ(result.history.back().held_out_elbo, evaluation.elbo);
+  EXPECT_EQ(result.history.back().held_out_iwae, evaluation.iwae);
+  EXPECT_EQ(result.history.back().held_out_ess, evaluation.ess);
+  options.averaging = 0;
+  const FitResult last = fit(problem.latent, problem.training, options, {}, problem.held_out);
+  EXPECT_NE(last.history.back().held_out_elbo, evaluation.elbo);
+  EXPECT_EQ(last.history.back().elbo, result.history.back().elbo);
 }
 
 TEST(Fit, HistoryTellsTheSchedule) {

@@ -6,6 +6,7 @@
 #include <ito/ito.hpp>
 
 #include "inference/models.hpp"
+#include "inference/sample.hpp"
 
 namespace ito::test {
 namespace {
@@ -67,6 +68,13 @@ TEST(Sample, DrawsAreOfTheLikelihoodAndRowsDoNotDependOnTheCount) {
   const Dataset few = sample(latent, parameters, 7, {.seed = 9});
   EXPECT_EQ(many.slice(0, 7).values, few.values);
   EXPECT_NE(sample(latent, parameters, 7, {.seed = 10}).values, few.values);
+}
+
+TEST(Sample, DrawsDoNotDependOnTheBlocksTheyAreMadeIn) {
+  const LatentModel latent = full_model(Binomial{3});
+  const Parameters parameters = scattered(latent, 3);
+  const Dataset small = sample_in_blocks(latent, parameters, 50, {.seed = 9}, 1);  // 16 a block
+  EXPECT_EQ(small.values, sample(latent, parameters, 50, {.seed = 9}).values);
 }
 
 // y = W_1 + s ε: variance 1 + s².

@@ -209,6 +209,43 @@ TEST(StickingTheLanding, AgreesWithTheFreeEnergyOnAverage) {
   EXPECT_NEAR(mean, 0, 4 * std::sqrt((square - mean * mean) / (repeats - 1)));
 }
 
+TEST(Minibatch, BlocksAddUpToTheWhole) {
+  const LatentModel latent = validated(full_model(Gaussian{.learned = true}));
+  const Parameters parameters = scattered(latent, 2);
+  const Dataset data = counts(9, 2, 5);
+  const std::vector<std::size_t> rows{8, 0, 3, 5, 2};
+  std::vector<float> whole(parameters.size()), cut(parameters.size());
+  const FitOptions options{.objective = Objective::importance_weighted, .threads = 1};
+  Minibatch large(latent, resolve(latent), data, options);
+  Minibatch small(latent, resolve(latent), data, options, 1);
+  const Minibatch::Result a = large.run(parameters, rows, 3, 1.0, whole);
+  const Minibatch::Result b = small.run(parameters, rows, 3, 1.0, cut);
+  EXPECT_EQ(a.loss, b.loss);
+  EXPECT_EQ(a.elbo, b.elbo);
+  for (std::size_t p = 0; p < whole.size(); ++p)
+    EXPECT_NEAR(whole[p], cut[p], 1e-5 * (1 + std::abs(whole[p])));
+}
+
+// σ = 3e38: a step overflows in about a third of the paths, whose states are infinite or NaN.
+TEST(Minibatch, StatesThatAreNotFiniteDoNotReachTheDecodersGradient) {
+  LatentModel latent = brownian(1, 4, 100.0, ConstantControl{{0.1}}, 3e38);
+  latent.decoder = MlpDecoder{.net = Mlp{}};
+  latent = validated(latent);
+  Parameters parameters = initialize(latent, 1);
+  parameters["decoder.0.weight"][0] = 1e-38f;
+  const Dataset data = repeated({0.5f}, 4);
+  for (const Device device : {Device::reference(), Device::cpu()}) {
+    Minibatch minibatch(latent, resolve(latent), data, {.device = device});
+    std::vector<float> gradient(parameters.size());
+    const std::vector<std::size_t> rows{0, 1, 2, 3};
+    const Minibatch::Result result = minibatch.run(parameters, rows, 1, 1.0, gradient);
+    EXPECT_GT(result.non_finite, 5u);
+    EXPECT_LT(result.non_finite, 59u);
+    EXPECT_TRUE(std::isfinite(gradient[offset_of(parameters, "decoder.0.weight")]));
+    EXPECT_TRUE(std::isfinite(gradient[offset_of(parameters, "decoder.0.bias")]));
+  }
+}
+
 TEST(Minibatch, DroppedPathsLeaveTheGradientFinite) {
   // η = x: where x is about 1e30 the rate overflows, where it is about −1e30 it is 0.
   LatentModel latent = brownian(1, 2, 1.0, ConstantControl{{0.1}}, 1e30);
