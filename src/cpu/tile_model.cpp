@@ -61,8 +61,10 @@ TileModel::TileModel(const ModelShape& shape)
   sums_size = sums.size();
   for (std::size_t* place : {&x, &lambda, &moved, &b_cotangent}) *place = scratch.rows(state);
   for (std::size_t* place : {&z, &w, &u, &u_cotangent}) *place = scratch.rows(noise);
-  for (std::size_t* place : {&energy, &martingale, &interval_energy, &interval_martingale,
-                             &energy_cotangent, &martingale_cotangent, &alive}) {
+  for (std::size_t* place : {&energy, &martingale, &interval_energy, &interval_martingale}) {
+    *place = scratch.rows(2);
+  }
+  for (std::size_t* place : {&energy_cotangent, &martingale_cotangent, &alive}) {
     *place = scratch.rows(1);
   }
   sigma_cotangent = scratch.rows(entries.count());

@@ -86,9 +86,9 @@ struct TileModel {
   std::size_t sums_size;  ///< floats at the beginning of the scratch that are gradient sums
 
   std::size_t x, lambda, moved;    ///< [state, tile_paths]
-  std::size_t energy, martingale;  ///< [tile_paths]
+  std::size_t energy, martingale;  ///< [2, tile_paths]: the sum and its compensation
   std::size_t interval_energy, interval_martingale;
-  std::size_t energy_cotangent, martingale_cotangent;
+  std::size_t energy_cotangent, martingale_cotangent;  ///< [tile_paths]
   std::size_t alive;                 ///< [tile_paths]: 1, or 0 for a non-finite path
   std::size_t z, w, u, u_cotangent;  ///< [noise, tile_paths]
   std::size_t b_cotangent;           ///< [state, tile_paths]

@@ -101,7 +101,7 @@ void TileRunner::simulate(const BasicOutputs<float>& outputs, bool record) {
   const TileModel& model = call_.model;
   for (const std::size_t sum :
        {model.energy, model.martingale, model.interval_energy, model.interval_martingale}) {
-    std::fill_n(at(sum), tile_paths, 0.0f);
+    std::fill_n(at(sum), 2 * tile_paths, 0.0f);
   }
   load_initial();
   const TapeSlice tape{record ? stored() : nullptr, 0, static_cast<int>(call_.space.tape.stride)};
@@ -133,8 +133,8 @@ void TileRunner::save(const BasicOutputs<float>& outputs, std::size_t s) {
       outputs.interval_martingale[to] = at(model.interval_martingale)[lane];
     }
   }
-  std::fill_n(at(model.interval_energy), tile_paths, 0.0f);
-  std::fill_n(at(model.interval_martingale), tile_paths, 0.0f);
+  std::fill_n(at(model.interval_energy), 2 * tile_paths, 0.0f);
+  std::fill_n(at(model.interval_martingale), 2 * tile_paths, 0.0f);
 }
 
 void TileRunner::finish(const BasicOutputs<float>& outputs, bool record) {
