@@ -39,14 +39,13 @@ bool can_copy(const NetShape& drift, const NetShape& control) {
          });
 }
 
-/// control = drift, with zero columns for the inputs that the drift does not take.
+/// control = drift; the columns of inputs that the drift does not take stay zero.
 void copy_net(Parameters& parameters, const NetShape& drift, const NetShape& control) {
   for (std::size_t i = 0; i < drift.layers.size(); ++i) {
     const LayerShape& from = drift.layers[i];
     const LayerShape& to = control.layers[i];
     const auto source = weight(parameters, from);
     const auto target = weight(parameters, to);
-    std::ranges::fill(target, 0.0F);
     for (int row = 0; row < to.outputs; ++row) {
       // The state comes first and time right after it in both, so the drift's columns are a prefix.
       std::copy_n(source.begin() + std::ptrdiff_t{row} * from.inputs, from.inputs,
@@ -86,7 +85,6 @@ void initialize_net(Parameters& parameters, const NetShape& net, std::uint64_t s
       values[i] =
           static_cast<float>(scale * standard_normal(seed, i, tensor, 0, NoiseStream::parameters));
     }
-    std::ranges::fill(view(parameters, layer.bias, layer.outputs), 0.0F);
   }
 }
 

@@ -188,6 +188,8 @@ TEST(Npz, IsTheSameBytesWhenWrittenAgain) {
   write_all(folder / "a.npz");
   write_all(folder / "b.npz");
   EXPECT_EQ(read_file(folder / "a.npz"), read_file(folder / "b.npz"));
+  // The time and date of the first entry: midnight, 1980-01-01, whatever the clock says.
+  EXPECT_EQ(read_file(folder / "a.npz").substr(10, 4), std::string("\0\0\x21\0", 4));
 }
 
 TEST(Npz, IsStoredSoThatItsBytesAreThoseOfTheArrays) {

@@ -177,6 +177,9 @@ TEST(Safetensors, RefusalsSayWhatIsWrong) {
     EXPECT_EQ(parsing(with_header(c.header, c.data)), c.message) << c.header;
   }
   EXPECT_EQ(parsing("1234567"), "header: got a file of 7 bytes; accepted: a safetensors file");
+  EXPECT_EQ(parsing(std::string("\x03\0\0\0\0\0\0\0{}", 10)),
+            "header: got a length of 3 with 2 bytes left; accepted: a safetensors file that is not "
+            "truncated");
   EXPECT_EQ(
       parsing(std::string(8, '\xff') + "{}"),
       "header: got a length of 18446744073709551615 with 2 bytes left; accepted: a safetensors "

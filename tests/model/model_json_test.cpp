@@ -102,8 +102,10 @@ TEST(ModelJson, GridsRoundTripToTheLastBit) {
     }
   }
   Model model;
-  for (const std::vector<double>& grid :
-       {std::vector<double>{0, 0.1, 0.30000000000000004, 1.0 / 3}, {0.5, 1.0}, {-1, 0, 1}}) {
+  for (const std::vector<double>& grid : {std::vector<double>{0, 0.1, 0.30000000000000004, 1.0 / 3},
+                                          {0.5, 1.0},
+                                          {-1, 0, 1},
+                                          {-2, -1}}) {
     model.grid = grid;
     EXPECT_NE(to_json(model).find("\"grid\""), std::string::npos);
     EXPECT_EQ(parse_model(to_json(model)).grid, grid);
