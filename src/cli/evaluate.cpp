@@ -7,6 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/fit_folder.hpp"
+#include "cli/options.hpp"
 #include "cli/output.hpp"
 
 namespace ito::cli {
@@ -16,7 +17,6 @@ struct EvaluateArguments {
   std::string folder;
   std::string data;
   std::string parameters = "averaged";
-  std::string device = "auto";
   EvaluateOptions options;
   bool per_observation = false;
 };
@@ -26,8 +26,7 @@ int evaluate_fit(const EvaluateArguments& arguments) {
   const FittedModel fitted = read_fit(arguments.folder, averaged ? "" : arguments.parameters);
   const Dataset data = read_dataset(arguments.data, fitted.latent.model.save.size());
   check_dataset(data, fitted.latent);
-  EvaluateOptions options = arguments.options;
-  options.device = Device::parse(arguments.device);
+  const EvaluateOptions& options = arguments.options;
   const Evaluation result = evaluate(fitted.latent, fitted.parameters, data, options);
 
   nlohmann::ordered_json object{{"observations", result.observations},
@@ -57,21 +56,15 @@ void add_evaluate(CLI::App& program, Action& action) {
   auto arguments = std::make_shared<EvaluateArguments>();
   command->add_option("DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
   command->add_option("DATA", arguments->data, "Observations, .csv or .npy")->required();
-  command
-      ->add_option("--samples", arguments->options.samples,
-                   "Paths per observation, a multiple of 16")
-      ->capture_default_str();
-  command->add_option("--seed", arguments->options.seed, "Seed of the paths")
-      ->capture_default_str();
+  add_whole_number(*command, "--samples", arguments->options.samples,
+                   "Paths per observation, a multiple of 16");
+  add_whole_number(*command, "--seed", arguments->options.seed, "Seed of the paths");
   command
       ->add_option("--params", arguments->parameters,
                    "'averaged' (the fit's own) or a safetensors file")
       ->capture_default_str();
-  command->add_option("--device", arguments->device, "Engine")
-      ->check(CLI::IsMember({"auto", "cpu", "reference"}))
-      ->capture_default_str();
-  command->add_option("--threads", arguments->options.threads, "Threads; 0: all")
-      ->capture_default_str();
+  add_device(*command, arguments->options.device);
+  add_threads(*command, arguments->options.threads);
   command
       ->add_option("--non-finite-limit", arguments->options.non_finite_limit,
                    "Largest accepted fraction of non-finite paths")

@@ -2,9 +2,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "cli/commands.hpp"
 #include "cli/fit_run.hpp"
+#include "cli/options.hpp"
 
 namespace ito::cli {
 namespace {
@@ -20,8 +22,8 @@ void add_data_options(CLI::App& command, FitArguments& arguments) {
   command.add_option("MODEL.json", arguments.model, "Description of a latent model")->required();
   command.add_option("DATA", arguments.data, "Observations, .csv or .npy")->required();
   command.add_option("--out", arguments.out, "Folder to write")->required();
-  auto* rows = command.add_option("--held-out", arguments.held_out_rows,
-                                  "Keep the last N observations out of training");
+  auto* rows = add_whole_number(command, "--held-out", arguments.held_out_rows,
+                                "Keep the last N observations out of training");
   auto* file = command.add_option("--held-out-data", arguments.held_out_data,
                                   "Held-out observations, .csv or .npy");
   rows->excludes(file);
@@ -33,17 +35,18 @@ void add_data_options(CLI::App& command, FitArguments& arguments) {
   resume->excludes(overwrite);
   command.add_flag("--compare", arguments.compare,
                    "Compare with three baselines on the held-out data (fits a second model)");
-  command
-      .add_option("--evaluation-samples", arguments.evaluation_samples,
-                  "Paths per observation of the final evaluation, a multiple of 16")
-      ->capture_default_str();
+  add_whole_number(command, "--evaluation-samples", arguments.evaluation_samples,
+                   "Paths per observation of the final evaluation, a multiple of 16");
   command.add_flag("--json", arguments.json, "Print the summary as one JSON object");
   command.add_flag("--quiet", arguments.quiet, "No progress on standard error");
 }
 
 template <class Value>
 void add_setting(CLI::App& command, const char* name, Value& value, const char* description) {
-  command.add_option(name, value, description)->capture_default_str()->group("Training");
+  if constexpr (std::is_integral_v<Value>)
+    add_whole_number(command, name, value, description)->group("Training");
+  else
+    command.add_option(name, value, description)->capture_default_str()->group("Training");
 }
 
 void add_training_options(CLI::App& command, FitArguments& arguments) {
@@ -66,7 +69,8 @@ void add_training_options(CLI::App& command, FitArguments& arguments) {
   add_setting(command, "--non-finite-limit", options.non_finite_limit,
               "Stop when a larger fraction of a step's paths is not finite");
   add_setting(command, "--seed", options.seed, "Of initial parameters, shuffling and paths");
-  add_setting(command, "--threads", options.threads, "0: all");
+  add_threads(command, options.threads)->group("Training");
+  add_device(command, options.device)->group("Training");
   command
       .add_option_function<std::string>(
           "--objective",
@@ -88,13 +92,6 @@ void add_training_options(CLI::App& command, FitArguments& arguments) {
           "Of the learning rate: constant or cosine")
       ->check(CLI::IsMember(schedules))
       ->default_str(arguments.schedule)
-      ->group("Training");
-  command
-      .add_option_function<std::string>(
-          "--device", [&options](const std::string& name) { options.device = Device::parse(name); },
-          "Engine: auto, cpu or reference")
-      ->check(CLI::IsMember({"auto", "cpu", "reference"}))
-      ->default_str("auto")
       ->group("Training");
 }
 

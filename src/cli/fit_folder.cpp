@@ -1,6 +1,11 @@
 #include "cli/fit_folder.hpp"
 
+#include <signal.h>
+
 #include <array>
+#include <cerrno>
+#include <cstdio>
+#include <string>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -23,6 +28,17 @@ bool holds_fit(const fs::path& folder) {
   for (const char* name : own_files)
     if (fs::exists(folder / name)) return true;
   return false;
+}
+
+/// Removes the temporary files (see io/file.cpp) of a process that was killed while it wrote.
+void remove_leftovers(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    int process = 0, length = 0;
+    const std::string name = entry.path().filename().string();
+    if (std::sscanf(name.c_str(), ".ito-%d-%*u.tmp%n", &process, &length) != 1) continue;
+    const bool whole = static_cast<std::size_t>(length) == name.size();
+    if (whole && process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) fs::remove(entry.path());
+  }
 }
 
 /// Removes the program's own files and, if nothing else is in it, the folder.
@@ -48,11 +64,13 @@ void FitFolder::open(Start start) {
       if (replacing) work_ = replacement();
       break;
     case Start::overwrite:
+      if (fs::exists(replacement())) remove_leftovers(replacement());
       clear(replacement());
       if (holds_fit(root_)) work_ = replacement();
       break;
   }
   fs::create_directories(work_);
+  remove_leftovers(work_);
 }
 
 void FitFolder::publish() const {

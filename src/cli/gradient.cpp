@@ -7,6 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/loss.hpp"
+#include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/path_run.hpp"
 #include "cli/usage_error.hpp"
@@ -107,7 +108,7 @@ int gradient(const GradientArguments& arguments) {
                      "adjoint (the exact gradient of the discrete chain)");
   }
   require_writable(arguments.out, "--out");
-  const Device device = Device::parse(arguments.run.device);
+  const Device device = arguments.run.device;
   return device == Device::reference() ? differentiate<double>(arguments, device)
                                        : differentiate<float>(arguments, device);
 }
@@ -131,10 +132,8 @@ void add_gradient(CLI::App& program, Action& action) {
   command->add_flag("--detach-martingale-parameters",
                     arguments->options.detach_martingale_parameters,
                     "Drop the martingale's explicit dependence on parameters");
-  command
-      ->add_option("--workspace-limit", arguments->workspace_limit,
-                   "Bytes to store states in; with less, steps are recomputed from checkpoints")
-      ->capture_default_str();
+  add_whole_number(*command, "--workspace-limit", arguments->workspace_limit,
+                   "Bytes to store states in; with less, steps are recomputed from checkpoints");
   command->add_flag("--json", arguments->json, "Print the loss as one JSON object");
   command->add_option("--out", arguments->out, "File to write (safetensors)")->required();
   command->callback(

@@ -76,6 +76,11 @@ figure { margin: 0 0 1.4rem; }
 figcaption { color: var(--soft); font-size: .92rem; max-width: 46rem; margin-top: .4rem; }
 details { margin: .6rem 0; }
 summary { cursor: pointer; color: var(--soft); }
+@media (max-width: 36rem) {
+  table { font-size: .86rem; }
+  th, td { padding-right: .6rem; }
+  td:first-child, th:first-child { white-space: normal; }
+}
 pre { overflow-x: auto; padding: .8rem; background: #f5f6f8; font-size: .82rem; line-height: 1.4; }
 )";
 }

@@ -6,6 +6,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/description.hpp"
+#include "cli/options.hpp"
 #include "cli/output.hpp"
 
 namespace ito::cli {
@@ -34,8 +35,7 @@ void add_init(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("init", "Write fresh parameters of a model");
   auto arguments = std::make_shared<InitArguments>();
   command->add_option("MODEL.json", arguments->model, "Model description")->required();
-  command->add_option("--seed", arguments->seed, "Seed of the random weights")
-      ->capture_default_str();
+  add_whole_number(*command, "--seed", arguments->seed, "Seed of the random weights");
   command->add_option("--out", arguments->out, "File to write (safetensors)")->required();
   command->callback([arguments, &action] { action = [arguments] { return init(*arguments); }; });
 }

@@ -4,9 +4,10 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <iostream>
 #include <new>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include <ito/version.hpp>
 
@@ -18,10 +19,14 @@ namespace {
 
 using namespace ito::cli;
 
-/// The command whose help answers a wrong command line.
-std::string help_of(const CLI::App& program) {
+/// What is wrong with a command line, and where to read on.
+std::string explained(const CLI::App& program, const CLI::ParseError& error) {
   const auto chosen = program.get_subcommands();
-  return chosen.empty() ? "ito --help" : "ito " + chosen.front()->get_name() + " --help";
+  if (!chosen.empty())
+    return std::string(error.what()) + "; see `ito " + chosen.front()->get_name() + " --help`";
+  const std::vector<std::string> rest = program.remaining();
+  const std::string what = rest.empty() ? "no command given" : "no command '" + rest.front() + "'";
+  return what + "; see `ito --help`";
 }
 
 int run(int count, char** arguments) {
@@ -31,6 +36,8 @@ int run(int count, char** arguments) {
       "ito"};
   program.set_version_flag("--version", std::string("ito ") + ito::version());
   program.require_subcommand(1);
+  // A script's settings come first; what its user adds to them wins.
+  program.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   program.footer(
       "Exit status: 0 success, 1 failure, 2 wrong usage. An error is one line on standard error.");
 
@@ -48,9 +55,11 @@ int run(int count, char** arguments) {
     program.parse(count, arguments);
     status = action();
   } catch (const CLI::Success& request) {  // --help and --version
-    program.exit(request, std::cout, std::cerr);
+    std::ostringstream text;
+    program.exit(request, text, text);
+    print(text.str());
   } catch (const CLI::ParseError& error) {
-    throw UsageError(std::string(error.what()) + "; see `" + help_of(program) + "`");
+    throw UsageError(explained(program, error));
   }
   finish_output();
   return status;

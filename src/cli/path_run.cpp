@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <ito/error.hpp>
 
+#include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/usage_error.hpp"
 #include "io/npy.hpp"
@@ -50,26 +51,20 @@ void add_path_options(CLI::App& command, PathArguments& arguments) {
       .add_option("--params", arguments.parameters,
                   "Parameters (safetensors); of a latent model, all of them")
       ->required();
-  command.add_option("--paths", arguments.paths, "Number of paths")->required();
-  command.add_option("--seed", arguments.seed, "Seed of the noise")->capture_default_str();
-  command
-      .add_option("--first-path", arguments.first_path,
-                  "Global index of the first path; splitting a run changes no path")
-      ->capture_default_str();
+  add_whole_number(command, "--paths", arguments.paths, "Number of paths")->required();
+  add_whole_number(command, "--seed", arguments.seed, "Seed of the noise");
+  add_whole_number(command, "--first-path", arguments.first_path,
+                   "Global index of the first path; splitting a run changes no path");
   command.add_option("--x0", arguments.x0,
                      "Initial states .npy, [paths, state] or one [state] for all; else drawn from "
                      "the model");
   command.add_option("--context", arguments.context,
                      "Context .npy, [observations, intervals, size], of a control that takes one");
-  command
-      .add_option("--paths-per-observation", arguments.paths_per_observation,
-                  "Paths that share one observation's context, a multiple of 16; 0: paths divided "
-                  "by observations")
-      ->capture_default_str();
-  command.add_option("--device", arguments.device, "cpu computes in float32, reference in float64")
-      ->check(CLI::IsMember({"auto", "cpu", "reference"}))
-      ->capture_default_str();
-  command.add_option("--threads", arguments.threads, "Threads; 0: all")->capture_default_str();
+  add_whole_number(command, "--paths-per-observation", arguments.paths_per_observation,
+                   "Paths that share one observation's context, a multiple of 16; 0: paths divided "
+                   "by observations");
+  add_device(command, arguments.device);
+  add_threads(command, arguments.threads);
   command.add_flag("--prior", arguments.prior, "Leave the control out: paths of the prior");
 }
 

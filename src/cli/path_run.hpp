@@ -23,7 +23,7 @@ struct PathArguments {
   std::uint64_t paths_per_observation = 0;
   std::string x0;
   std::string context;
-  std::string device = "auto";
+  Device device = Device::best();
   int threads = 0;
   bool prior = false;
 };

@@ -8,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/fit_folder.hpp"
+#include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/usage_error.hpp"
 
@@ -17,7 +18,6 @@ namespace {
 struct SampleArguments {
   std::string folder;
   std::string out;
-  std::string device = "auto";
   std::uint64_t count = 1;
   SampleOptions options;
 };
@@ -35,9 +35,8 @@ int draw(const SampleArguments& arguments) {
   if (arguments.count == 0) throw UsageError("--count", "0", "1 or more");
   require_writable(arguments.out, "--out");
   const FittedModel fitted = read_fit(arguments.folder);
-  SampleOptions options = arguments.options;
-  options.device = Device::parse(arguments.device);
-  const Dataset drawn = sample(fitted.latent, fitted.parameters, arguments.count, options);
+  const Dataset drawn =
+      sample(fitted.latent, fitted.parameters, arguments.count, arguments.options);
   write_csv(arguments.out, column_names(drawn), drawn.values);
   print(fmt::format("{} observations written to {}\n", drawn.count, arguments.out));
   return 0;
@@ -51,15 +50,12 @@ void add_sample(CLI::App& program, Action& action) {
       "Draw observations from a fitted model: prior paths through decoder and likelihood");
   auto arguments = std::make_shared<SampleArguments>();
   command->add_option("DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
-  command->add_option("--count", arguments->count, "Observations to draw")->required();
+  add_whole_number(*command, "--count", arguments->count, "Observations to draw")->required();
   command->add_option("--out", arguments->out, "File to write (.csv)")->required();
-  command->add_option("--seed", arguments->options.seed, "Seed of the draws")
-      ->capture_default_str();
+  add_whole_number(*command, "--seed", arguments->options.seed, "Seed of the draws");
   command->add_flag("--mean", arguments->options.mean,
                     "Write the mean of y given each path instead of a draw");
-  command->add_option("--device", arguments->device, "Engine")
-      ->check(CLI::IsMember({"auto", "cpu", "reference"}))
-      ->capture_default_str();
+  add_device(*command, arguments->options.device);
   command->callback([arguments, &action] { action = [arguments] { return draw(*arguments); }; });
 }
 

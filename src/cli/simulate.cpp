@@ -64,7 +64,7 @@ void add_simulate(CLI::App& program, Action& action) {
   command->callback([arguments, &action] {
     action = [arguments] {
       require_writable(arguments->out, "--out");
-      const Device device = Device::parse(arguments->run.device);
+      const Device device = arguments->run.device;
       return device == Device::reference() ? simulate<double>(*arguments, device)
                                            : simulate<float>(*arguments, device);
     };

@@ -1,0 +1,35 @@
+#include "cli/options.hpp"
+
+#include <charconv>
+#include <cstdint>
+
+namespace ito::cli {
+
+CLI::Validator whole_number() {
+  return CLI::Validator(
+      [](std::string& text) {
+        std::uint64_t value = 0;
+        const char* end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, value);
+        if (error != std::errc{} || stop != end)
+          return "got '" + text + "'; accepted: a whole number from 0 to 18446744073709551615";
+        text = std::to_string(value);
+        return std::string();
+      },
+      "");
+}
+
+CLI::Option* add_device(CLI::App& command, Device& device) {
+  return command
+      .add_option_function<std::string>(
+          "--device", [&device](const std::string& name) { device = Device::parse(name); },
+          "Engine: cpu computes in float32, reference in float64")
+      ->check(CLI::IsMember({"auto", "cpu", "reference"}))
+      ->default_str("auto");
+}
+
+CLI::Option* add_threads(CLI::App& command, int& threads) {
+  return add_whole_number(command, "--threads", threads, "Threads; 0: all");
+}
+
+}  // namespace ito::cli
