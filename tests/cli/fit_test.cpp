@@ -1,0 +1,216 @@
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/fixture.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Fit = ProgramTest;
+using Json = nlohmann::json;
+
+std::size_t lines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+TEST_F(Fit, LeavesAllItsFilesAndNoOthers) {
+  const Outcome outcome = run(fit_arguments({"--epochs", "3", "--json", "--quiet"}));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  std::vector<std::string> names;
+  for (const auto& [name, contents] : snapshot(folder / "fit")) names.push_back(name);
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"checkpoint.safetensors", "history.csv", "model.json",
+                                      "parameters.safetensors", "report.html", "summary.json"}));
+  EXPECT_EQ(Json::parse(outcome.out), Json::parse(read(folder / "fit/summary.json")));
+  EXPECT_EQ(lines(read(folder / "fit/history.csv")), 4u);
+  const ito::LatentModel latent = ito::parse_latent_model(read(folder / "fit/model.json"));
+  EXPECT_EQ(ito::to_json(latent), ito::to_json(ito::parse_latent_model(small_latent_model)));
+  EXPECT_NO_THROW(
+      ito::load_safetensors(ito::zero_parameters(latent), folder / "fit/parameters.safetensors"));
+}
+
+TEST_F(Fit, TrainsAndEvaluatesAsTheLibraryDoes) {
+  ASSERT_EQ(run(fit_arguments({"--epochs", "3", "--quiet", "--objective", "sticking-the-landing",
+                               "--schedule", "constant", "--learning-rate", "0.01"}))
+                .status,
+            0);
+  const ito::LatentModel latent = ito::parse_latent_model(small_latent_model);
+  const ito::Dataset data = ito::read_dataset(folder / "data.csv");
+  ito::FitOptions options{.epochs = 3, .batch = 8, .learning_rate = 0.01, .threads = 1};
+  options.objective = ito::Objective::sticking_the_landing;
+  options.schedule = ito::Schedule::constant;
+  const ito::FitResult fitted =
+      ito::fit(latent, data.slice(0, 16), options, {}, data.slice(16, 24));
+  ito::save_safetensors(fitted.parameters, folder / "library.safetensors");
+  EXPECT_EQ(read(folder / "fit/parameters.safetensors"), read(folder / "library.safetensors"));
+
+  const Json summary = Json::parse(read(folder / "fit/summary.json"));
+  const ito::Evaluation result =
+      ito::evaluate(latent, fitted.parameters, data.slice(16, 24), {.samples = 16, .seed = 1});
+  EXPECT_EQ(summary["elbo"].get<double>(), result.elbo);
+  EXPECT_EQ(summary["iwae"].get<double>(), result.iwae);
+}
+
+TEST_F(Fit, TakesHeldOutRowsFromAFileAsFromTheEnd) {
+  ASSERT_EQ(run(fit_arguments({"--epochs", "2", "--quiet"})).status, 0);
+  const std::string data = read(folder / "data.csv");
+  std::size_t place = 0;
+  for (int line = 0; line < 17; ++line) place = data.find('\n', place) + 1;
+  write(folder / "training.csv", data.substr(0, place));
+  write(folder / "held-out.csv", data.substr(place));
+  ASSERT_EQ(run({"fit", at("latent.json"), at("training.csv"), "--held-out-data",
+                 at("held-out.csv"), "--out", at("other"), "--batch", "8", "--threads", "1",
+                 "--evaluation-samples", "16", "--epochs", "2", "--quiet"})
+                .status,
+            0);
+  for (const char* name : {"parameters.safetensors", "history.csv"})
+    EXPECT_EQ(read(folder / "fit" / name), read(folder / "other" / name)) << name;
+}
+
+TEST_F(Fit, RefusesAFolderThatHoldsAFit) {
+  ASSERT_EQ(run(fit_arguments({"--epochs", "1", "--quiet"})).status, 0);
+  const auto before = snapshot(folder);
+  expect_error(run(fit_arguments({"--epochs", "2", "--quiet"})), 1,
+               {"--out", "--resume", "--overwrite"});
+  EXPECT_EQ(snapshot(folder), before);
+}
+
+TEST_F(Fit, OverwritesItsOwnFilesAndNoOthers) {
+  ASSERT_EQ(run(fit_arguments({"--epochs", "1", "--quiet"})).status, 0);
+  write(folder / "fit/notes.txt", "mine");
+  ASSERT_EQ(run(fit_arguments({"--epochs", "2", "--quiet", "--overwrite"})).status, 0);
+  EXPECT_EQ(read(folder / "fit/notes.txt"), "mine");
+  EXPECT_EQ(lines(read(folder / "fit/history.csv")), 3u);
+  EXPECT_FALSE(fs::exists(folder / "fit/replacement"));
+}
+
+TEST_F(Fit, ThatFailsToOverwriteLeavesTheEarlierFitWhole) {
+  ASSERT_EQ(run(fit_arguments({"--epochs", "1", "--quiet"})).status, 0);
+  const auto before = snapshot(folder / "fit");
+  expect_error(
+      run(fit_arguments({"--epochs", "2", "--quiet", "--overwrite"}), {.file_size_limit = 1024}), 1,
+      {"File too large"});
+  auto after = snapshot(folder / "fit");
+  std::erase_if(after, [](const auto& file) { return file.first.starts_with("replacement/"); });
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(run({"evaluate", at("fit"), at("data.csv"), "--samples", "16"}).status, 0);
+}
+
+TEST_F(Fit, ComparesWithBaselinesTheNeuralSdeLast) {
+  const Outcome outcome = run(fit_arguments({"--epochs", "2", "--compare", "--quiet"}));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const Json rows = Json::parse(read(folder / "fit/summary.json"))["comparison"];
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[3]["name"], "neural SDE");
+  const ito::LatentModel latent = ito::parse_latent_model(small_latent_model);
+  const ito::Dataset data = ito::read_dataset(folder / "data.csv");
+  const ito::BaselineScore columns =
+      ito::independent_columns(latent.likelihood, data.slice(0, 16), data.slice(16, 24));
+  EXPECT_EQ(rows[0]["elbo"].get<double>(), columns.log_probability);
+  EXPECT_EQ(rows[0]["elbo_error"].get<double>(), columns.log_probability_error);
+  for (const Json& row : rows)
+    EXPECT_NE(outcome.out.find(row["name"].get<std::string>()), std::string::npos);
+  EXPECT_NE(outcome.out.find("all 3 baselines"), std::string::npos);
+}
+
+TEST_F(Fit, SaysItBeatsABaselineOnlyByMoreThanTwoStandardErrors) {
+  const Outcome outcome = run(fit_arguments({"--epochs", "1", "--compare", "--quiet"}));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const Json rows = Json::parse(read(folder / "fit/summary.json"))["comparison"];
+  for (const int baseline : {0, 1}) {
+    const double gain = rows[3]["iwae"].get<double>() - rows[baseline]["iwae"].get<double>();
+    const double error =
+        std::hypot(rows[3]["iwae_error"].get<double>(), rows[baseline]["iwae_error"].get<double>());
+    const std::string relation = gain > 2 * error    ? "beats "
+                                 : gain < -2 * error ? "is worse than "
+                                                     : "is not told apart from ";
+    const std::string line =
+        "neural SDE " + relation + rows[baseline]["name"].get<std::string>() + ":";
+    EXPECT_NE(outcome.out.find(line), std::string::npos) << line << " is not in " << outcome.out;
+  }
+}
+
+TEST_F(Fit, WithoutHeldOutDataEvaluatesOnTheTrainingData) {
+  ASSERT_EQ(run({"fit", at("latent.json"), at("data.csv"), "--out", at("fit"), "--epochs", "1",
+                 "--evaluation-samples", "16", "--quiet"})
+                .status,
+            0);
+  const Json summary = Json::parse(read(folder / "fit/summary.json"));
+  EXPECT_EQ(summary["evaluated_on"], "training");
+  EXPECT_EQ(summary["observations"], 24);
+  EXPECT_NE(read(folder / "fit/history.csv").find(",,,"), std::string::npos);
+}
+
+TEST_F(Fit, OfSequencesSucceeds) {
+  std::string json = small_latent_model;
+  json.replace(json.find("\"steps\": 6,"), 11, "\"steps\": 6, \"save\": [2, 4, 6],");
+  json.replace(json.find("\"observed\": 3"), 13, "\"observed\": 1");
+  write(folder / "latent.json", json);
+  const Outcome outcome = run(fit_arguments({"--epochs", "1", "--quiet"}));
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(read(folder / "fit/report.html").find("nats per sequence"), std::string::npos);
+}
+
+using Evaluate = ProgramTest;
+
+TEST_F(Evaluate, PrintsTheLibrarysNumbersAsOneJsonObject) {
+  ASSERT_EQ(run(fit_arguments({"--epochs", "1", "--quiet"})).status, 0);
+  const Outcome outcome = run({"evaluate", at("fit"), at("data.csv"), "--samples", "32", "--seed",
+                               "9", "--per-observation"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(lines(outcome.out), 1u);
+  const Json object = Json::parse(outcome.out);
+  const ito::LatentModel latent = ito::parse_latent_model(small_latent_model);
+  const ito::Parameters parameters =
+      ito::load_safetensors(ito::zero_parameters(latent), folder / "fit/parameters.safetensors");
+  const ito::Evaluation result = ito::evaluate(
+      latent, parameters, ito::read_dataset(folder / "data.csv"), {.samples = 32, .seed = 9});
+  EXPECT_EQ(object["observations"], 24);
+  EXPECT_EQ(object["elbo"].get<double>(), result.elbo);
+  EXPECT_EQ(object["elbo_error"].get<double>(), result.elbo_error);
+  EXPECT_EQ(object["iwae"].get<double>(), result.iwae);
+  EXPECT_EQ(object["ess"].get<double>(), result.ess);
+  EXPECT_EQ(object["energy"].get<double>(), result.energy);
+  EXPECT_EQ(object["log_marginal_by_observation"].get<std::vector<double>>(), result.log_marginal);
+}
+
+using Sample = ProgramTest;
+
+TEST_F(Sample, WritesCountsInTheLikelihoodsRangeThatCanBeReadAsData) {
+  std::string json = small_latent_model;
+  const std::string gaussian = R"("kind": "gaussian", "scale": 0.5, "learned": true)";
+  json.replace(json.find(gaussian), gaussian.size(), R"("kind": "binomial", "count": 4)");
+  write(folder / "latent.json", json);
+  std::string data;
+  for (int i = 0; i < 24; ++i) data += fmt::format("{},{},{}\n", i % 5, (i * 3) % 5, i % 2);
+  write(folder / "data.csv", data);
+  ASSERT_EQ(run(fit_arguments({"--epochs", "2", "--quiet"})).status, 0);
+
+  const auto draw = [&](const std::string& name, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"sample", at("fit"), "--count", "50", "--out", at(name)};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    EXPECT_EQ(run(arguments).status, 0);
+    return ito::read_dataset(at(name));
+  };
+  const ito::Dataset drawn = draw("s.csv", {"--seed", "4"});
+  ASSERT_EQ(drawn.count, 50u);
+  ASSERT_EQ(drawn.dimension, 3u);
+  for (const float value : drawn.values) {
+    EXPECT_EQ(value, std::floor(value));
+    EXPECT_GE(value, 0.0f);
+    EXPECT_LE(value, 4.0f);
+  }
+  EXPECT_EQ(drawn.values, draw("again.csv", {"--seed", "4"}).values);
+  EXPECT_NE(drawn.values, draw("other.csv", {"--seed", "5"}).values);
+  const ito::Dataset means = draw("mean.csv", {"--seed", "4", "--mean"});
+  for (const float value : means.values) {
+    EXPECT_GT(value, 0.0f);
+    EXPECT_LT(value, 4.0f);
+  }
+}
+
+}  // namespace

@@ -1,0 +1,127 @@
+#include <nlohmann/json.hpp>
+
+#include "cli/fixture.hpp"
+#include "io/npy.hpp"
+
+namespace {
+
+template <class Real>
+std::vector<Real> array(const std::string& file, const std::string& name) {
+  for (const ito::Array& one : ito::read_npz(file))
+    if (one.name == name) return one.values<Real>();
+  throw std::runtime_error("no array " + name + " in " + file);
+}
+
+class Simulate : public ProgramTest {
+ protected:
+  Simulate() {
+    EXPECT_EQ(run({"init", at("sde.json"), "--seed", "5", "--out", at("p.safetensors")}).status, 0);
+    // A fresh control is zero; paths of these parameters have energy.
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      parameters.values()[i] += 0.1f * static_cast<float>(i % 7) - 0.3f;
+    ito::save_safetensors(parameters, at("p.safetensors"));
+    wide.assign(parameters.values().begin(), parameters.values().end());
+  }
+
+  Outcome simulate(const std::vector<std::string>& more) const {
+    std::vector<std::string> arguments{"simulate",          at("sde.json"), "--params",
+                                       at("p.safetensors"), "--seed",       "11"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  }
+
+  ito::Model model = ito::parse_model(small_sde);
+  ito::Parameters parameters = ito::initialize(model, 5);
+  std::vector<double> wide;
+};
+
+TEST_F(Simulate, OnTheReferenceWritesTheDoublesOfTheLibrary) {
+  ASSERT_EQ(
+      simulate({"--paths", "37", "--device", "reference", "--intervals", "--out", at("o.npz")})
+          .status,
+      0);
+  const ito::DoublePlan plan(model, ito::Device::reference());
+  const ito::DoublePaths paths = plan.simulate(wide, {.paths = 37, .seed = 11});
+  EXPECT_EQ(array<double>(at("o.npz"), "x"), paths.states());
+  EXPECT_EQ(array<double>(at("o.npz"), "energy"), paths.energy());
+  EXPECT_EQ(array<double>(at("o.npz"), "martingale"), paths.martingale());
+  EXPECT_EQ(array<double>(at("o.npz"), "interval_energy"), paths.interval_energy());
+  EXPECT_EQ(array<double>(at("o.npz"), "interval_martingale"), paths.interval_martingale());
+  EXPECT_EQ(array<std::uint8_t>(at("o.npz"), "status"), paths.status());
+  EXPECT_GT(paths.energy().front(), 0.0);
+}
+
+TEST_F(Simulate, WritesTheShapesItPromises) {
+  ASSERT_EQ(simulate({"--paths", "5", "--out", at("o.npz")}).status, 0);
+  std::map<std::string, std::vector<std::size_t>> shapes;
+  for (const ito::Array& one : ito::read_npz(at("o.npz"))) shapes[one.name] = one.shape;
+  const std::map<std::string, std::vector<std::size_t>> promised{
+      {"x", {5, 3, 2}}, {"energy", {5}}, {"martingale", {5}}, {"status", {5}}};
+  EXPECT_EQ(shapes, promised);
+}
+
+TEST_F(Simulate, GivesTheSamePathsInOneRunAndInTwo) {
+  ASSERT_EQ(simulate({"--paths", "40", "--out", at("all.npz")}).status, 0);
+  ASSERT_EQ(simulate({"--paths", "13", "--out", at("a.npz")}).status, 0);
+  ASSERT_EQ(simulate({"--paths", "27", "--first-path", "13", "--out", at("b.npz")}).status, 0);
+  for (const char* name : {"x", "energy", "martingale"}) {
+    std::vector<float> joined = array<float>(at("a.npz"), name);
+    const std::vector<float> second = array<float>(at("b.npz"), name);
+    joined.insert(joined.end(), second.begin(), second.end());
+    EXPECT_EQ(joined, array<float>(at("all.npz"), name)) << name;
+  }
+}
+
+TEST_F(Simulate, OfThePriorHasNoEnergyAndItsOwnPaths) {
+  ASSERT_EQ(simulate({"--paths", "9", "--prior", "--out", at("o.npz")}).status, 0);
+  const ito::Plan plan(ito::prior(model));
+  const ito::Paths paths = plan.simulate(parameters, {.paths = 9, .seed = 11});
+  EXPECT_EQ(array<float>(at("o.npz"), "x"), paths.states());
+  EXPECT_EQ(array<float>(at("o.npz"), "energy"), std::vector<float>(9, 0.0f));
+}
+
+TEST_F(Simulate, StartsWhereX0Says) {
+  const std::vector<double> x0{0.25, -3.5};
+  ito::write_npy(at("x0.npy"), {"", {2}, std::span<const double>(x0)});
+  ASSERT_EQ(simulate({"--paths", "3", "--x0", at("x0.npy"), "--out", at("o.npz")}).status, 0);
+  const std::vector<float> x = array<float>(at("o.npz"), "x");
+  for (std::size_t path = 0; path < 3; ++path) {
+    EXPECT_EQ(x[path * 6], 0.25f);
+    EXPECT_EQ(x[path * 6 + 1], -3.5f);
+  }
+  const std::vector<double> transposed{1, 2, 3, 4, 5, 6};
+  ito::write_npy(at("x0.npy"), {"", {2, 3}, std::span<const double>(transposed)});
+  expect_error(simulate({"--paths", "3", "--x0", at("x0.npy"), "--out", at("o.npz")}), 1,
+               {"--x0", "[2, 3]", "2"});
+}
+
+TEST_F(Simulate, CountsPathsThatAreNotFinite) {
+  const std::vector<double> x0{0.0, 0.0, 1e39, 0.0};  // beyond float32
+  ito::write_npy(at("x0.npy"), {"", {2, 2}, std::span<const double>(x0)});
+  const Outcome outcome = simulate({"--paths", "2", "--x0", at("x0.npy"), "--out", at("o.npz")});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_NE(outcome.err.find("1 of 2 paths are not finite"), std::string::npos) << outcome.err;
+  EXPECT_EQ(array<std::uint8_t>(at("o.npz"), "status"), (std::vector<std::uint8_t>{0, 1}));
+}
+
+TEST_F(Simulate, TakesTheSdeOutOfALatentModelAndContextForItsPaths) {
+  ASSERT_EQ(run({"init", at("latent.json"), "--out", at("latent.safetensors")}).status, 0);
+  const std::vector<double> context{0.5, -1.0, 2.0, 0.0};
+  ito::write_npy(at("c.npy"), {"", {2, 1, 2}, std::span<const double>(context)});
+  const std::vector<std::string> arguments{"simulate",  at("latent.json"),
+                                           "--params",  at("latent.safetensors"),
+                                           "--paths",   "32",
+                                           "--seed",    "11",
+                                           "--context", at("c.npy"),
+                                           "--out",     at("o.npz")};
+  ASSERT_EQ(run(arguments).status, 0);
+  const ito::LatentModel latent = ito::parse_latent_model(small_latent_model);
+  const std::vector<float> narrow(context.begin(), context.end());
+  const ito::Plan plan(latent.model);
+  const ito::Paths paths =
+      plan.simulate(ito::initialize(latent, 1),
+                    {.paths = 32, .seed = 11, .context = narrow, .paths_per_observation = 16});
+  EXPECT_EQ(array<float>(at("o.npz"), "x"), paths.states());
+}
+
+}  // namespace
