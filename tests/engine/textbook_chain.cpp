@@ -57,8 +57,8 @@ std::vector<double> joined(std::span<const double> x, bool time, double t,
   return out;
 }
 
-std::span<const double> view(const Knobs& knobs, const Tensor& tensor) {
-  return std::span(knobs.parameters).subspan(tensor.offset, tensor.size);
+std::span<const double> view(std::span<const double> parameters, const Tensor& tensor) {
+  return parameters.subspan(tensor.offset, tensor.size);
 }
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
@@ -83,10 +83,12 @@ TextbookChain::TextbookChain(const Model& model) : model_(validated(model)) {
   }
 }
 
-std::vector<double> TextbookChain::net(const Knobs& knobs, const std::vector<Tensor>& layers,
-                                       const Mlp& mlp, std::vector<double> input) const {
+std::vector<double> textbook_net(std::span<const double> parameters,
+                                 const std::vector<Tensor>& layers, const Mlp& mlp,
+                                 std::vector<double> input) {
   for (std::size_t l = 0; l <= mlp.hidden.size(); ++l) {
-    const auto weight = view(knobs, layers.at(2 * l)), bias = view(knobs, layers.at(2 * l + 1));
+    const auto weight = view(parameters, layers.at(2 * l));
+    const auto bias = view(parameters, layers.at(2 * l + 1));
     std::vector<double> output(bias.begin(), bias.end());
     for (std::size_t i = 0; i < output.size(); ++i) {
       for (std::size_t j = 0; j < input.size(); ++j) {
@@ -107,12 +109,12 @@ std::vector<double> TextbookChain::diffusion(const Knobs& knobs, std::span<const
     entries.assign(d, identity->scale);
   }
   if (const auto* constant = std::get_if<ConstantDiffusion>(&model_.diffusion)) {
-    for (const double raw : view(knobs, diffusion_.at(0))) {
+    for (const double raw : view(knobs.parameters, diffusion_.at(0))) {
       entries.push_back(constant->floor + constant->scale * activate(constant->output, raw));
     }
   }
   const auto from_net = [&](const auto& kind) {
-    entries = net(knobs, diffusion_, kind.net, joined(x, kind.net.time, t, {}));
+    entries = textbook_net(knobs.parameters, diffusion_, kind.net, joined(x, kind.net.time, t, {}));
     for (double& v : entries) v = kind.floor + kind.scale * v;
   };
   if (const auto* diagonal = std::get_if<Diagonal>(&model_.diffusion)) from_net(*diagonal);
@@ -132,7 +134,7 @@ std::vector<double> TextbookChain::control(const Knobs& knobs, std::span<const d
   const auto m = static_cast<std::size_t>(model_.noise);
   if (std::holds_alternative<NoControl>(model_.control)) return std::vector<double>(m, 0.0);
   if (std::holds_alternative<ConstantControl>(model_.control)) {
-    const auto value = view(knobs, control_.at(0));
+    const auto value = view(knobs.parameters, control_.at(0));
     return {value.begin(), value.end()};
   }
   const NetControl given = net_control(model_.control);
@@ -148,8 +150,8 @@ std::vector<double> TextbookChain::control(const Knobs& knobs, std::span<const d
   }
   const bool open_loop = std::holds_alternative<OpenLoop>(model_.control);
   const double t = model_.grid[static_cast<std::size_t>(k)];
-  std::vector<double> u =
-      net(knobs, control_, *given.net, joined(open_loop ? x.first(0) : x, given.net->time, t, row));
+  std::vector<double> u = textbook_net(knobs.parameters, control_, *given.net,
+                                       joined(open_loop ? x.first(0) : x, given.net->time, t, row));
   if (std::holds_alternative<DriftControl>(model_.control)) {
     for (std::size_t j = 0; j < m; ++j) u[j] = (u[j] - at.drift[j]) / at.diffusion[j * m + j];
   }
@@ -162,7 +164,7 @@ Coefficients TextbookChain::coefficients(const Knobs& knobs, std::span<const dou
   Coefficients at;
   at.drift.assign(x.size(), 0.0);
   if (const auto* mlp = std::get_if<Mlp>(&model_.drift)) {
-    at.drift = net(knobs, drift_, *mlp, joined(x, mlp->time, t, {}));
+    at.drift = textbook_net(knobs.parameters, drift_, *mlp, joined(x, mlp->time, t, {}));
   }
   at.diffusion = diffusion(knobs, x, t);
   at.control = control(knobs, context, x, k, at);
@@ -190,10 +192,10 @@ std::vector<double> TextbookChain::initial(const Call& call, const Knobs& knobs,
     return point->value.empty() ? std::vector<double>(d, 0.0) : point->value;
   }
   const bool learned = std::holds_alternative<LearnedInitial>(model_.initial);
-  const auto mean = view(knobs, initial_.at(0));
+  const auto mean = view(knobs.parameters, initial_.at(0));
   std::vector<double> x(mean.begin(), mean.end());
   if (learned) return x;
-  const auto log_std = view(knobs, initial_.at(1));
+  const auto log_std = view(knobs.parameters, initial_.at(1));
   for (std::size_t j = 0; j < d; ++j) {
     x[j] +=
         std::exp(log_std[j]) * standard_normal(call.seed, call.first_path + i, 0,

@@ -32,6 +32,11 @@ struct Coefficients {
   std::vector<double> control;    ///< u [m]
 };
 
+/// The tests' own multilayer perceptron. `layers`: its tensors, weight, bias, weight, bias, …
+std::vector<double> textbook_net(std::span<const double> parameters,
+                                 const std::vector<Tensor>& layers, const Mlp& mlp,
+                                 std::vector<double> input);
+
 /// The tests' own Euler–Maruyama chain, written from DESIGN.md, section 1, and the public headers
 /// alone: nothing but the normals is shared with the library.
 class TextbookChain {
@@ -59,8 +64,6 @@ class TextbookChain {
   std::span<const double> context_of(const Call& call, const Knobs& knobs, std::uint64_t i) const;
 
  private:
-  std::vector<double> net(const Knobs& knobs, const std::vector<Tensor>& layers, const Mlp& mlp,
-                          std::vector<double> input) const;
   std::vector<double> diffusion(const Knobs& knobs, std::span<const double> x, double t) const;
   std::vector<double> control(const Knobs& knobs, std::span<const double> context,
                               std::span<const double> x, int k, const Coefficients& at) const;
