@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <utility>
 #include <vector>
 
 namespace ito::test {
@@ -58,6 +59,27 @@ inline double squared(const Vector& a) {
   double sum = 0;
   for (const double v : a) sum += v * v;
   return sum;
+}
+
+/// a⁻¹ b, by Gaussian elimination with row pivots.
+inline Vector solve(Matrix a, Vector b) {
+  const std::size_t d = b.size();
+  for (std::size_t i = 0; i < d; ++i) {
+    std::size_t pivot = i;
+    for (std::size_t r = i + 1; r < d; ++r) {
+      if (std::abs(a[r][i]) > std::abs(a[pivot][i])) pivot = r;
+    }
+    std::swap(a[i], a[pivot]);
+    std::swap(b[i], b[pivot]);
+    for (std::size_t r = 0; r < d; ++r) {
+      if (r == i) continue;
+      const double factor = a[r][i] / a[i][i];
+      a[r] = a[r] + -factor * a[i];
+      b[r] -= factor * b[i];
+    }
+  }
+  for (std::size_t i = 0; i < d; ++i) b[i] /= a[i][i];
+  return b;
 }
 
 /// x ↦ gain x + shift.
