@@ -140,6 +140,9 @@ TEST(Fit, AnEpochVisitsEveryRowOnce) {
   for (const float y : data.values) expected -= brownian_surprise({y}, 1.0, 0.0) / 7;
   for (const EpochRecord& record : fit(latent, data, options).history)
     EXPECT_NEAR(record.elbo, expected, 1e-4);
+  options.batch = 7;  // then every epoch's gradient is ∂x/∂u = 1e-6 times the mean of y
+  for (const EpochRecord& record : fit(latent, data, options).history)
+    EXPECT_NEAR(record.gradient_norm, 3e-6, 1e-10);
 }
 
 // Adam moves by the learning rate whatever the gradient's size, so clipping shows in the second
