@@ -85,20 +85,20 @@ struct ConstantControl {
 struct OpenLoop {
   Mlp net{};
   int context = 0;                    ///< size of c
-  std::vector<int> context_steps{0};  ///< steps at which a new row of c takes over; starts with 0
+  std::vector<int> context_steps{};  ///< steps at which a new row of c takes over; empty: {0}
 };
 /// u = net(x, t, c).
 struct Feedback {
   Mlp net{};
   int context = 0;
-  std::vector<int> context_steps{0};
+  std::vector<int> context_steps{};
 };
 /// The net gives the posterior drift v(x, t, c) in R^d, and u = σ⁻¹(v − b). Needs a diagonal σ that
 /// is nowhere zero.
 struct DriftControl {
   Mlp net{};
   int context = 0;
-  std::vector<int> context_steps{0};
+  std::vector<int> context_steps{};
 };
 using Control = std::variant<NoControl, ConstantControl, OpenLoop, Feedback, DriftControl>;
 
