@@ -84,7 +84,7 @@ struct ConstantControl {
 /// u = net(t, c): the mean-field control of Tzen & Raginsky (2019), section 4.
 struct OpenLoop {
   Mlp net{};
-  int context = 0;                    ///< size of c
+  int context = 0;                   ///< size of c
   std::vector<int> context_steps{};  ///< steps at which a new row of c takes over; empty: {0}
 };
 /// u = net(x, t, c).
