@@ -1,0 +1,39 @@
+#include <fstream>
+#include <iterator>
+
+#include <ito/ito.hpp>
+
+#include "memory.hpp"
+#include "rows.hpp"
+
+namespace bench {
+namespace {
+
+constexpr std::size_t held_out = 297;
+
+/// One epoch of the demo: encode, simulate, decode, adjoint, Adam.
+void train(benchmark::State& state) {
+  const std::string folder = ITO_BENCH_DIGITS;
+  std::ifstream file(folder + "/model.json");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const ito::LatentModel latent = ito::parse_latent_model(text);
+  const ito::Dataset all = ito::read_dataset(folder + "/digits.csv");
+  const ito::Dataset training = all.slice(0, all.count - held_out);
+  const ito::FitOptions options{.epochs = 1, .warmup_epochs = 0.0, .threads = 2};
+  double rate = 0;
+  for ([[maybe_unused]] auto _ : state) {
+    ito::fit(latent, training, options,
+             [&](const ito::Progress& progress) { rate = progress.path_steps_per_second; });
+  }
+  const std::size_t steps = (training.count + options.batch - 1) / options.batch;
+  state.counters["path_steps"] = rate;
+  state.counters["fit_steps"] =
+      benchmark::Counter(static_cast<double>(steps), benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["peak_MiB"] = peak_memory_mib();
+}
+
+}  // namespace
+
+void add_digits() { add_row("digits/threads=2", train); }
+
+}  // namespace bench

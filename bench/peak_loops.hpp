@@ -1,0 +1,87 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+// First, so that the templates of kernels/ find its functions.
+#include "cpu/math.hpp"
+
+#include "kernels/activation.cuh"
+
+namespace bench {
+
+/// The activations of the benchmarks, and their places in PeakLoops::activations.
+inline constexpr std::array timed_activations{ito::Activation::tanh, ito::Activation::sigmoid,
+                                              ito::Activation::softplus, ito::Activation::silu,
+                                              ito::Activation::relu};
+
+/// A loop that does one kind of work and nothing else.
+struct PeakLoop {
+  void (*run)();
+  double count;  ///< of what one run does, over all lanes
+};
+
+/// The loops compiled for one instruction set.
+struct PeakLoops {
+  const char* instruction_set;
+  PeakLoop fma;                                                ///< a·b + c; two operations on sse2
+  std::array<PeakLoop, timed_activations.size()> activations;  ///< the engine's own
+};
+
+extern const PeakLoops sse2_loops, avx2_loops, avx512_loops;
+
+/// Independent sums that stay in registers: enough to hide the latency of an FMA, which is 4 cycles
+/// on two ports.
+template <class Arch>
+inline constexpr int fma_chains = ito::lane_count<Arch> == 16 ? 24 : 12;
+inline constexpr int fma_repeats = 1 << 18;
+
+template <class Arch>
+void run_fmas() {
+  using L = ito::Lanes<Arch>;
+  constexpr int chains = fma_chains<Arch>;
+  float start = 1.0F;
+  asm volatile("" : "+m"(start));  // unknown to the compiler
+  const L a(start), b(start);
+  L sum[chains];
+  for (int c = 0; c < chains; ++c) sum[c] = L(start + static_cast<float>(c));
+  for (int i = 0; i < fma_repeats; ++i) {
+    for (L& s : sum) s = xsimd::fma(a, b, s);
+  }
+  L total(0.0F);
+  for (const L& s : sum) total += s;
+  asm volatile("" : : "m"(total));
+}
+
+inline constexpr int activation_inputs = 1024;  ///< they fit the L1 cache
+inline constexpr int activation_repeats = 1 << 11;
+
+template <class Arch, ito::Activation kActivation>
+void run_activations() {
+  alignas(64) float x[activation_inputs], y[activation_inputs];
+  for (int i = 0; i < activation_inputs; ++i) {
+    x[i] = static_cast<float>(i - activation_inputs / 2) * (8.0F / activation_inputs);
+  }
+  for (int repeat = 0; repeat < activation_repeats; ++repeat) {
+    asm volatile("" : : "r"(x), "r"(y) : "memory");
+    for (int i = 0; i < activation_inputs; i += ito::lane_count<Arch>) {
+      ito::value_and_slope<kActivation>(ito::load<Arch>(x + i)).value.store_aligned(y + i);
+    }
+  }
+  asm volatile("" : : "r"(y) : "memory");
+}
+
+template <class Arch, std::size_t... kIndex>
+constexpr PeakLoops make_loops(const char* name, std::index_sequence<kIndex...>) {
+  constexpr double fmas = double{fma_repeats} * fma_chains<Arch> * ito::lane_count<Arch>;
+  constexpr double evaluations = double{activation_inputs} * activation_repeats;
+  return {name,
+          {run_fmas<Arch>, fmas},
+          {PeakLoop{run_activations<Arch, timed_activations[kIndex]>, evaluations}...}};
+}
+template <class Arch>
+constexpr PeakLoops make_loops(const char* name) {
+  return make_loops<Arch>(name, std::make_index_sequence<timed_activations.size()>{});
+}
+
+}  // namespace bench

@@ -1,0 +1,158 @@
+"""Runs rows of ito's benchmark and of its peers, each in a process of its own."""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+PEER_SCRIPTS = Path(__file__).parent / "peers"
+
+# What the table calls it, environment, script, method, modes.
+PEERS = [
+    ("torch, hand-written loop", "torch", "torch_loop.py", "backprop", ["forward", "gradient"]),
+    ("torch, checkpointed loop", "torch", "torch_loop.py", "checkpointed", ["gradient"]),
+    ("torchsde", "torch", "torchsde_solve.py", "backprop", ["forward", "gradient"]),
+    ("torchsde, adjoint (Itô)", "torch", "torchsde_solve.py", "adjoint", ["gradient"]),
+    ("torchsde, adjoint (rev. Heun)", "torch", "torchsde_solve.py", "reversible-heun", ["gradient"]),
+    ("JAX, hand-written scan", "jax", "jax_scan.py", "backprop", ["forward", "gradient"]),
+    ("JAX, checkpointed scan", "jax", "jax_scan.py", "checkpointed", ["gradient"]),
+    ("diffrax", "jax", "diffrax_solve.py", "default", ["forward", "gradient"]),
+]
+
+AVX2_LANES = 8
+
+GOOGLE_BENCHMARKS_OWN = {
+    "name", "family_index", "per_family_instance_index", "run_name", "run_type", "repetitions",
+    "repetition_index", "threads", "iterations", "real_time", "cpu_time", "time_unit",
+}
+
+
+class Failed(Exception):
+    pass
+
+
+def run(command, **environment):
+    """Standard output and standard error of a command."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
+    if done.returncode != 0:
+        last = (done.stderr.strip() or "no message").splitlines()[-1]
+        raise Failed(f"{' '.join(map(str, command))} exited with {done.returncode}: {last}")
+    return done.stdout, done.stderr
+
+
+def fields(name):
+    """group/key=value/…/mode as a dictionary, numbers as numbers."""
+    group, *parts = name.split("/")
+    row = {"group": group}
+    for part in parts:
+        key, equals, value = part.partition("=")
+        if not equals:
+            key, value = "mode", part
+        row[key] = int(value) if value.isdigit() else value
+    return row
+
+
+def ito_names(binary, full):
+    """The rows there are, without what Google Benchmark adds to their names."""
+    listed, _ = run([binary, "--benchmark_list_tests"] + ["--full"] * full)
+    return [re.sub(r"(/[a-z_]+:[^/]*|/real_time)+$", "", name) for name in listed.split()]
+
+
+def ito_runs(binary, name, repetitions):
+    """The row, once for every repetition."""
+    measured, _ = run([
+        binary,
+        "--full",
+        f"--benchmark_filter=^{name}(/|$)",
+        f"--benchmark_repetitions={repetitions}",
+        "--benchmark_min_time=0.1",
+        "--benchmark_format=json",
+    ])
+    result = json.loads(measured)
+    row = {"engine": "ito", "instruction_set": result["context"]["instruction_set"], **fields(name)}
+    return [
+        {**row, **{key: value for key, value in each.items() if key not in GOOGLE_BENCHMARKS_OWN}}
+        for each in result["benchmarks"]
+        if each["run_type"] == "iteration"
+    ]
+
+
+def peer_names():
+    return [
+        f"peer/diffusion={diffusion}/peer={index}/{mode}"
+        for diffusion in ["const", "mlp"]
+        for index, peer in enumerate(PEERS)
+        for mode in peer[-1]
+    ]
+
+
+def peer_runs(environments, name):
+    """One run of a peer's row; `environments` is the folder of their virtual environments."""
+    asked = fields(name)
+    label, environment, script, method, _ = PEERS[asked["peer"]]
+    python = Path(environments) / environment / "bin" / "python"
+    command = [python, PEER_SCRIPTS / script, "--method", method, "--mode", asked["mode"]]
+    measured, _ = run(command + ["--diffusion", asked["diffusion"]])
+    return [{"group": "latent-4x64", "engine": label, **json.loads(measured)}]
+
+
+def instruction_runs(binary, name):
+    """Instructions a path-step, counted by callgrind within the library's calls alone.
+
+    With AVX2, the widest that valgrind 3.19 knows.
+    """
+    measured, log = run(
+        [
+            "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+            "--toggle-collect=ito::BasicPlan<float>::simulate(*",
+            "--toggle-collect=ito::BasicPlan<float>::adjoint(*",
+            binary, f"--benchmark_filter=^{name}(/|$)", "--benchmark_min_time=1e-9",
+            "--benchmark_format=json",
+        ],
+        ITO_CPU_ISA="avx2",
+    )
+    collected = re.search(r"Collected\s*:\s*(\d+)", log)
+    if not collected:
+        raise Failed("valgrind did not say how many instructions it collected")
+    row, rates = fields(name), json.loads(measured)["benchmarks"][0]
+    return [{
+        **row,
+        "instruction_set": "avx2",
+        "instructions": int(collected[1]) / (row["paths"] * row["steps"]),
+        "fma_instructions": rates["flops"] / rates["path_steps"] / 2 / AVX2_LANES,
+    }]
+
+
+def median_row(runs):
+    """The runs of a row as one: medians of what was measured, and how far the speeds spread."""
+    row = dict(runs[0])
+    for key, value in row.items():
+        if isinstance(value, float):
+            row[key] = statistics.median(run[key] for run in runs)
+    if "path_steps" in row and len(runs) > 1:
+        speeds = [run["path_steps"] for run in runs]
+        row["spread"] = (max(speeds) - min(speeds)) / row["path_steps"]
+    row["runs"] = len(runs)
+    return row
+
+
+class Progress:
+    """A line on stderr that says which row runs, where stderr is a terminal."""
+
+    def __init__(self, total):
+        self.total, self.done = total, 0
+
+    def start(self, name):
+        self.done += 1
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K[{self.done}/{self.total}] {name}")
+            sys.stderr.flush()
+
+    def end(self):
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")

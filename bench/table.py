@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Runs ito's benchmark, and its peers on the same workload, and prints what they reached.
+
+A path-step is one Euler–Maruyama step of one path; M/s are millions of them a second, all threads
+together. Rows of the reference workload are run in rounds, ito and every peer in turn, and medians
+are shown. Peak memory is that of the row's own process.
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+import machine
+import report
+import rows
+
+RESULTS = Path(__file__).parent / "results" / "cpu.json"
+ROUNDS = {"latent-4x64", "peer"}
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("binary", type=Path, help="the ito_bench to run")
+    parser.add_argument("--peers", type=Path, metavar="FOLDER", help="their virtual environments")
+    parser.add_argument("--instructions", action="store_true", help="count them, under valgrind")
+    parser.add_argument("--full", action="store_true", help="every combination of shapes")
+    parser.add_argument("--only", default="", metavar="REGEX", help="rows to run, by name")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of every row")
+    parser.add_argument("--save", action="store_true", help=f"keep the result in {RESULTS.name}")
+    chosen = parser.parse_args()
+    if chosen.save and chosen.only:
+        parser.error("--save keeps whole runs; leave out --only")
+    return chosen
+
+
+def chosen_names(chosen):
+    names = rows.ito_names(chosen.binary, chosen.full)
+    names += rows.peer_names() if chosen.peers else []
+    return [
+        name
+        for name in names
+        if re.search(chosen.only, name)
+        and (chosen.instructions or not name.startswith("instructions/"))
+    ]
+
+
+def runs_of(chosen, name, repetitions):
+    if name.startswith("peer/"):
+        return rows.peer_runs(chosen.peers, name)
+    if name.startswith("instructions/"):
+        return rows.instruction_runs(chosen.binary, name)
+    return rows.ito_runs(chosen.binary, name, repetitions)
+
+
+def measure(chosen, names):
+    """A row for each name, and the names that failed."""
+    runs, failed = {name: [] for name in names}, []
+    in_rounds = [name for name in names if name.split("/")[0] in ROUNDS]
+    once = [name for name in names if name not in in_rounds]
+    work = [(name, 1) for name in in_rounds] * chosen.rounds + [(n, chosen.rounds) for n in once]
+    progress = rows.Progress(len(work))
+    for name, repetitions in work:
+        if name in failed:
+            continue
+        progress.start(name)
+        try:
+            runs[name] += runs_of(chosen, name, repetitions)
+        except rows.Failed as reason:
+            progress.end()
+            print(f"{name}: {reason}", file=sys.stderr)
+            failed.append(name)
+    progress.end()
+    return [rows.median_row(runs[name]) for name in names if name not in failed], failed
+
+
+def main():
+    chosen = options()
+    names = chosen_names(chosen)
+    if not names:
+        sys.exit(f"no row's name matches {chosen.only}")
+    measured, failed = measure(chosen, names)
+    result = {**machine.description(), "rounds": chosen.rounds, "rows": measured}
+    report.show(result)
+    if chosen.save:
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        print(f"\nSaved as {RESULTS}")
+    if failed:
+        sys.exit(f"{len(failed)} rows failed")
+
+
+main()
