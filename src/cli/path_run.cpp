@@ -84,6 +84,12 @@ PathRun<Real>::PathRun(const PathArguments& arguments) {
     x0 = converted<Real>(array), x0_shape = std::move(array.shape);
     request.x0 = x0;
   }
+  if (arguments.context.empty() && context_size(model) > 0) {
+    throw Error(
+        "--context", "none",
+        fmt::format("a .npy whose last axis has the {} numbers the control takes, or --prior",
+                    context_size(model)));
+  }
   if (!arguments.context.empty()) {
     if (context_size(model) == 0) {
       throw Error("--context", fmt::format("'{}'", arguments.context),

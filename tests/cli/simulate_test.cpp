@@ -122,6 +122,12 @@ TEST_F(Simulate, TakesTheSdeOutOfALatentModelAndContextForItsPaths) {
       plan.simulate(ito::initialize(latent, 1),
                     {.paths = 32, .seed = 11, .context = narrow, .paths_per_observation = 16});
   EXPECT_EQ(array<float>(at("o.npz"), "x"), paths.states());
+
+  std::vector<std::string> without = arguments;
+  without.erase(without.begin() + 8, without.begin() + 10);
+  expect_error(run(without), 1, {"--context", "2 numbers", "--prior"});
+  without.push_back("--prior");
+  EXPECT_EQ(run(without).status, 0);
 }
 
 }  // namespace
