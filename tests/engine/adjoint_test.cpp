@@ -11,7 +11,7 @@
 namespace ito::test {
 namespace {
 
-const EngineKind& reference64() { return engines().front(); }
+const EngineKind& reference64() { return engine("reference64"); }
 
 /// One thread: the runs are too short to share.
 AnyPlan plan_of(const Model& model) { return AnyPlan(reference64(), model, {.threads = 1}); }

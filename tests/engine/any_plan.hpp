@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <ostream>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -31,6 +33,13 @@ inline const std::vector<EngineKind>& engines() {
       {"cpu", Device::cpu(), false, 1e-5, 1e-4, 200'000},
   };
   return all;
+}
+
+inline const EngineKind& engine(std::string_view name) {
+  for (const EngineKind& kind : engines()) {
+    if (kind.name == name) return kind;
+  }
+  throw std::logic_error("no engine of that name");
 }
 
 inline std::string engine_name(const ::testing::TestParamInfo<EngineKind>& info) {

@@ -12,8 +12,8 @@
 namespace ito::test {
 namespace {
 
-const EngineKind& reference64() { return engines().front(); }
-const EngineKind& cpu() { return engines().back(); }
+const EngineKind& reference64() { return engine("reference64"); }
+const EngineKind& cpu() { return engine("cpu"); }
 
 /// b = 1 and σ = 0: x grows by h a step.
 Model counter(std::vector<double> grid) {
