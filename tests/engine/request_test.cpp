@@ -32,32 +32,33 @@ struct BadCall {
   std::function<void(Call&)> spoil;
 };
 
-/// Calls of 64 paths; "context_of_three" has 3 observations of 32 paths by default.
+/// Calls of 100 paths of 3 states; "context_of_three" spreads them over observations of 48.
 const std::vector<BadCall>& bad_calls() {
   static const std::vector<BadCall> all{
       {"request.paths: got 0", "one_step", [](Call& c) { c.paths = 0, c.x0.clear(); }},
-      {"request.paths: got 64 from path 8589934592", "one_step",
+      {"request.paths: got 100 from path 8589934592", "one_step",
        [](Call& c) { c.first_path = std::uint64_t{1} << 33; }},
-      {"request.paths: got 64 from path 8589934529", "one_step",
-       [](Call& c) { c.first_path = (std::uint64_t{1} << 33) - 63; }},
-      {"request.paths: got 64 from path 18446744073709551615", "one_step",
+      {"request.paths: got 100 from path 8589934493", "one_step",
+       [](Call& c) { c.first_path = (std::uint64_t{1} << 33) - 99; }},
+      {"request.paths: got 100 from path 18446744073709551615", "one_step",
        [](Call& c) { c.first_path = ~std::uint64_t{0}; }},
       {"request.x0: got 2", "one_step",
        [](Call& c) {
          c.x0 = {1.0, 2.0};
        }},
-      {"request.x0: got 191", "one_step", [](Call& c) { c.x0.resize(191); }},
-      {"request.x0: got 195", "one_step", [](Call& c) { c.x0.resize(195); }},
+      {"request.x0: got 299", "one_step", [](Call& c) { c.x0.resize(299); }},
+      {"request.x0: got 303", "one_step", [](Call& c) { c.x0.resize(303); }},
       {"request.context: got 0", "context_of_one", [](Call& c) { c.context.clear(); }},
       {"request.context: got 6", "context_of_one", [](Call& c) { c.context.push_back(1.0); }},
       {"request.context: got 1 numbers; accepted: none", "one_step",
        [](Call& c) { c.context = {1.0}; }},
       {"request.paths_per_observation: got 0", "context_of_three",
        [](Call& c) { c.paths_per_observation = 0; }},
-      {"request.paths_per_observation: got 24", "context_of_three",
-       [](Call& c) { c.paths_per_observation = 24; }},
-      {"request.paths_per_observation: got 16", "context_of_three",
-       [](Call& c) { c.paths_per_observation = 16; }},
+      // 3 observations, and not a multiple of 16; 4 observations; 2 observations.
+      {"request.paths_per_observation: got 40", "context_of_three",
+       [](Call& c) { c.paths_per_observation = 40; }},
+      {"request.paths_per_observation: got 32", "context_of_three",
+       [](Call& c) { c.paths_per_observation = 32; }},
       {"request.paths_per_observation: got 64", "context_of_three",
        [](Call& c) { c.paths_per_observation = 64; }},
       {"request.paths_per_observation: got 16", "context_of_one",
@@ -70,9 +71,10 @@ const std::vector<BadCall>& bad_calls() {
 TEST_P(Request, OfTheWrongSizeIsRefusedByName) {
   for (const BadCall& bad : bad_calls()) {
     const ModelCase& row = model_case(bad.model);
-    Call call = row.call(64);
+    Call call = row.call(100);
+    ASSERT_EQ(call.observations(), row.observations);
     bad.spoil(call);
-    const auto parameters = row.knobs(64).parameters;
+    const auto parameters = row.knobs(100).parameters;
     const AnyPlan plan(GetParam(), row.model);
     const auto got = message([&] { plan.simulate(parameters, call); });
     EXPECT_TRUE(got.starts_with(bad.field)) << "wanted " << bad.field << "\ngot    " << got;
