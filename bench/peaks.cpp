@@ -15,21 +15,10 @@ namespace {
 
 constexpr int runs = 8;
 
-double best_rate(const PeakLoop& loop, int threads) {
-  using Clock = std::chrono::steady_clock;
-  double seconds = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < runs; ++i) {
-    const auto begin = Clock::now();
-    run_on_threads(loop, threads);
-    seconds = std::min(seconds, std::chrono::duration<double>(Clock::now() - begin).count());
-  }
-  return loop.count * threads / seconds;
-}
-
 double remembered_rate(const PeakLoop& loop, int threads) {
   static std::map<std::pair<const PeakLoop*, int>, double> rates;
   const auto [at, fresh] = rates.try_emplace({&loop, threads});
-  if (fresh) at->second = best_rate(loop, threads);
+  if (fresh) at->second = peak_rate(loop, threads);
   return at->second;
 }
 
@@ -55,9 +44,20 @@ std::span<const PeakLoops* const> available_loops() {
   return loops;
 }
 
-void run_on_threads(const PeakLoop& loop, int threads) {
-#pragma omp parallel num_threads(threads)
-  loop.run();
+double peak_rate(const PeakLoop& loop, int threads) {
+  using Clock = std::chrono::steady_clock;
+  double rate = 0;
+#pragma omp parallel num_threads(threads) reduction(+ : rate)
+  {
+    double seconds = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < runs; ++i) {
+      const auto begin = Clock::now();
+      loop.run();
+      seconds = std::min(seconds, std::chrono::duration<double>(Clock::now() - begin).count());
+    }
+    rate += loop.count / seconds;
+  }
+  return rate;
 }
 
 double peak_fmas(int threads) { return remembered_rate(picked_loops().fma, threads); }
