@@ -2,7 +2,7 @@
 // max and select (found by argument-dependent lookup).
 #pragma once
 
-#include "ito/activation.hpp"
+#include "ito/activation_kind.hpp"
 #include "kernels/inline.cuh"
 
 namespace ito {

@@ -1,10 +1,12 @@
 // The arithmetic in this folder is written once for every engine: as templates over the number
 // type, `double` in the reference engine, a vector of lanes in the CPU engine, `float` in a CUDA
-// thread.
+// thread. ITO_INLINE is for that; ITO_DEVICE for what only kernels call.
 #pragma once
 
 #ifdef __CUDACC__
 #define ITO_INLINE __host__ __device__ __forceinline__
+#define ITO_DEVICE __device__ __forceinline__
 #else
 #define ITO_INLINE inline
+#define ITO_DEVICE inline
 #endif

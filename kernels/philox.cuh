@@ -19,20 +19,17 @@ struct WideProduct {
   Word high, low;
 };
 
-inline constexpr unsigned philox_multiplier[2] = {0xD2511F53u, 0xCD9E8D57u};
-inline constexpr unsigned philox_weyl[2] = {0x9E3779B9u, 0xBB67AE85u};
-
 /// Ten rounds on `counter` under the 64-bit key (key_low, key_high).
 template <class Word>
 ITO_INLINE PhiloxWords<Word> philox(PhiloxWords<Word> counter, unsigned key_low,
                                     unsigned key_high) {
   for (int round = 0; round < 10; ++round) {
-    const WideProduct<Word> a = multiply_wide(counter.word[0], philox_multiplier[0]);
-    const WideProduct<Word> b = multiply_wide(counter.word[2], philox_multiplier[1]);
+    const WideProduct<Word> a = multiply_wide(counter.word[0], 0xD2511F53u);
+    const WideProduct<Word> b = multiply_wide(counter.word[2], 0xCD9E8D57u);
     counter = {{b.high ^ counter.word[1] ^ Word(key_low), b.low,
                 a.high ^ counter.word[3] ^ Word(key_high), a.low}};
-    key_low += philox_weyl[0];
-    key_high += philox_weyl[1];
+    key_low += 0x9E3779B9u;  // Weyl sequences of the golden ratio and of √3 − 1
+    key_high += 0xBB67AE85u;
   }
   return counter;
 }

@@ -4,7 +4,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 # From the bottom up: besides itself and the public headers, a folder includes what stands beside it.
-set(kernels    "")
+set(kernels    simt)
 set(model      kernels)
 set(io         model)
 set(engine     kernels model)
