@@ -4,13 +4,15 @@
 cmake_minimum_required(VERSION 3.25)
 
 # From the bottom up: besides itself and the public headers, a folder includes what stands beside it.
+# Kernels on the host take their vocabulary from tests/simt.
 set(kernels    simt)
 set(model      kernels)
 set(io         model)
 set(engine     kernels model)
 set(reference  kernels model engine)
 set(cpu        kernels model engine)
-set(plan       model engine reference cpu)
+set(cuda       kernels io model engine)
+set(plan       model engine reference cpu cuda)
 set(inference  io model engine)
 set(cli        io model inference)
 

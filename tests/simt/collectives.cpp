@@ -1,0 +1,208 @@
+// Warp collectives, computed for all 32 lanes at once. Fragment layouts: PTX ISA, "Warp-level
+// matrix instructions" (written out in kernels/ptx.cuh). Sums are in float, in the order of k.
+#include <cstdint>
+
+#include "simt/device.hpp"
+#include "simt/scheduler.hpp"
+
+namespace ito::simt {
+namespace {
+
+using Warp = const Operands (&)[32];
+
+template <class T>
+const T* a_of(const Operands& lane) {
+  return static_cast<const T*>(lane.a);
+}
+template <class T>
+const T* b_of(const Operands& lane) {
+  return static_cast<const T*>(lane.b);
+}
+template <class T>
+T* result_of(const Operands& lane) {
+  return static_cast<T*>(lane.result);
+}
+
+/// D += A·B for 16 rows and 8 columns, D spread over the lanes' results.
+template <int kDepth>
+void accumulate(Warp warp, const float (&a)[16][kDepth], const float (&b)[kDepth][8]) {
+  for (int half = 0; half < 2; ++half) {
+    for (int g = 0; g < 8; ++g) {
+      float sum[8];
+      for (int q = 0; q < 4; ++q) {
+        const float* d = result_of<float>(warp[4 * g + q]) + 2 * half;
+        sum[2 * q] = d[0];
+        sum[2 * q + 1] = d[1];
+      }
+      for (int k = 0; k < kDepth; ++k) {
+        for (int n = 0; n < 8; ++n) sum[n] += a[8 * half + g][k] * b[k][n];
+      }
+      for (int q = 0; q < 4; ++q) {
+        float* d = result_of<float>(warp[4 * g + q]) + 2 * half;
+        d[0] = sum[2 * q];
+        d[1] = sum[2 * q + 1];
+      }
+    }
+  }
+}
+
+/// The low 13 bits of an operand are ignored.
+float tf32_value(unsigned bits) { return bits_float(bits & 0xFFFFE000u); }
+float bf16_value(unsigned half) { return bits_float(half << 16); }
+
+void combine_tf32(Warp warp) {
+  float a[16][8], b[8][8];
+  for (int g = 0; g < 8; ++g) {
+    for (int q = 0; q < 4; ++q) {
+      const unsigned* left = a_of<unsigned>(warp[4 * g + q]);
+      const unsigned* right = b_of<unsigned>(warp[4 * g + q]);
+      a[g][q] = tf32_value(left[0]);
+      a[g + 8][q] = tf32_value(left[1]);
+      a[g][q + 4] = tf32_value(left[2]);
+      a[g + 8][q + 4] = tf32_value(left[3]);
+      b[q][g] = tf32_value(right[0]);
+      b[q + 4][g] = tf32_value(right[1]);
+    }
+  }
+  accumulate(warp, a, b);
+}
+
+template <float (*kValue)(unsigned)>
+void combine_16_bit(Warp warp) {
+  float a[16][16], b[16][8];
+  for (int g = 0; g < 8; ++g) {
+    for (int q = 0; q < 4; ++q) {
+      const unsigned* left = a_of<unsigned>(warp[4 * g + q]);
+      const unsigned* right = b_of<unsigned>(warp[4 * g + q]);
+      for (int high = 0; high < 2; ++high) {
+        const int k = 2 * q + high;
+        const auto value = [high](unsigned pair) { return kValue(pair >> 16 * high & 0xFFFFu); };
+        a[g][k] = value(left[0]);
+        a[g + 8][k] = value(left[1]);
+        a[g][k + 8] = value(left[2]);
+        a[g + 8][k + 8] = value(left[3]);
+        b[k][g] = value(right[0]);
+        b[k + 8][g] = value(right[1]);
+      }
+    }
+  }
+  accumulate(warp, a, b);
+}
+
+void combine_f64(Warp warp) {
+  for (int g = 0; g < 8; ++g) {
+    for (int n = 0; n < 8; ++n) {
+      double& d = result_of<double>(warp[4 * g + n / 2])[n % 2];
+      for (int k = 0; k < 4; ++k)
+        d += *a_of<double>(warp[4 * g + k]) * *b_of<double>(warp[4 * n + k]);
+    }
+  }
+}
+
+template <class T>
+void combine_shuffle(Warp warp) {
+  for (const Operands& lane : warp) {
+    *result_of<T>(lane) = *a_of<T>(warp[lane.selector]);
+  }
+}
+
+/// Element `column` of a row of eight 16-bit elements that lanes hold in pairs.
+unsigned half_of(const unsigned (&pairs)[4], int column) {
+  return pairs[column / 2] >> 16 * (column % 2) & 0xFFFFu;
+}
+
+void transpose(unsigned (&rows)[8][4]) {
+  unsigned columns[8][4];
+  for (int g = 0; g < 8; ++g) {
+    for (int q = 0; q < 4; ++q) {
+      columns[g][q] = half_of(rows[2 * q], g) | half_of(rows[2 * q + 1], g) << 16;
+    }
+  }
+  __builtin_memcpy(rows, columns, sizeof columns);
+}
+
+void combine_movmatrix(Warp warp) {
+  unsigned rows[8][4];
+  for (int lane = 0; lane < 32; ++lane) rows[lane / 4][lane % 4] = *a_of<unsigned>(warp[lane]);
+  transpose(rows);
+  for (int lane = 0; lane < 32; ++lane) *result_of<unsigned>(warp[lane]) = rows[lane / 4][lane % 4];
+}
+
+template <int kMatrices, bool kTransposed>
+void combine_ldmatrix(Warp warp) {
+  for (int i = 0; i < kMatrices; ++i) {
+    unsigned rows[8][4];
+    for (int row = 0; row < 8; ++row) {
+      __builtin_memcpy(rows[row], shared_window.base + warp[8 * i + row].selector, 16);
+    }
+    if constexpr (kTransposed) transpose(rows);
+    for (int lane = 0; lane < 32; ++lane) {
+      result_of<unsigned>(warp[lane])[i] = rows[lane / 4][lane % 4];
+    }
+  }
+}
+
+void combine_stmatrix(Warp warp) {
+  for (int i = 0; i < 4; ++i) {
+    for (int lane = 0; lane < 32; ++lane) {
+      unsigned char* row = shared_window.base + warp[8 * i + lane / 4].selector;
+      __builtin_memcpy(row + 4 * (lane % 4), a_of<unsigned>(warp[lane]) + i, 4);
+    }
+  }
+}
+
+void check_lane(const Operands& operands, Site site) {
+  if (operands.selector >= 32) {
+    fail(site, "shuffles from lane " + std::to_string(operands.selector) + " of 32");
+  }
+}
+
+}  // namespace
+
+void shuffle_words(Operands operands, Site site) {
+  check_lane(operands, site);
+  meet("shuffle", operands, combine_shuffle<unsigned>, site);
+}
+
+void shuffle_doubles(Operands operands, Site site) {
+  check_lane(operands, site);
+  meet("shuffle of doubles", operands, combine_shuffle<double>, site);
+}
+
+void mma_tf32(Operands operands, Site site) { meet("mma_tf32", operands, combine_tf32, site); }
+
+void mma_f16(Operands operands, Site site) {
+  meet("mma_f16", operands, combine_16_bit<f16_value>, site);
+}
+
+void mma_bf16(Operands operands, Site site) {
+  meet("mma_bf16", operands, combine_16_bit<bf16_value>, site);
+}
+
+void mma_f64(Operands operands, Site site) { meet("mma_f64", operands, combine_f64, site); }
+
+void ldmatrix(unsigned matrices, bool transposed, Operands operands, Site site) {
+  if (position.thread % 32 < 8 * matrices) {  // the other lanes' addresses are not used
+    checked_offset(false, operands.selector, 0, 16, 16, site);
+    if (shared_window.races) note_warp_read(operands.selector, site);
+  }
+  if (matrices == 4) {
+    meet("ldmatrix", operands, transposed ? combine_ldmatrix<4, true> : combine_ldmatrix<4, false>,
+         site);
+  } else {
+    meet("ldmatrix", operands, transposed ? combine_ldmatrix<2, true> : combine_ldmatrix<2, false>,
+         site);
+  }
+}
+
+void stmatrix_x4(Operands operands, Site site) {
+  checked_offset(true, operands.selector, 0, 16, 16, site);
+  if (shared_window.races) note_warp_write(operands.selector, site);
+  meet("stmatrix", operands, combine_stmatrix, site);
+}
+
+void movmatrix(Operands operands, Site site) {
+  meet("movmatrix", operands, combine_movmatrix, site);
+}
+
+}  // namespace ito::simt

@@ -1,0 +1,125 @@
+#include "simt/emulated_gpu.hpp"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <ito/error.hpp>
+
+#include "simt/device.hpp"
+#include "simt/host_compiler.hpp"
+#include "simt/launch.hpp"
+
+namespace ito {
+namespace {
+
+/// What a kernel's handle points to.
+struct EmulatedKernel {
+  simt::Kernel entry;
+  simt::KernelBounds bounds;
+};
+
+/// Never unloaded: messages and sanitizers refer to its text.
+class EmulatedModule : public GpuModule {
+ public:
+  EmulatedModule(std::string name, const std::string& library) : name_(std::move(name)) {
+    library_ = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library_ == nullptr) throw Error("dlopen: " + std::string(dlerror()));
+  }
+
+  GpuKernel kernel(const std::string& kernel_name) const override {
+    void* entry = dlsym(library_, kernel_name.c_str());
+    void* bounds = dlsym(library_, (kernel_name + "_bounds").c_str());
+    if (entry == nullptr || bounds == nullptr) {
+      throw Error("module " + name_ + " has no kernel '" + kernel_name + "'");
+    }
+    const std::lock_guard lock(mutex_);
+    auto& kernel = kernels_[kernel_name];
+    if (!kernel) {
+      kernel = std::make_unique<EmulatedKernel>(
+          EmulatedKernel{reinterpret_cast<simt::Kernel>(entry),
+                         reinterpret_cast<simt::KernelBounds (*)()>(bounds)()});
+    }
+    return {kernel.get(), kernel_name};
+  }
+
+ private:
+  std::string name_;
+  void* library_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::unique_ptr<EmulatedKernel>> kernels_;
+};
+
+void limit(const std::string& kernel, const char* what, std::size_t got, std::size_t most) {
+  if (got == 0 || got > most) {
+    throw Error("launch of " + kernel + ": " + what, std::to_string(got),
+                "1 to " + std::to_string(most));
+  }
+}
+
+}  // namespace
+
+GpuProperties emulated_properties() {
+  return {.name = "emulated H100",
+          .compute_capability = 90,
+          .multiprocessors = 132,
+          .shared_memory_per_block = 227 * 1024,
+          .memory = std::size_t{4} << 30};
+}
+
+EmulatedGpu::~EmulatedGpu() {
+  for (const auto& [memory, bytes] : allocations_) std::free(memory);
+}
+
+std::shared_ptr<const GpuModule> EmulatedGpu::compile(const KernelSource& source) {
+  return std::make_shared<EmulatedModule>(source.name, simt::compile_for_host(source));
+}
+
+void* EmulatedGpu::allocate(std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  const std::lock_guard lock(mutex_);
+  void* memory = nullptr;
+  if (bytes > properties().memory - allocated_ || posix_memalign(&memory, 256, bytes) != 0) {
+    throw Error("allocate: out of memory for " + std::to_string(bytes) + " bytes");
+  }
+  std::memset(memory, 0xFF, bytes);
+  allocations_[memory] = bytes;
+  allocated_ += bytes;
+  return memory;
+}
+
+void EmulatedGpu::release(void* memory) noexcept {
+  const std::lock_guard lock(mutex_);
+  const auto found = allocations_.find(memory);
+  if (found == allocations_.end()) return;
+  allocated_ -= found->second;
+  allocations_.erase(found);
+  std::free(memory);
+}
+
+void EmulatedGpu::copy(void* to, const void* from, std::size_t bytes, GpuStream) {
+  if (bytes != 0) std::memmove(to, from, bytes);
+}
+
+void EmulatedGpu::clear(void* memory, std::size_t bytes, GpuStream) {
+  if (bytes != 0) std::memset(memory, 0, bytes);
+}
+
+void EmulatedGpu::launch(const GpuKernel& kernel, LaunchShape shape, const void* argument,
+                         std::size_t argument_bytes, GpuStream) {
+  const auto& emulated = *static_cast<const EmulatedKernel*>(kernel.handle);
+  limit(kernel.name, "blocks", shape.blocks, 0x7FFFFFFF);
+  limit(kernel.name, "threads", shape.threads, emulated.bounds.threads);
+  if (shape.shared_bytes > properties().shared_memory_per_block) {
+    throw Error("launch of " + kernel.name + ": shared memory", std::to_string(shape.shared_bytes),
+                "up to " + std::to_string(properties().shared_memory_per_block) + " bytes");
+  }
+  if (argument_bytes != emulated.bounds.argument_bytes) {
+    throw Error("launch of " + kernel.name + ": bytes of the argument",
+                std::to_string(argument_bytes), std::to_string(emulated.bounds.argument_bytes));
+  }
+  simt::launch({kernel.name, shape.blocks, shape.threads, shape.shared_bytes, options_.races},
+               emulated.entry, argument);
+}
+
+}  // namespace ito

@@ -1,0 +1,118 @@
+#include "simt/emulated_gpu.hpp"
+
+#include <gtest/gtest.h>
+
+#include <ito/error.hpp>
+#include <vector>
+
+#include "refusal.hpp"
+
+namespace ito {
+namespace {
+
+/// Sums of rows of `width` numbers, a warp a row, through shared memory and shuffles.
+const char* const row_sums = R"(
+#include "kernels/device.cuh"
+namespace ito {
+struct Arguments { const float* rows; float* sums; unsigned width; };
+ITO_KERNEL(sum_rows, Arguments, 64) {
+  const Shared<float> partial = shared_memory().as<float>();
+  const unsigned row = 2 * block_index() + warp_index();
+  float sum = 0;
+  for (unsigned i = lane_index(); i < arguments.width; i += 32) {
+    sum += load_read_only(arguments.rows + row * arguments.width + i);
+  }
+  ITO_UNROLL
+  for (unsigned mask = 16; mask > 0; mask /= 2) sum += shuffle_xor(sum, mask);
+  if (lane_index() == 0) partial.store(warp_index(), sum);
+  block_barrier();
+  if (thread_index() < 2) arguments.sums[2 * block_index() + thread_index()] = partial.load(thread_index());
+}
+}
+)";
+
+struct Arguments {
+  const float* rows;
+  float* sums;
+  unsigned width;
+};
+
+/// Memory of a device, released at the end.
+class Buffer {
+ public:
+  Buffer(Gpu& gpu, std::size_t floats)
+      : gpu_(gpu), data(static_cast<float*>(gpu.allocate(floats * sizeof(float)))) {}
+  Buffer(const Buffer&) = delete;
+  ~Buffer() { gpu_.release(data); }
+
+ private:
+  Gpu& gpu_;
+
+ public:
+  float* const data;
+};
+
+TEST(EmulatedGpu, CompilesAndRunsAKernelOverSeveralBlocks) {
+  EmulatedGpu gpu;
+  constexpr unsigned blocks = 3, width = 70;
+  std::vector<float> rows(2 * blocks * width), sums(2 * blocks);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<float>(i % 13);
+  Buffer device_rows(gpu, rows.size()), device_sums(gpu, sums.size());
+  gpu.copy(device_rows.data, rows.data(), rows.size() * sizeof(float), nullptr);
+  const auto module = gpu.compile({"row sums", row_sums});
+  const Arguments arguments{device_rows.data, device_sums.data, width};
+  gpu.launch(module->kernel("sum_rows"), {blocks, 64, 8}, &arguments, sizeof arguments, nullptr);
+  gpu.synchronize(nullptr);
+  gpu.copy(sums.data(), device_sums.data, sums.size() * sizeof(float), nullptr);
+  for (std::size_t row = 0; row < sums.size(); ++row) {
+    float sum = 0;
+    for (std::size_t i = 0; i < width; ++i) sum += rows[row * width + i];
+    EXPECT_EQ(sums[row], sum) << row;
+  }
+}
+
+TEST(EmulatedGpu, ReplacesAndRefusesWhatADeviceWould) {
+  EmulatedGpu gpu({.properties = {.name = "small",
+                                  .compute_capability = 80,
+                                  .multiprocessors = 2,
+                                  .shared_memory_per_block = 1024,
+                                  .memory = 4096}});
+  const auto module = gpu.compile({"row sums", row_sums});
+  EXPECT_EQ(refusal([&] { module->kernel("sum_columns"); }),
+            "module row sums has no kernel 'sum_columns'");
+  const GpuKernel kernel = module->kernel("sum_rows");
+  const Arguments arguments{};
+  const auto launch = [&](LaunchShape shape, std::size_t bytes) {
+    return refusal([&] { gpu.launch(kernel, shape, &arguments, bytes, nullptr); });
+  };
+  EXPECT_EQ(launch({0, 64, 8}, sizeof arguments),
+            "launch of sum_rows: blocks: got 0; accepted: 1 to 2147483647");
+  EXPECT_EQ(launch({1, 128, 8}, sizeof arguments),
+            "launch of sum_rows: threads: got 128; accepted: 1 to 64");
+  EXPECT_EQ(launch({1, 64, 2048}, sizeof arguments),
+            "launch of sum_rows: shared memory: got 2048; accepted: up to 1024 bytes");
+  EXPECT_EQ(launch({1, 64, 8}, 8),
+            "launch of sum_rows: bytes of the argument: got 8; accepted: 24");
+  Buffer most(gpu, 1024);
+  EXPECT_EQ(refusal([&] { gpu.allocate(1); }), "allocate: out of memory for 1 bytes");
+}
+
+TEST(EmulatedGpu, FreshMemoryIsNotANumber) {
+  EmulatedGpu gpu;
+  Buffer buffer(gpu, 2);
+  EXPECT_NE(buffer.data[1], buffer.data[1]);
+  gpu.clear(buffer.data, 2 * sizeof(float), nullptr);
+  EXPECT_EQ(buffer.data[1], 0.0f);
+}
+
+TEST(EmulatedGpu, SaysWhatTheCompilerSays) {
+  EmulatedGpu gpu;
+  const std::string text = refusal([&] {
+    gpu.compile({"broken", "int broken() { return undeclared; }"});
+  });
+  EXPECT_NE(text.find("kernel broken does not compile"), text.npos) << text;
+  EXPECT_NE(text.find("was not declared in this scope"), text.npos) << text;
+}
+
+}  // namespace
+}  // namespace ito

@@ -1,0 +1,116 @@
+#include "simt/host_compiler.hpp"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <ito/error.hpp>
+#include <set>
+#include <sstream>
+#include <vector>
+
+extern char** environ;
+
+namespace ito::simt {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Symbols are hidden and never unique to the process, because kernels of two shapes define the same
+// names. ITO_SIMT_FLAGS: the build's own, of its sanitizers.
+constexpr const char* flags =
+    "-std=c++20 -O1 -g1 -fPIC -shared -fvisibility=hidden -fno-gnu-unique -I" ITO_SIMT_SOURCE
+    " -I" ITO_SIMT_SOURCE "/include -I" ITO_SIMT_SOURCE "/tests " ITO_SIMT_FLAGS;
+
+std::string contents(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// Everything that a kernel may include.
+const std::string& headers() {
+  static const std::string text = [] {
+    std::set<fs::path> paths{ITO_SIMT_SOURCE "/include/ito/activation_kind.hpp",
+                             ITO_SIMT_SOURCE "/tests/simt/device.hpp"};
+    for (const auto& entry : fs::recursive_directory_iterator(ITO_SIMT_SOURCE "/kernels")) {
+      if (entry.is_regular_file()) paths.insert(entry.path());
+    }
+    std::string all;
+    for (const fs::path& path : paths) all += path.string() + '\n' + contents(path) + '\n';
+    return all;
+  }();
+  return text;
+}
+
+/// FNV-1a in 128 bits.
+std::string hash(const std::string& text) {
+  constexpr auto prime = (static_cast<unsigned __int128>(1) << 88) + 0x13B;
+  unsigned __int128 value =
+      (static_cast<unsigned __int128>(0x6C62272E07BB0142u) << 64) + 0x62B821756295C58Du;
+  for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * prime;
+  std::string digits;
+  for (int shift = 124; shift >= 0; shift -= 4) {
+    digits += "0123456789abcdef"[static_cast<unsigned>(value >> shift) & 15u];
+  }
+  return digits;
+}
+
+/// Runs the compiler with both of its streams into `log`; true if it says success.
+bool run(std::vector<std::string> words, const fs::path& log) {
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(),
+                                   O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  pid_t child = 0;
+  const int error =
+      posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) throw Error("compile: cannot run " + words[0]);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+}  // namespace
+
+std::string compile_for_host(const KernelSource& source) {
+  const fs::path folder = ITO_SIMT_CACHE;
+  const std::string key =
+      hash(source.text + '\0' + headers() + ITO_SIMT_COMPILER + __VERSION__ + flags);
+  const fs::path library = folder / (key + ".so");
+  if (fs::exists(library)) return library;
+
+  // Written aside, so that whoever sees the library sees all of it.
+  static std::atomic<int> count = 0;
+  fs::create_directories(folder);
+  const std::string mine = key + '.' + std::to_string(getpid()) + '.' + std::to_string(count++);
+  const fs::path text = folder / (mine + ".cpp"), log = folder / (mine + ".log"),
+                 aside = folder / (mine + ".so");
+  std::ofstream(text) << source.text << '\n';
+  std::vector<std::string> words{ITO_SIMT_COMPILER};
+  std::istringstream each(flags);
+  for (std::string word; each >> word;) words.push_back(word);
+  words.insert(words.end(), {text, "-o", aside});
+  const bool compiled = run(words, log);
+  const std::string said = contents(log);
+  fs::remove(log);
+  fs::remove(text);
+  if (!compiled) throw Error("kernel " + source.name + " does not compile:\n" + said);
+  fs::rename(aside, library);
+  return library;
+}
+
+}  // namespace ito::simt

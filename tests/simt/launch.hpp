@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+namespace ito::simt {
+
+/// One thread's run of a kernel.
+using Kernel = void (*)(const void* argument);
+
+struct Launch {
+  std::string kernel;  ///< for messages
+  unsigned blocks = 1;
+  unsigned threads = 32;  ///< a multiple of 32, at most 1024
+  unsigned shared_bytes = 0;
+  bool races = true;  ///< whether shared memory is watched for races and for reads before writes
+};
+
+/// Runs every block, one after the other. Throws ito::Error at the first fault, which names the
+/// kernel, the block, the thread and the line. One launch runs at a time in a process.
+void launch(const Launch& launch, Kernel kernel, const void* argument);
+
+}  // namespace ito::simt
