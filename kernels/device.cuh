@@ -45,13 +45,18 @@ ITO_DEVICE T shuffle_xor(T value, unsigned mask) {
   return __shfl_xor_sync(whole_warp, value, static_cast<int>(mask));
 }
 
+template <class, class>
+inline constexpr bool same_type = false;
+template <class T>
+inline constexpr bool same_type<T, T> = true;
+
 /// Dynamic shared memory from some element on. `load` and `store` take an element's index.
 template <class T>
 class Shared {
  public:
   ITO_DEVICE explicit Shared(T* pointer) : pointer_(pointer) {}
   template <class U>
-  requires(__is_same(const U, T)) ITO_DEVICE Shared(Shared<U> writable)
+  requires(same_type<const U, T>) ITO_DEVICE Shared(Shared<U> writable)
       : pointer_(writable.pointer_) {}
   ITO_DEVICE T load(unsigned i) const { return pointer_[i]; }
   ITO_DEVICE void store(unsigned i, T value) const { pointer_[i] = value; }

@@ -128,7 +128,7 @@ class Shared {
 
   explicit Shared(unsigned offset) : offset_(offset) {}
   template <class U>
-  requires(__is_same(const U, T)) Shared(Shared<U> writable) : offset_(writable.offset()) {}
+  requires(std::is_same_v<const U, T>) Shared(Shared<U> writable) : offset_(writable.offset()) {}
 
   T load(unsigned i, simt::Site site = simt::Site::current()) const {
     const unsigned start = simt::checked_offset(false, offset_, i, sizeof(T), alignof(T), site);
@@ -138,7 +138,7 @@ class Shared {
     return value;
   }
   void store(unsigned i, Value value, simt::Site site = simt::Site::current()) const
-      requires(!__is_same(T, const T)) {
+      requires(!std::is_const_v<T>) {
     const unsigned start = simt::checked_offset(true, offset_, i, sizeof(T), alignof(T), site);
     if (simt::shared_window.races) simt::note_write(start, sizeof(T), site);
     __builtin_memcpy(simt::shared_window.base + start, &value, sizeof(T));
