@@ -23,26 +23,53 @@ T* result_of(const Operands& lane) {
   return static_cast<T*>(lane.result);
 }
 
+/// sums[16][8] += a[16][depth] · b[depth][8]
+[[gnu::always_inline]] inline void multiply_add(float* sums, const float* a, const float* b,
+                                                int depth) {
+  using Row [[gnu::vector_size(32)]] = float;
+  for (int r = 0; r < 16; r += 4) {
+    Row sum[4];
+    __builtin_memcpy(sum, sums + 8 * r, sizeof sum);
+    for (int k = 0; k < depth; ++k) {
+      Row factor;
+      __builtin_memcpy(&factor, b + 8 * k, sizeof factor);
+      for (int i = 0; i < 4; ++i) sum[i] += a[(r + i) * depth + k] * factor;
+    }
+    __builtin_memcpy(sums + 8 * r, sum, sizeof sum);
+  }
+}
+
+// Not with fused multiply-adds: all machines get the same sums.
+[[gnu::target("avx2")]] void multiply_add_avx2(float* sums, const float* a, const float* b,
+                                               int depth) {
+  multiply_add(sums, a, b, depth);
+}
+
 /// D += A·B for 16 rows and 8 columns, D spread over the lanes' results.
 template <int kDepth>
 void accumulate(Warp warp, const float (&a)[16][kDepth], const float (&b)[kDepth][8]) {
-  for (int half = 0; half < 2; ++half) {
-    for (int g = 0; g < 8; ++g) {
-      float sum[8];
-      for (int q = 0; q < 4; ++q) {
-        const float* d = result_of<float>(warp[4 * g + q]) + 2 * half;
-        sum[2 * q] = d[0];
-        sum[2 * q + 1] = d[1];
-      }
-      for (int k = 0; k < kDepth; ++k) {
-        for (int n = 0; n < 8; ++n) sum[n] += a[8 * half + g][k] * b[k][n];
-      }
-      for (int q = 0; q < 4; ++q) {
-        float* d = result_of<float>(warp[4 * g + q]) + 2 * half;
-        d[0] = sum[2 * q];
-        d[1] = sum[2 * q + 1];
-      }
-    }
+  static const bool avx2 = __builtin_cpu_supports("avx2");
+  float sums[16][8];
+  for (int lane = 0; lane < 32; ++lane) {
+    const float* d = result_of<float>(warp[lane]);
+    float* row = &sums[lane / 4][2 * (lane % 4)];
+    row[0] = d[0];
+    row[1] = d[1];
+    row[64] = d[2];
+    row[65] = d[3];
+  }
+  if (avx2) {
+    multiply_add_avx2(sums[0], a[0], b[0], kDepth);
+  } else {
+    multiply_add(sums[0], a[0], b[0], kDepth);
+  }
+  for (int lane = 0; lane < 32; ++lane) {
+    float* d = result_of<float>(warp[lane]);
+    const float* row = &sums[lane / 4][2 * (lane % 4)];
+    d[0] = row[0];
+    d[1] = row[1];
+    d[2] = row[64];
+    d[3] = row[65];
   }
 }
 

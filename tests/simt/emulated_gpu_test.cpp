@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <ito/error.hpp>
+#include <thread>
 #include <vector>
 
 #include "refusal.hpp"
@@ -71,7 +72,7 @@ TEST(EmulatedGpu, CompilesAndRunsAKernelOverSeveralBlocks) {
   }
 }
 
-TEST(EmulatedGpu, ReplacesAndRefusesWhatADeviceWould) {
+TEST(EmulatedGpu, RefusesWhatADeviceWould) {
   EmulatedGpu gpu({.properties = {.name = "small",
                                   .compute_capability = 80,
                                   .multiprocessors = 2,
@@ -112,6 +113,118 @@ TEST(EmulatedGpu, SaysWhatTheCompilerSays) {
   });
   EXPECT_NE(text.find("kernel broken does not compile"), text.npos) << text;
   EXPECT_NE(text.find("was not declared in this scope"), text.npos) << text;
+}
+
+/// A kernel that hands numbers from one warp to the other, with the faults that macros plant.
+std::string hand_over(const std::string& planted) {
+  return planted + R"(
+#include "kernels/device.cuh"
+namespace ito {
+struct Arguments { const float* in; float* out; };
+ITO_KERNEL(hand_over, Arguments, 64) {
+  const Shared<float> numbers = shared_memory().as<float>();
+  numbers.store(thread_index(), arguments.in[thread_index()]);
+#ifndef NO_BARRIER
+  block_barrier();
+#endif
+#ifdef BEYOND
+  const unsigned beyond = 1;
+#else
+  const unsigned beyond = 0;
+#endif
+  arguments.out[thread_index() + beyond] = numbers.load(thread_index() ^ 32);
+}
+}
+)";
+}
+
+struct HandOver {
+  explicit HandOver(EmulatedGpu& device, const std::string& planted = "")
+      : gpu(device),
+        in(device, 64),
+        out(device, 64),
+        module(device.compile({"hand over", hand_over(planted)})) {
+    for (int i = 0; i < 64; ++i) in.data[i] = static_cast<float>(i);
+  }
+  void launch() {
+    const struct {
+      const float* in;
+      float* out;
+    } arguments{in.data, out.data};
+    gpu.launch(module->kernel("hand_over"), {1, 64, 256}, &arguments, sizeof arguments, nullptr);
+  }
+  EmulatedGpu& gpu;
+  Buffer in, out;
+  std::shared_ptr<const GpuModule> module;
+};
+
+TEST(EmulatedGpu, ReportsARaceWithKernelAndThread) {
+  EmulatedGpu gpu;
+  HandOver whole(gpu), faulty(gpu, "#define NO_BARRIER");
+  whole.launch();
+  EXPECT_EQ(whole.out.data[3], 35.0f);
+  const std::string fault = refusal([&] { faulty.launch(); });
+  EXPECT_NE(fault.find("kernel hand_over, block 0, thread 0 "), fault.npos) << fault;
+  EXPECT_NE(fault.find("reads shared memory at byte 128"), fault.npos) << fault;
+}
+
+TEST(EmulatedGpu, LooksForNoRacesWhenAskedNotTo) {
+  EmulatedGpu gpu({.races = false});
+  HandOver faulty(gpu, "#define NO_BARRIER");
+  EXPECT_EQ(refusal([&] { faulty.launch(); }), "accepted");
+}
+
+TEST(EmulatedGpu, SanitizersSeeAnAccessBeyondGlobalMemory) {
+#ifdef __SANITIZE_ADDRESS__
+  EmulatedGpu gpu;
+  HandOver faulty(gpu, "#define BEYOND");
+  EXPECT_DEATH(faulty.launch(), "heap-buffer-overflow");
+#else
+  GTEST_SKIP() << "needs AddressSanitizer";
+#endif
+}
+
+TEST(EmulatedGpu, ThreadsMayShareIt) {
+  EmulatedGpu gpu;
+  std::vector<std::thread> threads;
+  std::vector<float> results(4);
+  for (std::size_t t = 0; t < results.size(); ++t) {
+    threads.emplace_back([&gpu, &results, t] {
+      HandOver mine(gpu);
+      for (int i = 0; i < 20; ++i) mine.launch();
+      results[t] = mine.out.data[t];
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t t = 0; t < results.size(); ++t)
+    EXPECT_EQ(results[t], 32.0f + static_cast<float>(t));
+}
+
+TEST(EmulatedGpu, KernelsOfTwoShapesDoNotMix) {
+  EmulatedGpu gpu;
+  const auto text = [](int width) {
+    return "constexpr int width = " + std::to_string(width) + R"(;
+#include "kernels/device.cuh"
+namespace ito {
+inline constexpr unsigned widths[2] = {width, 2 * width};
+inline unsigned pick(unsigned i) { static unsigned count = width; return count++ + widths[i]; }
+struct Arguments { unsigned* out; unsigned which; };
+ITO_KERNEL(put, Arguments, 32) {
+  if (thread_index() == 0) arguments.out[0] = pick(arguments.which);
+}
+}
+)";
+  };
+  const auto narrow = gpu.compile({"narrow", text(16)}), wide = gpu.compile({"wide", text(64)});
+  unsigned out = 0;
+  const struct {
+    unsigned* out;
+    unsigned which;
+  } arguments{&out, 1};
+  gpu.launch(narrow->kernel("put"), {}, &arguments, sizeof arguments, nullptr);
+  EXPECT_EQ(out, 48u);
+  gpu.launch(wide->kernel("put"), {}, &arguments, sizeof arguments, nullptr);
+  EXPECT_EQ(out, 192u);
 }
 
 }  // namespace

@@ -1,0 +1,112 @@
+// Conversions against what defines them: the nearest of the representable numbers around.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "simt/device.hpp"
+
+namespace ito {
+namespace {
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+const float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+/// Values of all sizes, with ties of the formats among them.
+std::vector<float> samples() {
+  std::vector<float> values{0.0f,      1.0f,      65504.0f, 65519.9f,   65520.0f,
+                            65536.0f,  0x1p-24f,  0x1p-25f, 0x1.8p-25f, 0x1.000001p-25f,
+                            0x1p-126f, 0x1p-149f, 3.4e38f,  infinity};
+  std::mt19937 generator(1);
+  for (int i = 0; i < 20000; ++i) {
+    const float value = bits_float(static_cast<unsigned>(generator()) & 0x7FFFFFFFu);
+    if (std::isnan(value)) continue;
+    values.push_back(value);
+    values.push_back(
+        bits_float((float_bits(value) & 0xFFFFE000u) | 0x1000u));  // a tie of f16, tf32
+    values.push_back(bits_float((float_bits(value) & 0xFFFF0000u) | 0x8000u));  // a tie of bf16
+  }
+  const std::size_t count = values.size();
+  for (std::size_t i = 0; i < count; ++i) values.push_back(-values[i]);
+  return values;
+}
+
+/// The float of `dropped` low bits zero nearest to x, by comparing the two around it.
+float nearest(float x, unsigned dropped, bool ties_to_even) {
+  if (std::isinf(x)) return x;
+  const unsigned below = float_bits(x) >> dropped << dropped, above = below + (1u << dropped);
+  const double low = bits_float(below);
+  const double high = std::isinf(bits_float(above)) ? std::copysign(0x1p128, x) : bits_float(above);
+  const double to_low = std::abs(double{x} - low), to_high = std::abs(high - double{x});
+  if (to_low != to_high) return bits_float(to_low < to_high ? below : above);
+  const bool low_is_even = (below >> dropped) % 2 == 0;
+  return bits_float(ties_to_even && low_is_even ? below : above);
+}
+
+TEST(Conversion, Tf32RoundsTiesAwayFromZero) {
+  for (const float x : samples()) {
+    EXPECT_EQ(bits_float(to_tf32(x)), nearest(x, 13, false)) << std::hexfloat << x;
+  }
+  EXPECT_TRUE(std::isnan(bits_float(to_tf32(not_a_number))));
+}
+
+TEST(Conversion, Bf16RoundsTiesToEven) {
+  for (const float x : samples()) {
+    const Pair<float> pair = unpack_bf16(pack_bf16(x, -x));
+    EXPECT_EQ(pair.v[0], nearest(x, 16, true)) << std::hexfloat << x;
+    EXPECT_EQ(pair.v[1], -pair.v[0]) << std::hexfloat << x;
+  }
+  EXPECT_TRUE(std::isnan(unpack_bf16(pack_bf16(0, not_a_number)).v[1]));
+}
+
+TEST(Conversion, F16HoldsEveryHalf) {
+  for (unsigned bits = 0; bits < 0x10000u; ++bits) {
+    const int exponent = static_cast<int>(bits >> 10 & 31u),
+              fraction = static_cast<int>(bits & 1023u);
+    const float value = unpack_f16(bits << 16 | 0x3C00u).v[1];
+    if (exponent == 31) {
+      EXPECT_EQ(std::isnan(value), fraction != 0);
+      EXPECT_EQ(std::isinf(value), fraction == 0);
+    } else {
+      const double size =
+          exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
+      EXPECT_EQ(value, bits & 0x8000u ? -size : size);
+    }
+    const unsigned low = std::isnan(value) ? 0x7FFFu : bits;
+    EXPECT_EQ(pack_f16(value, 1.0f), low | 0x3C000000u);
+  }
+}
+
+TEST(Conversion, F16RoundsTiesToEven) {
+  for (const float x : samples()) {
+    const float value = unpack_f16(pack_f16(x, 0)).v[0];
+    if (std::abs(x) >= 65520.0f) {
+      EXPECT_EQ(value, std::copysign(infinity, x));
+      continue;
+    }
+    // Numbers of the format are this far apart around x.
+    const double spacing = std::ldexp(1.0, std::max(std::ilogb(x), -14) - 10);
+    EXPECT_EQ(value, x == 0 ? x : std::nearbyint(x / spacing) * spacing) << std::hexfloat << x;
+  }
+  EXPECT_TRUE(std::isnan(unpack_f16(pack_f16(not_a_number, 0)).v[0]));
+}
+
+TEST(Conversion, SineAndCosineOfMultiplesOfPi) {
+  for (const double quarter : {0.0, 0.5, 1.0, 1.5, 2.0, 0.25}) {
+    const double angle = quarter * 3.14159265358979323846;
+    EXPECT_NEAR(sin_pi(quarter), std::sin(angle), 1e-15);
+    EXPECT_NEAR(cos_pi(quarter), std::cos(angle), 1e-15);
+    EXPECT_NEAR(sin_pi(static_cast<float>(quarter)), std::sin(angle), 1e-7);
+    EXPECT_NEAR(cos_pi(static_cast<float>(quarter)), std::cos(angle), 1e-7);
+  }
+}
+
+TEST(Conversion, MultiplyHigh) {
+  EXPECT_EQ(multiply_high(0xFFFFFFFFu, 0xFFFFFFFFu), 0xFFFFFFFEu);
+  EXPECT_EQ(multiply_high(0x10000u, 0x30000u), 3u);
+}
+
+}  // namespace
+}  // namespace ito
