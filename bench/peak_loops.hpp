@@ -32,25 +32,31 @@ extern const PeakLoops sse2_loops, avx2_loops, avx512_loops;
 
 /// Independent sums that stay in registers: enough to hide the latency of an FMA, which is 4 cycles
 /// on two ports.
-template <class Arch>
-inline constexpr int fma_chains = ito::lane_count<Arch> == 16 ? 24 : 12;
+inline constexpr int fma_chains = 12;
 inline constexpr int fma_repeats = 1 << 18;
+
+/// Hides a register's content from the compiler, which would do without multiplying.
+template <class Lanes>
+inline void hide(Lanes& lanes) {
+#ifdef __AVX512F__
+  asm volatile("" : "+v"(lanes.data));
+#else
+  asm volatile("" : "+x"(lanes.data));
+#endif
+}
 
 template <class Arch>
 void run_fmas() {
   using L = ito::Lanes<Arch>;
-  constexpr int chains = fma_chains<Arch>;
-  float start = 1.0F;
-  asm volatile("" : "+m"(start));  // unknown to the compiler
-  const L a(start), b(start);
-  L sum[chains];
-  for (int c = 0; c < chains; ++c) sum[c] = L(start + static_cast<float>(c));
+  L a(0.5F), b(1.0F), value[fma_chains];
+  hide(a);
+  hide(b);
+#pragma GCC unroll 12
+  for (L& v : value) hide(v = L(1.0F));
   for (int i = 0; i < fma_repeats; ++i) {
-    for (L& s : sum) s = xsimd::fma(a, b, s);
+#pragma GCC unroll 12
+    for (L& v : value) hide(v = xsimd::fma(a, v, b));
   }
-  L total(0.0F);
-  for (const L& s : sum) total += s;
-  asm volatile("" : : "m"(total));
 }
 
 inline constexpr int activation_inputs = 1024;  ///< they fit the L1 cache
@@ -64,6 +70,7 @@ void run_activations() {
   }
   for (int repeat = 0; repeat < activation_repeats; ++repeat) {
     asm volatile("" : : "r"(x), "r"(y) : "memory");
+#pragma GCC unroll 4
     for (int i = 0; i < activation_inputs; i += ito::lane_count<Arch>) {
       ito::value_and_slope<kActivation>(ito::load<Arch>(x + i)).value.store_aligned(y + i);
     }
@@ -73,7 +80,7 @@ void run_activations() {
 
 template <class Arch, std::size_t... kIndex>
 constexpr PeakLoops make_loops(const char* name, std::index_sequence<kIndex...>) {
-  constexpr double fmas = double{fma_repeats} * fma_chains<Arch> * ito::lane_count<Arch>;
+  constexpr double fmas = double{fma_repeats} * fma_chains * ito::lane_count<Arch>;
   constexpr double evaluations = double{activation_inputs} * activation_repeats;
   return {name,
           {run_fmas<Arch>, fmas},
