@@ -58,4 +58,26 @@ ITO_INLINE ValueAndSlope<T> value_and_slope(T z) {
   }
 }
 
+/// Whether an activation's slope follows from its value, so that a backward pass needs no other
+/// trace.
+constexpr bool slope_follows_from_value(Activation activation) {
+  return activation == Activation::identity || activation == Activation::relu ||
+         activation == Activation::tanh || activation == Activation::exp;
+}
+
+/// y f'(z), from f(z).
+template <Activation kActivation, class T>
+ITO_INLINE T times_slope(T y, T value) {
+  static_assert(slope_follows_from_value(kActivation), "the slope needs more than the value");
+  if constexpr (kActivation == Activation::relu) {
+    return select(value > T(0), y, T(0));
+  } else if constexpr (kActivation == Activation::tanh) {
+    return y - (y * value) * value;
+  } else if constexpr (kActivation == Activation::exp) {
+    return y * value;
+  } else {
+    return y;
+  }
+}
+
 }  // namespace ito

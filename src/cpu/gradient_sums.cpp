@@ -4,37 +4,31 @@
 
 namespace ito {
 
-double take_row_sum(float* row) {
+double take_sum(float* lanes, int count) {
   double sum = 0;
-  for (int lane = 0; lane < tile_paths; ++lane) sum += row[lane];
-  std::fill_n(row, tile_paths, 0.0f);
+  for (int lane = 0; lane < count; ++lane) sum += lanes[lane];
+  std::fill_n(lanes, count, 0.0f);
   return sum;
 }
 
 void take_net_sums(const TileNet& net, float* scratch, double* gradient, std::size_t base) {
   for (const TileLayer& layer : net.layers) {
-    float* sums = scratch + layer.weight_sums;
-    const int across = layer.wide ? padded(layer.outputs) : padded(layer.inputs);
     const auto length = static_cast<std::size_t>(layer.row_length);
     double* weights = gradient + (layer.weight - base);
-    for (int r = 0; r < layer.outputs; ++r) {
-      double* row = weights + static_cast<std::size_t>(r) * length;
-      for (int k = 0; k < layer.inputs; ++k) {
-        row[k] += layer.wide ? sums[k * across + r] : sums[r * across + k];
-      }
-    }
-    std::fill_n(sums, layer.weight_sums_size(), 0.0f);
     const bool first = &layer == &net.layers.front();
     for (int r = 0; r < layer.outputs; ++r) {
-      const auto offset = static_cast<std::size_t>(r) * tile_paths;
-      if (first && net.time) {
-        weights[static_cast<std::size_t>(r) * length +
-                static_cast<std::size_t>(net.time_column())] +=
-            take_row_sum(scratch + net.time_sums + offset);
+      const auto row = static_cast<std::size_t>(r);
+      for (int k = 0; k < layer.inputs; ++k) {
+        weights[row * length + static_cast<std::size_t>(k)] += take_sum(
+            scratch + layer.weight_sums + layer.weight_sum(r, k), layer.weight_sum_lanes());
       }
-      if (first && net.context > 0) continue;
-      gradient[layer.bias - base + static_cast<std::size_t>(r)] +=
-          take_row_sum(scratch + layer.bias_sums + offset);
+      if (first && net.time) {
+        weights[row * length + static_cast<std::size_t>(net.time_column())] +=
+            take_sum(scratch + net.time_sums + row * sum_lanes, sum_lanes);
+      }
+      if (layer.by_lane) continue;
+      gradient[layer.bias - base + row] +=
+          take_sum(scratch + layer.bias_sums + row * sum_lanes, sum_lanes);
     }
   }
 }

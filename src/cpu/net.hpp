@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "cpu/product.hpp"
 #include "cpu/tile_model.hpp"
 #include "kernels/activation.cuh"
@@ -28,27 +30,73 @@ void run_layer(const LayerCall& call) {
       [&](int r, int lane, Lanes<Arch> z) {
         const auto f = value_and_slope<kActivation>(z);
         f.value.store_aligned(call.values + r * tile_paths + lane);
-        if constexpr (kTrace && kActivation != Activation::identity) {
-          f.slope.store_aligned(call.slopes + r * tile_paths + lane);
-        }
+        if constexpr (kTrace) f.slope.store_aligned(call.slopes + r * tile_paths + lane);
       });
 }
 
-/// Layers by activation, without and with the trace that a backward pass needs.
+/// The operands that carry cotangents back to a layer's δ, the cotangent of its sums before the
+/// activation.
+struct DeltaCall {
+  MatrixView weight;  ///< transpose of the layer's above
+  const float* above;
+  int outputs, depth;
+  const float* values;  ///< the layer's trace
+  const float* slopes;
+  float* delta;
+};
+
+/// y times the slope at element `i` of the layer.
+template <class Arch, Activation kActivation>
+inline Lanes<Arch> scaled(Lanes<Arch> y, const DeltaCall& call, int i) {
+  if constexpr (slope_follows_from_value(kActivation)) {
+    return times_slope<kActivation>(y, load<Arch>(call.values + i));
+  } else {
+    return y * load<Arch>(call.slopes + i);
+  }
+}
+
+/// δ = slope · above, for the last layer: `above` is the cotangent of its output.
+template <class Arch, Activation kActivation>
+void last_delta(const DeltaCall& call) {
+  for (int i = 0; i < call.outputs * tile_paths; i += lane_count<Arch>) {
+    scaled<Arch, kActivation>(load<Arch>(call.above + i), call, i).store_aligned(call.delta + i);
+  }
+}
+
+/// δ = slope · Wᵀ above: `above` is δ of the layer above.
+template <class Arch, Activation kActivation>
+void next_delta(const DeltaCall& call) {
+  product<Arch>(
+      call.weight, call.above, call.outputs, call.depth, [](int, int) { return Lanes<Arch>(0.0f); },
+      [&](int r, int lane, Lanes<Arch> y) {
+        const int i = r * tile_paths + lane;
+        scaled<Arch, kActivation>(y, call, i).store_aligned(call.delta + i);
+      });
+}
+
+/// What depends on a layer's activation.
 template <class Arch>
-struct LayerTable {
-  using Function = void (*)(const LayerCall&);
+struct LayerFunctions {
+  void (*run)(const LayerCall&);
+  void (*run_traced)(const LayerCall&);  ///< also keeps what a backward pass needs
+  void (*last_delta)(const DeltaCall&);
+  void (*next_delta)(const DeltaCall&);
+
+  static const LayerFunctions& of(Activation activation) {
+    return All::functions[static_cast<int>(activation)];
+  }
+
+ private:
   template <Activation... kActivations>
   struct Rows {
-    static constexpr Function functions[][2] = {
-        {run_layer<Arch, kActivations, false>, run_layer<Arch, kActivations, true>}...};
+    static constexpr LayerFunctions functions[] = {
+        {run_layer<Arch, kActivations, false>,
+         run_layer<Arch, kActivations, !slope_follows_from_value(kActivations)>,
+         ito::last_delta<Arch, kActivations>, ito::next_delta<Arch, kActivations>}...};
   };
   using All = Rows<Activation::identity, Activation::relu, Activation::tanh, Activation::sigmoid,
                    Activation::softplus, Activation::silu, Activation::lipswish, Activation::gelu,
                    Activation::exp>;
-  static Function at(Activation activation, bool trace) {
-    return All::functions[static_cast<int>(activation)][trace ? 1 : 0];
-  }
 };
 
 /// Values of every layer at time t. With a context, `lane_bias` holds W_c c + b for each path.
@@ -73,26 +121,15 @@ void net_forward(const TileNet& net, const float* parameters, float* scratch, co
                          l > 0 ? nullptr : lane_bias,
                          scratch + layer.values,
                          scratch + layer.slopes};
-    LayerTable<Arch>::at(layer.activation, trace)(call);
+    const auto& functions = LayerFunctions<Arch>::of(layer.activation);
+    (trace ? functions.run_traced : functions.run)(call);
   }
 }
 
 template <class Arch>
-inline void add_rows(const float* from, int rows, float factor, float* sum) {
+inline void add_rows(const float* from, int rows, float* sum) {
   for (int i = 0; i < rows * tile_paths; i += lane_count<Arch>) {
-    xsimd::fma(Lanes<Arch>(factor), load<Arch>(from + i), load<Arch>(sum + i))
-        .store_aligned(sum + i);
-  }
-}
-
-/// out = from · slopes, element by element; the slopes of the identity are 1 and not stored.
-template <class Arch>
-inline void scale_by_slopes(const TileLayer& layer, const float* scratch, const float* from,
-                            float* out) {
-  const bool plain = layer.activation == Activation::identity;
-  for (int i = 0; i < layer.outputs * tile_paths; i += lane_count<Arch>) {
-    const auto y = load<Arch>(from + i);
-    (plain ? y : y * load<Arch>(scratch + layer.slopes + i)).store_aligned(out + i);
+    (load<Arch>(from + i) + load<Arch>(sum + i)).store_aligned(sum + i);
   }
 }
 
@@ -100,17 +137,23 @@ inline void scale_by_slopes(const TileLayer& layer, const float* scratch, const 
 template <class Arch>
 void add_layer_sums(const TileNet& net, const TileLayer& layer, float* scratch, const float* inputs,
                     const float* delta) {
-  add_rows<Arch>(delta, layer.outputs, 1.0f, scratch + layer.bias_sums);
-  if (layer.inputs == 0) return;
-  float* transposed = scratch + net.transposed;
-  if (layer.wide) {
-    transpose_tile<Arch>(delta, layer.outputs, transposed);
-    accumulate_outer<Arch>(inputs, layer.inputs, transposed, padded(layer.outputs),
-                           scratch + layer.weight_sums);
+  float* bias_sums = scratch + layer.bias_sums;
+  if (layer.by_lane) {
+    add_rows<Arch>(delta, layer.outputs, bias_sums);
   } else {
-    transpose_tile<Arch>(inputs, layer.inputs, transposed);
-    accumulate_outer<Arch>(delta, layer.outputs, transposed, padded(layer.inputs),
-                           scratch + layer.weight_sums);
+    accumulate_rows<Arch>(delta, layer.outputs, 1.0f, bias_sums);
+  }
+  const float* shorter = layer.wide ? inputs : delta;
+  const float* longer = layer.wide ? delta : inputs;
+  const int shorter_rows = std::min(layer.inputs, layer.outputs);
+  const int longer_rows = std::max(layer.inputs, layer.outputs);
+  float* weight_sums = scratch + layer.weight_sums;
+  if (layer.thin) {
+    accumulate_thin_outer<Arch>(shorter, shorter_rows, longer, longer_rows, weight_sums);
+  } else {
+    float* transposed = scratch + net.transposed;
+    transpose_tile<Arch>(longer, longer_rows, transposed);
+    accumulate_outer<Arch>(shorter, shorter_rows, transposed, padded(longer_rows), weight_sums);
   }
 }
 
@@ -120,41 +163,38 @@ template <class Arch>
 void net_backward(const TileNet& net, const float* parameters, float* scratch, const float* inputs,
                   float t, const float* output_cotangents, float* input_cotangents,
                   bool accumulate) {
-  using L = Lanes<Arch>;
   const TileLayer* layers = net.layers.data();
-  int last = static_cast<int>(net.layers.size()) - 1;
-  float* delta = scratch + net.delta[0];
-  float* next = scratch + net.delta[1];
-  scale_by_slopes<Arch>(layers[last], scratch, output_cotangents, delta);
-  const auto zero = [](int, int) { return L(0.0f); };
+  const int last = static_cast<int>(net.layers.size()) - 1;
+  const float* above = output_cotangents;
   for (int l = last; l >= 0; --l) {
     const TileLayer& layer = layers[l];
-    if (accumulate) {
-      add_layer_sums<Arch>(net, layer, scratch, l > 0 ? scratch + layers[l - 1].values : inputs,
-                           delta);
-      if (l == 0 && net.time) {
-        add_rows<Arch>(delta, layer.outputs, t, scratch + net.time_sums);
-      }
+    const TileLayer& source = layers[std::min(l + 1, last)];  // of `above`; the last has none
+    float* delta = scratch + net.delta[l % 2];
+    const DeltaCall call{{parameters + source.weight, 1, source.row_length},
+                         above,
+                         layer.outputs,
+                         source.outputs,
+                         scratch + layer.values,
+                         scratch + layer.slopes,
+                         delta};
+    const auto& functions = LayerFunctions<Arch>::of(layer.activation);
+    (l == last ? functions.last_delta : functions.next_delta)(call);
+    above = delta;
+    if (!accumulate) continue;
+    add_layer_sums<Arch>(net, layer, scratch, l > 0 ? scratch + layers[l - 1].values : inputs,
+                         delta);
+    if (l == 0 && net.time) {
+      accumulate_rows<Arch>(delta, layer.outputs, t, scratch + net.time_sums);
     }
-    const MatrixView transpose{parameters + layer.weight, 1, layer.row_length};
-    if (l == 0) {
-      if (!input_cotangents) return;
-      product<Arch>(transpose, delta, layer.inputs, layer.outputs, zero, [&](int r, int lane, L y) {
+  }
+  if (!input_cotangents) return;
+  product<Arch>(
+      {parameters + layers[0].weight, 1, layers[0].row_length}, above, layers[0].inputs,
+      layers[0].outputs, [](int, int) { return Lanes<Arch>(0.0f); },
+      [&](int r, int lane, Lanes<Arch> y) {
         float* at = input_cotangents + r * tile_paths + lane;
         (load<Arch>(at) + y).store_aligned(at);
       });
-      return;
-    }
-    const bool plain = layers[l - 1].activation == Activation::identity;
-    const float* slopes = scratch + layers[l - 1].slopes;
-    product<Arch>(transpose, delta, layer.inputs, layer.outputs, zero, [&](int r, int lane, L y) {
-      const int at = r * tile_paths + lane;
-      (plain ? y : y * load<Arch>(slopes + at)).store_aligned(next + at);
-    });
-    float* swap = delta;
-    delta = next;
-    next = swap;
-  }
 }
 
 }  // namespace ito

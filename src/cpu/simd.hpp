@@ -13,6 +13,10 @@ namespace ito {
 /// Paths a tile. A tile's arrays are rows of `tile_paths` floats, one row a channel.
 inline constexpr int tile_paths = 64;
 
+/// Floats a sum over a tile's paths is kept in, still spread over the lanes: those of the widest
+/// vector.
+inline constexpr int sum_lanes = 16;
+
 template <class Arch>
 using Lanes = xsimd::batch<float, Arch>;
 template <class Arch>

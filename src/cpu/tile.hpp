@@ -74,7 +74,7 @@ class TileStep {
         x,
         {.state = !options.detach_state, .energy = true, .martingale = !split, .parameters = true});
     if (options.detach_state) return clear(model_.lambda, model_.state);
-    add_rows<Arch>(at(model_.moved), model_.state, 1.0f, at(model_.lambda));
+    add_rows<Arch>(at(model_.moved), model_.state, at(model_.lambda));
   }
 
  private:

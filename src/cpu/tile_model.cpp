@@ -3,7 +3,25 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/activation.cuh"
+
 namespace ito {
+namespace {
+
+/// A weight matrix whose short side has at most so many rows needs no transpose for its gradient.
+constexpr int thin_side = 8;
+
+}  // namespace
+
+std::size_t TileLayer::weight_sums_size() const {
+  if (thin) return static_cast<std::size_t>(inputs * outputs * sum_lanes);
+  return static_cast<std::size_t>(wide ? inputs * padded(outputs) : outputs * padded(inputs));
+}
+
+std::size_t TileLayer::weight_sum(int r, int k) const {
+  if (thin) return static_cast<std::size_t>((wide ? k * outputs + r : r * inputs + k) * sum_lanes);
+  return static_cast<std::size_t>(wide ? k * padded(outputs) + r : r * padded(inputs) + k);
+}
 
 TileNet::TileNet(const NetShape& shape, ScratchLayout& scratch, ScratchLayout& sums)
     : time(shape.time_inputs > 0), context(shape.context_inputs) {
@@ -18,16 +36,18 @@ TileNet::TileNet(const NetShape& shape, ScratchLayout& scratch, ScratchLayout& s
     layer.bias = from.bias;
     layer.activation = from.activation;
     layer.wide = layer.outputs >= layer.inputs;
+    layer.thin = std::min(layer.inputs, layer.outputs) <= thin_side;
+    layer.by_lane = first && context > 0;
     layer.values = scratch.rows(layer.outputs);
-    layer.slopes = scratch.rows(layer.outputs);
+    layer.slopes = scratch.rows(slope_follows_from_value(layer.activation) ? 0 : layer.outputs);
     layer.weight_sums = sums.floats(layer.weight_sums_size());
-    layer.bias_sums = sums.rows(layer.outputs);
+    layer.bias_sums = sums.floats(static_cast<std::size_t>(layer.outputs * layer.bias_sum_lanes()));
     widest = std::max(widest, layer.outputs);
     layers.push_back(layer);
   }
   const int first_outputs = layers.front().outputs;
   first_bias = scratch.floats(static_cast<std::size_t>(first_outputs));
-  time_sums = time ? sums.rows(first_outputs) : 0;
+  time_sums = time ? sums.floats(static_cast<std::size_t>(first_outputs * sum_lanes)) : 0;
   for (std::size_t& place : delta) place = scratch.rows(widest);
   transposed = scratch.rows(padded(widest));
 }

@@ -36,16 +36,21 @@ struct TileLayer {
   std::size_t weight, bias;  ///< in the flat parameters
   Activation activation;
   std::size_t values;  ///< [outputs, tile_paths]
-  std::size_t slopes;  ///< [outputs, tile_paths], derivative of the activation
-  /// Weight gradient summed over paths and steps. The longer side lies along the lanes, padded:
-  /// [inputs, padded(outputs)] when `wide`, else [outputs, padded(inputs)].
+  std::size_t
+      slopes;  ///< [outputs, tile_paths], unless the activation's slope follows from its value
+  /// Weight gradient summed over paths and steps. Where one side is thin, [thin side, other side,
+  /// sum_lanes]. Else the longer side lies along the lanes, padded: [inputs, padded(outputs)] when
+  /// `wide`, otherwise [outputs, padded(inputs)].
   std::size_t weight_sums;
-  std::size_t bias_sums;  ///< [outputs, tile_paths], by lane
-  bool wide;
+  std::size_t bias_sums;  ///< [outputs, sum_lanes]; [outputs, tile_paths], by lane, with `by_lane`
+  bool wide, thin;
+  bool by_lane;  ///< a bias that differs from path to path: a first layer's, with a context
 
-  std::size_t weight_sums_size() const {
-    return static_cast<std::size_t>(wide ? inputs * padded(outputs) : outputs * padded(inputs));
-  }
+  std::size_t weight_sums_size() const;
+  /// Where the sums of weight (r, k) are: `weight_sum_lanes()` floats.
+  std::size_t weight_sum(int r, int k) const;
+  int weight_sum_lanes() const { return thin ? sum_lanes : 1; }
+  int bias_sum_lanes() const { return by_lane ? tile_paths : sum_lanes; }
 };
 
 /// A net over a tile.
@@ -54,8 +59,8 @@ struct TileNet {
   bool time;
   int context;             ///< context columns; they act through a bias row made outside the loop
   std::size_t first_bias;  ///< [outputs of the first layer]: its bias at the time at hand
-  std::size_t time_sums;  ///< [outputs of the first layer, tile_paths]: gradient of the time column
-  std::size_t delta[2];   ///< [widest, tile_paths]
+  std::size_t time_sums;   ///< [outputs of the first layer, sum_lanes]: gradient of the time column
+  std::size_t delta[2];    ///< [widest, tile_paths]
   std::size_t transposed;  ///< [tile_paths, padded(widest)]
 
   /// Reserves scratch; sums that gradients accumulate in are reserved from `sums`.

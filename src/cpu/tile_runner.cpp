@@ -268,13 +268,15 @@ void TileRunner::take_sums(double* gradient) {
   }
   if (model.control == ControlKind::constant) {
     for (std::size_t j = 0; j < static_cast<std::size_t>(model.noise); ++j) {
-      gradient[model.control_value + j] += take_row_sum(at(model.control_sums) + j * tile_paths);
+      gradient[model.control_value + j] +=
+          take_sum(at(model.control_sums) + j * tile_paths, tile_paths);
     }
   }
   for (std::size_t e = 0; e < static_cast<std::size_t>(model.entries.count()); ++e) {
     if (!model.constant_diffusion) break;
     gradient[call_.shape.diffusion_value + e] +=
-        call_.space.sigma_slope[e] * take_row_sum(at(model.diffusion_sums) + e * tile_paths);
+        call_.space.sigma_slope[e] *
+        take_sum(at(model.diffusion_sums) + e * tile_paths, tile_paths);
   }
 }
 
