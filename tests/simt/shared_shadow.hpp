@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "simt/device.hpp"
@@ -27,9 +26,9 @@ class SharedShadow {
   void pass_warp_barrier(unsigned warp) { warp_barrier_[warp] = ++now_; }
   void pass_block_barrier() { block_barrier_ = ++now_; }
 
-  /// An empty text, or what is wrong.
-  std::string read(unsigned offset, unsigned bytes, Accessor who, Site site);
-  std::string write(unsigned offset, unsigned bytes, Accessor who, Site site);
+  /// End the launch with a fault where there is one.
+  void read(unsigned offset, unsigned bytes, Accessor who, Site site);
+  void write(unsigned offset, unsigned bytes, Accessor who, Site site);
 
  private:
   struct Cell {
@@ -37,16 +36,14 @@ class SharedShadow {
     std::uint32_t read = 0;
     Accessor writer;
     Accessor reader;
-    bool many_readers = false;  ///< of several warps
+    bool many_readers = false;  ///< of several warps; `reader` is then the first
     Site write_site{};
     Site read_site{};
   };
 
   template <class Visit>
-  std::string visit(unsigned offset, unsigned bytes, const Visit& visit_cell);
+  void visit(unsigned offset, unsigned bytes, const Visit& visit_cell);
   bool ordered(std::uint32_t when, Accessor earlier, Accessor now) const;
-  std::string read_cell(Cell& cell, unsigned offset, Accessor who, Site site);
-  std::string write_cell(Cell& cell, unsigned offset, Accessor who, Site site);
 
   std::vector<Cell> words_;
   std::vector<Cell> halves_;  ///< two a word, in use where `split_`
