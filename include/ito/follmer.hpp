@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include <ito/dataset.hpp>
+#include <ito/deep_latent_gaussian.hpp>
+#include <ito/device.hpp>
+#include <ito/model.hpp>
+
+namespace ito {
+
+struct FollmerOptions {
+  int steps = 64;  ///< K, on [0, 1]; the last step's noise, √(1/K), blurs the samples
+  Mlp drift{.hidden = {64, 64}, .activation = Activation::silu};
+  std::size_t iterations = 2000;
+  std::size_t batch = 512;
+  double learning_rate = 1e-2;  ///< Adam, along a cosine to 1 % of it
+  double averaging = 0.99;      ///< decay of the exponential average of parameters; 0: none
+  std::uint64_t seed = 1;
+  Device device = Device::best();
+  int threads = 0;
+};
+
+struct FollmerProgress {
+  std::size_t iteration = 0;  ///< from 1
+  std::size_t iterations = 0;
+  double loss = 0;
+};
+using FollmerCallback = std::function<void(const FollmerProgress&)>;
+
+/// The neural SDE dX = b(X, t) dt + dW from X_0 = 0 whose X_1 has the law that `samples` [N, d]
+/// were drawn from: its drift is fitted to the Föllmer drift
+///   b(x, t) = E[(X_1 − x)/(1 − t) | X_t = x],
+/// under which paths are Brownian bridges to points of the law (Föllmer 1985; Tzen & Raginsky
+/// 2019b, "Theoretical guarantees for sampling and inference"), by regression on bridges to the
+/// samples at the times of the grid, with weight 1 − t. Of all drifts that reach the law it has the
+/// least energy, KL(law ‖ N(0, I)). Throws ito::Error on bad options or data.
+NeuralSde fit_follmer(const Dataset& samples, const FollmerOptions& options = {},
+                      const FollmerCallback& progress = {});
+
+}  // namespace ito

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <variant>
+#include <vector>
+
+#include <ito/device.hpp>
+#include <ito/evaluate.hpp>
+#include <ito/model.hpp>
+#include <ito/parameters.hpp>
+#include <ito/target.hpp>
+
+namespace ito {
+
+/// X_0 = start (empty: the origin), dX = scale dW.
+struct BrownianReference {
+  std::vector<double> start{};
+  double scale = 1.0;
+};
+/// Stationary: X_0 ~ N(0, std² I), dX = −rate X dt + std √(2 rate) dW.
+struct OrnsteinUhlenbeckReference {
+  double rate = 1.0;
+  double std = 1.0;
+};
+/// The process that a sampler steers towards its target. Its law at the end is known in closed
+/// form.
+using Reference = std::variant<BrownianReference, OrnsteinUhlenbeckReference>;
+
+/// What training minimises, with the weight of a path
+///   log w = log target(X_T) − log reference marginal(X_T) − M − E.
+/// Each is a choice of cotangents for the same paths.
+enum class SamplerLoss {
+  kl,                    ///< mean of −log w − M, differentiated along the path
+  sticking_the_landing,  ///< mean of −log w, the martingale's parameters detached
+  log_variance,          ///< variance of log w over fixed paths (Richter & Berner 2024)
+  trajectory_balance,  ///< mean of (log w − log Z)² over fixed paths, log Z learned (Malkin et al.
+                       ///< 2022)
+};
+
+struct SamplerOptions {
+  Reference reference{};
+  double horizon = 1.0;  ///< T
+  int steps = 64;        ///< K
+  /// t_k = T(1 − (1 − k/K)^grading): above 1 steps get shorter towards the end, where the last
+  /// step's noise blurs the samples.
+  double grading = 1.5;
+  Mlp control{.hidden = {64, 64}, .activation = Activation::silu};
+  SamplerLoss loss = SamplerLoss::log_variance;
+  std::size_t iterations = 1000;
+  std::size_t paths = 512;        ///< per iteration
+  double learning_rate = 5e-3;    ///< Adam, along a cosine to 1 % of it
+  double clip_norm = 1.0;         ///< gradient norms above are scaled down to it; 0: never
+  double averaging = 0.98;        ///< decay of the exponential average of parameters; 0: none
+  double non_finite_limit = 0.1;  ///< largest accepted fraction of paths without a finite weight
+  std::uint64_t seed = 1;
+  Device device = Device::best();
+  int threads = 0;
+};
+
+/// A controlled diffusion whose end X_T has, once trained, the target's law.
+struct Sampler {
+  Model model{};            ///< reference as the prior, u a feedback control
+  Parameters parameters{};  ///< those of the reference fixed, those of the control learned
+  Reference reference{};
+  double log_normalizer = 0;  ///< learned by trajectory balance; NaN with other losses
+};
+
+struct SamplerProgress {
+  std::size_t iteration = 0;  ///< from 1
+  std::size_t iterations = 0;
+  double loss = 0;
+  double elbo = 0;     ///< mean of log w + M over this iteration's paths: at most log Z
+  double ess = 0;      ///< effective sample size of this iteration's paths over their number
+  double seconds = 0;  ///< since training began
+};
+using SamplerCallback = std::function<void(const SamplerProgress&)>;
+
+/// The untrained sampler: u = 0. Throws ito::Error on options that make no sense.
+Sampler make_sampler(const Target& target, const SamplerOptions& options = {});
+
+/// Trains from `make_sampler`. The same seed gives the same bits for any number of threads. Throws
+/// ito::Error on bad options, on a loss that needs the gradient of a target without one, and when
+/// too many weights are not finite.
+Sampler train_sampler(const Target& target, const SamplerOptions& options = {},
+                      const SamplerCallback& progress = {});
+
+/// What N paths say about log Z = log ∫ exp(log_density). Non-finite paths count as weight 0 in
+/// `weights`, which keeps exp(log_mean) unbiased, and are left out of `elbo`.
+struct SamplerEstimate {
+  WeightSummary weights;            ///< log Z, its standard error, ESS of `paths`, largest weight
+  std::size_t paths = 0;            ///< N
+  double elbo = 0, elbo_error = 0;  ///< mean of log w + M, a lower bound on log Z, and its error
+  std::size_t non_finite = 0;
+};
+
+struct SampleSet {
+  SamplerEstimate estimate;
+  std::vector<float> states;        ///< [N, d]: X_T
+  std::vector<double> log_weights;  ///< [N]; −∞ for a non-finite path
+};
+
+/// Runs `paths` paths (noise: `seed`) and weighs them: samples X_T of the target once the sampler
+/// is trained, and with the weights unbiased estimates under the target whether or not it is.
+SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t paths,
+                      std::uint64_t seed, Device device = Device::best(), int threads = 0);
+
+/// log density of the reference chain's X_T (its Euler chain, exactly) at `x` [d]; writes its
+/// derivative into `gradient` [d] unless empty.
+double reference_log_density(const Sampler& sampler, std::span<const double> x,
+                             std::span<double> gradient = {});
+
+}  // namespace ito

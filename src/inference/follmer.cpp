@@ -1,0 +1,138 @@
+#include <ito/follmer.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include <fmt/format.h>
+#include <ito/error.hpp>
+#include <ito/noise.hpp>
+
+#include "engine/engine.hpp"
+#include "engine/threads.hpp"
+#include "inference/optimizer.hpp"
+#include "inference/shuffle.hpp"
+#include "model/check.hpp"
+
+namespace ito {
+namespace {
+
+void check(const Dataset& samples, const FollmerOptions& options) {
+  if (samples.count < 1 || samples.times != 1)
+    throw Error("samples", fmt::format("{} rows of {} times", samples.count, samples.times),
+                "at least one row of one time");
+  check_integer("samples.dimension", static_cast<std::int64_t>(samples.dimension), state_range);
+  check_integer("follmer.steps", options.steps, steps_range);
+  check_net("follmer.drift", options.drift);
+  check_positive("follmer.learning_rate", options.learning_rate);
+  if (!options.drift.time) throw Error("follmer.drift.time", "false", "true");
+  if (options.iterations < 1) throw Error("follmer.iterations", "0", "at least 1");
+  if (options.batch < 1) throw Error("follmer.batch", "0", "at least 1");
+  if (!(options.averaging >= 0 && options.averaging < 1))
+    throw Error("follmer.averaging", fmt::format("{}", options.averaging),
+                "from 0 up to, not at, 1");
+}
+
+/// Points of Brownian bridges from the origin to samples and what the drift should be there.
+class Bridges {
+ public:
+  Bridges(const Dataset& samples, const FollmerOptions& options)
+      : samples_(samples),
+        steps_(static_cast<std::uint32_t>(options.steps)),
+        threads_(thread_count(options.threads)),
+        d_(samples.dimension),
+        inputs(options.batch * (d_ + 1)),
+        wanted(options.batch * d_) {}
+
+  void draw(std::uint64_t seed) {
+#pragma omp parallel for schedule(static) num_threads(threads_)
+    for (std::size_t i = 0; i < wanted.size() / d_; ++i) {
+      const auto words = philox4x32({static_cast<std::uint32_t>(i), 0, 0,
+                                     static_cast<std::uint32_t>(NoiseStream::observation)},
+                                    seed);
+      const auto row =
+          static_cast<std::size_t>((std::uint64_t{words[0]} << 32 | words[1]) % samples_.count);
+      const double t = static_cast<double>(words[2] % steps_) / steps_;
+      for (std::size_t j = 0; j < d_; ++j) {
+        const double end = samples_.row(row)[j];
+        const double x = t * end + std::sqrt(t * (1 - t)) *
+                                       standard_normal(seed, i, 0, static_cast<std::uint32_t>(j));
+        inputs[i * (d_ + 1) + j] = static_cast<float>(x);
+        wanted[i * d_ + j] = static_cast<float>((end - x) / (1 - t));
+      }
+      inputs[i * (d_ + 1) + d_] = static_cast<float>(t);
+    }
+  }
+
+ private:
+  const Dataset& samples_;
+  std::uint32_t steps_;
+  int threads_;
+  std::size_t d_;
+
+ public:
+  std::vector<float> inputs;  ///< x then t [batch, d + 1]
+  std::vector<float> wanted;  ///< [batch, d]
+};
+
+/// A typical size of the states, for the first layer to divide by.
+double root_mean_square(const Dataset& samples) {
+  double squares = 0;
+  for (const float x : samples.values) squares += static_cast<double>(x) * static_cast<double>(x);
+  return std::sqrt(squares / static_cast<double>(samples.values.size()));
+}
+
+}  // namespace
+
+NeuralSde fit_follmer(const Dataset& samples, const FollmerOptions& options,
+                      const FollmerCallback& progress) {
+  check(samples, options);
+  NeuralSde sde;
+  sde.model.state = static_cast<int>(samples.dimension);
+  sde.model.grid = uniform_grid(1.0, options.steps);
+  sde.model.drift = options.drift;
+  sde.model = validated(sde.model);
+  sde.parameters = initialize(sde.model, options.seed);
+  const std::size_t d = samples.dimension;
+  const auto first = sde.parameters["drift.0.weight"];
+  const auto scale = static_cast<float>(1 / std::max(1.0, root_mean_square(samples)));
+  for (std::size_t i = 0; i < first.size(); ++i)
+    if (i % (d + 1) < d) first[i] *= scale;
+
+  // The drift's own tensors, seen as a net of rows of x and t.
+  std::vector<Tensor> tensors;
+  const NetShape shape =
+      append_net(tensors, "drift", options.drift, sde.model.state + 1, 0, 0, sde.model.state);
+  const auto net = make_network(shape, options.device, thread_count(options.threads));
+  Bridges bridges(samples, options);
+  std::vector<float> outputs(bridges.wanted.size()), cotangents(outputs.size());
+  std::vector<float> gradient(sde.parameters.size());
+  std::vector<float> average(sde.parameters.values().begin(), sde.parameters.values().end());
+  Adam adam(gradient.size());
+  for (std::size_t step = 0; step < options.iterations; ++step) {
+    bridges.draw(step_seed(options.seed, 0, static_cast<std::uint32_t>(step)));
+    net->forward(sde.parameters, bridges.inputs, outputs);
+    const double share = 1.0 / static_cast<double>(options.batch);
+    double loss = 0;
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const double miss = static_cast<double>(outputs[i]) - static_cast<double>(bridges.wanted[i]);
+      loss += 0.5 * share * miss * miss;
+      cotangents[i] = static_cast<float>(share * miss);
+    }
+    std::ranges::fill(gradient, 0.0F);
+    net->backward(sde.parameters, bridges.inputs, cotangents, gradient, {});
+    if (!std::isfinite(loss) || !std::isfinite(norm(gradient)))
+      throw Error(fmt::format("fit_follmer: iteration {}", step + 1),
+                  "a loss or gradient that is not finite", "a smaller learning_rate may help");
+    const double done = static_cast<double>(step) / static_cast<double>(options.iterations);
+    adam.update(
+        sde.parameters.values(), gradient, 1.0,
+        options.learning_rate * (0.01 + 0.99 * 0.5 * (1 + std::cos(std::numbers::pi * done))));
+    update_average(average, sde.parameters.values(), options.averaging, adam.steps);
+    if (progress) progress({.iteration = step + 1, .iterations = options.iterations, .loss = loss});
+  }
+  std::ranges::copy(average, sde.parameters.values().begin());
+  return sde;
+}
+
+}  // namespace ito

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <ito/sampler.hpp>
+
+namespace ito {
+
+/// N(mean, variance I): the law of a reference process.
+struct IsotropicGaussian {
+  std::vector<double> mean;  ///< [d]
+  double variance = 1;
+
+  double log_density(std::span<const double> x) const;
+  /// Its derivative by x[j].
+  double slope(std::span<const double> x, std::size_t j) const {
+    return (mean[j] - x[j]) / variance;
+  }
+};
+
+/// Writes the reference into a model without control: initial state, drift and diffusion.
+void describe_reference(const Reference& reference, Model& model);
+
+/// Sets the parameters of the reference's drift; the rest start at the description's values.
+void set_reference(const Reference& reference, Parameters& parameters);
+
+/// The law of the last state of the Euler chain on `grid`:
+///   m' = (1 − θh) m,   P' = (1 − θh)² P + σ² h.
+IsotropicGaussian reference_law(const Reference& reference, std::span<const double> grid,
+                                int dimension);
+
+}  // namespace ito

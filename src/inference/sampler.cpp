@@ -1,0 +1,89 @@
+#include <ito/sampler.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+#include <ito/error.hpp>
+
+#include "inference/averages.hpp"
+#include "inference/reference_law.hpp"
+#include "inference/sampler_paths.hpp"
+
+namespace ito {
+namespace {
+
+std::vector<double> graded_grid(const SamplerOptions& options) {
+  std::vector<double> grid = uniform_grid(1.0, options.steps);
+  for (double& t : grid) t = options.horizon * (1 - std::pow(1 - t, options.grading));
+  return grid;
+}
+
+}  // namespace
+
+Sampler make_sampler(const Target& target, const SamplerOptions& options) {
+  check_sampler(target, options);
+  Sampler sampler{.model = {},
+                  .parameters = {},
+                  .reference = options.reference,
+                  .log_normalizer = std::numeric_limits<double>::quiet_NaN()};
+  sampler.model.state = target.dimension;
+  sampler.model.grid = graded_grid(options);
+  sampler.model.control = Feedback{.net = options.control};
+  describe_reference(options.reference, sampler.model);
+  sampler.model = validated(sampler.model);
+  sampler.parameters = initialize(sampler.model, options.seed);
+  set_reference(options.reference, sampler.parameters);
+  // States are of the reference's size; the first layer takes numbers of order one.
+  const IsotropicGaussian law =
+      reference_law(options.reference, sampler.model.grid, target.dimension);
+  const auto weight = sampler.parameters["control.0.weight"];
+  const std::size_t d = static_cast<std::size_t>(target.dimension);
+  const std::size_t columns = d + (options.control.time ? 1 : 0);
+  for (std::size_t i = 0; i < weight.size(); ++i)
+    if (i % columns < d) weight[i] /= static_cast<float>(std::sqrt(law.variance));
+  return sampler;
+}
+
+SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t paths,
+                      std::uint64_t seed, Device device, int threads) {
+  if (paths < 1) throw Error("run_sampler.paths", "0", "at least 1");
+  if (target.dimension != sampler.model.state)
+    throw Error("target.dimension", fmt::format("{}", target.dimension),
+                fmt::format("{}, the sampler's", sampler.model.state));
+  constexpr std::size_t most = 4096;
+  SampleSet result;
+  Averages elbo;
+  for (std::size_t begin = 0; begin < paths; begin += most) {
+    const std::size_t n = std::min(most, paths - begin);
+    SamplerPaths batch(target, sampler, n, false, device, threads);
+    batch.forward(sampler.parameters, {.paths = n, .seed = seed, .first_path = begin}, false);
+    result.estimate.non_finite += batch.non_finite();
+    for (std::size_t i = 0; i < n; ++i)
+      if (std::isfinite(batch.log_weights()[i]))
+        elbo.add(batch.log_weights()[i] + static_cast<double>(batch.martingale()[i]));
+    result.states.insert(result.states.end(), batch.states().begin(), batch.states().end());
+    result.log_weights.insert(result.log_weights.end(), batch.log_weights().begin(),
+                              batch.log_weights().end());
+  }
+  result.estimate.paths = paths;
+  result.estimate.weights = summarize_weights(result.log_weights);
+  result.estimate.elbo = elbo.mean();
+  result.estimate.elbo_error = elbo.error();
+  return result;
+}
+
+double reference_log_density(const Sampler& sampler, std::span<const double> x,
+                             std::span<double> gradient) {
+  if (x.size() != static_cast<std::size_t>(sampler.model.state) ||
+      (!gradient.empty() && gradient.size() != x.size()))
+    throw Error("reference_log_density.x", fmt::format("{} numbers", x.size()),
+                fmt::format("{} (state), and as many for the gradient", sampler.model.state));
+  const IsotropicGaussian law =
+      reference_law(sampler.reference, sampler.model.grid, sampler.model.state);
+  for (std::size_t j = 0; j < gradient.size(); ++j) gradient[j] = law.slope(x, j);
+  return law.log_density(x);
+}
+
+}  // namespace ito

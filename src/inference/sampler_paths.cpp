@@ -1,0 +1,101 @@
+#include "inference/sampler_paths.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+#include <ito/error.hpp>
+
+#include "inference/density_rows.hpp"
+#include "inference/sampler_loss.hpp"
+#include "model/check.hpp"
+
+namespace ito {
+
+void check_sampler(const Target& target, const SamplerOptions& options) {
+  if (!target.log_density) throw Error("target.log_density", "nothing", "a function");
+  check_integer("target.dimension", target.dimension, state_range);
+  check_positive("sampler.horizon", options.horizon);
+  check_integer("sampler.steps", options.steps, steps_range);
+  check_positive("sampler.grading", options.grading);
+  check_positive("sampler.learning_rate", options.learning_rate);
+  if (options.iterations < 1) throw Error("sampler.iterations", "0", "at least 1");
+  if (options.paths < 2)
+    throw Error("sampler.paths", fmt::format("{}", options.paths), "at least 2");
+  if (!(options.averaging >= 0 && options.averaging < 1))
+    throw Error("sampler.averaging", fmt::format("{}", options.averaging),
+                "from 0 up to, not at, 1");
+  if (!(options.non_finite_limit >= 0 && options.non_finite_limit <= 1))
+    throw Error("sampler.non_finite_limit", fmt::format("{}", options.non_finite_limit),
+                "a fraction from 0 to 1");
+  if (!target.differentiable && needs_gradient(options.loss))
+    throw Error("sampler.loss", "one that differentiates the target, which has no gradient",
+                "log_variance or trajectory_balance");
+}
+
+SamplerPaths::SamplerPaths(const Target& target, const Sampler& sampler, std::size_t paths,
+                           bool gradient, Device device, int threads)
+    : target_(target),
+      law_(reference_law(sampler.reference, sampler.model.grid, target.dimension)),
+      plan_(sampler.model, device, {.threads = threads}),
+      state_(static_cast<std::size_t>(target.dimension)),
+      threads_(threads),
+      log_weights_(paths),
+      costs_(paths),
+      slopes_(gradient ? paths * state_ : 0),
+      states_(paths * state_),
+      energy_(paths),
+      martingale_(paths),
+      state_cotangent_(slopes_.size()),
+      status_(paths),
+      workspace_(plan_.workspace_bytes(paths)) {}
+
+void SamplerPaths::forward(std::span<const float> parameters, const Request& request, bool record) {
+  request_ = request;
+  plan_.simulate(
+      parameters, request,
+      {.states = states_, .energy = energy_, .martingale = martingale_, .status = status_},
+      workspace_, record);
+  evaluate_rows(
+      [this](std::span<const double> x, std::span<double> gradient) { return cost(x, gradient); },
+      states_, costs_, slopes_, threads_);
+  for (std::size_t i = 0; i < log_weights_.size(); ++i)
+    log_weights_[i] =
+        usable(i)
+            ? -costs_[i] - (static_cast<double>(martingale_[i]) + static_cast<double>(energy_[i]))
+            : -std::numeric_limits<double>::infinity();
+}
+
+double SamplerPaths::cost(std::span<const double> x, std::span<double> gradient) const {
+  const double log_target = target_.log_density(x, gradient);
+  for (std::size_t j = 0; j < gradient.size(); ++j) gradient[j] = law_.slope(x, j) - gradient[j];
+  return law_.log_density(x) - log_target;
+}
+
+bool SamplerPaths::usable(std::size_t path) const {
+  if (status_[path] != 0 || !std::isfinite(costs_[path])) return false;
+  return slopes_.empty() || std::ranges::all_of(std::span(slopes_).subspan(path * state_, state_),
+                                                [](double s) { return std::isfinite(s); });
+}
+
+void SamplerPaths::backward(std::span<const float> parameters, const CotangentRows& cotangents,
+                            AdjointOptions options, std::span<float> gradient) {
+  for (std::size_t i = 0; i < slopes_.size(); ++i) {
+    const float weight = cotangents.cost[i / state_];
+    // An unusable path's slope may be NaN, which a weight of zero would not make zero.
+    state_cotangent_[i] = weight == 0 ? 0.0F : weight * static_cast<float>(slopes_[i]);
+  }
+  plan_.adjoint(parameters, request_,
+                {.states = state_cotangent_,
+                 .energy = cotangents.energy,
+                 .martingale = cotangents.martingale},
+                {.parameters = gradient}, workspace_, options, true);
+}
+
+std::size_t SamplerPaths::non_finite() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(log_weights_, [](double w) { return !std::isfinite(w); }));
+}
+
+}  // namespace ito

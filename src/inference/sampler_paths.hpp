@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <ito/plan.hpp>
+#include <ito/sampler.hpp>
+
+#include "inference/reference_law.hpp"
+
+namespace ito {
+
+/// Throws ito::Error on a target or options that make no sense.
+void check_sampler(const Target& target, const SamplerOptions& options);
+
+/// A batch of a sampler's paths and their weights, in memory of its own. A path whose state, sums,
+/// target or (with gradients) slope of the target is not finite has log w = −∞.
+class SamplerPaths {
+ public:
+  /// `gradient`: take the target's gradient too, for losses that differentiate along the path.
+  /// Keeps a reference to the target.
+  SamplerPaths(const Target& target, const Sampler& sampler, std::size_t paths, bool gradient,
+               Device device, int threads);
+
+  /// Runs as many paths as there is room for. With `record`, `backward` may follow.
+  void forward(std::span<const float> parameters, const Request& request, bool record);
+
+  /// Derivatives of a loss with respect to each path's sums, [N]; `cost` is the terminal
+  /// log reference marginal − log target.
+  struct CotangentRows {
+    std::span<const float> cost, energy, martingale;
+  };
+  /// Overwrites `gradient` [P] with that of the loss, for the paths of the last `forward`.
+  void backward(std::span<const float> parameters, const CotangentRows& cotangents,
+                AdjointOptions options, std::span<float> gradient);
+
+  const std::vector<double>& log_weights() const { return log_weights_; }  ///< [N]
+  const std::vector<float>& states() const { return states_; }             ///< [N, d]
+  const std::vector<float>& martingale() const { return martingale_; }     ///< [N]
+  std::size_t non_finite() const;
+
+ private:
+  double cost(std::span<const double> x, std::span<double> gradient) const;
+  bool usable(std::size_t path) const;
+
+  const Target& target_;
+  IsotropicGaussian law_;
+  Plan plan_;
+  std::size_t state_;
+  int threads_;
+  Request request_;
+  std::vector<double> log_weights_, costs_, slopes_;
+  std::vector<float> states_, energy_, martingale_, state_cotangent_;
+  std::vector<std::uint8_t> status_;
+  std::vector<std::byte> workspace_;
+};
+
+}  // namespace ito

@@ -1,0 +1,205 @@
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <ito/ito.hpp>
+
+#include "inference/sampler_loss.hpp"
+
+namespace ito::test {
+namespace {
+
+/// exp(c)·N(mean, variance): log Z = c.
+Target scaled_gaussian(double mean, double variance, double c) {
+  return {.name = "scaled Gaussian",
+          .dimension = 1,
+          .log_density =
+              [=](std::span<const double> x, std::span<double> gradient) {
+                const double deviation = x[0] - mean;
+                if (!gradient.empty()) gradient[0] = -deviation / variance;
+                return c - 0.5 * (deviation * deviation / variance +
+                                  std::log(2 * std::numbers::pi * variance));
+              },
+          .log_normalizer = c};
+}
+
+const Reference brownian = BrownianReference{.start = {0.3}, .scale = 1.5};
+const Reference ornstein_uhlenbeck = OrnsteinUhlenbeckReference{.rate = 2.0, .std = 1.5};
+
+class References : public ::testing::TestWithParam<Reference> {};
+INSTANTIATE_TEST_SUITE_P(, References, ::testing::Values(brownian, ornstein_uhlenbeck),
+                         [](const auto& kind) {
+                           return kind.index == 0 ? "Brownian" : "OrnsteinUhlenbeck";
+                         });
+
+TEST_P(References, UntrainedWeightsGiveTheNormalizerWithinTheirError) {
+  const Target target = scaled_gaussian(0.5, 0.8, 3.0);
+  const Sampler sampler = make_sampler(target, {.reference = GetParam(), .steps = 10});
+  const SampleSet set = run_sampler(target, sampler, 20'000, 5);
+  EXPECT_LT(set.estimate.weights.log_mean_error, 0.02);
+  EXPECT_NEAR(set.estimate.weights.log_mean, 3.0, 4 * set.estimate.weights.log_mean_error);
+  EXPECT_EQ(set.estimate.non_finite, 0u);
+}
+
+TEST_P(References, MarginalIsThatOfTheEulerChain) {
+  // A target equal to the reference's marginal has all weights 1 without control.
+  const Sampler probe =
+      make_sampler(scaled_gaussian(0, 1, 0), {.reference = GetParam(), .steps = 5});
+  const Target target{.dimension = 1,
+                      .log_density = [&](std::span<const double> x, std::span<double> gradient) {
+                        return reference_log_density(probe, x, gradient);
+                      }};
+  const SampleSet set = run_sampler(target, probe, 20'000, 3);
+  for (const double w : set.log_weights) ASSERT_NEAR(w, 0.0, 1e-12);
+  // Its variance, from the marginal's own curvature, is that of the states.
+  double gradient = 0, mean = 0, squares = 0;
+  const double at = 1.0;
+  reference_log_density(probe, {&at, 1}, {&gradient, 1});
+  for (const float x : set.states) mean += static_cast<double>(x) / 20'000;
+  for (const float x : set.states) squares += std::pow(static_cast<double>(x) - mean, 2) / 20'000;
+  const double variance = (mean - at) / gradient;
+  EXPECT_NEAR(squares / variance, 1.0, 4 * std::sqrt(2.0 / 20'000) + 0.03);
+}
+
+struct Trained {
+  Reference reference;
+  SamplerLoss loss;
+};
+class Losses : public ::testing::TestWithParam<Trained> {};
+
+std::vector<Trained> trained_kinds() {
+  std::vector<Trained> all;
+  for (const Reference& reference : {brownian, ornstein_uhlenbeck})
+    for (const SamplerLoss loss : {SamplerLoss::kl, SamplerLoss::sticking_the_landing,
+                                   SamplerLoss::log_variance, SamplerLoss::trajectory_balance})
+      all.push_back({reference, loss});
+  return all;
+}
+
+std::string kind_name(const ::testing::TestParamInfo<Trained>& kind) {
+  const std::vector<std::string> names{"Kl", "StickingTheLanding", "LogVariance",
+                                       "TrajectoryBalance"};
+  return (kind.index < 4 ? "Brownian" : "OrnsteinUhlenbeck") + names[kind.index % 4];
+}
+
+INSTANTIATE_TEST_SUITE_P(, Losses, ::testing::ValuesIn(trained_kinds()), kind_name);
+
+TEST_P(Losses, TrainingRaisesTheEffectiveSampleSizeAndKeepsTheNormalizer) {
+  const Target target = scaled_gaussian(2.0, 1.0, -2.0);
+  // The Euler chain of 32 steps cannot reach the target exactly: the bound keeps a gap.
+  const SamplerOptions options{.reference = GetParam().reference,
+                               .steps = 32,
+                               .control = Mlp{.hidden = {16}},
+                               .loss = GetParam().loss,
+                               .iterations = 250,
+                               .paths = 128,
+                               .learning_rate = 0.02};
+  const std::size_t n = 8192;
+  const SamplerEstimate before = run_sampler(target, make_sampler(target, options), n, 9).estimate;
+  const Sampler sampler = train_sampler(target, options);
+  const SamplerEstimate after = run_sampler(target, sampler, n, 9).estimate;
+  EXPECT_GT(after.weights.ess, 0.8 * n) << "before: " << before.weights.ess;
+  EXPECT_LT(before.weights.ess, 0.6 * n);
+  EXPECT_NEAR(after.weights.log_mean, -2.0, 4 * after.weights.log_mean_error);
+  EXPECT_LT(after.elbo - 4 * after.elbo_error, -2.0);
+  EXPECT_GT(after.elbo, -2.15);
+  EXPECT_EQ(std::isnan(sampler.log_normalizer), GetParam().loss != SamplerLoss::trajectory_balance);
+  if (!std::isnan(sampler.log_normalizer)) {
+    EXPECT_NEAR(sampler.log_normalizer, -2.0, 0.15);
+  }
+}
+
+TEST(SamplerTraining, ReferenceParametersStay) {
+  const Target target = scaled_gaussian(1, 0.5, 0);
+  const SamplerOptions options{.reference = ornstein_uhlenbeck, .steps = 4, .iterations = 3};
+  const Sampler before = make_sampler(target, options), after = train_sampler(target, options);
+  for (const char* name : {"initial.mean", "initial.log_std", "drift.0.weight", "drift.0.bias"}) {
+    const auto a = before.parameters[name], b = after.parameters[name];
+    EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin())) << name;
+  }
+  EXPECT_EQ(before.parameters["drift.0.weight"][0], -2.0f);
+  EXPECT_NE(before.parameters["control.0.weight"][0], after.parameters["control.0.weight"][0]);
+}
+
+TEST(SamplerTraining, SameBitsForAnyNumberOfThreads) {
+  const Target target = grid_mixture(3, 5, 0.3);
+  SamplerOptions options{.reference = BrownianReference{.scale = 5}, .steps = 4, .iterations = 3};
+  options.threads = 1;
+  const Sampler one = train_sampler(target, options);
+  options.threads = 3;
+  const Sampler three = train_sampler(target, options);
+  EXPECT_TRUE(std::ranges::equal(one.parameters.values(), three.parameters.values()));
+}
+
+/// The gradient by which log-variance and trajectory balance descend is that of their loss with
+/// paths held fixed: finite differences of u on the same states and noise.
+TEST(SamplerLossCotangents, OfFixedPathLossesAreTheLossesOwn) {
+  // Two paths' log w as functions of a shift s of the control's martingale: d(log w)/ds = −dM/ds.
+  const std::vector<double> weights{0.4, -1.1, 0.2};
+  const std::vector<float> martingale{0, 0, 0};
+  std::vector<float> cost(3), energy(3), slope(3);
+  for (const SamplerLoss loss : {SamplerLoss::log_variance, SamplerLoss::trajectory_balance}) {
+    const double center = 0.3, step = 1e-5;
+    sampler_loss(loss, center, {weights, martingale}, {cost, energy, slope});
+    const std::vector<float> kept = slope;
+    for (std::size_t i = 0; i < 3; ++i) {
+      std::vector<double> up = weights, down = weights;
+      up[i] -= step;
+      down[i] += step;
+      const double difference =
+          sampler_loss(loss, center, {up, martingale}, {cost, energy, slope}).loss -
+          sampler_loss(loss, center, {down, martingale}, {cost, energy, slope}).loss;
+      EXPECT_NEAR(static_cast<double>(kept[i]), difference / (2 * step), 1e-5);
+      EXPECT_EQ(cost[i], 0.0f);
+      EXPECT_EQ(energy[i], 0.0f);
+    }
+  }
+}
+
+TEST(SamplerLossCotangents, LeaveOutPathsWithoutWeight) {
+  const double minus_infinity = -std::numeric_limits<double>::infinity();
+  const std::vector<double> weights{1.0, minus_infinity, 3.0};
+  const std::vector<float> martingale{0.5, 7, -0.5};
+  std::vector<float> cost(3), energy(3), slope(3);
+  for (const SamplerLoss loss : {SamplerLoss::kl, SamplerLoss::sticking_the_landing,
+                                 SamplerLoss::log_variance, SamplerLoss::trajectory_balance}) {
+    const auto value = sampler_loss(loss, 0, {weights, martingale}, {cost, energy, slope});
+    EXPECT_DOUBLE_EQ(value.elbo, 2.0);
+    EXPECT_EQ(cost[1], 0.0f);
+    EXPECT_EQ(energy[1], 0.0f);
+    EXPECT_EQ(slope[1], 0.0f);
+  }
+}
+
+TEST(SamplerErrors, NameTheField) {
+  Target target = scaled_gaussian(0, 1, 0);
+  const auto message = [&](const SamplerOptions& options) {
+    try {
+      train_sampler(target, options);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_NE(message({.steps = 0}).find("sampler.steps: got 0"), std::string::npos);
+  EXPECT_NE(message({.paths = 1}).find("sampler.paths: got 1"), std::string::npos);
+  EXPECT_NE(message({.reference = BrownianReference{.scale = 0}}).find("reference.scale: got 0"),
+            std::string::npos);
+  EXPECT_NE(message({.reference = BrownianReference{.start = {1, 2}}}).find("reference.start"),
+            std::string::npos);
+  target.differentiable = false;
+  EXPECT_NE(message({.loss = SamplerLoss::kl}).find("log_variance or trajectory_balance"),
+            std::string::npos);
+  EXPECT_EQ(message({.steps = 2, .loss = SamplerLoss::log_variance, .iterations = 1}), "accepted");
+  target.log_density = [](std::span<const double>, std::span<double>) { return std::nan(""); };
+  EXPECT_NE(message({.steps = 2, .iterations = 1}).find("512 of 512 weights not finite"),
+            std::string::npos);
+  target.log_density = [](std::span<const double>, std::span<double>) -> double {
+    throw Error("the user's own");
+  };
+  EXPECT_EQ(message({.steps = 2, .iterations = 1}), "the user's own");
+}
+
+}  // namespace
+}  // namespace ito::test
