@@ -14,7 +14,8 @@ set(cpu        kernels model engine)
 set(cuda       kernels io model engine)
 set(plan       model engine reference cpu cuda)
 set(inference  io model engine)
-set(cli        io model inference)
+set(study      inference)
+set(cli        io model inference study)
 
 set(violations "")
 
