@@ -207,7 +207,7 @@ TEST(EmulatedGpu, KernelsOfTwoShapesDoNotMix) {
 #include "kernels/device.cuh"
 namespace ito {
 inline constexpr unsigned widths[2] = {width, 2 * width};
-inline unsigned pick(unsigned i) { static unsigned count = width; return count++ + widths[i]; }
+inline unsigned pick(unsigned i) { static unsigned sum = width; sum += i - 1; return sum + widths[i]; }
 struct Arguments { unsigned* out; unsigned which; };
 ITO_KERNEL(put, Arguments, 32) {
   if (thread_index() == 0) arguments.out[0] = pick(arguments.which);

@@ -14,11 +14,7 @@
 namespace ito::simt {
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
 constexpr std::size_t stack_bytes = 1 << 20;
-#else
-constexpr std::size_t stack_bytes = 1 << 18;
-#endif
 
 // Launches hold one lock, so this needs none of its own.
 std::vector<void*> free_stacks;
@@ -44,8 +40,9 @@ boost::context::stack_context FiberStacks::allocate() {
 
 void FiberStacks::deallocate(boost::context::stack_context& stack) noexcept {
 #ifdef __SANITIZE_ADDRESS__
-  // The last frames never return, so their marks would stay.
-  __asan_unpoison_memory_region(static_cast<char*>(stack.sp) - stack.size, stack.size);
+  // The first frames never return, so their marks would stay.
+  constexpr std::size_t first_frames = 1 << 14;
+  __asan_unpoison_memory_region(static_cast<char*>(stack.sp) - first_frames, first_frames);
 #endif
   free_stacks.push_back(stack.sp);
 }
