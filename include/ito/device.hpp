@@ -1,34 +1,63 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ito {
 
-/// Where a Plan runs. `cpu` is the float32 SIMD engine; `reference` the plain double-precision one
-/// that defines the answers.
+/// Where a Plan runs. `cpu` is the float32 SIMD engine; `cuda` the float32 engine of an NVIDIA GPU;
+/// `reference` the plain double-precision one that defines the answers.
 class Device {
  public:
-  enum class Kind { cpu, reference };
+  enum class Kind { cpu, cuda, reference };
 
   static Device cpu() { return Device(Kind::cpu); }
+  /// The machine's CUDA device of that number. Whether there is one shows when a Plan is made.
+  /// Throws ito::Error when `ordinal` is negative.
+  static Device cuda(int ordinal = 0);
   static Device reference() { return Device(Kind::reference); }
   /// The fastest engine this build and machine have.
-  static Device best() { return cpu(); }
-  /// "auto", "cpu" or "reference". Throws ito::Error.
+  static Device best();
+  /// "auto", "cpu", "cuda", "cuda:1" or "reference". Throws ito::Error.
   static Device parse(std::string_view text);
 
   Kind kind() const { return kind_; }
+  /// Which of the devices of its kind: 0 but for CUDA.
+  int ordinal() const { return ordinal_; }
+  /// What `parse` reads.
   std::string name() const;
   bool operator==(const Device&) const = default;
 
  private:
-  explicit Device(Kind kind) : kind_(kind) {}
+  explicit Device(Kind kind, int ordinal = 0) : kind_(kind), ordinal_(ordinal) {}
   Kind kind_;
+  int ordinal_;
 };
 
 /// The vector instruction set the CPU engine picked on this machine: "avx512", "avx2" or "sse2".
 /// The environment variable ITO_CPU_ISA asks for a lesser one.
 std::string cpu_instruction_set();
+
+/// What this build and machine have for CUDA. Versions are like "13.0", empty where there is none.
+struct CudaReport {
+  struct Gpu {
+    std::string name;
+    int compute_capability = 0;  ///< 90 for sm_90
+    int multiprocessors = 0;
+    std::uint64_t memory = 0;  ///< bytes
+    std::string refusal;       ///< why it cannot be used; empty when it can
+  };
+  std::vector<Gpu> gpus;        ///< in the order of their numbers
+  std::string absence;          ///< why there is none, in half a sentence
+  std::string driver, runtime;  ///< versions of CUDA
+  /// NVRTC, the compiler of kernels: its version and file, or why it cannot be loaded.
+  std::string compiler, compiler_file, compiler_absence;
+  /// The folder that keeps compiled kernels (it may be deleted at any time), empty when none does.
+  std::string cache;
+  std::uint64_t cache_bytes = 0;
+};
+CudaReport cuda_report();
 
 }  // namespace ito

@@ -11,14 +11,66 @@
 namespace ito::cli {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
+Json as_json(const CudaReport& cuda) {
+  const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
+  Json devices = Json::array();
+  for (const CudaReport::Gpu& gpu : cuda.gpus) {
+    devices.push_back({{"name", text(gpu.name)},
+                       {"compute_capability", gpu.compute_capability},
+                       {"multiprocessors", gpu.multiprocessors},
+                       {"memory", gpu.memory},
+                       {"refusal", text(gpu.refusal)}});
+  }
+  return {{"devices", devices},
+          {"absence", text(cuda.absence)},
+          {"driver", text(cuda.driver)},
+          {"runtime", text(cuda.runtime)},
+          {"nvrtc", text(cuda.compiler)},
+          {"nvrtc_file", text(cuda.compiler_file)},
+          {"nvrtc_absence", text(cuda.compiler_absence)},
+          {"cache", text(cuda.cache)},
+          {"cache_bytes", cuda.cache_bytes}};
+}
+
+std::string as_text(const CudaReport& cuda) {
+  constexpr double mebibyte = 1 << 20, gibibyte = 1 << 30;
+  std::string text;
+  if (cuda.gpus.empty()) text += fmt::format("CUDA device      none: {}\n", cuda.absence);
+  for (std::size_t i = 0; i < cuda.gpus.size(); ++i) {
+    const CudaReport::Gpu& gpu = cuda.gpus[i];
+    text += gpu.refusal.empty()
+                ? fmt::format("CUDA device {}    {}, sm_{}, {} multiprocessors, {:.0f} GiB\n", i,
+                              gpu.name, gpu.compute_capability, gpu.multiprocessors,
+                              static_cast<double>(gpu.memory) / gibibyte)
+                : fmt::format("CUDA device {}    not usable: {}\n", i, gpu.refusal);
+  }
+  const auto version = [](const std::string& value) { return value.empty() ? "none" : value; };
+  text += fmt::format("CUDA driver      {}\n", version(cuda.driver));
+  text += fmt::format("CUDA runtime     {}\n", version(cuda.runtime));
+  text += fmt::format("NVRTC            {}\n",
+                      cuda.compiler.empty()
+                          ? "none: " + cuda.compiler_absence
+                          : fmt::format("{} ({})", cuda.compiler, cuda.compiler_file));
+  text += fmt::format("compiled kernels {}\n",
+                      cuda.cache.empty()
+                          ? "not kept"
+                          : fmt::format("{} ({:.1f} MiB)", cuda.cache,
+                                        static_cast<double>(cuda.cache_bytes) / mebibyte));
+  return text;
+}
+
 int info(bool json) {
   const unsigned threads = std::thread::hardware_concurrency();
+  const CudaReport cuda = cuda_report();
   if (json) {
-    const nlohmann::ordered_json object{{"version", version()},
-                                        {"engines", {"cpu", "reference"}},
-                                        {"default_engine", Device::best().name()},
-                                        {"instruction_set", cpu_instruction_set()},
-                                        {"hardware_threads", threads}};
+    const Json object{{"version", version()},
+                      {"engines", {"cpu", "reference"}},
+                      {"default_engine", Device::best().name()},
+                      {"instruction_set", cpu_instruction_set()},
+                      {"hardware_threads", threads},
+                      {"cuda", as_json(cuda)}};
     print(object.dump() + "\n");
     return 0;
   }
@@ -27,13 +79,15 @@ int info(bool json) {
                     Device::best().name()));
   print(fmt::format("instruction set  {}\n", cpu_instruction_set()));
   print(fmt::format("threads          {}\n", threads));
+  print(as_text(cuda));
   return 0;
 }
 
 }  // namespace
 
 void add_info(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand("info", "Version, engines, instruction set and threads");
+  auto* command =
+      program.add_subcommand("info", "Version, engines, instruction set, threads, CUDA");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "Print one JSON object");
   command->callback([json, &action] { action = [json] { return info(*json); }; });

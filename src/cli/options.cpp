@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cstdint>
 
+#include <ito/error.hpp>
+
 namespace ito::cli {
 
 CLI::Validator whole_number() {
@@ -23,8 +25,18 @@ CLI::Option* add_device(CLI::App& command, Device& device) {
   return command
       .add_option_function<std::string>(
           "--device", [&device](const std::string& name) { device = Device::parse(name); },
-          "Engine: cpu computes in float32, reference in float64")
-      ->check(CLI::IsMember({"auto", "cpu", "reference"}))
+          "Engine: cpu and cuda (cuda:1 is the second GPU) compute in float32, reference in "
+          "float64")
+      ->check(CLI::Validator(
+          [](std::string& name) {
+            try {
+              Device::parse(name);
+            } catch (const Error& error) {
+              return std::string(error.what()).substr(std::string("device: ").size());
+            }
+            return std::string();
+          },
+          ""))
       ->default_str("auto");
 }
 

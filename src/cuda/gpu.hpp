@@ -11,14 +11,14 @@ using GpuStream = void*;
 
 struct GpuProperties {
   std::string name;
-  int compute_capability = 0;                   ///< 90 for sm_90
+  int compute_capability = 0;  ///< 90 for sm_90
   int multiprocessors = 0;
-  std::size_t shared_memory_per_block = 0;      ///< bytes a block may ask for
-  std::size_t memory = 0;                       ///< bytes of global memory
+  std::size_t shared_memory_per_block = 0;  ///< bytes a block may ask for
+  std::size_t memory = 0;                   ///< bytes of global memory
 };
 
-/// What a module is compiled from. `text` is one translation unit: constants of the model's shape and
-/// an include of kernels/….cuh.
+/// What a module is compiled from. `text` is one translation unit: constants of the model's shape
+/// and an include of kernels/….cuh.
 struct KernelSource {
   std::string name;  ///< for messages and profilers
   std::string text;
@@ -44,10 +44,10 @@ struct LaunchShape {
   unsigned shared_bytes = 0;
 };
 
-/// What the CUDA engine needs of a device, and all it knows of one. The real one compiles with NVRTC
-/// and launches through the CUDA runtime; the tests have another, which compiles the same sources for
-/// the host and runs them there. Every call throws ito::Error naming the call and the reason. Work on
-/// one stream runs in order; nothing but `synchronize` waits. Thread-safe.
+/// What the CUDA engine needs of a device, and all it knows of one. The real one compiles with
+/// NVRTC and launches through the CUDA runtime; the tests have another, which compiles the same
+/// sources for the host and runs them there. Every call throws ito::Error naming the call and the
+/// reason. Work on one stream runs in order; nothing but `synchronize` waits. Thread-safe.
 class Gpu {
  public:
   virtual ~Gpu() = default;
@@ -74,8 +74,8 @@ std::string gpu_absence();
 /// Device `ordinal`, opened at first use and shared. Throws ito::Error when there is none.
 std::shared_ptr<Gpu> open_gpu(int ordinal);
 
-/// Puts `gpu` in the place of device 0 for this process (null: undoes it). For tests, whose device runs
-/// kernels on the host.
+/// Puts `gpu` in the place of device 0 for this process (null: undoes it). For tests, whose device
+/// runs kernels on the host.
 void replace_gpu(std::shared_ptr<Gpu> gpu);
 
 }  // namespace ito

@@ -2,28 +2,67 @@
 #include <ito/device.hpp>
 #include <ito/error.hpp>
 
+#include <charconv>
 #include <string>
 #include <type_traits>
 
 #include "cpu/engine.hpp"
+#include "cuda/gpu.hpp"
 #include "engine/engine.hpp"
 #include "reference/engine.hpp"
 
 namespace ito {
 
+Device Device::cuda(int ordinal) {
+  if (ordinal < 0) throw Error("device", std::to_string(ordinal), "a number of 0 or more");
+  return Device(Kind::cuda, ordinal);
+}
+
+Device Device::best() { return cpu(); }
+
 Device Device::parse(std::string_view text) {
   if (text == "auto") return best();
   if (text == "cpu") return cpu();
   if (text == "reference") return reference();
-  throw Error("device", std::string(text), "auto, cpu, reference");
+  if (text == "cuda") return cuda();
+  constexpr std::string_view numbered = "cuda:";
+  if (text.starts_with(numbered)) {
+    int ordinal = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data() + numbered.size(), end, ordinal);
+    if (error == std::errc{} && stop == end && ordinal >= 0) return cuda(ordinal);
+  }
+  throw Error("device", std::string(text), "auto, cpu, cuda, cuda:NUMBER, reference");
 }
 
-std::string Device::name() const { return kind_ == Kind::cpu ? "cpu" : "reference"; }
+std::string Device::name() const {
+  switch (kind_) {
+    case Kind::cpu:
+      return "cpu";
+    case Kind::cuda:
+      return ordinal_ == 0 ? "cuda" : "cuda:" + std::to_string(ordinal_);
+    case Kind::reference:
+      break;
+  }
+  return "reference";
+}
+
+namespace {
+
+/// There is no CUDA engine in this version; what stands in its way first is said first.
+[[noreturn]] void refuse_cuda(Device device) {
+  const auto gpu = open_gpu(device.ordinal());
+  throw Error("device", device.name() + " (" + gpu->properties().name + ")",
+              "cpu, reference; the CUDA engine is not in this version");
+}
+
+}  // namespace
 
 template <class Real>
 std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device,
                                           const PlanOptions& options) {
   if (device == Device::reference()) return make_reference_engine<Real>(shape, options);
+  if (device.kind() == Device::Kind::cuda) refuse_cuda(device);
   if constexpr (std::is_same_v<Real, float>) {
     return make_cpu_engine(shape, options);
   } else {
@@ -36,6 +75,7 @@ template std::unique_ptr<Engine<double>> make_engine(const ModelShape&, Device, 
 
 std::unique_ptr<Network> make_network(const NetShape& shape, Device device, int threads) {
   if (device == Device::reference()) return make_reference_network(shape);
+  if (device.kind() == Device::Kind::cuda) refuse_cuda(device);
   return make_cpu_network(shape, threads);
 }
 

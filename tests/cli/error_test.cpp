@@ -151,6 +151,7 @@ TEST_F(ErrorsAreOneLine, ForCommandLinesThatMakeNoSense) {
       {with({"0"}), {"--paths", "1 or more"}},
       {with({"4", "--devise", "cpu"}), {"--devise"}},
       {with({"4", "--device", "gpu"}), {"gpu", "reference"}},
+      {with({"4", "--device", "cuda:x"}), {"cuda:x", "cuda:NUMBER"}},
       {{"gradient", model, "--params", at("p"), "--paths", "4", "--loss", "{}", "--out", out,
         "--method", "pathwise"},
        {"pathwise", "adjoint"}},

@@ -1,0 +1,74 @@
+#include "cuda/cubin_cache.hpp"
+
+#include <cstdlib>
+
+#include <ito/error.hpp>
+
+#include "cuda/sha256.hpp"
+#include "io/file.hpp"
+
+namespace ito {
+namespace {
+
+constexpr std::size_t checksum_digits = 64;
+
+/// Covers the key too: an entry that was renamed is as wrong as one that was altered.
+std::string checksum(const std::string& key, std::string_view cubin) {
+  return Sha256().add_part(key).add_part(cubin).digest();
+}
+
+}  // namespace
+
+std::filesystem::path CubinCache::default_folder() {
+  if (const char* own = std::getenv("ITO_CACHE_DIR")) return own;
+  // The XDG Base Directory Specification has relative paths ignored.
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache == '/')
+    return std::filesystem::path(cache) / "ito";
+  if (const char* home = std::getenv("HOME"); home && *home != '\0')
+    return std::filesystem::path(home) / ".cache" / "ito";
+  return {};
+}
+
+std::optional<std::string> CubinCache::load(const std::string& key) const {
+  if (folder_.empty()) return std::nullopt;
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file(key), error)) return std::nullopt;
+  try {
+    std::string entry = read_file(file(key));
+    if (entry.size() <= checksum_digits) return std::nullopt;
+    const std::string expected = entry.substr(0, checksum_digits);
+    entry.erase(0, checksum_digits);
+    if (checksum(key, entry) != expected) return std::nullopt;
+    return entry;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+void CubinCache::store(const std::string& key, std::string_view cubin) const {
+  if (folder_.empty()) return;
+  std::error_code error;
+  std::filesystem::create_directories(folder_, error);
+  try {
+    AtomicFile entry(file(key));
+    entry.write(checksum(key, cubin));
+    entry.write(cubin);
+    entry.commit();
+  } catch (const Error&) {
+    // Compiled again next time.
+  }
+}
+
+std::uintmax_t CubinCache::bytes() const {
+  std::uintmax_t sum = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder_, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code gone;
+    const auto size = entry->file_size(gone);
+    if (entry->path().extension() == ".cubin" && !gone) sum += size;
+  }
+  return sum;
+}
+
+}  // namespace ito

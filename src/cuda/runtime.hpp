@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cuda/gpu.hpp"
+
+namespace ito {
+
+/// What the CUDA runtime says of this machine. Versions are "13.0", empty where there is none.
+struct CudaRuntime {
+  int devices = 0;
+  std::string absence;  ///< why there is no device, in half a sentence
+  std::string driver_version, runtime_version;
+};
+
+/// Asked once. A build without the toolkit has an answer too.
+const CudaRuntime& cuda_runtime();
+
+/// Throws ito::Error when the device, or NVRTC for it, cannot be used.
+std::shared_ptr<Gpu> make_cuda_gpu(int ordinal);
+
+}  // namespace ito

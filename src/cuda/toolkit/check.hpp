@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <string>
+
+namespace ito {
+
+/// Throws ito::Error "CALL: what the runtime says of `code` (name)", and takes the error from the
+/// thread's state, where other users of the runtime would find it.
+[[noreturn]] void fail(cudaError_t code, const std::string& call);
+
+inline void check(cudaError_t code, const char* call) {
+  if (code != cudaSuccess) fail(code, call);
+}
+
+/// Makes a device the calling thread's current one, and the previous one again.
+class CurrentDevice {
+ public:
+  explicit CurrentDevice(int ordinal);
+  ~CurrentDevice();
+  CurrentDevice(const CurrentDevice&) = delete;
+  CurrentDevice& operator=(const CurrentDevice&) = delete;
+
+ private:
+  int previous_ = 0;
+  bool changed_ = false;
+};
+
+}  // namespace ito

@@ -1,0 +1,115 @@
+// What only a device can show; skipped, saying so, where there is none.
+#include "cuda/gpu.hpp"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <thread>
+
+#include "cuda/environment.hpp"
+#include "cuda/says.hpp"
+#include "io/temporary_folder.hpp"
+#include "refusal.hpp"
+
+namespace ito {
+namespace {
+
+// y_i = scale · Σ over the block of x, through dynamic shared memory.
+const KernelSource block_sum{"block_sum", R"(
+struct Arguments { const float* x; float* y; float scale; };
+extern "C" __global__ void block_sum(const __grid_constant__ Arguments arguments) {
+  extern __shared__ float shared[];
+  const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+  const unsigned last = SHARED_FLOATS - blockDim.x;
+  shared[last + threadIdx.x] = arguments.x[i];
+  __syncthreads();
+  float sum = 0;
+  for (unsigned j = 0; j < blockDim.x; ++j) sum += shared[last + j];
+  arguments.y[i] = arguments.scale * sum;
+})"};
+
+struct Arguments {
+  const void* x;
+  void* y;
+  float scale;
+};
+
+class GpuTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (gpu_count() == 0) GTEST_SKIP() << "no CUDA device: " << gpu_absence();
+    gpu = open_gpu(0);
+  }
+
+  static KernelSource with_shared(std::size_t bytes) {
+    return {block_sum.name,
+            "#define SHARED_FLOATS " + std::to_string(bytes / 4) + "\n" + block_sum.text};
+  }
+
+  /// The kernel's results for x = 0, 1, 2, …
+  std::vector<float> run(unsigned blocks, unsigned threads, unsigned shared) {
+    const auto module = gpu->compile(with_shared(shared));
+    const std::size_t count = std::size_t{blocks} * threads, bytes = 4 * count;
+    std::vector<float> x(count), y(count, -1);
+    std::iota(x.begin(), x.end(), 0.0f);
+    void* memory = gpu->allocate(2 * bytes);
+    void* result = static_cast<char*>(memory) + bytes;
+    gpu->copy(memory, x.data(), bytes, nullptr);
+    gpu->clear(result, bytes, nullptr);
+    const Arguments arguments{memory, result, 2};
+    gpu->launch(module->kernel("block_sum"), {blocks, threads, shared}, &arguments,
+                sizeof(arguments), nullptr);
+    gpu->copy(y.data(), result, bytes, nullptr);
+    gpu->synchronize(nullptr);
+    gpu->release(memory);
+    return y;
+  }
+
+  void expect_sums(const std::vector<float>& y, unsigned threads) {
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const auto first = static_cast<float>(i / threads * threads);
+      const auto n = static_cast<float>(threads);
+      ASSERT_EQ(y[i], 2 * (n * first + n * (n - 1) / 2)) << i;
+    }
+  }
+
+  std::shared_ptr<Gpu> gpu;
+};
+
+TEST_F(GpuTest, RunsAKernelItCompiled) { expect_sums(run(3, 64, 1024), 64); }
+
+TEST_F(GpuTest, GivesABlockAllTheSharedMemoryItHas) {
+  const auto most = gpu->properties().shared_memory_per_block;
+  ASSERT_GT(most, 48u << 10);
+  expect_sums(run(2, 128, static_cast<unsigned>(most)), 128);
+}
+
+TEST_F(GpuTest, SharesAModuleAndItsKernels) {
+  const auto first = gpu->compile(with_shared(4096));
+  EXPECT_EQ(gpu->compile(with_shared(4096)), first);
+  EXPECT_EQ(first->kernel("block_sum").handle, first->kernel("block_sum").handle);
+}
+
+TEST_F(GpuTest, ThreadsShareADevice) {
+  std::vector<std::jthread> threads;
+  for (unsigned i = 0; i < 8; ++i)
+    threads.emplace_back([this, i] { expect_sums(run(4, 32, 2048 + 1024 * (i % 2)), 32); });
+}
+
+TEST_F(GpuTest, ErrorsNameTheCallAndTheReason) {
+  const auto module = gpu->compile(with_shared(1024));
+  EXPECT_TRUE(says(refusal([&] { module->kernel("nonesuch"); }), "nonesuch in block_sum"));
+  const Arguments arguments{nullptr, nullptr, 2};
+  const auto kernel = module->kernel("block_sum");
+  EXPECT_TRUE(says(refusal([&] { gpu->launch(kernel, {}, &arguments, 4, nullptr); }),
+                   "block_sum takes 24 bytes of arguments and was given 4"));
+  EXPECT_TRUE(says(refusal([&] {
+                     gpu->launch(kernel, {1, 4096, 0}, &arguments, sizeof(arguments), nullptr);
+                   }),
+                   "cudaLaunchKernelExC of block_sum (1 blocks of 4096 threads"));
+  EXPECT_TRUE(says(refusal([&] { gpu->allocate(std::size_t{1} << 60); }), "cudaMalloc of"));
+  expect_sums(run(1, 32, 1024), 32);  // none of them has harmed the device
+}
+
+}  // namespace
+}  // namespace ito
