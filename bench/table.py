@@ -2,8 +2,8 @@
 """Runs ito's benchmark, and its peers on the same workload, and prints what they reached.
 
 A path-step is one Euler–Maruyama step of one path; M/s are millions of them a second, all threads
-together. Rows of the reference workload are run in rounds, ito and every peer in turn, and medians
-are shown. Peak memory is that of the row's own process.
+together. Rows of the reference workload are run in rounds, ito and every peer in turn, and each
+row's fastest run is shown. Peak memory is that of the row's own process.
 """
 
 import argparse
@@ -28,19 +28,18 @@ def options():
     parser.add_argument("--full", action="store_true", help="every combination of shapes")
     parser.add_argument("--only", default="", metavar="REGEX", help="rows to run, by name")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions of every row")
-    parser.add_argument("--save", action="store_true", help=f"keep the result in {RESULTS.name}")
-    chosen = parser.parse_args()
-    if chosen.save and chosen.only:
-        parser.error("--save keeps whole runs; leave out --only")
-    return chosen
+    parser.add_argument("--save", action="store_true", help=f"keep the rows in {RESULTS.name}")
+    return parser.parse_args()
+
+
+def all_names(chosen):
+    return rows.ito_names(chosen.binary, chosen.full) + (rows.peer_names() if chosen.peers else [])
 
 
 def chosen_names(chosen):
-    names = rows.ito_names(chosen.binary, chosen.full)
-    names += rows.peer_names() if chosen.peers else []
     return [
         name
-        for name in names
+        for name in all_names(chosen)
         if re.search(chosen.only, name)
         and (chosen.instructions or not name.startswith("instructions/"))
     ]
@@ -72,7 +71,20 @@ def measure(chosen, names):
             print(f"{name}: {reason}", file=sys.stderr)
             failed.append(name)
     progress.end()
-    return [rows.median_row(runs[name]) for name in names if name not in failed], failed
+    return [{"name": n, **rows.best_row(runs[n])} for n in names if n not in failed], failed
+
+
+def save(result, order):
+    """Keeps the result, and returns it, with what the same machine did before at the same commit."""
+    if RESULTS.exists():
+        before = json.loads(RESULTS.read_text())
+        if all(before[key] == result[key] for key in ["machine", "commit"]):
+            kept = {row["name"]: row for row in before["rows"] + result["rows"]}
+            result = {**result, "rows": [kept.pop(name) for name in order if name in kept]
+                      + list(kept.values())}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    return result
 
 
 def main():
@@ -82,11 +94,9 @@ def main():
         sys.exit(f"no row's name matches {chosen.only}")
     measured, failed = measure(chosen, names)
     result = {**machine.description(), "rounds": chosen.rounds, "rows": measured}
-    report.show(result)
     if chosen.save:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-        print(f"\nSaved as {RESULTS}")
+        result = save(result, all_names(chosen))
+    report.show(result)
     if failed:
         sys.exit(f"{len(failed)} rows failed")
 
