@@ -60,7 +60,7 @@ ITO_INLINE ValueAndSlope<T> value_and_slope(T z) {
 
 /// Whether an activation's slope follows from its value, so that a backward pass needs no other
 /// trace.
-constexpr bool slope_follows_from_value(Activation activation) {
+ITO_INLINE constexpr bool slope_follows_from_value(Activation activation) {
   return activation == Activation::identity || activation == Activation::relu ||
          activation == Activation::tanh || activation == Activation::exp;
 }
