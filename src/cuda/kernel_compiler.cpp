@@ -6,6 +6,8 @@ namespace ito {
 
 std::vector<std::string> kernel_options(const std::string& architecture) {
   return {"--gpu-architecture=" + architecture, "--std=c++20",
+          // There is no host code here, and lambdas and constexpr functions need not say so.
+          "--device-as-default-execution-space",
           // Only what is embedded, never a file of the working directory.
           "--no-source-include"};
 }
