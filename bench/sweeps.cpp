@@ -6,8 +6,7 @@ namespace {
 
 using ito::Activation;
 
-// On one thread, so that a busy machine disturbs it little; threads scale (latent-4x64 has both).
-constexpr Workload base{.steps = 100, .threads = 1};
+constexpr Workload base{.steps = 100};
 constexpr int states[] = {1, 2, 4, 8, 32};
 constexpr int widths[] = {16, 32, 64, 128, 256};
 constexpr int depths[] = {1, 2, 3};
@@ -40,7 +39,6 @@ void add_sizes(bool all) {
       Workload workload = base;
       workload.paths = static_cast<std::uint64_t>(paths);
       workload.steps = steps;
-      workload.threads = 2;
       if (workload.path_steps() <= (all ? 0x1p27 : 0x1p23)) add_workload("size", workload);
     }
   }

@@ -6,7 +6,9 @@
 #ifdef __CUDACC__
 #define ITO_INLINE __host__ __device__ __forceinline__
 #define ITO_DEVICE __device__ __forceinline__
+#define ITO_ROLLED _Pragma("unroll 1")
 #else
 #define ITO_INLINE inline
 #define ITO_DEVICE inline
+#define ITO_ROLLED
 #endif

@@ -67,11 +67,25 @@ struct AdjointOptions {
   bool detach_martingale_parameters = false;
 };
 
+/// How an engine computes.
+enum class Precision {
+  fp32,  ///< faithful: states within 1e-5 and gradients within 1e-4 of exact arithmetic, norm-wise
+  fast,  ///< CUDA: 16-bit factors, float sums, hardware functions; errors near 1e-3, gradients 1e-2
+  fp64,  ///< double throughout, to check the others: DoublePlan
+};
+
+/// A CUDA stream of the caller's, `cudaStream_t` as a plain handle; null is the default stream.
+struct Stream {
+  void* handle = nullptr;
+};
+
 struct PlanOptions {
   /// Bytes the adjoint may use to store states. Below what every step needs it stores checkpoints
   /// and recomputes.
   std::size_t workspace_limit = std::size_t{256} << 20;
   int threads = 0;  ///< 0: what OpenMP would use
+  /// Of a Plan, fp32 or (on CUDA) fast. A DoublePlan computes in fp64 whatever this says.
+  Precision precision = Precision::fp32;
 };
 
 /// Results of `simulate` in vectors of its own, with what `adjoint` needs to run the same paths
@@ -145,10 +159,24 @@ class BasicPlan {
                std::span<std::byte> workspace, AdjointOptions options = {},
                bool recorded = false) const;
 
+  // The same on CUDA with every span in device memory: work is put on the stream and the call
+  // returns. Nothing is allocated, nothing waits, and both can be captured in a CUDA graph. The
+  // workspace is aligned to 256 bytes. Throws ito::Error on a device without streams.
+  void simulate(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
+                const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
+                bool record = false) const;
+  void adjoint(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
+               const BasicCotangents<Real>& cotangents, const BasicGradientOutputs<Real>& gradient,
+               std::span<std::byte> workspace, AdjointOptions options = {},
+               bool recorded = false) const;
+
  private:
   struct Compiled;
   void check(std::span<const Real> parameters, const BasicRequest<Real>& request,
-             std::span<std::byte> workspace) const;
+             std::span<std::byte> workspace, bool on_stream) const;
+  void check(const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs) const;
+  void check(const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
+             const BasicGradientOutputs<Real>& gradient) const;
 
   Model model_;
   Device device_;

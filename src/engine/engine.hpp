@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include <ito/error.hpp>
 #include <ito/plan.hpp>
 
 #include "model/shape.hpp"
@@ -23,6 +24,29 @@ class Engine {
                        const BasicCotangents<Real>& cotangents,
                        const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
                        AdjointOptions options, bool recorded) = 0;
+
+  /// Bytes of the caller's memory that a call above needs: as many as on the device itself, unless
+  /// that is another one.
+  virtual std::size_t host_workspace_bytes(std::uint64_t paths, std::uint64_t observations) const {
+    return workspace_bytes(paths, observations);
+  }
+
+  // The same with every span in the memory of the device, put on a stream.
+  virtual void simulate_on(Stream, std::span<const Real>, const BasicRequest<Real>&,
+                           const BasicOutputs<Real>&, std::span<std::byte>, bool /*record*/) {
+    refuse_stream();
+  }
+  virtual void adjoint_on(Stream, std::span<const Real>, const BasicRequest<Real>&,
+                          const BasicCotangents<Real>&, const BasicGradientOutputs<Real>&,
+                          std::span<std::byte>, AdjointOptions, bool /*recorded*/) {
+    refuse_stream();
+  }
+
+ private:
+  [[noreturn]] static void refuse_stream() {
+    throw Error("stream", "a call on a stream",
+                "a plan on a CUDA device; leave the stream out here");
+  }
 };
 
 /// A net applied to rows, outside the time loop: encoders and decoders. Holds its scratch memory,

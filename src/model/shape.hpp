@@ -8,6 +8,8 @@
 #include <ito/model.hpp>
 #include <ito/parameters.hpp>
 
+#include "kernels/model_kinds.cuh"
+
 namespace ito {
 
 /// One linear layer and the function after it; offsets into the flat parameter vector.
@@ -34,10 +36,6 @@ struct NetShape {
     return layers.back().bias + static_cast<std::size_t>(layers.back().outputs);
   }
 };
-
-enum class InitialKind { point, learned, gaussian };
-enum class DiffusionKind { identity, constant_diagonal, constant_general, diagonal, general };
-enum class ControlKind { none, constant, open_loop, feedback, drift };
 
 /// A validated Model resolved to numbers: what an engine needs and nothing else.
 struct ModelShape {

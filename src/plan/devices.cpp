@@ -7,7 +7,9 @@
 #include <type_traits>
 
 #include "cpu/engine.hpp"
+#include "cuda/engine.hpp"
 #include "cuda/gpu.hpp"
+#include "cuda/runtime.hpp"
 #include "engine/engine.hpp"
 #include "reference/engine.hpp"
 
@@ -18,7 +20,7 @@ Device Device::cuda(int ordinal) {
   return Device(Kind::cuda, ordinal);
 }
 
-Device Device::best() { return cpu(); }
+Device Device::best() { return cuda_runtime().devices > 0 ? cuda() : cpu(); }
 
 Device Device::parse(std::string_view text) {
   if (text == "auto") return best();
@@ -47,26 +49,21 @@ std::string Device::name() const {
   return "reference";
 }
 
-namespace {
-
-/// There is no CUDA engine in this version; what stands in its way first is said first.
-[[noreturn]] void refuse_cuda(Device device) {
-  const auto gpu = open_gpu(device.ordinal());
-  throw Error("device", device.name() + " (" + gpu->properties().name + ")",
-              "cpu, reference; the CUDA engine is not in this version");
-}
-
-}  // namespace
-
 template <class Real>
 std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device,
                                           const PlanOptions& options) {
+  if (device.kind() != Device::Kind::cuda && options.precision != Precision::fp32) {
+    throw Error("precision", "fast or fp64 on device " + device.name(),
+                "fp32; fast needs device cuda, and a DoublePlan computes in fp64");
+  }
   if (device == Device::reference()) return make_reference_engine<Real>(shape, options);
-  if (device.kind() == Device::Kind::cuda) refuse_cuda(device);
+  if (device.kind() == Device::Kind::cuda) {
+    return make_cuda_engine<Real>(shape, options, open_gpu(device.ordinal()));
+  }
   if constexpr (std::is_same_v<Real, float>) {
     return make_cpu_engine(shape, options);
   } else {
-    throw Error("device", device.name(), "reference, the only engine in double precision");
+    throw Error("device", device.name(), "reference or cuda, which compute in double precision");
   }
 }
 
@@ -75,7 +72,6 @@ template std::unique_ptr<Engine<double>> make_engine(const ModelShape&, Device, 
 
 std::unique_ptr<Network> make_network(const NetShape& shape, Device device, int threads) {
   if (device == Device::reference()) return make_reference_network(shape);
-  if (device.kind() == Device::Kind::cuda) refuse_cuda(device);
   return make_cpu_network(shape, threads);
 }
 

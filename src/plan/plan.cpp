@@ -131,11 +131,14 @@ std::size_t BasicPlan<Real>::workspace_bytes(std::uint64_t paths,
 
 template <class Real>
 void BasicPlan<Real>::check(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                            std::span<std::byte> workspace) const {
+                            std::span<std::byte> workspace, bool on_stream) const {
   const ModelShape& shape = compiled_->shape;
   check_request(shape, parameters.size(), request);
-  check_diffusion(shape, parameters);
-  const std::size_t needed = workspace_bytes(request.paths, observations(shape, request));
+  if (!on_stream) check_diffusion(shape, parameters);
+  const std::uint64_t rows = observations(shape, request);
+  const Engine<Real>& engine = *compiled_->engine;
+  const std::size_t needed = on_stream ? engine.workspace_bytes(request.paths, rows)
+                                       : engine.host_workspace_bytes(request.paths, rows);
   if (workspace.size() < needed) {
     throw Error("workspace", text(workspace.size()) + " bytes",
                 "at least " + text(needed) + " (Plan::workspace_bytes)");
@@ -143,10 +146,8 @@ void BasicPlan<Real>::check(std::span<const Real> parameters, const BasicRequest
 }
 
 template <class Real>
-void BasicPlan<Real>::simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                               const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
-                               bool record) const {
-  check(parameters, request, workspace);
+void BasicPlan<Real>::check(const BasicRequest<Real>& request,
+                            const BasicOutputs<Real>& outputs) const {
   const std::size_t n = request.paths, s = model_.save.size();
   check_size("outputs.states", outputs.states.size(),
              n * s * static_cast<std::size_t>(model_.state), "paths × saves × state");
@@ -156,16 +157,12 @@ void BasicPlan<Real>::simulate(std::span<const Real> parameters, const BasicRequ
   check_size("outputs.interval_martingale", outputs.interval_martingale.size(), n * s,
              "paths × saves");
   check_size("outputs.status", outputs.status.size(), n, "paths");
-  compiled_->engine->simulate(parameters, request, outputs, workspace, record);
 }
 
 template <class Real>
-void BasicPlan<Real>::adjoint(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                              const BasicCotangents<Real>& cotangents,
-                              const BasicGradientOutputs<Real>& gradient,
-                              std::span<std::byte> workspace, AdjointOptions options,
-                              bool recorded) const {
-  check(parameters, request, workspace);
+void BasicPlan<Real>::check(const BasicRequest<Real>& request,
+                            const BasicCotangents<Real>& cotangents,
+                            const BasicGradientOutputs<Real>& gradient) const {
   const std::size_t n = request.paths, s = model_.save.size();
   const std::size_t d = static_cast<std::size_t>(model_.state);
   check_size("cotangents.states", cotangents.states.size(), n * s * d, "paths × saves × state");
@@ -179,8 +176,49 @@ void BasicPlan<Real>::adjoint(std::span<const Real> parameters, const BasicReque
   check_size("gradient.x0", gradient.x0.size(), n * d, "paths × state");
   check_size("gradient.context", gradient.context.size(), request.context.size(),
              "as the request's context");
+}
+
+template <class Real>
+void BasicPlan<Real>::simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                               const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
+                               bool record) const {
+  check(parameters, request, workspace, false);
+  check(request, outputs);
+  compiled_->engine->simulate(parameters, request, outputs, workspace, record);
+}
+
+template <class Real>
+void BasicPlan<Real>::adjoint(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                              const BasicCotangents<Real>& cotangents,
+                              const BasicGradientOutputs<Real>& gradient,
+                              std::span<std::byte> workspace, AdjointOptions options,
+                              bool recorded) const {
+  check(parameters, request, workspace, false);
+  check(request, cotangents, gradient);
   compiled_->engine->adjoint(parameters, request, cotangents, gradient, workspace, options,
                              recorded);
+}
+
+template <class Real>
+void BasicPlan<Real>::simulate(Stream stream, std::span<const Real> parameters,
+                               const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
+                               std::span<std::byte> workspace, bool record) const {
+  check(parameters, request, workspace, true);
+  check(request, outputs);
+  compiled_->engine->simulate_on(stream, parameters, request, outputs, workspace, record);
+}
+
+template <class Real>
+void BasicPlan<Real>::adjoint(Stream stream, std::span<const Real> parameters,
+                              const BasicRequest<Real>& request,
+                              const BasicCotangents<Real>& cotangents,
+                              const BasicGradientOutputs<Real>& gradient,
+                              std::span<std::byte> workspace, AdjointOptions options,
+                              bool recorded) const {
+  check(parameters, request, workspace, true);
+  check(request, cotangents, gradient);
+  compiled_->engine->adjoint_on(stream, parameters, request, cotangents, gradient, workspace,
+                                options, recorded);
 }
 
 template <class Real>
@@ -198,7 +236,8 @@ BasicPaths<Real> BasicPlan<Real>::simulate(std::span<const Real> parameters,
   paths.interval_energy_.resize(n * s);
   paths.interval_martingale_.resize(n * s);
   paths.status_.resize(n);
-  std::vector<std::byte> workspace(workspace_bytes(n, observations(compiled_->shape, request)));
+  std::vector<std::byte> workspace(
+      compiled_->engine->host_workspace_bytes(n, observations(compiled_->shape, request)));
   simulate(parameters, request,
            {paths.states_, paths.energy_, paths.martingale_, paths.interval_energy_,
             paths.interval_martingale_, paths.status_},
@@ -219,8 +258,8 @@ BasicGradient<Real> BasicPlan<Real>::adjoint(std::span<const Real> parameters,
   gradient.parameters.resize(parameter_count());
   gradient.x0.resize(request.paths * static_cast<std::size_t>(model_.state));
   gradient.context.resize(request.context.size());
-  std::vector<std::byte> workspace(
-      workspace_bytes(request.paths, observations(compiled_->shape, request)));
+  std::vector<std::byte> workspace(compiled_->engine->host_workspace_bytes(
+      request.paths, observations(compiled_->shape, request)));
   adjoint(parameters, request, cotangents, {gradient.parameters, gradient.x0, gradient.context},
           workspace, options);
   return gradient;

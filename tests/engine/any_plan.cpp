@@ -4,6 +4,9 @@
 #include <limits>
 #include <type_traits>
 
+#include "cuda/gpu.hpp"
+#include "simt/emulated_gpu.hpp"
+
 namespace ito::test {
 namespace {
 
@@ -62,10 +65,43 @@ GradientValues values_of(const BasicGradient<Real>& gradient) {
 
 }  // namespace
 
+const std::vector<EngineKind>& cuda_engines() {
+  static const std::vector<EngineKind> all = [] {
+    const bool emulated = cuda_report().gpus.empty();
+    const std::uint64_t sample = emulated ? 1'000 : 200'000;
+    std::vector<EngineKind> kinds{
+        {"cuda", Device::cuda(), false, 1e-5, 1e-4, sample},
+        {"cuda_fast", Device::cuda(), false, 3e-3, 3e-2, sample, Precision::fast},
+        {"cuda64", Device::cuda(), true, 1e-12, 1e-12, sample},
+    };
+    for (EngineKind& kind : kinds) kind.emulated = emulated;
+    return kinds;
+  }();
+  return all;
+}
+
+namespace {
+
+/// A plan of the kind; the emulated device is put in its place when it is first asked for.
+template <class Plan>
+Plan make_plan(const EngineKind& kind, const Model& model, PlanOptions options) {
+  if (kind.emulated) {
+    static const bool placed = [] {
+      replace_gpu(std::make_shared<EmulatedGpu>());
+      return true;
+    }();
+    (void)placed;
+  }
+  if (options.precision == Precision::fp32) options.precision = kind.precision;
+  return Plan(model, kind.device, options);
+}
+
+}  // namespace
+
 AnyPlan::AnyPlan(const EngineKind& kind, const Model& model, PlanOptions options)
     : plan_(kind.double_precision
-                ? std::variant<Plan, DoublePlan>(DoublePlan(model, kind.device, options))
-                : std::variant<Plan, DoublePlan>(Plan(model, kind.device, options))) {}
+                ? std::variant<Plan, DoublePlan>(make_plan<DoublePlan>(kind, model, options))
+                : std::variant<Plan, DoublePlan>(make_plan<Plan>(kind, model, options))) {}
 
 PathValues AnyPlan::simulate(const std::vector<double>& parameters, const Call& call) const {
   return std::visit(

@@ -22,9 +22,17 @@ struct EngineKind {
   double gradient_tolerance = 0;
   /// Paths that a statistical test can afford.
   std::uint64_t sample = 0;
+  Precision precision = Precision::fp32;
+  /// Its kernels run on the host, a thread a fiber: too slow for samples that say something and for
+  /// every row of the model table.
+  bool emulated = false;
 };
 
-inline const std::vector<EngineKind>& engines() {
+/// The CUDA engine in all its precisions: on a device where there is one, and emulated otherwise.
+const std::vector<EngineKind>& cuda_engines();
+
+/// The engines that run on this machine.
+inline const std::vector<EngineKind>& host_engines() {
   static const std::vector<EngineKind> all{
       // 1e4 roundings of 1.1e-16 at most between an input and an output.
       {"reference64", Device::reference(), true, 1e-12, 1e-12, 20'000},
@@ -32,6 +40,28 @@ inline const std::vector<EngineKind>& engines() {
       {"reference", Device::reference(), false, 1e-7, 1e-7, 20'000},
       {"cpu", Device::cpu(), false, 1e-5, 1e-4, 200'000},
   };
+  return all;
+}
+
+/// All engines that hold to a tolerance near rounding: every one but `cuda_fast`.
+inline const std::vector<EngineKind>& engines() {
+  static const std::vector<EngineKind> all = [] {
+    std::vector<EngineKind> kinds = host_engines();
+    for (const EngineKind& kind : cuda_engines()) {
+      if (kind.precision != Precision::fast) kinds.push_back(kind);
+    }
+    return kinds;
+  }();
+  return all;
+}
+
+/// All engines whose samples are large enough for statistics.
+inline const std::vector<EngineKind>& sampling_engines() {
+  static const std::vector<EngineKind> all = [] {
+    std::vector<EngineKind> kinds = engines();
+    std::erase_if(kinds, [](const EngineKind& kind) { return kind.emulated; });
+    return kinds;
+  }();
   return all;
 }
 

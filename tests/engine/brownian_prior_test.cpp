@@ -92,7 +92,8 @@ class BrownianPrior : public ::testing::TestWithParam<EngineKind> {
                {.paths = paths, .seed = 42, .context = control.context}, y, s2);
   }
 };
-INSTANTIATE_TEST_SUITE_P(Engines, BrownianPrior, ::testing::ValuesIn(engines()), engine_name);
+INSTANTIATE_TEST_SUITE_P(Engines, BrownianPrior, ::testing::ValuesIn(sampling_engines()),
+                         engine_name);
 
 /// E[E − log p(y|X)] = −log p(y) + gap. Adding M, whose mean is 0, takes away most of the variance.
 TEST_P(BrownianPrior, OptimalControlReachesTheEulerGap) {
@@ -187,7 +188,7 @@ class Scale : public ::testing::TestWithParam<EngineKind> {
   }
   const double evidence = -log_normal({2.0}, {0.0}, sigma* sigma + s2);
 };
-INSTANTIATE_TEST_SUITE_P(Engines, Scale, ::testing::ValuesIn(engines()), engine_name);
+INSTANTIATE_TEST_SUITE_P(Engines, Scale, ::testing::ValuesIn(sampling_engines()), engine_name);
 
 TEST_P(Scale, BestShiftReachesTheEvidenceToWithinItsGap) {
   EXPECT_NEAR(evidence, 7.938, 5e-4);

@@ -63,6 +63,7 @@ TEST_P(Girsanov, SumsAreTheTransitionDensitiesRatioPathByPath) {
 
 /// E[exp(−M − E)] = 1 under the controlled chain, whatever the model.
 TEST_P(Girsanov, WeightsAverageToOne) {
+  if (GetParam().emulated) GTEST_SKIP() << "an emulated sample is too small to say anything";
   for (const char* name :
        {"zero_identity_constant", "mlp_diagonal_feedback", "deep_general_open_loop",
         "affine_constant_rectangular_feedback", "mlp_general_rectangular_open_loop",
@@ -132,7 +133,7 @@ class Evidence : public ::testing::TestWithParam<EngineKind> {
     return estimate(weights);
   }
 };
-INSTANTIATE_TEST_SUITE_P(Engines, Evidence, ::testing::ValuesIn(engines()), engine_name);
+INSTANTIATE_TEST_SUITE_P(Engines, Evidence, ::testing::ValuesIn(sampling_engines()), engine_name);
 
 TEST_P(Evidence, IsUnbiasedWithoutControl) {
   const Model model = prior_model();

@@ -77,7 +77,8 @@ constexpr OrnsteinUhlenbeckPair pairs[] = {{1.5, 0.8, 0.5, -0.3, 0.7, 0.2, 0.04,
                                            {-0.5, 0.4, 1.0, 0.0, 1.3, -0.6, 0.5, 8}};
 
 class LinearChain : public ::testing::TestWithParam<EngineKind> {};
-INSTANTIATE_TEST_SUITE_P(Engines, LinearChain, ::testing::ValuesIn(engines()), engine_name);
+INSTANTIATE_TEST_SUITE_P(Engines, LinearChain, ::testing::ValuesIn(sampling_engines()),
+                         engine_name);
 
 TEST_P(LinearChain, OrnsteinUhlenbeckPairHasItsExpectedEnergyAtAnyStep) {
   for (const OrnsteinUhlenbeckPair& pair : pairs) {

@@ -1,5 +1,6 @@
 #include "engine/model_table.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <stdexcept>
@@ -261,6 +262,25 @@ const std::vector<ModelCase>& model_table() {
     return table.take();
   }();
   return all;
+}
+
+std::vector<ModelCase> model_table(const EngineKind& kind) {
+  std::vector<ModelCase> rows = model_table();
+  if (!kind.emulated) return rows;
+  const auto starts = [](const ModelCase& row, std::initializer_list<const char*> prefixes) {
+    return std::ranges::any_of(prefixes, [&](const char* p) { return row.name.starts_with(p); });
+  };
+  if (kind.name == "cuda") {
+    std::erase_if(rows, [&](const ModelCase& row) {
+      return starts(row, {"zero_", "affine_", "deep_", "constant_", "output_s"});
+    });
+  } else {  // the other precisions share everything with fp32 but arithmetic
+    std::erase_if(rows, [&](const ModelCase& row) {
+      return !starts(row, {"hidden_", "mlp_diagonal_", "mlp_general_feedback", "context_of_three",
+                           "mlp_constant_rectangular_feedback"});
+    });
+  }
+  return rows;
 }
 
 const ModelCase& model_case(const std::string& name) {

@@ -38,6 +38,10 @@ inline std::string case_name(const ::testing::TestParamInfo<ModelCase>& info) {
 /// corners: context, initial states, grids, saves, sizes.
 const std::vector<ModelCase>& model_table();
 
+/// The rows an engine is held to: all of them, or for an emulated one those of one drift with every
+/// diffusion and control, and every corner.
+std::vector<ModelCase> model_table(const EngineKind& kind);
+
 /// A row of the table. Throws on an unknown name.
 const ModelCase& model_case(const std::string& name);
 

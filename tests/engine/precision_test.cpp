@@ -21,7 +21,8 @@ namespace {
 const EngineKind& reference64() { return engine("reference64"); }
 
 std::vector<EngineKind> float_engines() {
-  std::vector<EngineKind> out = engines();
+  std::vector<EngineKind> out = host_engines();
+  for (const EngineKind& kind : cuda_engines()) out.push_back(kind);
   std::erase_if(out, [](const EngineKind& kind) { return kind.double_precision; });
   return out;
 }
@@ -67,7 +68,7 @@ class Precision : public ::testing::TestWithParam<EngineKind> {};
 INSTANTIATE_TEST_SUITE_P(Engines, Precision, ::testing::ValuesIn(float_engines()), engine_name);
 
 TEST_P(Precision, IsFaithfulForEveryModel) {
-  for (const ModelCase& row : model_table()) expect_faithful(GetParam(), row, 150);
+  for (const ModelCase& row : model_table(GetParam())) expect_faithful(GetParam(), row, 150);
 }
 
 TEST_P(Precision, IsFaithfulForEveryNumberOfPaths) {

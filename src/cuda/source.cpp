@@ -1,0 +1,156 @@
+#include "cuda/source.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string>
+#include <vector>
+
+namespace ito {
+namespace {
+
+template <class Get>
+std::string list(const std::vector<LayerLayout>& layers, Get get) {
+  std::vector<int> values;
+  for (const LayerLayout& layer : layers) values.push_back(get(layer));
+  return fmt::format("{}", fmt::join(values, ", "));
+}
+
+std::string activation(Activation value) {
+  return fmt::format("static_cast<ito::Activation>({})", static_cast<int>(value));
+}
+
+std::string net(const char* name, const NetLayout& net) {
+  if (net.layers.empty()) return fmt::format("  using {} = ito::NoNet;\n", name);
+  const auto array = [&](const char* type, const char* field, auto get) {
+    return fmt::format(
+        "    ITO_INLINE static constexpr {0} {1}(int layer) {{\n"
+        "      constexpr {0} values[] = {{{2}}};\n      return values[layer];\n    }}\n",
+        type, field, list(net.layers, get));
+  };
+  const auto& layers = net.shape.layers;
+  std::string out = fmt::format("  struct {} {{\n", name);
+  out += fmt::format(
+      "    static constexpr int kLayers = {}, kInputs = {}, kRows = {}, kTimeWeights = {};\n",
+      layers.size(), net.shape.state_inputs, net.rows, net.time_weights);
+  out += fmt::format("    static constexpr bool kTime = {}, kContext = {}, kHasBias = {};\n",
+                     net.shape.time_inputs > 0, net.shape.context_inputs > 0, net.has_bias);
+  out += fmt::format("    static constexpr ito::Activation kHidden = {}, kOutput = {};\n",
+                     activation(layers.front().activation), activation(layers.back().activation));
+  out += array("int", "outputs", [](const LayerLayout& l) { return l.outputs; });
+  out += array("int", "words", [](const LayerLayout& l) { return l.words; });
+  out += array("int", "transposed", [](const LayerLayout& l) { return l.transposed; });
+  out += array("int", "bias", [](const LayerLayout& l) { return l.bias; });
+  out += array("int", "slots", [](const LayerLayout& l) { return l.slots; });
+  out += array("int", "staged", [](const LayerLayout& l) { return l.staged; });
+  out += array("int", "slopes", [](const LayerLayout& l) { return l.slopes; });
+  out += array("bool", "resident", [](const LayerLayout& l) { return l.resident ? 1 : 0; });
+  return out + "  };\n";
+}
+
+std::string shape_struct(const ModelShape& shape, const KernelLayout& layout,
+                         const KernelLayout::Launch& launch, int words) {
+  std::string out = "struct Shape {\n";
+  const auto number = [&](const char* name, auto value) {
+    out += fmt::format("  static constexpr int {} = {};\n", name, value);
+  };
+  number("kState", shape.state);
+  number("kNoise", shape.noise);
+  number("kWarps", launch.warps);
+  number("kWordCount", words);
+  number("kForwardWords", layout.forward_words);
+  number("kNumberCount", layout.number_count);
+  number("kStageBytes", launch.stage_bytes);
+  number("kParameterCount", shape.parameters);
+  number("kSigma", layout.sigma);
+  number("kSigmaCount", layout.sigma_count);
+  number("kSigmaParameter", shape.diffusion_value);
+  number("kControlValue", layout.control_value);
+  number("kInitialValue", layout.initial_value);
+  number("kInitialStd", layout.initial_std);
+  number("kDelta", layout.delta);
+  number("kDeltaSize", layout.delta_size);
+  number("kWarpStage", layout.warp_stage);
+  number("kSlotCount", layout.slot_count);
+  number("kVectorCount", layout.vector_count);
+  number("kRow", layout.row);
+  if (layout.row > 0) {
+    const LayerShape& first = layout.control.shape.layers.front();
+    number("kContextSize", layout.control.shape.context_inputs);
+    number("kContextWeights",
+           first.weight + static_cast<std::size_t>(layout.control.shape.state_inputs +
+                                                   layout.control.shape.time_inputs));
+    number("kFirstInputs", first.inputs);
+    number("kFirstOutputs", first.outputs);
+    number("kFirstBias", first.bias);
+  }
+  out += fmt::format("  static constexpr bool kSharedParameters = {};\n", launch.shared_parameters);
+  out += fmt::format("  static constexpr double kDiffusionScale = {:a}, kDiffusionFloor = {:a};\n",
+                     shape.diffusion_scale, shape.diffusion_floor);
+  out += fmt::format("  static constexpr ito::Activation kSigmaOutput = {};\n",
+                     activation(shape.diffusion_output));
+  const auto kind = [&](const char* type, const char* name, auto value) {
+    out += fmt::format("  static constexpr ito::{0} {1} = static_cast<ito::{0}>({2});\n", type,
+                       name, static_cast<int>(value));
+  };
+  kind("InitialKind", "kInitial", shape.initial);
+  kind("DiffusionKind", "kDiffusion", shape.diffusion);
+  kind("ControlKind", "kControl", shape.control);
+  out += net("Drift", layout.drift);
+  out += net("Diffusion", layout.diffusion);
+  out += net("Control", layout.control);
+  return out + "};\n";
+}
+
+const char* precision_struct(Precision precision) {
+  switch (precision) {
+    case Precision::fast:
+      return "ito::Fast";
+    case Precision::fp64:
+      return "ito::Exact";
+    default:
+      return "ito::Faithful";
+  }
+}
+
+/// One kernel: name, its arguments' template, the function and the most threads of a block.
+std::string kernel(const char* name, const char* arguments, const char* function, int threads) {
+  return fmt::format("ITO_KERNEL({}, ito::{}<Number>, {}) {{ ito::{}<P, Shape>(arguments); }}\n",
+                     name, arguments, threads, function);
+}
+
+std::string opening(const char* include, Precision precision, const std::string& shape) {
+  return fmt::format("#include \"{}\"\n{}using P = {};\nusing Number = P::Number;\n", include,
+                     shape, precision_struct(precision));
+}
+
+}  // namespace
+
+KernelSource simulate_source(const ModelShape& shape, const KernelLayout& layout,
+                             Precision precision) {
+  std::string text = "#include \"kernels/pack.cuh\"\n" +
+                     opening("kernels/simulate.cuh", precision,
+                             shape_struct(shape, layout, layout.simulate, layout.forward_words));
+  text += kernel("ito_pack", "PackArguments", "pack_parameters", 256);
+  if (layout.row > 0) text += kernel("ito_bias_rows", "ContextArguments", "make_bias_rows", 256);
+  text += kernel("ito_simulate", "SimulateArguments", "simulate", 32 * layout.simulate.warps);
+  return {"simulate", text};
+}
+
+KernelSource adjoint_source(const ModelShape& shape, const KernelLayout& layout,
+                            Precision precision) {
+  std::string text = "#include \"kernels/reduce.cuh\"\n" +
+                     opening("kernels/adjoint.cuh", precision,
+                             shape_struct(shape, layout, layout.adjoint, layout.word_count));
+  text += kernel("ito_adjoint", "AdjointArguments", "adjoint", 32 * layout.adjoint.warps);
+  text += kernel("ito_reduce", "ReduceArguments", "reduce_gradient", 256);
+  if (layout.row > 0) {
+    text += kernel("ito_reduce_rows", "ContextGradientArguments", "reduce_rows_of_tiles", 256);
+    text += kernel("ito_context_gradient", "ContextGradientArguments", "context_gradient", 256);
+    text +=
+        kernel("ito_context_weights", "ContextGradientArguments", "context_weight_gradient", 256);
+  }
+  return {"adjoint", text};
+}
+
+}  // namespace ito

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "cuda/gpu.hpp"
+#include "cuda/layout.hpp"
+
+namespace ito {
+
+/// The translation unit of the forward kernel and what goes before it (kernels `ito_pack`,
+/// `ito_bias_rows`, `ito_simulate`).
+KernelSource simulate_source(const ModelShape& shape, const KernelLayout& layout,
+                             Precision precision);
+/// That of the reverse kernel and what follows it (`ito_adjoint`, `ito_reduce`, `ito_reduce_rows`,
+/// `ito_context_gradient`, `ito_context_weights`).
+KernelSource adjoint_source(const ModelShape& shape, const KernelLayout& layout,
+                            Precision precision);
+
+}  // namespace ito

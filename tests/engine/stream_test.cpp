@@ -1,0 +1,144 @@
+// Plans on a stream: every array in the memory of the device, nothing allocated, nothing waited
+// for.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include <ito/error.hpp>
+
+#include "cuda/gpu.hpp"
+#include "engine/any_plan.hpp"
+#include "engine/model_table.hpp"
+#include "refusal.hpp"
+#include "simt/emulated_gpu.hpp"
+
+namespace ito::test {
+namespace {
+
+/// A device that counts what a plan asks of it.
+class CountingGpu : public EmulatedGpu {
+ public:
+  int allocations = 0, waits = 0;
+  std::vector<GpuStream> streams;
+
+  void* allocate(std::size_t bytes) override {
+    ++allocations;
+    return EmulatedGpu::allocate(bytes);
+  }
+  void launch(const GpuKernel& kernel, LaunchShape shape, const void* argument,
+              std::size_t argument_bytes, GpuStream stream) override {
+    streams.push_back(stream);
+    EmulatedGpu::launch(kernel, shape, argument, argument_bytes, stream);
+  }
+  void synchronize(GpuStream stream) override {
+    ++waits;
+    EmulatedGpu::synchronize(stream);
+  }
+};
+
+class OnAStream : public ::testing::Test {
+ protected:
+  OnAStream() { replace_gpu(gpu); }
+  ~OnAStream() override {
+    replace_gpu(std::make_shared<EmulatedGpu>());
+    for (void* memory : memories_) gpu->release(memory);
+  }
+
+  template <class T>
+  std::span<T> device(std::size_t count) {
+    if (count == 0) return {};
+    void* memory = gpu->allocate(count * sizeof(T));
+    memories_.push_back(memory);
+    return {static_cast<T*>(memory), count};
+  }
+  std::span<float> device(const std::vector<double>& host) {
+    const auto out = device<float>(host.size());
+    std::copy(host.begin(), host.end(), out.begin());
+    return out;
+  }
+
+  std::shared_ptr<CountingGpu> gpu = std::make_shared<CountingGpu>();
+
+ private:
+  std::vector<void*> memories_;
+};
+
+std::vector<double> host(std::span<const float> values) { return {values.begin(), values.end()}; }
+
+TEST_F(OnAStream, CallsAllocateNothingWaitForNothingAndGiveTheBitsOfHostCalls) {
+  constexpr std::uint64_t paths = 75;
+  for (const char* name : {"mlp_diagonal_feedback", "context_of_three", "mlp_general_none"}) {
+    SCOPED_TRACE(name);
+    const ModelCase& row = model_case(name);
+    const Knobs knobs = row.knobs(paths);
+    const Call call = row.call(paths);
+    const PathValues cotangents = random_cotangents(row.model, paths, 3);
+    const Plan plan(row.model, Device::cuda());
+    const std::size_t n = paths, s = plan.model().save.size();
+    const auto d = static_cast<std::size_t>(row.model.state);
+    const auto parameters = device(knobs.parameters);
+    const Request request{paths,
+                          call.seed,
+                          call.first_path,
+                          device(call.x0),
+                          device(call.context),
+                          call.paths_per_observation};
+    const Outputs outputs{device<float>(n * s * d), device<float>(n),     device<float>(n),
+                          device<float>(n * s),     device<float>(n * s), device<std::uint8_t>(n)};
+    const Cotangents given{device(cotangents.states), device(cotangents.energy),
+                           device(cotangents.martingale), device(cotangents.interval_energy),
+                           device(cotangents.interval_martingale)};
+    const GradientOutputs gradient{device<float>(plan.parameter_count()), device<float>(n * d),
+                                   device<float>(call.context.size())};
+    const auto workspace = device<std::byte>(plan.workspace_bytes(paths, call.observations()));
+    const int allocations = gpu->allocations, waits = gpu->waits;
+    gpu->streams.clear();
+    int handle = 0;
+    plan.simulate(Stream{&handle}, parameters, request, outputs, workspace, true);
+    plan.adjoint(Stream{&handle}, parameters, request, given, gradient, workspace, {}, true);
+    EXPECT_EQ(gpu->allocations, allocations);
+    EXPECT_EQ(gpu->waits, waits);
+    EXPECT_EQ(gpu->streams, std::vector<GpuStream>(gpu->streams.size(), &handle));
+
+    const AnyPlan other(cuda_engines().front(), row.model);
+    const PathValues wanted = other.simulate(knobs.parameters, call);
+    EXPECT_EQ(host(outputs.states), wanted.states);
+    EXPECT_EQ(host(outputs.energy), wanted.energy);
+    EXPECT_EQ(host(outputs.martingale), wanted.martingale);
+    EXPECT_EQ(host(outputs.interval_energy), wanted.interval_energy);
+    EXPECT_EQ(host(outputs.interval_martingale), wanted.interval_martingale);
+    const GradientValues wanted_gradient = other.adjoint(knobs.parameters, call, cotangents);
+    EXPECT_EQ(host(gradient.parameters), wanted_gradient.parameters);
+    EXPECT_EQ(host(gradient.x0), wanted_gradient.x0);
+    EXPECT_EQ(host(gradient.context), wanted_gradient.context);
+  }
+}
+
+TEST_F(OnAStream, TwoPlansInTurnDoNotDisturbEachOther) {
+  constexpr std::uint64_t paths = 40;
+  const ModelCase& row = model_case("mlp_diagonal_feedback");
+  const Knobs knobs = row.knobs(paths);
+  const PathValues cotangents = random_cotangents(row.model, paths, 3);
+  const AnyPlan one(cuda_engines().front(), row.model), two(cuda_engines().front(), row.model);
+  Call other = row.call(paths);
+  other.seed += 1;
+  const GradientValues wanted = one.adjoint(knobs.parameters, row.call(paths), cotangents);
+  two.simulate(knobs.parameters, other);
+  EXPECT_EQ(one.adjoint(knobs.parameters, row.call(paths), cotangents), wanted);
+}
+
+TEST_F(OnAStream, EnginesWithoutStreamsRefuseThem) {
+  const ModelCase& row = model_case("mlp_identity_none");
+  const Plan plan(row.model, Device::cpu());
+  std::vector<float> parameters(plan.parameter_count());
+  std::vector<std::byte> workspace(plan.workspace_bytes(1));
+  EXPECT_EQ(
+      refusal([&] { plan.simulate(Stream{}, parameters, {}, {}, workspace); }),
+      "stream: got a call on a stream; accepted: a plan on a CUDA device; leave the stream out "
+      "here");
+}
+
+}  // namespace
+}  // namespace ito::test
