@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   const bool full = end != argv + argc;
   argc = static_cast<int>(end - argv);
   bench::add_peaks();
+  bench::add_pieces();
   bench::add_latent_4x64();
   bench::add_errors();
   bench::add_digits();

@@ -6,7 +6,7 @@
 // First, so that the templates of kernels/ find its functions.
 #include "cpu/math.hpp"
 
-#include "kernels/activation.cuh"
+#include "cpu/net.hpp"
 
 namespace bench {
 
@@ -21,11 +21,22 @@ struct PeakLoop {
   double count;  ///< of what one run does, over all lanes
 };
 
+/// A piece of a step of the reference workload, for one tile.
+struct Piece {
+  const char* name;
+  PeakLoop loop;       ///< counts runs
+  double fmas;         ///< a run, over all lanes, that define the answer
+  double activations;  ///< likewise, of tanh
+};
+using Pieces = std::array<Piece, 9>;
+
 /// The loops compiled for one instruction set.
 struct PeakLoops {
   const char* instruction_set;
+  int lanes;                                                   ///< of a vector
   PeakLoop fma;                                                ///< a·b + c; two operations on sse2
   std::array<PeakLoop, timed_activations.size()> activations;  ///< the engine's own
+  Pieces pieces;                                               ///< likewise
 };
 
 extern const PeakLoops sse2_loops, avx2_loops, avx512_loops;
@@ -79,16 +90,20 @@ void run_activations() {
 }
 
 template <class Arch, std::size_t... kIndex>
-constexpr PeakLoops make_loops(const char* name, std::index_sequence<kIndex...>) {
-  constexpr double fmas = double{fma_repeats} * fma_chains * ito::lane_count<Arch>;
+constexpr PeakLoops make_loops(const char* name, const Pieces& pieces,
+                               std::index_sequence<kIndex...>) {
+  constexpr int lanes = ito::lane_count<Arch>;
+  constexpr double fmas = double{fma_repeats} * fma_chains * lanes;
   constexpr double evaluations = double{activation_inputs} * activation_repeats;
   return {name,
+          lanes,
           {run_fmas<Arch>, fmas},
-          {PeakLoop{run_activations<Arch, timed_activations[kIndex]>, evaluations}...}};
+          {PeakLoop{run_activations<Arch, timed_activations[kIndex]>, evaluations}...},
+          pieces};
 }
 template <class Arch>
-constexpr PeakLoops make_loops(const char* name) {
-  return make_loops<Arch>(name, std::make_index_sequence<timed_activations.size()>{});
+constexpr PeakLoops make_loops(const char* name, const Pieces& pieces) {
+  return make_loops<Arch>(name, pieces, std::make_index_sequence<timed_activations.size()>{});
 }
 
 }  // namespace bench

@@ -23,6 +23,7 @@ def show(result):
     errors(rows)
     digits(rows)
     peaks(rows)
+    pieces(rows)
     instructions(rows)
     shapes(rows)
     sizes(rows)
@@ -118,6 +119,15 @@ def peaks(rows):
     table("Peaks, 10⁹ a second (an FMA is 2 FLOP)", ["", "threads", *kinds], lines)
 
 
+def pieces(rows):
+    group = pick(rows, group="piece")
+    for isa in dict.fromkeys(row["isa"] for row in group):
+        table(f"Pieces of a step with {isa}, for 64 paths, alone; a slot is the time of a vector FMA",
+              ["", "slots", "FMAs", "tanh", "slots beside the FMAs"],
+              [[row["of"], *(f"{row[key]:.0f}" for key in ["slots", "fmas", "activations"]),
+                f"{row['slots'] - row['fmas']:.0f}"] for row in pick(group, isa=isa)])
+
+
 def instructions(rows):
     table("Instructions a path-step with AVX2, by callgrind, and the FMAs there must be among them",
           ["latent-4x64", "instructions", "FMAs"],
@@ -138,13 +148,15 @@ def sweep(title, group, *keys, memory=False):
 def shapes(rows):
     group = pick(rows, group="shape")
     for axis in dict.fromkeys(row["axis"] for row in group):
-        sweep(f"Shapes: {axis} (others as in latent-4x64; 100 steps)", pick(group, axis=axis), axis)
+        sweep(f"Shapes: {axis} (others as in latent-4x64; 100 steps, 1 thread)",
+              pick(group, axis=axis), axis)
 
 
 def sizes(rows):
-    sweep("Sizes: the model of latent-4x64", pick(rows, group="size"), "paths", "steps", memory=True)
+    sweep("Sizes: the model of latent-4x64, 2 threads", pick(rows, group="size"),
+          "paths", "steps", memory=True)
 
 
 def grid(rows):
-    sweep("Every combination of shapes (1024 paths, 100 steps)", pick(rows, group="grid"),
+    sweep("Every combination of shapes (1024 paths, 100 steps, 1 thread)", pick(rows, group="grid"),
           "d", "hidden", "layers", "activation")

@@ -13,6 +13,7 @@ benchmark::internal::Benchmark* add_row(const std::string& name,
 
 // The rows, a file each.
 void add_peaks();        ///< peak/…: what the machine can do
+void add_pieces();       ///< piece/…: what parts of a step take, alone
 void add_latent_4x64();  ///< latent-4x64/…: the reference workload
 void add_errors();       ///< error/…: its distance from the reference engine
 void add_digits();       ///< digits/…: training the demo's model

@@ -6,7 +6,8 @@ namespace {
 
 using ito::Activation;
 
-constexpr Workload base{.steps = 100};
+// On one thread, so that a busy machine disturbs it little; threads scale (latent-4x64 has both).
+constexpr Workload base{.steps = 100, .threads = 1};
 constexpr int states[] = {1, 2, 4, 8, 32};
 constexpr int widths[] = {16, 32, 64, 128, 256};
 constexpr int depths[] = {1, 2, 3};
@@ -39,6 +40,7 @@ void add_sizes(bool all) {
       Workload workload = base;
       workload.paths = static_cast<std::uint64_t>(paths);
       workload.steps = steps;
+      workload.threads = 2;
       if (workload.path_steps() <= (all ? 0x1p27 : 0x1p23)) add_workload("size", workload);
     }
   }

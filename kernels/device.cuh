@@ -15,9 +15,11 @@
 
 #define ITO_UNROLL _Pragma("unroll")
 
-/// A kernel of at most `threads` threads a block; its body follows and uses `arguments`.
-#define ITO_KERNEL(name, Arguments, threads)            \
-  extern "C" __global__ void __launch_bounds__(threads) \
+/// A kernel of at most `threads` threads a block; its body follows and uses `arguments`. The 1 asks
+/// for no second block on a multiprocessor: without it ptxas spills a few registers to make room
+/// for one.
+#define ITO_KERNEL(name, Arguments, threads)               \
+  extern "C" __global__ void __launch_bounds__(threads, 1) \
       name(const __grid_constant__ Arguments arguments)
 
 namespace ito {

@@ -55,7 +55,7 @@ def main():
         return jax_model.loss(*jax.vmap(one)(keys))
 
     call = jax_model.measured_call(loss, jax_model.parameters(chosen.diffusion), chosen.mode)
-    report(chosen, call, {"jax": jax.__version__, "diffrax": diffrax.__version__})
+    report(chosen, call, {"jax": jax.__version__, "diffrax": diffrax.__version__}, **jax_model.measured(chosen))
 
 
 main()

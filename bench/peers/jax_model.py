@@ -31,6 +31,18 @@ def sigma(nets, x):
     return jax.nn.sigmoid(mlp(nets["diffusion"], x)) + FLOOR
 
 
+def peak_gpu_mib():
+    return jax.devices()[0].memory_stats()["peak_bytes_in_use"] / 2**20
+
+
+def measured(chosen):
+    """What `report` needs besides the call: where the peak memory is read."""
+    platform = jax.devices()[0].platform
+    if (platform == "gpu") != (chosen.device == "cuda"):
+        raise SystemExit(f"JAX runs on {platform} here, not on {chosen.device}")
+    return {"peak_mib": peak_gpu_mib} if chosen.device == "cuda" else {}
+
+
 def loss(x, kl):
     return (x * x).sum(axis=-1).mean() + kl.mean()
 

@@ -43,7 +43,7 @@ def main():
         jax_model.parameters(chosen.diffusion),
         chosen.mode,
     )
-    report(chosen, call, {"jax": jax.__version__})
+    report(chosen, call, {"jax": jax.__version__}, **jax_model.measured(chosen))
 
 
 main()

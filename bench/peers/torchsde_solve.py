@@ -35,9 +35,10 @@ class Sde(torch_model.Latent):
         return self.prior_drift(x)
 
 
-def loss(sde, paths, steps, method, differentiate):
-    start = torch.zeros(paths, STATE)
-    times = torch.tensor([0.0, 1.0])
+def loss(sde, chosen, steps, differentiate):
+    paths, method = chosen.paths, chosen.method
+    start = torch.zeros(paths, STATE, device=chosen.device)
+    times = torch.tensor([0.0, 1.0], device=chosen.device)
     if method == "backprop" or not differentiate:
         solver = "euler" if sde.sde_type == "ito" else "reversible_heun"
         xs, kl = torchsde.sdeint(sde, start, times, dt=1.0 / steps, method=solver, logqp=True)
@@ -54,19 +55,20 @@ def main():
     torch.set_num_threads(chosen.threads)
     torch.manual_seed(7)
     sde = Sde(chosen.diffusion, "stratonovich" if chosen.method == "reversible-heun" else "ito")
+    sde.to(chosen.device)
 
     def call(steps):
         if chosen.mode == "forward":
             with torch.no_grad():
-                return loss(sde, chosen.paths, steps, chosen.method, differentiate=False).item()
+                return loss(sde, chosen, steps, differentiate=False).item()
         sde.zero_grad()
-        value = loss(sde, chosen.paths, steps, chosen.method, differentiate=True)
+        value = loss(sde, chosen, steps, differentiate=True)
         value.backward()
         return value.item()
 
     call(steps=10)
     versions = {name: importlib.metadata.version(name) for name in ["torch", "torchsde"]}
-    report(chosen, lambda: call(chosen.steps), versions)
+    report(chosen, lambda: call(chosen.steps), versions, **torch_model.measured(chosen))
 
 
 main()

@@ -15,6 +15,7 @@ struct GpuProperties {
   int multiprocessors = 0;
   std::size_t shared_memory_per_block = 0;  ///< bytes a block may ask for
   std::size_t memory = 0;                   ///< bytes of global memory
+  double clock = 0;                         ///< Hz at most; 0 where the device does not say
 };
 
 /// What a module is compiled from. `text` is one translation unit: constants of the model's shape

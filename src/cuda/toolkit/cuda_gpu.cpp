@@ -19,9 +19,15 @@ GpuProperties properties_of(int ordinal) {
   cudaDeviceProp device{};
   if (const auto code = cudaGetDeviceProperties(&device, ordinal); code != cudaSuccess)
     fail(code, fmt::format("cudaGetDeviceProperties({})", ordinal));
-  GpuProperties properties{device.name, device.major * 10 + device.minor,
-                           device.multiProcessorCount, device.sharedMemPerBlockOptin,
-                           device.totalGlobalMem};
+  int kilohertz = 0;
+  check(cudaDeviceGetAttribute(&kilohertz, cudaDevAttrClockRate, ordinal),
+        "cudaDeviceGetAttribute");
+  GpuProperties properties{device.name,
+                           device.major * 10 + device.minor,
+                           device.multiProcessorCount,
+                           device.sharedMemPerBlockOptin,
+                           device.totalGlobalMem,
+                           1e3 * kilohertz};
   if (properties.compute_capability < least_compute_capability) {
     throw Error(fmt::format("{} is sm_{}; the CUDA engine needs sm_{} or newer", properties.name,
                             properties.compute_capability, least_compute_capability));

@@ -1,0 +1,112 @@
+#pragma once
+
+#include "peak_loops.hpp"
+
+#include "cpu/noise.hpp"
+
+namespace bench {
+
+inline constexpr int piece_width = 64;
+inline constexpr int piece_state = 4;
+inline constexpr int piece_repeats = 64;
+
+// The pieces of a step of latent-4x64, for one tile: the engine's own code on memory of the size
+// that a layer has in the engine.
+struct PieceArrays {
+  static constexpr std::size_t matrix = std::size_t{piece_width} * ito::tile_paths;
+  alignas(64) float weights[matrix], inputs[matrix], outputs[matrix], transposed[matrix];
+  alignas(64) float sums[std::size_t{piece_width} * piece_state * ito::sum_lanes];
+  alignas(64) float weight_sums[matrix];
+};
+
+inline PieceArrays& piece_arrays() {
+  thread_local PieceArrays arrays{};
+  return arrays;
+}
+
+template <class Arch, int kOutputs, int kInputs>
+void run_tanh_layer() {
+  PieceArrays& a = piece_arrays();
+  const ito::LayerCall call{
+      {a.weights, kInputs, 1}, a.inputs, kOutputs, kInputs, a.weights, nullptr, a.outputs, nullptr};
+  for (int i = 0; i < piece_repeats; ++i) {
+    ito::run_layer<Arch, ito::Activation::tanh, false>(call);
+  }
+}
+
+template <class Arch>
+void run_output_layer() {
+  PieceArrays& a = piece_arrays();
+  const ito::LayerCall call{{a.weights, piece_width, 1},
+                            a.inputs,
+                            piece_state,
+                            piece_width,
+                            a.weights,
+                            nullptr,
+                            a.outputs,
+                            nullptr};
+  for (int i = 0; i < piece_repeats; ++i) {
+    ito::run_layer<Arch, ito::Activation::identity, false>(call);
+  }
+}
+
+template <class Arch, int kOutputs, int kInputs>
+void run_delta() {
+  PieceArrays& a = piece_arrays();
+  const ito::DeltaCall call{
+      {a.weights, 1, kOutputs}, a.inputs, kOutputs, kInputs, a.transposed, nullptr, a.outputs};
+  for (int i = 0; i < piece_repeats; ++i) ito::next_delta<Arch, ito::Activation::tanh>(call);
+}
+
+template <class Arch>
+void run_weight_gradient() {
+  PieceArrays& a = piece_arrays();
+  for (int i = 0; i < piece_repeats; ++i) {
+    ito::transpose_tile<Arch>(a.inputs, piece_width, a.transposed);
+    ito::accumulate_outer<Arch>(a.outputs, piece_width, a.transposed, piece_width, a.weight_sums);
+  }
+}
+
+template <class Arch>
+void run_thin_gradient() {
+  PieceArrays& a = piece_arrays();
+  for (int i = 0; i < piece_repeats; ++i) {
+    ito::accumulate_thin_outer<Arch>(a.outputs, piece_state, a.inputs, piece_width, a.sums);
+  }
+}
+
+template <class Arch>
+void run_bias_gradient() {
+  PieceArrays& a = piece_arrays();
+  for (int i = 0; i < piece_repeats; ++i) {
+    ito::accumulate_rows<Arch>(a.inputs, piece_width, 1.0F, a.sums);
+  }
+}
+
+template <class Arch>
+void run_normals() {
+  PieceArrays& a = piece_arrays();
+  for (std::uint32_t i = 0; i < piece_repeats; ++i) {
+    ito::tile_normals<Arch>(7, 0, i, 0, piece_state, a.outputs);
+  }
+}
+
+template <class Arch>
+constexpr Pieces make_pieces() {
+  constexpr double runs = piece_repeats, paths = ito::tile_paths;
+  constexpr double square = paths * piece_width * piece_width;
+  constexpr double thin = paths * piece_width * piece_state;
+  constexpr double units = paths * piece_width;
+  constexpr int h = piece_width, d = piece_state;
+  return {{{"tanh-layer-64-from-4", {run_tanh_layer<Arch, h, d>, runs}, thin, units},
+           {"tanh-layer-64-from-64", {run_tanh_layer<Arch, h, h>, runs}, square, units},
+           {"output-layer-4-from-64", {run_output_layer<Arch>, runs}, thin, 0},
+           {"cotangents-64-from-4", {run_delta<Arch, h, d>, runs}, thin, 0},
+           {"cotangents-64-from-64", {run_delta<Arch, h, h>, runs}, square, 0},
+           {"weight-gradient-64x64", {run_weight_gradient<Arch>, runs}, square, 0},
+           {"weight-gradient-64x4", {run_thin_gradient<Arch>, runs}, thin, 0},
+           {"bias-gradient-64", {run_bias_gradient<Arch>, runs}, 0, 0},
+           {"normals-4", {run_normals<Arch>, runs}, 0, 0}}};
+}
+
+}  // namespace bench
