@@ -16,7 +16,7 @@ std::vector<KernelResources> read_ptxas_log(std::string_view log) {
     const std::string line(log.substr(begin, end - begin));
     begin = end + 1;
     std::smatch found;
-    if (std::regex_search(line, found, entry)) kernels.push_back({.kernel = found[1]});
+    if (std::regex_search(line, found, entry)) kernels.emplace_back().kernel = found[1];
     if (kernels.empty()) continue;
     KernelResources& kernel = kernels.back();
     if (std::regex_search(line, found, memory)) {

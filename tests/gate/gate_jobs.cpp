@@ -1,0 +1,76 @@
+#include "gate/gate_jobs.hpp"
+
+#include <fmt/format.h>
+
+namespace ito {
+namespace {
+
+std::vector<StandardShape> standard_shapes() {
+  std::vector<StandardShape> shapes;
+  for (const int state : {2, 4, 8, 32}) {
+    for (const int width : {32, 64, 128}) {
+      for (const int layers : {1, 2, 3}) {
+        for (const Activation activation : {Activation::tanh, Activation::silu, Activation::relu}) {
+          shapes.push_back({state, width, layers, activation});
+        }
+      }
+    }
+  }
+  return shapes;
+}
+
+}  // namespace
+
+Model StandardShape::model() const {
+  Model model;
+  model.state = state;
+  model.grid = uniform_grid(1.0, 64);
+  model.control = Feedback{Mlp{.hidden = std::vector<int>(static_cast<std::size_t>(layers), width),
+                               .activation = activation}};
+  return model;
+}
+
+std::string StandardShape::text() const {
+  return fmt::format("d {}, {} x {} {}", state, layers, width, name(activation));
+}
+
+std::vector<GateJob> all_jobs() {
+  std::vector<GateJob> jobs;
+  for (const StandardShape& shape : standard_shapes()) {
+    for (const GateTarget& target : gate_targets) {
+      for (const Precision precision : {Precision::fp32, Precision::fast}) {
+        for (const bool adjoint : {false, true})
+          jobs.push_back({shape, target, precision, adjoint});
+      }
+    }
+  }
+  return jobs;
+}
+
+std::vector<GateJob> covering_jobs() {
+  std::vector<GateJob> jobs;
+  std::size_t row = 0;
+  for (const StandardShape& shape : standard_shapes()) {
+    // Activations run fastest in the table, targets turn with the row, precisions with every fourth
+    // row, kernels with every eighth: so each meets each.
+    const bool adjoint = row / 8 % 2 == 1;
+    // Deep fp32 adjoints of width 128 take minutes: those are for `all_jobs`.
+    const bool slow = adjoint && shape.width == 128 && shape.layers > 1;
+    const auto precision = row / 4 % 2 == 0 && !slow ? Precision::fp32 : Precision::fast;
+    jobs.push_back({shape, gate_targets[row % 4], precision, adjoint});
+    ++row;
+  }
+  return jobs;
+}
+
+bool must_stay_in_registers(const GateJob& job) {
+  const auto& [state, width, layers, activation] = job.shape;
+  const bool fast = job.precision == Precision::fast;
+  // 255 registers hold neither the activations of 128 units beside those of the next layer in split
+  // products, nor the weight gradients of two layers of 128 units, of 32 channels, or of three
+  // layers of 64 units in split products.
+  if (!job.adjoint) return fast || width <= 64 || layers == 1;
+  return state <= 8 && width <= 64 && (fast || width <= 32 || layers <= 2);
+}
+
+}  // namespace ito

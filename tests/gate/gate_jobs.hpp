@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <ito/model.hpp>
+#include <ito/plan.hpp>
+
+namespace ito {
+
+/// What the gate compiles models for: of a compute capability, the shared memory of a block.
+struct GateTarget {
+  int compute_capability;
+  std::size_t shared_memory_per_block;  ///< CUDA C++ Programming Guide, technical specifications
+};
+inline constexpr GateTarget gate_targets[]{
+    {80, 163 << 10}, {90, 227 << 10}, {100, 227 << 10}, {120, 99 << 10}};
+
+/// A feedback control on an identity diffusion: one net, the noise and the Girsanov sums.
+struct StandardShape {
+  int state, width, layers;
+  Activation activation;
+
+  Model model() const;
+  std::string text() const;  ///< "d 8, 2 × 64 tanh"
+};
+
+/// One compilation.
+struct GateJob {
+  StandardShape shape;
+  GateTarget target;
+  Precision precision;
+  bool adjoint;
+};
+
+/// All standard shapes, precisions and targets, forward and adjoint.
+std::vector<GateJob> all_jobs();
+/// A part of `all_jobs` that takes a few minutes: every shape, and every target with every
+/// activation, precision and kernel.
+std::vector<GateJob> covering_jobs();
+
+/// Whether the job's kernel must do without local memory.
+bool must_stay_in_registers(const GateJob& job);
+
+}  // namespace ito
