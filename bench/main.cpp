@@ -16,17 +16,33 @@ benchmark::internal::Benchmark* add_row(const std::string& name,
 
 }  // namespace bench
 
-/// Google Benchmark's options, and --full for rows that take long.
-int main(int argc, char** argv) {
-  char** const end = std::remove(argv, argv + argc, std::string_view("--full"));
-  const bool full = end != argv + argc;
+namespace {
+
+/// Whether `option` is among the arguments, from which it is taken.
+bool take(std::string_view option, int& argc, char** argv) {
+  char** const end = std::remove(argv, argv + argc, option);
+  const bool found = end != argv + argc;
   argc = static_cast<int>(end - argv);
+  return found;
+}
+
+}  // namespace
+
+/// Google Benchmark's options, --full for rows that take long, and --compile to do nothing but
+/// compile the kernels of the rows of the GPU.
+int main(int argc, char** argv) {
+  const bool full = take("--full", argc, argv);
+  if (take("--compile", argc, argv)) {
+    bench::compile_gpu_rows();
+    return 0;
+  }
   bench::add_peaks();
   bench::add_pieces();
   bench::add_latent_4x64();
   bench::add_errors();
   bench::add_digits();
   bench::add_sweeps(full);
+  bench::add_gpu();
   benchmark::AddCustomContext("instruction_set", ito::cpu_instruction_set());
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;

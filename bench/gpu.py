@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Runs the gpu/… rows of ito_bench and the peers on a GPU, and prints what they reached.
+
+    gpu.py run BINARY FOLDER [--seconds S] [--only REGEX]   FOLDER/ito.json
+    gpu.py peers FOLDER [--seconds S]                       FOLDER/peers.json
+    gpu.py table FOLDER                                     both as tables
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import machine
+from report import table
+from rows import GOOGLE_BENCHMARKS_OWN, PEER_SCRIPTS, fields
+
+# (name in tables, script, method, modes). Every peer runs in this Python.
+PEERS = [
+    ("torch, CUDA graph", "torch_loop.py", "graphed", ["forward", "gradient"]),
+    ("torch, compiled", "torch_loop.py", "compiled", ["forward", "gradient"]),
+    ("torch, eager", "torch_loop.py", "backprop", ["forward", "gradient"]),
+    ("JAX, hand-written scan", "jax_scan.py", "backprop", ["forward", "gradient"]),
+    ("JAX, checkpointed scan", "jax_scan.py", "checkpointed", ["gradient"]),
+    ("diffrax", "diffrax_solve.py", "default", ["forward", "gradient"]),
+    ("torchsde", "torchsde_solve.py", "backprop", ["forward", "gradient"]),
+]
+SIZES = [1024, 1 << 17]
+
+
+def write(folder, name, rows):
+    result = {**machine.description(), "rows": rows}
+    card = folder / "card.txt"
+    if card.exists():
+        result["card"] = card.read_text().strip()
+    (folder / name).write_text(json.dumps(result, indent=1) + "\n")
+
+
+def list_names(binary, only):
+    listed = subprocess.run([binary, "--benchmark_list_tests", f"--benchmark_filter={only}"],
+                            capture_output=True, text=True, check=True)
+    return [name for name in listed.stdout.split() if name.startswith("gpu/")]
+
+
+def run(binary, folder, seconds, only):
+    """Rows one by one until the time is up, each in three repetitions, the fastest kept."""
+    end, rows = time.monotonic() + seconds, []
+    names = list_names(binary, only)
+    for name in names:
+        if time.monotonic() > end:
+            break
+        done = subprocess.run(
+            [binary, f"--benchmark_filter=^{name}$", "--benchmark_repetitions=3",
+             "--benchmark_min_time=0.1", "--benchmark_format=json"],
+            capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            print(f"{name}: {done.stderr.strip()[-500:]}")
+            continue
+        runs = [each for each in json.loads(done.stdout)["benchmarks"]
+                if each["run_type"] == "iteration"]
+        if any("error_occurred" in each for each in runs):
+            print(f"{name}: {runs[0].get('error_message')}")
+            continue
+        best = max(runs, key=lambda each: each["path_steps"])
+        row = {**fields(name.removesuffix("/real_time")), "binds": best.pop("label", "")}
+        row |= {key: value for key, value in best.items() if key not in GOOGLE_BENCHMARKS_OWN}
+        row["spread"] = 1 - min(each["path_steps"] for each in runs) / best["path_steps"]
+        rows.append(row)
+        write(folder, "ito.json", rows)
+    print(f"{len(rows)} of {len(names)} rows")
+    if len(rows) < len(names):
+        sys.exit(1)
+
+
+def peers(folder, seconds):
+    end, rows, failures = time.monotonic() + seconds, [], []
+    for label, script, method, modes in PEERS:
+        for diffusion, paths, mode in [(d, p, m) for d in ["const", "mlp"] for p in SIZES
+                                       for m in modes]:
+            left = end - time.monotonic()
+            row = f"{label}, {diffusion}, {paths} paths, {mode}"
+            if left < 5:
+                failures.append(f"{row}: no time left")
+                continue
+            command = [sys.executable, PEER_SCRIPTS / script, "--device", "cuda", "--method", method,
+                       "--mode", mode, "--diffusion", diffusion, "--paths", str(paths)]
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, check=False,
+                                      timeout=min(left, 60))
+            except subprocess.TimeoutExpired:
+                failures.append(f"{row}: took too long")
+                continue
+            if done.returncode != 0:
+                last = (done.stderr.strip() or "no message").splitlines()[-1]
+                failures.append(f"{row}: {last}")
+                continue
+            rows.append({"engine": label, **json.loads(done.stdout.splitlines()[-1])})
+            write(folder, "peers.json", rows)
+    print("\n".join(failures))
+
+
+def load(folder, name):
+    file = folder / name
+    return json.loads(file.read_text())["rows"] if file.exists() else []
+
+
+def rate(row):
+    return f"{row['path_steps'] / 1e9:.3f}" if row else None
+
+
+def reference(ours, theirs, diffusion, paths):
+    lines = []
+    for precision in ["fp32", "fast"]:
+        found = {row["mode"]: row for row in ours
+                 if (row["of"], row["diffusion"], row["paths"], row["precision"])
+                 == ("latent-4x64", diffusion, paths, precision)}
+        if found:
+            lines.append([f"ito, {precision}", found, "device_MiB"])
+    for label in dict.fromkeys(row["engine"] for row in theirs):
+        found = {row["mode"]: row for row in theirs
+                 if (row["engine"], row["diffusion"], row["paths"]) == (label, diffusion, paths)}
+        if found:
+            lines.append([label, found, "peak_MiB"])
+    cells = []
+    for label, found, memory in lines:
+        line = [label]
+        for mode in ["forward", "gradient"]:
+            row = found.get(mode)
+            line += [rate(row), row and f"{row[memory]:.0f}"]
+        cells.append(line + [f"{next(iter(found.values()))['loss']:.2f}"])
+    table(f"latent-4x64, diffusion {diffusion}, {paths} paths, 1000 steps, 10⁹ path-steps a second",
+          ["", "forward", "MiB", "+ gradient", "MiB", "loss"], cells)
+
+
+def show(folder):
+    ours, theirs = load(folder, "ito.json"), load(folder, "peers.json")
+    lines = []
+    for row in ours:
+        axis = row["of"] if row["of"] in row else "diffusion"
+        lines.append([f"{row['of']} {row[axis]}", row["paths"], row["steps"], row["precision"],
+                      row["mode"], rate(row), f"{row['limit'] / 1e9:.1f}", row["binds"],
+                      f"{100 * row['of_limit']:.0f} %"])
+    table("The CUDA engine, 10⁹ path-steps a second, and the limit of bench/gpu_limit.hpp "
+          "(its rates are assumed)",
+          ["", "paths", "steps", "precision", "mode", "reached", "limit", "binds", "of limit"], lines)
+    for diffusion in ["const", "mlp"]:
+        for paths in SIZES:
+            reference(ours, theirs, diffusion, paths)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ["run", "peers", "table"]:
+        command = commands.add_parser(name)
+        if name == "run":
+            command.add_argument("binary", type=Path)
+            command.add_argument("--only", default="^gpu/")
+        command.add_argument("folder", type=Path)
+        if name != "table":
+            command.add_argument("--seconds", type=float, default=150)
+    chosen = parser.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    if chosen.command == "run":
+        run(chosen.binary.resolve(), chosen.folder, chosen.seconds, chosen.only)
+    elif chosen.command == "peers":
+        peers(chosen.folder, chosen.seconds)
+    else:
+        show(chosen.folder)
+
+
+main()
