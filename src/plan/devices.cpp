@@ -20,7 +20,17 @@ Device Device::cuda(int ordinal) {
   return Device(Kind::cuda, ordinal);
 }
 
-Device Device::best() { return cuda_runtime().devices > 0 ? cuda() : cpu(); }
+Device Device::best() {
+  for (int ordinal = 0; ordinal < cuda_runtime().devices; ++ordinal) {
+    try {
+      open_gpu(ordinal);
+      return cuda(ordinal);
+    } catch (const Error&) {
+      // Too old for the engine, or there is no NVRTC.
+    }
+  }
+  return cpu();
+}
 
 Device Device::parse(std::string_view text) {
   if (text == "auto") return best();
