@@ -8,6 +8,7 @@
 #include <ito/dataset.hpp>
 #include <ito/device.hpp>
 #include <ito/latent_model.hpp>
+#include <ito/log_density.hpp>
 
 namespace ito {
 
@@ -63,6 +64,12 @@ std::vector<float> encode(const LatentModel& latent, std::span<const float> para
 /// centre η.
 std::vector<float> observation_mean(const LatentModel& latent, std::span<const float> parameters,
                                     std::span<const float> eta);
+
+/// log p(y | X = x) of one observation y [D] as a function of the state at its time: through
+/// decoder and likelihood, in double precision. The terminal cost of a posterior. Throws ito::Error
+/// unless y is one observation at one time that the likelihood takes.
+LogDensity observation_log_density(const LatentModel& latent, std::span<const float> parameters,
+                                   std::span<const float> y);
 
 struct SampleOptions {
   std::uint64_t seed = 0;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <optional>
+#include <string>
 #include <vector>
 
 #include <ito/dataset.hpp>
@@ -38,6 +38,10 @@ struct FitOptions {
   /// Fraction of non-finite paths in a step (or a held-out evaluation) above which fit stops.
   /// Below, they are counted and have no part in the step.
   double non_finite_limit = 0.01;
+  /// Tensors that keep their starting values, by name or by what comes before a dot in it: "drift",
+  /// "decoder.0.weight".
+  std::vector<std::string> fixed{};
+  Parameters start{};  ///< where to start; empty: initialize(latent, seed)
   std::uint64_t seed = 1;
   Device device = Device::best();
   int threads = 0;
@@ -83,13 +87,13 @@ struct FitResult {
   bool interrupted = false;  ///< `stop` asked for the end; the checkpoint holds every step done
 };
 
-/// Trains from `initialize(latent, seed)` with minibatches: each epoch visits the data once in an
-/// order of its own, its last minibatch being what is left. Order and path noise are functions of
-/// (seed, epoch, step), so results are the same bits on one machine for any number of threads and
-/// however often a run is broken off. `stop` is asked before every step and may read a signal
-/// handler's flag. Throws ito::Error on bad options, data that do not fit, too many non-finite
-/// paths, a non-finite loss or gradient (the last checkpoint stays), or a checkpoint that is
-/// truncated or belongs to another model, data or options, naming what differs.
+/// Trains from `start` or `initialize(latent, seed)` with minibatches: each epoch visits the data
+/// once in an order of its own, its last minibatch being what is left. Order and path noise are
+/// functions of (seed, epoch, step), so results are the same bits on one machine for any number of
+/// threads and however often a run is broken off. `stop` is asked before every step and may read a
+/// signal handler's flag. Throws ito::Error on bad options, data that do not fit, too many
+/// non-finite paths, a non-finite loss or gradient (the last checkpoint stays), or a checkpoint
+/// that is truncated or belongs to another model, data or options, naming what differs.
 FitResult fit(const LatentModel& latent, const Dataset& training, const FitOptions& options = {},
               const ProgressCallback& progress = {}, const Dataset& held_out = {},
               const std::function<bool()>& stop = {});

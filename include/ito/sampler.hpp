@@ -24,15 +24,23 @@ struct OrnsteinUhlenbeckReference {
   double rate = 1.0;
   double std = 1.0;
 };
-/// The process that a sampler steers towards its target. Its law at the end is known in closed
-/// form.
-using Reference = std::variant<BrownianReference, OrnsteinUhlenbeckReference>;
+/// Any SDE of one's own, its control left out. The law of its end is not known, so `log_density` is
+/// taken relative to it: the sampler goes to exp(log_density(x)) · law(dx), with log w =
+/// log_density(X_T) − M − E. With log_density(x) = log p(y|x) this is the posterior given y, and Z
+/// = p(y).
+struct PriorReference {
+  Model model{};
+  Parameters parameters{};  ///< the model's own first
+};
+/// The process that a sampler steers towards its target. The law of its end is known in closed form
+/// but for the last kind.
+using Reference = std::variant<BrownianReference, OrnsteinUhlenbeckReference, PriorReference>;
 
 /// What training minimises, with the weight of a path
 ///   log w = log target(X_T) − log reference marginal(X_T) − M − E.
 /// Each is a choice of cotangents for the same paths.
 enum class SamplerLoss {
-  kl,                    ///< mean of −log w − M, differentiated along the path
+  kl,                    ///< mean of E + terminal cost, differentiated along the path
   sticking_the_landing,  ///< mean of −log w, the martingale's parameters detached
   log_variance,          ///< variance of log w over fixed paths (Richter & Berner 2024)
   trajectory_balance,  ///< mean of (log w − log Z)² over fixed paths, log Z learned (Malkin et al.
@@ -41,12 +49,14 @@ enum class SamplerLoss {
 
 struct SamplerOptions {
   Reference reference{};
+  // The time grid; that of a PriorReference is its model's, whatever these say.
   double horizon = 1.0;  ///< T
   int steps = 64;        ///< K
   /// t_k = T(1 − (1 − k/K)^grading): above 1 steps get shorter towards the end, where the last
   /// step's noise blurs the samples.
   double grading = 1.5;
-  Mlp control{.hidden = {64, 64}, .activation = Activation::silu};
+  /// Starts as u = 0; takes no context.
+  Control control = Feedback{.net = {.hidden = {64, 64}, .activation = Activation::silu}};
   SamplerLoss loss = SamplerLoss::log_variance;
   std::size_t iterations = 1000;
   std::size_t paths = 512;        ///< per iteration
@@ -61,7 +71,7 @@ struct SamplerOptions {
 
 /// A controlled diffusion whose end X_T has, once trained, the target's law.
 struct Sampler {
-  Model model{};            ///< reference as the prior, u a feedback control
+  Model model{};            ///< the reference as the prior, and the control
   Parameters parameters{};  ///< those of the reference fixed, those of the control learned
   Reference reference{};
   double log_normalizer = 0;  ///< learned by trajectory balance; NaN with other losses
@@ -71,7 +81,7 @@ struct SamplerProgress {
   std::size_t iteration = 0;  ///< from 1
   std::size_t iterations = 0;
   double loss = 0;
-  double elbo = 0;     ///< mean of log w + M over this iteration's paths: at most log Z
+  double elbo = 0;     ///< mean of log w over this iteration's paths: at most log Z on average
   double ess = 0;      ///< effective sample size of this iteration's paths over their number
   double seconds = 0;  ///< since training began
 };
@@ -91,7 +101,7 @@ Sampler train_sampler(const Target& target, const SamplerOptions& options = {},
 struct SamplerEstimate {
   WeightSummary weights;            ///< log Z, its standard error, ESS of `paths`, largest weight
   std::size_t paths = 0;            ///< N
-  double elbo = 0, elbo_error = 0;  ///< mean of log w + M, a lower bound on log Z, and its error
+  double elbo = 0, elbo_error = 0;  ///< mean of log w, a lower bound on log Z, and its error
   std::size_t non_finite = 0;
 };
 
@@ -107,7 +117,7 @@ SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t 
                       std::uint64_t seed, Device device = Device::best(), int threads = 0);
 
 /// log density of the reference chain's X_T (its Euler chain, exactly) at `x` [d]; writes its
-/// derivative into `gradient` [d] unless empty.
+/// derivative into `gradient` [d] unless empty. Throws ito::Error for a PriorReference.
 double reference_log_density(const Sampler& sampler, std::span<const double> x,
                              std::span<double> gradient = {});
 

@@ -8,25 +8,10 @@
 
 #include "cli/figures.hpp"
 #include "cli/html.hpp"
+#include "cli/report_html.hpp"
 
 namespace ito::cli {
 namespace {
-
-std::string row(const std::vector<std::string>& cells, const char* attributes = "") {
-  std::string text = fmt::format("<tr{}>", attributes);
-  for (std::size_t i = 0; i < cells.size(); ++i)
-    text += fmt::format("<td{}>{}</td>", i > 0 ? " class=\"number\"" : "", escaped(cells[i]));
-  return text + "</tr>\n";
-}
-
-std::string table(const std::vector<std::string>& header, const std::string& rows) {
-  std::string head;
-  for (std::size_t i = 0; i < header.size(); ++i)
-    head += fmt::format("<th{}>{}</th>", i > 0 ? " class=\"number\"" : "", escaped(header[i]));
-  return fmt::format(
-      "<div class=\"wide\"><table><thead><tr>{}</tr></thead><tbody>\n{}</tbody></table></div>\n",
-      head, rows);
-}
 
 std::string number(double value) {
   const std::string digits = fmt::format("{:.2f}", std::abs(value));
@@ -40,16 +25,17 @@ std::string headline(const FitReport& report) {
   const Evaluation& result = *report.evaluation;
   const std::string unit = "nats per " + observation_noun(report.latent);
   std::string rows;
-  rows += row({"ELBO (lower bound on log p(y))", with_error(result.elbo, result.elbo_error), unit});
-  rows += row({fmt::format("Importance-weighted bound, {} paths", result.samples),
-               with_error(result.iwae, result.iwae_error), unit});
-  rows += row({"Reconstruction E[log p(y|X)]", number(result.reconstruction), unit});
-  rows += row({"Path energy E[E]", number(result.energy), unit});
-  rows += row({"Effective sample size", fmt::format("{:.1f}", result.ess),
-               fmt::format("of {} paths", result.samples)});
+  rows += table_row(
+      {"ELBO (lower bound on log p(y))", with_error(result.elbo, result.elbo_error), unit});
+  rows += table_row({fmt::format("Importance-weighted bound, {} paths", result.samples),
+                     with_error(result.iwae, result.iwae_error), unit});
+  rows += table_row({"Reconstruction E[log p(y|X)]", number(result.reconstruction), unit});
+  rows += table_row({"Path energy E[E]", number(result.energy), unit});
+  rows += table_row({"Effective sample size", fmt::format("{:.1f}", result.ess),
+                     fmt::format("of {} paths", result.samples)});
   const std::string data = report.held_out.count > 0 ? "held-out" : "training";
   return fmt::format("<h2>Result on {} {} observations</h2>\n", result.observations, data) +
-         table({"", "mean ± standard error", ""}, rows);
+         table_html({"", "mean ± standard error", ""}, rows);
 }
 
 std::string comparison(const FitReport& report) {
@@ -57,26 +43,17 @@ std::string comparison(const FitReport& report) {
   std::string rows;
   for (const Comparison& model : report.comparison) {
     const bool ours = &model == &report.comparison.back();
-    rows += row({model.name, with_error(model.elbo, model.elbo_error),
-                 with_error(model.iwae, model.iwae_error)},
-                ours ? " class=\"ours\"" : "");
+    rows += table_row({model.name, with_error(model.elbo, model.elbo_error),
+                       with_error(model.iwae, model.iwae_error)},
+                      ours ? " class=\"ours\"" : "");
   }
   std::string text = "<h2>Compared with baselines</h2>\n" +
-                     table({"held out, nats per " + observation_noun(report.latent), "ELBO",
-                            "importance weighted"},
-                           rows);
+                     table_html({"held out, nats per " + observation_noun(report.latent), "ELBO",
+                                 "importance weighted"},
+                                rows);
   text += "<p>";
   for (const std::string& line : verdict(report.comparison)) text += escaped(line) + "<br>\n";
   return text + "</p>\n";
-}
-
-std::string figure_html(const Figure& figure) {
-  std::string panels;
-  for (const Figure::Panel& panel : figure.panels)
-    panels += embedded(panel.picture, panel.description) + "\n";
-  return fmt::format(
-      "<h2>{}</h2>\n<figure><div class=\"panels\">\n{}</div><figcaption>{}</figcaption></figure>\n",
-      escaped(figure.title), panels, escaped(figure.caption));
 }
 
 std::string figures(const FitReport& report) {
@@ -105,8 +82,8 @@ std::string figures(const FitReport& report) {
 
 std::string settings(const FitReport& report) {
   std::string rows;
-  for (const auto& [name, value] : report.settings) rows += row({name, value});
-  return "<h2>How it was fitted</h2>\n" + table({"setting", "value"}, rows);
+  for (const auto& [name, value] : report.settings) rows += table_row({name, value});
+  return "<h2>How it was fitted</h2>\n" + table_html({"setting", "value"}, rows);
 }
 
 std::string parameters(const FitReport& report) {
@@ -118,12 +95,13 @@ std::string parameters(const FitReport& report) {
     double squares = 0;
     for (const float value : report.parameters[tensor.name])
       squares += static_cast<double>(value) * value;
-    rows += row({tensor.name, shape, std::to_string(tensor.size),
-                 fmt::format("{:.3g}", std::sqrt(squares / static_cast<double>(tensor.size)))});
+    rows +=
+        table_row({tensor.name, shape, std::to_string(tensor.size),
+                   fmt::format("{:.3g}", std::sqrt(squares / static_cast<double>(tensor.size)))});
   }
   return fmt::format("<details><summary>{} parameters</summary>\n{}</details>\n",
                      report.parameters.size(),
-                     table({"tensor", "shape", "numbers", "root mean square"}, rows));
+                     table_html({"tensor", "shape", "numbers", "root mean square"}, rows));
 }
 
 std::string model(const FitReport& report) {
@@ -134,15 +112,13 @@ std::string model(const FitReport& report) {
 
 std::string render_report(const FitReport& report) {
   const Model& sde = report.latent.model;
-  std::string page = fmt::format(
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>Neural SDE fit</title>\n<style>{}</style></head><body>\n"
-      "<h1>A neural SDE fitted to {} {}s</h1>\n"
-      "<p class=\"subtitle\">Latent state of {} dimensions, {} Euler–Maruyama steps to time {:g}, "
-      "{} parameters</p>\n",
-      style_sheet(), report.training.count, observation_noun(report.latent), sde.state,
-      sde.grid.size() - 1, sde.grid.back(), report.parameters.size());
+  std::string page = page_head(
+      "Neural SDE fit",
+      fmt::format("A neural SDE fitted to {} {}s", report.training.count,
+                  observation_noun(report.latent)),
+      fmt::format(
+          "Latent state of {} dimensions, {} Euler–Maruyama steps to time {:g}, {} parameters",
+          sde.state, sde.grid.size() - 1, sde.grid.back(), report.parameters.size()));
   page += headline(report) + comparison(report) + figures(report) + settings(report) +
           model(report) + parameters(report);
   return page + "</body></html>\n";

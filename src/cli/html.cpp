@@ -61,6 +61,8 @@ std::string_view style_sheet() {
 body { margin: 0 auto; padding: 2rem 1.1rem 4rem; max-width: 60rem; color: var(--ink);
        background: #fff; font: 1rem/1.55 Charter, "Bitstream Charter", "Iowan Old Style", Georgia, serif; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; font-weight: 600; }
+h1.part { font-size: 1.4rem; margin: 3rem 0 .6rem; border-top: 1px solid var(--line); padding-top: 1.2rem; }
+h3 { font-size: 1rem; margin: 1.6rem 0 .3rem; font-weight: 600; }
 h2 { font-size: 1.15rem; margin: 2.4rem 0 .6rem; font-weight: 600; }
 p.subtitle { margin: 0 0 1.4rem; color: var(--soft); }
 .wide { overflow-x: auto; }

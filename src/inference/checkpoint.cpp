@@ -17,15 +17,20 @@ namespace {
 
 constexpr const char* format_name = "ito-checkpoint-1";
 
-/// Rows, times, columns and a hash (FNV-1a) of the values' bytes.
-std::string describe(const Dataset& data) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const std::byte byte : std::as_bytes(std::span(data.values))) {
-    hash ^= std::to_integer<std::uint64_t>(byte);
-    hash *= 0x100000001b3u;
+/// FNV-1a of the values' bytes.
+std::uint64_t hash(std::span<const float> values) {
+  std::uint64_t result = 0xcbf29ce484222325u;
+  for (const std::byte byte : std::as_bytes(values)) {
+    result ^= std::to_integer<std::uint64_t>(byte);
+    result *= 0x100000001b3u;
   }
+  return result;
+}
+
+/// Rows, times, columns and a hash of the values.
+std::string describe(const Dataset& data) {
   return fmt::format("{} rows of {} x {} numbers, hash {:016x}", data.count, data.times,
-                     data.dimension, hash);
+                     data.dimension, hash(data.values));
 }
 
 constexpr std::array record_numbers{&EpochRecord::elbo,          &EpochRecord::held_out_elbo,
@@ -105,6 +110,9 @@ std::string run_identity(const LatentModel& latent, const FitOptions& options,
                          {"device", options.device.name()},
                          {"held_out_samples", options.held_out_samples}};
   if (options.schedule != Schedule::constant) identity["options"]["epochs"] = options.epochs;
+  if (!options.fixed.empty()) identity["options"]["fixed"] = options.fixed;
+  if (options.start.size() > 0)
+    identity["options"]["start"] = fmt::format("hash {:016x}", hash(options.start.values()));
   identity["training data"] = describe(training);
   identity["held-out data"] = describe(held_out);
   return identity.dump();

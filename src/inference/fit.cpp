@@ -14,6 +14,22 @@
 namespace ito {
 namespace {
 
+/// The tensors that `names` ask for. Throws ito::Error on a name that fits none.
+std::vector<Tensor> fixed_tensors(const std::vector<Tensor>& tensors,
+                                  const std::vector<std::string>& names) {
+  std::vector<Tensor> result;
+  for (const std::string& name : names) {
+    const std::size_t before = result.size();
+    for (const Tensor& tensor : tensors)
+      if (tensor.name == name || tensor.name.starts_with(name + ".")) result.push_back(tensor);
+    if (result.size() > before) continue;
+    std::string known;
+    for (const Tensor& tensor : tensors) known += (known.empty() ? "" : ", ") + tensor.name;
+    throw Error("fit.fixed", "\"" + name + "\"", "tensors or parts among " + known);
+  }
+  return result;
+}
+
 std::uint32_t index32(std::uint64_t index) { return static_cast<std::uint32_t>(index); }
 
 }  // namespace
@@ -32,6 +48,7 @@ Trainer::Trainer(const LatentModel& latent, const Dataset& training, const FitOp
       order_(count_),
       gradient_(shape_.parameters) {
   schedule_.steps = schedule_.steps_per_epoch * options.epochs;
+  fixed_ = fixed_tensors(shape_.tensors, options.fixed);
   if (held_out.count > 0) {
     held_out_ =
         std::make_unique<Evaluator>(latent_, shape_, held_out,
@@ -44,7 +61,10 @@ Trainer::Trainer(const LatentModel& latent, const Dataset& training, const FitOp
   if (options.resume) {
     resume();
   } else {
-    std::ranges::copy(initialize(latent, options.seed).values(), state_.parameters.begin());
+    const Parameters start =
+        options.start.size() > 0 ? options.start : initialize(latent, options.seed);
+    check_parameters(shape_, start);
+    std::ranges::copy(start.values(), state_.parameters.begin());
     state_.average = state_.parameters;
   }
   steps_before_ = state_.adam.steps;
@@ -100,6 +120,8 @@ void Trainer::step() {
                 fmt::format("a fraction up to non_finite_limit = {}; a smaller learning_rate or "
                             "clip_norm may help",
                             options_.non_finite_limit));
+  for (const Tensor& tensor : fixed_)
+    std::ranges::fill(std::span(gradient_).subspan(tensor.offset, tensor.size), 0.0F);
   const double gradient_norm = norm(gradient_);
   if (!std::isfinite(batch.loss) || !std::isfinite(gradient_norm))
     throw Error(where(), fmt::format("loss {} with gradient norm {}", batch.loss, gradient_norm),

@@ -1,5 +1,6 @@
 #include "inference/reference_law.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -50,6 +51,10 @@ void describe_reference(const Reference& reference, Model& model) {
 }
 
 void set_reference(const Reference& reference, Parameters& parameters) {
+  if (const auto* own = std::get_if<PriorReference>(&reference)) {
+    const auto values = own->parameters.values().first(zero_parameters(prior(own->model)).size());
+    std::ranges::copy(values, parameters.values().begin());
+  }
   const auto* ou = std::get_if<OrnsteinUhlenbeckReference>(&reference);
   if (!ou) return;
   const auto weight = parameters["drift.0.weight"];

@@ -19,13 +19,13 @@ struct IsotropicGaussian {
   }
 };
 
-/// Writes the reference into a model without control: initial state, drift and diffusion.
+/// Writes a Brownian or Ornstein–Uhlenbeck reference into a model: initial state, drift, diffusion.
 void describe_reference(const Reference& reference, Model& model);
 
-/// Sets the parameters of the reference's drift; the rest start at the description's values.
+/// Sets the reference's parameters where they differ from those the description starts at.
 void set_reference(const Reference& reference, Parameters& parameters);
 
-/// The law of the last state of the Euler chain on `grid`:
+/// The law of a Brownian or Ornstein–Uhlenbeck reference's last state of the Euler chain on `grid`:
 ///   m' = (1 − θh) m,   P' = (1 − θh)² P + σ² h.
 IsotropicGaussian reference_law(const Reference& reference, std::span<const double> grid,
                                 int dimension);

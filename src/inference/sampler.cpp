@@ -20,6 +20,20 @@ std::vector<double> graded_grid(const SamplerOptions& options) {
   return grid;
 }
 
+/// States are of the reference's size; the control's first layer takes numbers of order one.
+void scale_inputs(Sampler& sampler) {
+  const auto* feedback = std::get_if<Feedback>(&sampler.model.control);
+  if (!feedback) return;
+  const IsotropicGaussian law =
+      reference_law(sampler.reference, sampler.model.grid, sampler.model.state);
+  const auto size = static_cast<float>(std::sqrt(law.variance));
+  const auto weight = sampler.parameters["control.0.weight"];
+  const auto d = static_cast<std::size_t>(sampler.model.state);
+  const std::size_t columns = d + (feedback->net.time ? 1 : 0);
+  for (std::size_t i = 0; i < weight.size(); ++i)
+    if (i % columns < d) weight[i] /= size;
+}
+
 }  // namespace
 
 Sampler make_sampler(const Target& target, const SamplerOptions& options) {
@@ -28,21 +42,20 @@ Sampler make_sampler(const Target& target, const SamplerOptions& options) {
                   .parameters = {},
                   .reference = options.reference,
                   .log_normalizer = std::numeric_limits<double>::quiet_NaN()};
-  sampler.model.state = target.dimension;
-  sampler.model.grid = graded_grid(options);
-  sampler.model.control = Feedback{.net = options.control};
-  describe_reference(options.reference, sampler.model);
+  const auto* own = std::get_if<PriorReference>(&options.reference);
+  if (own) {
+    sampler.model = prior(own->model);
+    sampler.model.save = {};
+  } else {
+    sampler.model.state = target.dimension;
+    sampler.model.grid = graded_grid(options);
+    describe_reference(options.reference, sampler.model);
+  }
+  sampler.model.control = options.control;
   sampler.model = validated(sampler.model);
   sampler.parameters = initialize(sampler.model, options.seed);
   set_reference(options.reference, sampler.parameters);
-  // States are of the reference's size; the first layer takes numbers of order one.
-  const IsotropicGaussian law =
-      reference_law(options.reference, sampler.model.grid, target.dimension);
-  const auto weight = sampler.parameters["control.0.weight"];
-  const std::size_t d = static_cast<std::size_t>(target.dimension);
-  const std::size_t columns = d + (options.control.time ? 1 : 0);
-  for (std::size_t i = 0; i < weight.size(); ++i)
-    if (i % columns < d) weight[i] /= static_cast<float>(std::sqrt(law.variance));
+  if (!own) scale_inputs(sampler);
   return sampler;
 }
 
@@ -61,8 +74,7 @@ SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t 
     batch.forward(sampler.parameters, {.paths = n, .seed = seed, .first_path = begin}, false);
     result.estimate.non_finite += batch.non_finite();
     for (std::size_t i = 0; i < n; ++i)
-      if (std::isfinite(batch.log_weights()[i]))
-        elbo.add(batch.log_weights()[i] + static_cast<double>(batch.martingale()[i]));
+      if (std::isfinite(batch.log_weights()[i])) elbo.add(batch.log_weights()[i]);
     result.states.insert(result.states.end(), batch.states().begin(), batch.states().end());
     result.log_weights.insert(result.log_weights.end(), batch.log_weights().begin(),
                               batch.log_weights().end());
@@ -80,6 +92,8 @@ double reference_log_density(const Sampler& sampler, std::span<const double> x,
       (!gradient.empty() && gradient.size() != x.size()))
     throw Error("reference_log_density.x", fmt::format("{} numbers", x.size()),
                 fmt::format("{} (state), and as many for the gradient", sampler.model.state));
+  if (std::holds_alternative<PriorReference>(sampler.reference))
+    throw Error("sampler.reference", "a PriorReference", "one whose law is known in closed form");
   const IsotropicGaussian law =
       reference_law(sampler.reference, sampler.model.grid, sampler.model.state);
   for (std::size_t j = 0; j < gradient.size(); ++j) gradient[j] = law.slope(x, j);

@@ -11,44 +11,42 @@ bool needs_gradient(SamplerLoss loss) {
 SamplerLossValue sampler_loss(SamplerLoss loss, double log_normalizer, const WeighedPaths& paths,
                               const WeightCotangents& cotangents) {
   SamplerLossValue value;
-  double count = 0;
+  double count = 0, martingale = 0;
   for (std::size_t i = 0; i < paths.log_weights.size(); ++i) {
     const double log_weight = paths.log_weights[i];
     if (!std::isfinite(log_weight)) continue;
     ++count;
-    value.mean_log_weight += log_weight;
-    value.elbo += log_weight + static_cast<double>(paths.martingale[i]);
+    value.elbo += log_weight;
+    martingale += static_cast<double>(paths.martingale[i]);
   }
   if (count == 0) return value;
-  value.mean_log_weight /= count;
   value.elbo /= count;
   const bool landing = loss == SamplerLoss::sticking_the_landing;
-  const double centre =
-      loss == SamplerLoss::trajectory_balance ? log_normalizer : value.mean_log_weight;
+  const double centre = loss == SamplerLoss::trajectory_balance ? log_normalizer : value.elbo;
   double squares = 0;
   for (std::size_t i = 0; i < paths.log_weights.size(); ++i) {
     const double log_weight = paths.log_weights[i];
-    float cost = 0, energy = 0, martingale = 0;
+    float cost = 0, energy = 0, slope = 0;
     if (std::isfinite(log_weight)) {
       if (needs_gradient(loss)) {
         cost = energy = static_cast<float>(1 / count);
-        martingale = landing ? energy : 0.0F;
+        slope = landing ? energy : 0.0F;
       } else {
         const double deviation = log_weight - centre;
         squares += deviation * deviation;
-        martingale = static_cast<float>(-2 * deviation / count);
+        slope = static_cast<float>(-2 * deviation / count);
       }
     }
     cotangents.cost[i] = cost;
     cotangents.energy[i] = energy;
-    cotangents.martingale[i] = martingale;
+    cotangents.martingale[i] = slope;
   }
   if (needs_gradient(loss)) {
-    value.loss = landing ? -value.mean_log_weight : -value.elbo;
+    value.loss = -value.elbo - (landing ? 0.0 : martingale / count);
   } else {
     value.loss = squares / count;
     if (loss == SamplerLoss::trajectory_balance)
-      value.log_normalizer_slope = 2 * (log_normalizer - value.mean_log_weight);
+      value.log_normalizer_slope = 2 * (log_normalizer - value.elbo);
   }
   return value;
 }

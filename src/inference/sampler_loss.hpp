@@ -22,8 +22,7 @@ struct WeightCotangents {
 
 struct SamplerLossValue {
   double loss = 0;
-  double elbo = 0;  ///< mean of log w + M
-  double mean_log_weight = 0;
+  double elbo = 0;                  ///< mean of log w
   double log_normalizer_slope = 0;  ///< derivative by the learned log Z; trajectory balance only
 };
 

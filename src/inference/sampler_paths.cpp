@@ -12,10 +12,40 @@
 #include "model/check.hpp"
 
 namespace ito {
+namespace {
+
+void check_control(const Control& control) {
+  if (std::holds_alternative<NoControl>(control))
+    throw Error("sampler.control", "none", "a control to train");
+  std::visit(
+      [](const auto& kind) {
+        if constexpr (requires { kind.context; }) {
+          if (kind.context != 0)
+            throw Error("sampler.control.context", fmt::format("{}", kind.context),
+                        "0: a sampler has one target");
+        }
+      },
+      control);
+}
+
+void check_own(const Target& target, const PriorReference& own) {
+  const Model model = prior(validated(own.model));
+  if (model.state != target.dimension)
+    throw Error("reference.model.state", fmt::format("{}", model.state),
+                fmt::format("{}, the target's dimension", target.dimension));
+  const std::size_t wanted = zero_parameters(model).size();
+  if (own.parameters.size() < wanted)
+    throw Error("reference.parameters", fmt::format("{} numbers", own.parameters.size()),
+                fmt::format("at least {}, the model's own first", wanted));
+}
+
+}  // namespace
 
 void check_sampler(const Target& target, const SamplerOptions& options) {
   if (!target.log_density) throw Error("target.log_density", "nothing", "a function");
   check_integer("target.dimension", target.dimension, state_range);
+  check_control(options.control);
+  if (const auto* own = std::get_if<PriorReference>(&options.reference)) check_own(target, *own);
   check_positive("sampler.horizon", options.horizon);
   check_integer("sampler.steps", options.steps, steps_range);
   check_positive("sampler.grading", options.grading);
@@ -37,7 +67,10 @@ void check_sampler(const Target& target, const SamplerOptions& options) {
 SamplerPaths::SamplerPaths(const Target& target, const Sampler& sampler, std::size_t paths,
                            bool gradient, Device device, int threads)
     : target_(target),
-      law_(reference_law(sampler.reference, sampler.model.grid, target.dimension)),
+      law_(std::holds_alternative<PriorReference>(sampler.reference)
+               ? std::nullopt
+               : std::optional(
+                     reference_law(sampler.reference, sampler.model.grid, target.dimension))),
       plan_(sampler.model, device, {.threads = threads}),
       state_(static_cast<std::size_t>(target.dimension)),
       threads_(threads),
@@ -69,8 +102,9 @@ void SamplerPaths::forward(std::span<const float> parameters, const Request& req
 
 double SamplerPaths::cost(std::span<const double> x, std::span<double> gradient) const {
   const double log_target = target_.log_density(x, gradient);
-  for (std::size_t j = 0; j < gradient.size(); ++j) gradient[j] = law_.slope(x, j) - gradient[j];
-  return law_.log_density(x) - log_target;
+  for (std::size_t j = 0; j < gradient.size(); ++j)
+    gradient[j] = (law_ ? law_->slope(x, j) : 0.0) - gradient[j];
+  return (law_ ? law_->log_density(x) : 0.0) - log_target;
 }
 
 bool SamplerPaths::usable(std::size_t path) const {

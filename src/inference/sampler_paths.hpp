@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -46,7 +47,7 @@ class SamplerPaths {
   bool usable(std::size_t path) const;
 
   const Target& target_;
-  IsotropicGaussian law_;
+  std::optional<IsotropicGaussian> law_;  ///< of the reference, where it is known
   Plan plan_;
   std::size_t state_;
   int threads_;

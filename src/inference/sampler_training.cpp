@@ -79,7 +79,7 @@ class SamplerTrainer {
                     .seed = step_seed(options_.seed, 0, static_cast<std::uint32_t>(step))},
                    true);
     refuse_non_finite(step);
-    if (step == 0) log_normalizer_ = loss().mean_log_weight;  // where its loss is least
+    if (step == 0) log_normalizer_ = loss().elbo;  // where its loss is least
     const SamplerLossValue value = loss();
     paths_.backward(
         sampler_.parameters, {.cost = cost_, .energy = energy_, .martingale = martingale_},

@@ -76,6 +76,7 @@ class Trainer {
   Minibatch minibatch_;
   std::unique_ptr<Evaluator> held_out_;
   TrainingState state_;
+  std::vector<Tensor> fixed_;  ///< kept at their starting values
   std::vector<std::size_t> order_;
   std::vector<float> gradient_;
 

@@ -224,5 +224,28 @@ TEST(Fit, RefusesEveryBadOptionByName) {
   expect("resume", [](FitOptions& o) { o.resume = true; });
 }
 
+TEST(Fit, KeepsFixedTensorsAndStartsWhereItIsTold) {
+  const LatentModel latent = full_model(Gaussian{});
+  const Parameters start = scattered(latent, 9);
+  const Dataset data = counts(24, 2, 5);
+  const FitResult result = fit(latent, data,
+                               {.epochs = 1,
+                                .batch = 8,
+                                .averaging = 0,
+                                .fixed = {"drift", "decoder.0.bias"},
+                                .start = start});
+  for (const Tensor& tensor : start.tensors()) {
+    const auto before = start[tensor.name], after = result.parameters[tensor.name];
+    const bool fixed = tensor.name.starts_with("drift.") || tensor.name == "decoder.0.bias";
+    EXPECT_EQ(std::ranges::equal(before, after), fixed) << tensor.name;
+    for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NEAR(before[i], after[i], 0.02);
+  }
+  EXPECT_THROW(fit(latent, data, {.epochs = 1, .fixed = {"drif"}}), Error);
+  EXPECT_THROW(fit(latent, data,
+                   {.epochs = 1,
+                    .start = zero_parameters(Model{.grid = {0, 1}, .initial = LearnedInitial{}})}),
+               Error);
+}
+
 }  // namespace
 }  // namespace ito::test

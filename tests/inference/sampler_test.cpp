@@ -90,7 +90,7 @@ TEST_P(Losses, TrainingRaisesTheEffectiveSampleSizeAndKeepsTheNormalizer) {
   // The Euler chain of 32 steps cannot reach the target exactly: the bound keeps a gap.
   const SamplerOptions options{.reference = GetParam().reference,
                                .steps = 32,
-                               .control = Mlp{.hidden = {16}},
+                               .control = Feedback{.net = Mlp{.hidden = {16}}},
                                .loss = GetParam().loss,
                                .iterations = 250,
                                .paths = 128,
@@ -130,6 +130,42 @@ TEST(SamplerTraining, SameBitsForAnyNumberOfThreads) {
   options.threads = 3;
   const Sampler three = train_sampler(target, options);
   EXPECT_TRUE(std::ranges::equal(one.parameters.values(), three.parameters.values()));
+}
+
+/// Posterior of dX = −X dt + dW given y ~ N(X_1, s²): Z = p(y), for every kind of control.
+TEST(SamplerTraining, SteersAnSdeOfOnesOwnToItsPosterior) {
+  PriorReference own{.model = {.grid = uniform_grid(1.0, 20), .drift = Mlp{.time = false}},
+                     .parameters = {}};
+  own.parameters = zero_parameters(own.model);
+  own.parameters["drift.0.weight"][0] = -1;
+  double variance = 0;
+  for (int k = 0; k < 20; ++k) variance = 0.95 * 0.95 * variance + 0.05;
+  const double total = variance + 0.5, y = 1.2;
+  const double log_p = -0.5 * (y * y / total + std::log(2 * std::numbers::pi * total));
+  const Target target = scaled_gaussian(y, 0.5, 0);
+  const double open_gap = 0.5 * (variance / 0.5 - std::log1p(variance / 0.5));
+  for (const Control& control :
+       {Control{ConstantControl{}}, Control{OpenLoop{.net = Mlp{.hidden = {8}}}},
+        Control{Feedback{.net = Mlp{.hidden = {8}}}},
+        Control{DriftControl{.net = Mlp{.hidden = {8}}}}}) {
+    const Sampler sampler = train_sampler(target, {.reference = own,
+                                                   .control = control,
+                                                   .loss = SamplerLoss::sticking_the_landing,
+                                                   .iterations = 200,
+                                                   .paths = 128,
+                                                   .learning_rate = 0.03});
+    const SamplerEstimate estimate = run_sampler(target, sampler, 8192, 4).estimate;
+    EXPECT_NEAR(estimate.weights.log_mean, log_p, 4 * estimate.weights.log_mean_error + 1e-4);
+    EXPECT_LT(estimate.weights.log_mean_error, 0.02);
+    const bool open = control.index() == 1 || control.index() == 2;
+    const double gap = log_p - estimate.elbo;
+    EXPECT_LT(gap, (open ? open_gap : 0.02) + 0.02 + 4 * estimate.elbo_error) << control.index();
+    if (open) {
+      EXPECT_GT(gap, open_gap - 4 * estimate.elbo_error) << control.index();
+    }
+  }
+  EXPECT_THROW(reference_log_density(make_sampler(target, {.reference = own}), std::vector{0.0}),
+               Error);
 }
 
 /// The gradient by which log-variance and trajectory balance descend is that of their loss with
@@ -187,6 +223,12 @@ TEST(SamplerErrors, NameTheField) {
   EXPECT_NE(message({.reference = BrownianReference{.scale = 0}}).find("reference.scale: got 0"),
             std::string::npos);
   EXPECT_NE(message({.reference = BrownianReference{.start = {1, 2}}}).find("reference.start"),
+            std::string::npos);
+  EXPECT_NE(message({.control = NoControl{}}).find("sampler.control: got none"), std::string::npos);
+  EXPECT_NE(message({.control = Feedback{.context = 2}}).find("sampler.control.context: got 2"),
+            std::string::npos);
+  EXPECT_NE(message({.reference = PriorReference{.model = {.state = 2, .grid = {0, 1}}}})
+                .find("reference.model.state: got 2"),
             std::string::npos);
   target.differentiable = false;
   EXPECT_NE(message({.loss = SamplerLoss::kl}).find("log_variance or trajectory_balance"),

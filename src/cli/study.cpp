@@ -1,0 +1,205 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <ito/error.hpp>
+#include <ito/version.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/html.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/options.hpp"
+#include "cli/output.hpp"
+#include "cli/report_html.hpp"
+#include "cli/study_figures.hpp"
+#include "io/file.hpp"
+#include "study/study.hpp"
+
+namespace ito::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct StudyArguments {
+  std::vector<std::string> parts;
+  std::string digits, out;
+  study::Settings settings;
+};
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string duration(double seconds) {
+  const auto whole = static_cast<long>(seconds + 0.5);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+/// One line on standard error, drawn over on a terminal: a bar over all chosen parts.
+class StudyProgress {
+ public:
+  explicit StudyProgress(const std::vector<study::PartKind>& chosen) {
+    for (const study::PartKind& part : chosen) total_ += part.minutes;
+  }
+  ~StudyProgress() {
+    if (terminal_) std::fputs("\n", stderr);
+  }
+  StudyProgress(const StudyProgress&) = delete;
+  StudyProgress& operator=(const StudyProgress&) = delete;
+
+  void begin(const study::PartKind& part) { part_ = &part; }
+  void end() { finished_ += part_->minutes; }
+  void draw(const std::string& what, double done) const {
+    constexpr int width = 24;
+    const double share =
+        std::min(1.0, (finished_ + part_->minutes * std::clamp(done, 0.0, 1.0)) / total_);
+    const int filled = static_cast<int>(width * share);
+    std::string text;
+    for (int i = 0; i < width; ++i) text += i < filled ? "█" : "░";
+    const double seconds = seconds_since(start_);
+    text +=
+        fmt::format(" {:3.0f} %  {}  {}: {}", 100 * share, duration(seconds), part_->name, what);
+    std::fputs((terminal_ ? "\r\x1b[K" + text : text + "\n").c_str(), stderr);
+    std::fflush(stderr);
+  }
+  double seconds() const { return seconds_since(start_); }
+
+ private:
+  Clock::time_point start_ = Clock::now();
+  bool terminal_ = isatty(STDERR_FILENO) != 0;
+  double total_ = 0, finished_ = 0;
+  const study::PartKind* part_ = nullptr;
+};
+
+struct Stopped {};
+
+std::string part_html(Gnuplot* gnuplot, const study::Part& part) {
+  std::string text = fmt::format("<h1 class=\"part\">{}</h1>\n", escaped(part.title));
+  for (const std::string& paragraph : part.text)
+    text += fmt::format("<p>{}</p>\n", escaped(paragraph));
+  for (const study::Figure& figure : part.figures) {
+    if (!gnuplot) continue;
+    // A figure that cannot be drawn costs its place in the report, not the study.
+    try {
+      text += figure_html(draw(*gnuplot, figure));
+    } catch (const Error& error) {
+      text += fmt::format("<p>A figure could not be drawn: {}</p>\n", escaped(error.what()));
+    }
+  }
+  for (const study::Table& table : part.tables) {
+    std::string rows;
+    for (const auto& row : table.rows) rows += table_row(row);
+    text += fmt::format("<h3>{}</h3>\n", escaped(table.title)) + table_html(table.header, rows);
+  }
+  return text;
+}
+
+std::string render(const StudyArguments& arguments, const std::vector<study::Part>& parts,
+                   double seconds) {
+  const study::Settings& settings = arguments.settings;
+  std::string page = page_head(
+      "Neural SDEs: a study", "Neural SDEs in the diffusion limit: a study",
+      fmt::format(
+          "What Tzen & Raginsky (arXiv:1905.09883) claim, measured. Effort {:g}, {} seeds from "
+          "{}, engine {}, {} min; ito {}. All numbers are in study.json beside this page.",
+          settings.effort, settings.seeds, settings.seed, settings.device.name(), duration(seconds),
+          version()));
+  std::unique_ptr<Gnuplot> gnuplot;
+  if (Gnuplot::available()) {
+    gnuplot = std::make_unique<Gnuplot>();
+  } else {
+    page +=
+        "<p>Figures need gnuplot (Debian: gnuplot-nox); the tables and the JSON are "
+        "complete.</p>\n";
+  }
+  for (const study::Part& part : parts) page += part_html(gnuplot.get(), part);
+  return page + "</body></html>\n";
+}
+
+std::vector<study::PartKind> chosen_parts(const std::vector<std::string>& names) {
+  std::vector<study::PartKind> chosen;
+  for (const study::PartKind& part : study::parts())
+    if (names.empty() || std::ranges::find(names, part.name) != names.end()) chosen.push_back(part);
+  return chosen;
+}
+
+int run_study(StudyArguments arguments) {
+  require_writable_folder(arguments.out, "--out");
+  const std::vector<study::PartKind> chosen = chosen_parts(arguments.parts);
+  study::Settings& settings = arguments.settings;
+  settings.digits = arguments.digits;
+  if (!(settings.effort > 0 && settings.effort <= 1000))
+    throw Error("--effort", fmt::format("{:g}", settings.effort), "a number above 0, up to 1000");
+  if (settings.seeds < 1) throw Error("--seeds", "0", "at least 1");
+  catch_interrupts();
+  StudyProgress progress(chosen);
+  settings.progress = [&](const std::string& what, double done) {
+    if (interrupted_by() != 0) throw Stopped{};
+    progress.draw(what, done);
+  };
+  nlohmann::ordered_json numbers{{"version", version()},
+                                 {"effort", settings.effort},
+                                 {"seeds", settings.seeds},
+                                 {"seed", settings.seed},
+                                 {"device", settings.device.name()},
+                                 {"parts", nlohmann::ordered_json::object()}};
+  std::vector<study::Part> parts;
+  try {
+    for (const study::PartKind& kind : chosen) {
+      progress.begin(kind);
+      const Clock::time_point start = Clock::now();
+      parts.push_back(kind.run(settings));
+      progress.end();
+      numbers["parts"][kind.name] = parts.back().numbers;
+      numbers["parts"][kind.name]["seconds"] = seconds_since(start);
+    }
+  } catch (const Stopped&) {
+    throw Error(fmt::format("study: stopped by signal {}; nothing was written", interrupted_by()));
+  }
+  const std::filesystem::path folder(arguments.out);
+  write_file(folder / "study.json", numbers.dump(1) + "\n");
+  write_file(folder / "report.html", render(arguments, parts, progress.seconds()));
+  print(fmt::format("The report is {}, its numbers {}\n", (folder / "report.html").string(),
+                    (folder / "study.json").string()));
+  return 0;
+}
+
+}  // namespace
+
+void add_study(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand(
+      "study", "Measure the claims about neural SDEs; write a report and its numbers to a folder");
+  auto arguments = std::make_shared<StudyArguments>();
+  std::vector<std::string> names;
+  std::string footer = "Parts:\n";
+  for (const study::PartKind& part : study::parts()) {
+    names.push_back(part.name);
+    footer += fmt::format("  {:<16} {} (about {:g} min)\n", part.name, part.summary, part.minutes);
+  }
+  command->footer(footer + "Times are for two cores at effort 1 and three seeds.");
+  command->add_option("PART", arguments->parts, "Parts to run; none: all of them, in order")
+      ->check(CLI::IsMember(names))
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_option("--out", arguments->out, "Folder for report.html and study.json")->required();
+  command->add_option("--digits", arguments->digits,
+                      "Handwritten digits (.csv, 64 numbers 0 to 16 a row) for part 1");
+  command
+      ->add_option(
+          "--effort", arguments->settings.effort,
+          "Scales iterations and numbers of samples; below 0.25 sweeps keep their ends only")
+      ->capture_default_str();
+  add_whole_number(*command, "--seeds", arguments->settings.seeds, "Runs with seeds of their own");
+  add_whole_number(*command, "--seed", arguments->settings.seed, "The first run's seed");
+  add_device(*command, arguments->settings.device);
+  add_threads(*command, arguments->settings.threads);
+  command->callback(
+      [arguments, &action] { action = [arguments] { return run_study(*arguments); }; });
+}
+
+}  // namespace ito::cli

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <ito/device.hpp>
+#include <nlohmann/json.hpp>
+
+namespace ito::study {
+
+/// One set of numbers of a panel.
+struct Series {
+  enum class Style {
+    line,
+    points,  ///< with bars of ± error where there are any
+    linked,  ///< points joined by a line
+    dots,
+    steps,
+    band,    ///< between y − error and y + error
+    arrows,  ///< from (x, y) by (dx, dy)
+  };
+  std::string name{};  ///< empty: not in the key
+  Style style = Style::line;
+  int colour = 0;  ///< 0 blue, 1 orange, 2 grey, 3 green, 4 purple, 5 red
+  bool dashed = false;
+  std::vector<double> x{}, y{}, error{}, dx{}, dy{};
+
+  void add(double at, double value, double plus_minus = 0) {
+    x.push_back(at);
+    y.push_back(value);
+    error.push_back(plus_minus);
+  }
+};
+
+struct Axis {
+  std::string label{};  ///< with the unit
+  bool logarithmic = false;
+  double least = 0, most = 0;  ///< equal: chosen by the data
+};
+
+struct Panel {
+  std::string title{};
+  Axis x{}, y{};
+  bool square = false;  ///< one unit is as long on both axes
+  std::vector<Series> series{};
+};
+
+/// Answers one question; the title is the answer.
+struct Figure {
+  std::string title{}, caption{};
+  std::vector<Panel> panels{};
+};
+
+struct Table {
+  std::string title{};
+  std::vector<std::string> header{};
+  std::vector<std::vector<std::string>> rows{};
+};
+
+/// What one part of the study found.
+struct Part {
+  std::string name{};  ///< on the command line and in the JSON
+  std::string title{};
+  std::vector<std::string> text{};  ///< paragraphs
+  std::vector<Figure> figures{};
+  std::vector<Table> tables{};
+  nlohmann::ordered_json numbers{};
+};
+
+struct Settings {
+  double effort = 1.0;  ///< scales iterations and sample counts
+  std::size_t seeds = 3;
+  std::uint64_t seed = 1;  ///< of the first run
+  std::filesystem::path
+      digits{};  ///< handwritten digits, .csv; empty: that half of part 1 is left out
+  Device device = Device::best();
+  int threads = 0;
+  /// Called with what was just done and which fraction of the part that makes; throws to stop.
+  std::function<void(const std::string& what, double done)> progress = [](auto&&...) {};
+
+  /// `full` scaled by the effort, at least `least`, a multiple of 16.
+  std::size_t scaled(std::size_t full, std::size_t least = 16) const {
+    const auto wanted = static_cast<std::size_t>(std::lround(static_cast<double>(full) * effort));
+    return (std::max(wanted, least) + 15) / 16 * 16;
+  }
+  /// Whether there is time for the whole of a sweep, or only for its ends.
+  bool whole() const { return effort >= 0.25; }
+};
+
+/// Mean and standard error over seeds (0 for one).
+struct Spread {
+  double mean = 0, error = 0;
+};
+Spread spread(const std::vector<double>& values);
+
+/// "1.234 ± 0.005" to `digits` decimals.
+std::string plus_minus(double value, double error, int digits = 3);
+std::string number(double value, int digits = 3);
+
+// The parts, in order.
+Part diffusion_limit(const Settings& settings);
+Part paper_experiment(const Settings& settings);
+Part expressivity(const Settings& settings);
+Part samplers(const Settings& settings);
+Part inference_quality(const Settings& settings);
+
+/// A part by its name on the command line.
+struct PartKind {
+  std::string name;
+  std::string summary;
+  double minutes;  ///< on two cores at full effort, for the progress bar
+  Part (*run)(const Settings&);
+};
+const std::vector<PartKind>& parts();
+
+}  // namespace ito::study
