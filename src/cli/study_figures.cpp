@@ -70,7 +70,7 @@ std::string range(const char* axis, const Axis& of) {
   std::string text;
   if (of.logarithmic) {
     text += fmt::format("set logscale {} {}\n", axis, *axis == 'x' ? 2 : 10);
-    if (*axis == 'y') text += "set format y '10^{%T}'\nset ytics add autofreq\n";
+    text += fmt::format("set format {} '%g'\n", axis);
   }
   if (of.least < of.most) text += fmt::format("set {}range [{}:{}]\n", axis, of.least, of.most);
   return text;
@@ -82,7 +82,7 @@ Figure draw(Gnuplot& gnuplot, const study::Figure& figure) {
   Figure drawn{.title = figure.title, .caption = figure.caption, .panels = {}};
   for (const Panel& panel : figure.panels) {
     std::string script = axes(panel.title, panel.x.label, panel.y.label);
-    script += range("x", panel.x) + range("y", panel.y);
+    script += "set pointintervalbox 0\n" + range("x", panel.x) + range("y", panel.y);
     if (panel.square) script += "set size ratio -1\n";
     std::string clauses;
     std::size_t named = 0;

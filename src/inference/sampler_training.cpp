@@ -22,15 +22,15 @@ using Clock = std::chrono::steady_clock;
 /// all the others' deviations.
 constexpr double log_normalizer_rate = 10;
 
-/// Adam for one number.
+/// Adam's direction for one number: of order one.
 struct ScalarAdam {
   double first = 0, second = 0, steps = 0;
 
-  double step(double slope, double rate) {
+  double step(double slope) {
     ++steps;
     first = 0.9 * first + 0.1 * slope;
     second = 0.999 * second + 0.001 * slope * slope;
-    return rate * first / (1 - std::pow(0.9, steps)) /
+    return first / (1 - std::pow(0.9, steps)) /
            (std::sqrt(second / (1 - std::pow(0.999, steps))) + 1e-8);
   }
 };
@@ -109,8 +109,10 @@ class SamplerTrainer {
     adam_.update(learned(), slope, clip ? options_.clip_norm / size : 1.0, rate);
     update_average(average_, learned(), options_.averaging, adam_.steps);
     if (options_.loss == SamplerLoss::trajectory_balance)
-      log_normalizer_ -=
-          log_normalizer_adam_.step(value.log_normalizer_slope, log_normalizer_rate * rate);
+      // Its step is in units of the weights' spread, of which early on there may be hundreds of
+      // nats.
+      log_normalizer_ -= log_normalizer_rate * rate * std::max(1.0, std::sqrt(value.loss)) *
+                         log_normalizer_adam_.step(value.log_normalizer_slope);
   }
 
   void refuse_non_finite(std::size_t step) const {

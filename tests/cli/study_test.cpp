@@ -1,0 +1,66 @@
+#include <cmath>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/fixture.hpp"
+
+namespace {
+
+using Study = ProgramTest;
+
+TEST_F(Study, OfTheDiffusionLimitLiesOnTheClosedForms) {
+  const Outcome outcome = run({"study", "diffusion-limit", "--effort", "0.2", "--seeds", "1",
+                               "--out", (folder / "study").string()});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto numbers = nlohmann::json::parse(read(folder / "study/study.json"));
+  const auto& curves = numbers["parts"]["diffusion-limit"]["random_walk"]["curves"];
+  ASSERT_EQ(curves.size(), 3u);
+  // s² = ½, d = 1. Mean field: 0 at one layer; open loop: the same at all depths; feedback: the
+  // known Euler gaps of one step and of 64.
+  const double limit = 0.5 * std::log(3.0);
+  EXPECT_NEAR(curves[0]["points"][0]["closed_form"], 0.0, 1e-12);
+  for (const auto& point : curves[1]["points"]) {
+    EXPECT_NEAR(point["closed_form"], 1 - limit, 1e-12);
+  }
+  EXPECT_NEAR(curves[2]["points"][0]["closed_form"], 0.45069, 5e-6);
+  for (const auto& curve : curves) {
+    for (const auto& point : curve["points"]) {
+      const double k = point["k"], gap = point["gap"], error = point["error"];
+      if (curve == curves[0]) {
+        EXPECT_NEAR(point["closed_form"], 0.5 * k * std::log1p(2 / k) - limit, 1e-12);
+      }
+      // What training leaves is not negative and of second order.
+      EXPECT_GT(gap, static_cast<double>(point["closed_form"]) - 4 * error - 1e-3) << point;
+      EXPECT_LT(gap, static_cast<double>(point["closed_form"]) + 4 * error + 0.05) << point;
+    }
+  }
+  const std::string page = read(folder / "study/report.html");
+  EXPECT_NE(page.find("1. The diffusion limit"), std::string::npos);
+  EXPECT_EQ(page.find("2. The paper"), std::string::npos);
+}
+
+TEST_F(Study, IsTheSameForAnyNumberOfThreads) {
+  const auto numbers = [&](const char* threads) {
+    const Outcome outcome = run({"study", "paper", "inference", "--effort", "0.01", "--seeds", "1",
+                                 "--threads", threads, "--out", (folder / threads).string()});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    auto json = nlohmann::json::parse(read(folder / threads / "study.json"));
+    for (auto& part : json["parts"]) part.erase("seconds");
+    return json;
+  };
+  EXPECT_EQ(numbers("1"), numbers("3"));
+}
+
+TEST_F(Study, RefusesWhatMakesNoSense) {
+  const std::string out = (folder / "study").string();
+  EXPECT_EQ(run({"study", "everything", "--out", out}).status, 2);
+  const Outcome effort = run({"study", "paper", "--effort", "0", "--out", out});
+  EXPECT_EQ(effort.status, 1);
+  EXPECT_NE(effort.err.find("--effort"), std::string::npos) << effort.err;
+  EXPECT_EQ(run({"study", "paper", "--seeds", "0", "--out", out}).status, 1);
+  EXPECT_FALSE(std::filesystem::exists(folder / "study/report.html"));
+}
+
+}  // namespace
