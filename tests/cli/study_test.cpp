@@ -10,7 +10,7 @@ namespace {
 
 using Study = ProgramTest;
 
-TEST_F(Study, OfTheDiffusionLimitLiesOnTheClosedForms) {
+TEST_F(Study, OfTheDiffusionLimitLiesOnTheClosedFormsSlow) {
   const Outcome outcome = run({"study", "diffusion-limit", "--effort", "0.2", "--seeds", "1",
                                "--out", (folder / "study").string()});
   ASSERT_EQ(outcome.status, 0) << outcome.err;
@@ -43,8 +43,8 @@ TEST_F(Study, OfTheDiffusionLimitLiesOnTheClosedForms) {
 
 TEST_F(Study, IsTheSameForAnyNumberOfThreads) {
   const auto numbers = [&](const char* threads) {
-    const Outcome outcome = run({"study", "paper", "inference", "--effort", "0.01", "--seeds", "1",
-                                 "--threads", threads, "--out", (folder / threads).string()});
+    const Outcome outcome = run({"study", "paper", "--effort", "0.01", "--seeds", "1", "--threads",
+                                 threads, "--out", (folder / threads).string()});
     EXPECT_EQ(outcome.status, 0) << outcome.err;
     auto json = nlohmann::json::parse(read(folder / threads / "study.json"));
     for (auto& part : json["parts"]) part.erase("seconds");
