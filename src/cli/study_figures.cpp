@@ -36,11 +36,13 @@ std::string plot_clause(const Series& series, const std::string& table) {
     case Series::Style::points:
     case Series::Style::linked: {
       const bool linked = series.style == Series::Style::linked;
-      std::string text = fmt::format("'{}' using 1:2 with {} pt 7 ps 0.55 lw 1.6{} {} {}", table,
-                                     linked ? "linespoints" : "points", dash, colour, title);
+      std::string text;
+      // Bars first: gnuplot blanks out a disc below each.
       if (has_bars(series))
-        text += fmt::format(", '{}' using 1:2:3 with yerrorbars pt 7 ps 0.1 lw 1.4 {} notitle",
-                            table, colour);
+        text = fmt::format("'{}' using 1:2:3 with yerrorbars pt 7 ps 0.1 lw 1.4 {} notitle, ",
+                           table, colour);
+      text += fmt::format("'{}' using 1:2 with {} pt 7 ps 0.55 lw 1.6{} {} {}", table,
+                          linked ? "linespoints" : "points", dash, colour, title);
       return text;
     }
     case Series::Style::dots:
@@ -82,7 +84,7 @@ Figure draw(Gnuplot& gnuplot, const study::Figure& figure) {
   Figure drawn{.title = figure.title, .caption = figure.caption, .panels = {}};
   for (const Panel& panel : figure.panels) {
     std::string script = axes(panel.title, panel.x.label, panel.y.label);
-    script += "set pointintervalbox 0\n" + range("x", panel.x) + range("y", panel.y);
+    script += range("x", panel.x) + range("y", panel.y);
     if (panel.square) script += "set size ratio -1\n";
     std::string clauses;
     std::size_t named = 0;
@@ -93,11 +95,10 @@ Figure draw(Gnuplot& gnuplot, const study::Figure& figure) {
     }
     if (clauses.empty()) continue;
     if (named == 0) script += "unset key\n";
-    if (named > 2) script += "set key below vertical maxrows 3\n";
+    if (named > 1) script += "set key below vertical maxrows 9\n";
     const int width = panel.square ? 270 : panel_width;
-    const int height = panel.square
-                           ? 280 + (named ? 30 : 0)
-                           : panel_height + 18 * static_cast<int>(std::min<std::size_t>(3, named));
+    const int height =
+        panel.square ? 280 + (named ? 30 : 0) : panel_height + 18 * static_cast<int>(named);
     drawn.panels.push_back(
         {gnuplot.svg(script + "plot " + clauses + "\n", width, height), panel.title});
   }
