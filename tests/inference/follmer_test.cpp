@@ -80,8 +80,8 @@ TEST(FollmerFit, SameBitsForAnyNumberOfThreads) {
 }
 
 TEST(FollmerFit, RefusesWhatMakesNoSense) {
-  EXPECT_THROW(fit_follmer({}), Error);
   FollmerOptions options = small;
+  EXPECT_THROW(fit_follmer({}, options), Error);
   options.drift.time = false;
   EXPECT_THROW(fit_follmer(gaussian_samples(3), options), Error);
   options = small;
