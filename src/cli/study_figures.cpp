@@ -25,10 +25,16 @@ bool has_bars(const Series& series) {
   return std::ranges::any_of(series.error, [](double e) { return e > 0; });
 }
 
+/// Text between gnuplot's single quotes, where an apostrophe would end it.
+std::string unquoted(std::string text) {
+  for (std::size_t at; (at = text.find('\'')) != std::string::npos;) text.replace(at, 1, "’");
+  return text;
+}
+
 std::string plot_clause(const Series& series, const std::string& table) {
   const std::string colour = fmt::format("lc rgb '{}'", colour_of(series));
   const std::string title =
-      series.name.empty() ? "notitle" : fmt::format("title '{}'", series.name);
+      series.name.empty() ? "notitle" : fmt::format("title '{}'", unquoted(series.name));
   const char* dash = series.dashed ? " dt 2" : "";
   switch (series.style) {
     case Series::Style::line:
@@ -83,7 +89,8 @@ std::string range(const char* axis, const Axis& of) {
 Figure draw(Gnuplot& gnuplot, const study::Figure& figure) {
   Figure drawn{.title = figure.title, .caption = figure.caption, .panels = {}};
   for (const Panel& panel : figure.panels) {
-    std::string script = axes(panel.title, panel.x.label, panel.y.label);
+    std::string script =
+        axes(unquoted(panel.title), unquoted(panel.x.label), unquoted(panel.y.label));
     script += range("x", panel.x) + range("y", panel.y);
     if (panel.square) script += "set size ratio -1\n";
     std::string clauses;

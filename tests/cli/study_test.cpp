@@ -53,6 +53,19 @@ TEST_F(Study, IsTheSameForAnyNumberOfThreads) {
   EXPECT_EQ(numbers("1"), numbers("3"));
 }
 
+TEST_F(Study, DrawsEveryFigureSlow) {
+  const std::string out = (folder / "study").string();
+  const Outcome outcome =
+      run({"study", "--effort", "0.001", "--seeds", "1", "--out", out}, {.gnuplot = true});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const std::string page = read(folder / "study/report.html");
+  EXPECT_EQ(page.find("could not be drawn"), std::string::npos);
+  EXPECT_NE(page.find("<img"), std::string::npos);
+  for (const char* title : {"1. The diffusion limit", "2. The paper", "3. Expressivity",
+                            "4. Samplers", "5. Inference quality"})
+    EXPECT_NE(page.find(title), std::string::npos) << title;
+}
+
 TEST_F(Study, RefusesWhatMakesNoSense) {
   const std::string out = (folder / "study").string();
   EXPECT_EQ(run({"study", "everything", "--out", out}).status, 2);
