@@ -19,7 +19,7 @@ void add_errors();       ///< error/…: its distance from the reference engine
 void add_digits();       ///< digits/…: training the demo's model
 void add_sweeps(bool all);  ///< shape/… and size/…: one axis at a time; grid/…: every combination
 
-void add_gpu();             ///< gpu/…: the CUDA engine, where there is a device
+void add_gpu();  ///< gpu/…: the CUDA engine, where there is a device
 
 /// Compiles the kernels of all gpu/… rows into the cache, side by side.
 void compile_gpu_rows();
