@@ -196,13 +196,13 @@ TEST(RequestSpans, OfTheWrongSizeAreRefusedByName) {
   }
 }
 
-TEST(DoublePrecision, IsForTheReferenceEngine) {
+TEST(DoublePrecision, IsForTheReferenceAndCuda) {
   try {
     const DoublePlan plan(model_case("one_step").model, Device::cpu());
     FAIL();
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(),
-                 "device: got cpu; accepted: reference, the only engine in double precision");
+                 "device: got cpu; accepted: reference or cuda, which compute in double precision");
   }
 }
 
