@@ -18,5 +18,6 @@
 #include <ito/parameters.hpp>
 #include <ito/plan.hpp>
 #include <ito/sampler.hpp>
+#include <ito/solver.hpp>
 #include <ito/target.hpp>
 #include <ito/version.hpp>

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <ito/activation.hpp>
+#include <ito/solver.hpp>
 
 namespace ito {
 
@@ -102,8 +103,7 @@ struct DriftControl {
 };
 using Control = std::variant<NoControl, ConstantControl, OpenLoop, Feedback, DriftControl>;
 
-/// A latent diffusion dX = [b + σu] dt + σ dW on a time grid (DESIGN: u shifts the noise). Plain
-/// data.
+/// A latent diffusion dX = [b + σu] dt + σ dW on a time grid: u shifts the noise. Plain data.
 struct Model {
   int state = 1;               ///< d, 1 to 1024
   int noise = 0;               ///< m, 1 to 1024; 0 means noise = state
@@ -113,6 +113,8 @@ struct Model {
   Drift drift{};
   Diffusion diffusion{};
   Control control{};
+  Calculus calculus = Calculus::ito;  ///< of ∫σ dW
+  Solver solver = Solver::euler_maruyama;
 };
 
 /// t_k = horizon · k / steps, k = 0..steps. Throws unless horizon > 0 and steps ≥ 1.
@@ -121,6 +123,10 @@ std::vector<double> uniform_grid(double horizon, int steps);
 /// Checks every field and fills `noise` and `save` where they were left at their defaults. Throws
 /// ito::Error with the field, its value and what is accepted.
 Model validated(Model model);
+
+/// What the order of a solver depends on. A diagonal σ counts as `diagonal` although a net can mix
+/// coordinates: which it does, only its parameters say.
+NoiseKind noise_kind(const Model& model);
 
 /// The same model with `control` removed. Its parameters are a prefix of the model's.
 Model prior(Model model);

@@ -14,7 +14,8 @@ enum class NoiseStream : std::uint32_t {
   initial = 1,
   observation = 2,
   parameters = 3,
-  shuffle = 4
+  shuffle = 4,
+  area = 5  ///< of a step: ∫_0^h W ds = h (ΔW/2 + √h ζ/√12)
 };
 
 /// The normal that drives `channel` of `path` in `step`: a function of its arguments alone, the

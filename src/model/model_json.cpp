@@ -196,9 +196,9 @@ void write_grid(Object& document, const std::vector<double>& grid) {
 }  // namespace
 
 const std::vector<std::string_view>& model_keys() {
-  static const std::vector<std::string_view> keys{"state",     "noise",  "horizon", "steps",
-                                                  "grid",      "save",   "initial", "drift",
-                                                  "diffusion", "control"};
+  static const std::vector<std::string_view> keys{"state",     "noise",   "horizon",  "steps",
+                                                  "grid",      "save",    "initial",  "drift",
+                                                  "diffusion", "control", "calculus", "solver"};
   return keys;
 }
 
@@ -220,6 +220,8 @@ Model read_model(const JsonReader& document) {
   if (document.has("drift")) model.drift = read_drift(document.at("drift"));
   if (document.has("diffusion")) model.diffusion = read_diffusion(document.at("diffusion"));
   if (document.has("control")) model.control = read_control(document.at("control"));
+  if (document.has("calculus")) model.calculus = parse_calculus(document.at("calculus").text());
+  if (document.has("solver")) model.solver = parse_solver(document.at("solver").text());
   return validated(std::move(model));
 }
 
@@ -241,6 +243,8 @@ Object write_model(const Model& given) {
   document["drift"] = std::visit(Writer{}, model.drift);
   document["diffusion"] = std::visit(Writer{}, model.diffusion);
   document["control"] = std::visit(Writer{}, model.control);
+  document["calculus"] = name(model.calculus);
+  document["solver"] = name(model.solver);
   return document;
 }
 

@@ -141,6 +141,8 @@ ModelShape resolve(const Model& given) {
   shape.steps = static_cast<int>(model.grid.size()) - 1;
   shape.grid = model.grid;
   shape.save = model.save;
+  shape.calculus = model.calculus;
+  shape.solver = model.solver;
   const Resolver resolver{shape, static_cast<std::size_t>(model.state),
                           static_cast<std::size_t>(model.noise)};
   std::visit(resolver, model.initial);

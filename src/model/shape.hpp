@@ -67,6 +67,9 @@ struct ModelShape {
   std::vector<Tensor> tensors;  ///< names and places of all parameters
   std::size_t parameters = 0;   ///< their number
 
+  Calculus calculus = Calculus::ito;
+  Solver solver = Solver::euler_maruyama;
+
   double step_size(int k) const {
     return grid[static_cast<std::size_t>(k) + 1] - grid[static_cast<std::size_t>(k)];
   }

@@ -226,7 +226,36 @@ struct CheckControl {
   }
 };
 
+/// Refuses a solver that does not take the model's noise, and names those that do.
+void check_solver(const Model& model) {
+  const NoiseKind kind = noise_kind(model);
+  const SolverProperties& solver = properties(model.solver);
+  const bool converts = model.solver == Solver::ri6 && kind != NoiseKind::additive &&
+                        model.calculus == Calculus::stratonovich;
+  if (solver.takes(kind) && !converts) return;
+  std::string others;
+  for (const SolverProperties& row : solvers()) {
+    if (!row.takes(kind) || (converts && row.solver == Solver::ri6)) continue;
+    others += others.empty() ? "" : ", ";
+    others += row.name;
+  }
+  throw Error("solver",
+              fmt::format("\"{}\" with {} noise{}", solver.name, name(kind),
+                          converts ? " in Stratonovich's calculus" : ""),
+              fmt::format("{} with it", others));
+}
+
 }  // namespace
+
+NoiseKind noise_kind(const Model& model) {
+  if (std::holds_alternative<IdentityDiffusion>(model.diffusion) ||
+      std::holds_alternative<ConstantDiffusion>(model.diffusion)) {
+    return NoiseKind::additive;
+  }
+  if (model.noise == 1 || (model.noise == 0 && model.state == 1)) return NoiseKind::scalar;
+  return std::holds_alternative<Diagonal>(model.diffusion) ? NoiseKind::diagonal
+                                                           : NoiseKind::general;
+}
 
 std::vector<double> uniform_grid(double horizon, int steps) {
   // The upper bound keeps horizon · steps finite.
@@ -252,6 +281,7 @@ Model validated(Model model) {
   if (const auto* net = std::get_if<Mlp>(&model.drift)) check_net("drift", *net);
   std::visit(CheckDiffusion{model}, model.diffusion);
   std::visit(CheckControl{model}, model.control);
+  check_solver(model);
   return model;
 }
 

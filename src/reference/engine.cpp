@@ -18,8 +18,8 @@ struct ReferenceWorkspace {
   Tape tape;
   double* parameters;         // [P]
   double* context;            // [R, I, C]
-  double* states;             // [tiles, checkpoints, d]
-  double* segments;           // [threads, segment, d]
+  double* states;             // [tiles, checkpoints, carried]
+  double* segments;           // [threads, segment, carried]
   std::uint8_t* status;       // [tiles]
   double* gradients;          // [chunks, P]
   double* context_gradients;  // [R + chunks, I, C]
@@ -32,7 +32,7 @@ class ReferenceEngine final : public Engine<Real> {
   ReferenceEngine(const ModelShape& shape, const PlanOptions& options)
       : shape_(shape), limit_(options.workspace_limit), threads_(thread_count(options.threads)) {
     for (int i = 0; i < threads_; ++i) paths_.emplace_back(shape_);
-    x_.resize(static_cast<std::size_t>(threads_), std::vector<double>(state()));
+    x_.resize(static_cast<std::size_t>(threads_), std::vector<double>(carried()));
     lambda_ = x_;
   }
 
@@ -72,6 +72,8 @@ class ReferenceEngine final : public Engine<Real> {
 
  private:
   std::size_t state() const { return static_cast<std::size_t>(shape_.state); }
+  /// Numbers a chain carries on: x, and x̂ where the solver has one.
+  std::size_t carried() const { return paths_.front().carried(); }
   std::size_t saves() const { return shape_.save.size(); }
   std::size_t row_size() const {
     return static_cast<std::size_t>(shape_.context() * shape_.intervals());
@@ -82,12 +84,12 @@ class ReferenceEngine final : public Engine<Real> {
     Arena arena(base);
     ReferenceWorkspace space{};
     space.tape =
-        Tape::choose(cut.most_tiles, shape_.steps, state() * sizeof(double), threads_, limit_);
+        Tape::choose(cut.most_tiles, shape_.steps, carried() * sizeof(double), threads_, limit_);
     space.parameters = arena.take<double>(shape_.parameters);
     space.context = arena.take<double>(rows * row_size());
-    space.states = arena.take<double>(cut.tiles * space.tape.checkpoints * state());
+    space.states = arena.take<double>(cut.tiles * space.tape.checkpoints * carried());
     space.segments =
-        arena.take<double>(static_cast<std::size_t>(threads_) * space.tape.segment * state());
+        arena.take<double>(static_cast<std::size_t>(threads_) * space.tape.segment * carried());
     space.status = arena.take<std::uint8_t>(cut.tiles);
     space.gradients = arena.take<double>(cut.chunks * shape_.parameters);
     space.context_gradients = arena.take<double>((rows + cut.chunks) * row_size());
@@ -105,10 +107,15 @@ class ReferenceEngine final : public Engine<Real> {
   }
 
   void load_initial(const BasicRequest<Real>& request, std::uint64_t i, ReferencePath& path,
-                    std::span<double> x) const {
-    if (request.x0.empty()) return path.draw_initial(x);
-    const std::size_t at = request.x0.size() == state() ? 0 : i * state();
-    std::copy_n(request.x0.begin() + static_cast<std::ptrdiff_t>(at), state(), x.begin());
+                    std::span<double> chain) const {
+    const std::span<double> x = chain.first(state());
+    if (request.x0.empty()) {
+      path.draw_initial(x);
+    } else {
+      const std::size_t at = request.x0.size() == state() ? 0 : i * state();
+      std::copy_n(request.x0.begin() + static_cast<std::ptrdiff_t>(at), state(), x.begin());
+    }
+    if (chain.size() > state()) std::copy(x.begin(), x.end(), chain.begin() + shape_.state);
   }
 
   void simulate_path(const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
@@ -119,16 +126,16 @@ class ReferenceEngine final : public Engine<Real> {
     path.bind(space.parameters, space.context + map.row(request.first_path + i) * row_size(),
               request.seed, request.first_path + i);
     load_initial(request, i, path, x);
-    SumCotangents total, interval;
+    PathSums total, interval;
     std::size_t s = 0;
     for (int k = 0;; ++k) {
-      if (s < saves() && shape_.save[s] == k) save(outputs, i, s++, x, interval);
+      if (s < saves() && shape_.save[s] == k) save(outputs, i, s++, x.first(state()), interval);
       if (k == shape_.steps) break;
       if (record && static_cast<std::uint64_t>(k) % space.tape.stride == 0) {
         std::copy(x.begin(), x.end(), checkpoint(space, i, k));
       }
-      const SumCotangents parts = path.step(k, x);
-      for (SumCotangents* sums : {&total, &interval}) {
+      const PathSums parts = path.step(k, x);
+      for (PathSums* sums : {&total, &interval}) {
         sums->energy += parts.energy;
         sums->martingale += parts.martingale;
       }
@@ -144,7 +151,7 @@ class ReferenceEngine final : public Engine<Real> {
   }
 
   void save(const BasicOutputs<Real>& outputs, std::uint64_t i, std::size_t s,
-            std::span<const double> x, SumCotangents& interval) const {
+            std::span<const double> x, PathSums& interval) const {
     const std::size_t at = i * saves() + s;
     if (!outputs.states.empty()) {
       for (std::size_t j = 0; j < x.size(); ++j) {
@@ -162,7 +169,7 @@ class ReferenceEngine final : public Engine<Real> {
 
   double* checkpoint(const ReferenceWorkspace& space, std::uint64_t i, int k) const {
     const std::uint64_t c = static_cast<std::uint64_t>(k) / space.tape.stride;
-    return space.states + (i * space.tape.checkpoints + c) * state();
+    return space.states + (i * space.tape.checkpoints + c) * carried();
   }
 
   /// The states x_begin … x_{end−1} of a path, stored or recomputed.
@@ -170,11 +177,11 @@ class ReferenceEngine final : public Engine<Real> {
                         int begin, int end) {
     const double* stored = checkpoint(space, i, begin);
     if (space.tape.stride == 1) return stored;
-    double* out = space.segments + self() * space.tape.segment * state();
+    double* out = space.segments + self() * space.tape.segment * carried();
     const std::span<double> x = x_[self()];
-    std::copy_n(stored, state(), x.begin());
+    std::copy_n(stored, carried(), x.begin());
     for (int k = begin; k < end; ++k) {
-      std::copy(x.begin(), x.end(), out + static_cast<std::size_t>(k - begin) * state());
+      std::copy(x.begin(), x.end(), out + static_cast<std::size_t>(k - begin) * carried());
       if (k + 1 < end) path.step(k, x);
     }
     return out;
@@ -194,7 +201,11 @@ class ReferenceEngine final : public Engine<Real> {
       double* sums = space.gradients + chunk * shape_.parameters;
       double* context_sums = space.context_gradients + (row + chunk) * row_size();
       reverse_steps(cotangents, space, path, i, options, sums, context_sums);
-      if (request.x0.empty() && !options.detach_state) path.reverse_initial(lambda, sums);
+      // x̂_0 is x_0.
+      for (std::size_t j = state(); j < carried(); ++j) lambda[j - state()] += lambda[j];
+      if (request.x0.empty() && !options.detach_state) {
+        path.reverse_initial(lambda.first(state()), sums);
+      }
     }
     if (gradient.x0.empty()) return;
     for (std::size_t j = 0; j < state(); ++j) {
@@ -207,10 +218,10 @@ class ReferenceEngine final : public Engine<Real> {
                      double* context_sums) {
     const std::span<double> lambda = lambda_[self()];
     std::size_t s = saves();
-    SumCotangents total;
+    PathSums total;
     if (!cotangents.energy.empty()) total.energy = cotangents.energy[i];
     if (!cotangents.martingale.empty()) total.martingale = cotangents.martingale[i];
-    SumCotangents now = total;
+    PathSums now = total;
     const auto arrive = [&](int k) {  // at x_k: take in what was observed there
       if (s == 0 || shape_.save[s - 1] != k) return;
       const std::size_t at = i * saves() + --s;
@@ -229,8 +240,8 @@ class ReferenceEngine final : public Engine<Real> {
       const int begin = (end - 1) / stride * stride;
       const double* states = segment(space, path, i, begin, end);
       for (int k = end - 1; k >= begin; --k) {
-        const std::span<const double> x(states + static_cast<std::size_t>(k - begin) * state(),
-                                        state());
+        const std::span<const double> x(states + static_cast<std::size_t>(k - begin) * carried(),
+                                        carried());
         path.reverse(k, x, lambda, now, options, sums, context_sums);
         arrive(k);
       }

@@ -6,7 +6,7 @@
 
 namespace ito {
 
-/// Double-precision Euler–Maruyama, path by path, in plain loops: it defines the answers, and
+/// Every solver in double precision, path by path, in plain loops: it defines the answers, and
 /// serves the tests and small problems. With Real = float only its inputs and outputs are float.
 template <class Real>
 std::unique_ptr<Engine<Real>> make_reference_engine(const ModelShape& shape,

@@ -7,20 +7,26 @@
 
 #include <ito/plan.hpp>
 
-#include "kernels/euler_maruyama.cuh"
-#include "model/diffusion.hpp"
+#include "engine/scheme_step.hpp"
 #include "model/shape.hpp"
 #include "reference/net.hpp"
 
 namespace ito {
 
-/// Cotangents of one path's sums over the step at hand.
-struct SumCotangents {
+/// E and M of one path over a step, or their cotangents.
+struct PathSums {
   double energy = 0, martingale = 0;
 };
 
-/// One Euler–Maruyama path, one step at a time, and its exact reverse: the executable definition of
-/// DESIGN.md, section 1. All buffers are made at construction.
+/// A direction in which a path is differentiated; laid out as what it is a direction of.
+struct PathDirection {
+  const double* parameters;  ///< [P]
+  const double* context;     ///< [I, C]
+};
+
+/// One path, one step at a time, and its exact reverse and derivatives, in plain doubles: the
+/// executable definition of DESIGN.md, section 1, and of every solver. A chain is x, and x̂ where
+/// the scheme has one. All buffers are made at construction.
 class ReferencePath {
  public:
   explicit ReferencePath(const ModelShape& shape);
@@ -34,39 +40,67 @@ class ReferencePath {
     path_ = path;
   }
 
+  std::size_t carried() const { return static_cast<std::size_t>(scheme_.carried(shape_.state)); }
+
   /// X_0 from the model's own initial distribution.
   void draw_initial(std::span<double> x) const;
   /// Adds the gradient of the initial distribution's parameters, given the cotangent of X_0.
   void reverse_initial(std::span<const double> lambda, double* gradient) const;
 
-  /// x_k → x_{k+1}; the step's parts of E and M.
-  SumCotangents step(int k, std::span<double> x);
+  /// The chain's next; the step's parts of E and M.
+  PathSums step(int k, std::span<double> chain);
 
-  /// λ = cotangent of x_{k+1} on entry, of x_k on return. Adds to `gradient` and `context_gradient`
-  /// [I, C].
-  void reverse(int k, std::span<const double> x, std::span<double> lambda, SumCotangents sums,
+  /// λ = cotangent of the next chain on entry, of `chain` on return. Adds to `gradient` and
+  /// `context_gradient` [I, C].
+  void reverse(int k, std::span<const double> chain, std::span<double> lambda, PathSums sums,
                AdjointOptions options, double* gradient, double* context_gradient);
 
+  // As a machine of SchemeStep: one path, one number at a time.
+  using Number = double;
+  static constexpr int lanes = 1, lane_step = 1;
+  double get(std::size_t place, int row, int) const {
+    return scratch_[place + static_cast<std::size_t>(row)];
+  }
+  void put(std::size_t place, int row, int, double value) {
+    scratch_[place + static_cast<std::size_t>(row)] = value;
+  }
+  void evaluate(const Stage& stage, const SchemePlaces::Values& values, int k, double t, bool);
+  void pull_back(const Stage& stage, const SchemePlaces::Values& values,
+                 const SchemePlaces::Values& cotangents, int k, double t, bool to_point,
+                 bool parameters);
+  void add_sums(int, double energy, double martingale) {
+    sums_.energy += energy;
+    sums_.martingale += martingale;
+  }
+  double energy_cotangent(int) const { return sum_cotangents_.energy; }
+  double martingale_cotangent(int) const { return sum_cotangents_.martingale; }
+
  private:
-  void evaluate(int k, std::span<const double> x);
-  void load_input(ReferenceNet& net, std::span<const double> x, double t, int interval);
-  void pull_back(std::span<const double> lambda, SumCotangents sums, double* gradient,
-                 double* context_gradient, std::span<double> out);
-  void pull_back_net(std::optional<ReferenceNet>& net, std::span<const double> cotangent,
-                     double* gradient, double* context_gradient, std::span<double> out);
+  std::span<double> at(std::size_t place, int rows) {
+    return std::span(scratch_).subspan(place, static_cast<std::size_t>(rows));
+  }
+  void load_noise(const Scheme& scheme, const SchemePlaces& places, int k);
+  void run_net(std::optional<ReferenceNet>& net, std::span<const double> x, double t, int k);
+  void pull_back_net(std::optional<ReferenceNet>& net, std::span<const double> cotangent, int k,
+                     std::span<double> out, bool parameters);
+  StepTime time_of(int k, double sign = 1) const {
+    return {k, shape_.grid[static_cast<std::size_t>(k)], shape_.step_size(k), sign};
+  }
 
   const ModelShape& shape_;
   DiffusionEntries entries_;
+  Scheme scheme_;
+  std::size_t reserved_ = 0;
+  SchemePlaces places_;
+  std::vector<double> scratch_;
   std::optional<ReferenceNet> drift_, diffusion_, control_;
   const double* parameters_ = nullptr;
   const double* context_ = nullptr;
   std::uint64_t seed_ = 0, path_ = 0;
 
-  // The step at hand.
-  StepSize<double> size_{};
-  int interval_ = 0;
-  std::vector<double> b_, sigma_, u_, z_, w_;
-  std::vector<double> b_cotangent_, sigma_cotangent_, u_cotangent_, fixed_, moved_;
+  PathSums sums_, sum_cotangents_;
+  double* gradient_ = nullptr;
+  double* context_gradient_ = nullptr;
 };
 
 }  // namespace ito

@@ -1,0 +1,132 @@
+#include <ito/error.hpp>
+#include <ito/solver.hpp>
+
+#include <string>
+
+namespace ito {
+namespace {
+
+constexpr SolverProperties solver_table[] = {
+    {Solver::euler_maruyama,
+     "euler-maruyama",
+     Calculus::ito,
+     {1.0, 0.5, 0.5, 0.5},
+     {1.0, 1.0, 1.0, 1.0},
+     true,
+     false,
+     1,
+     "Maruyama (1955)"},
+    {Solver::milstein,
+     "milstein",
+     Calculus::stratonovich,
+     {1.0, 1.0, 1.0, 0.5},
+     {1.0, 1.0, 1.0, 1.0},
+     true,
+     false,
+     1,
+     "Kloeden & Platen (1992), 11.1, without derivatives"},
+    {Solver::heun,
+     "heun",
+     Calculus::stratonovich,
+     {1.0, 1.0, 1.0, 0.5},
+     {2.0, 1.0, 1.0, 1.0},
+     false,
+     false,
+     2,
+     "Rümelin (1982)"},
+    {Solver::midpoint,
+     "midpoint",
+     Calculus::stratonovich,
+     {1.0, 1.0, 1.0, 0.5},
+     {1.0, 1.0, 1.0, 1.0},
+     false,
+     false,
+     2,
+     "Rümelin (1982)"},
+    {Solver::reversible_heun,
+     "reversible-heun",
+     Calculus::stratonovich,
+     {1.0, 0.5, 0.5, 0.5},
+     {1.0, 1.0, 1.0, 1.0},
+     false,
+     true,
+     2,
+     "Kidger, Foster, Li & Lyons (2021)"},
+    {Solver::sra1,
+     "sra1",
+     Calculus::ito,
+     {1.5, 0.0, 0.0, 0.0},
+     {2.0, 0.0, 0.0, 0.0},
+     false,
+     false,
+     2,
+     "Rößler (2010), SRA1"},
+    {Solver::ri6,
+     "ri6",
+     Calculus::ito,
+     {1.0, 1.0, 1.0, 0.5},
+     {2.0, 2.0, 2.0, 2.0},
+     false,
+     false,
+     2,
+     "Rößler (2009), RI6"},
+};
+
+constexpr GradientMethodProperties method_table[] = {
+    {GradientMethod::adjoint, "adjoint",
+     "exact gradient of the discrete chain, from stored or recomputed states"},
+    {GradientMethod::pathwise, "pathwise",
+     "the same number forwards: sensitivity equations in blocks of directions; no states stored, "
+     "cost grows with the parameters"},
+    {GradientMethod::stochastic_adjoint, "stochastic-adjoint",
+     "the backward Stratonovich equation on the same path; no states stored, right as steps "
+     "vanish"},
+    {GradientMethod::reversible, "reversible",
+     "exact gradient of the discrete chain, states recovered by undoing steps; no states stored"},
+};
+
+/// The value of the row with that name.
+template <class Rows, class Value>
+auto parse(const Rows& rows, std::string_view text, const char* field, Value value) {
+  std::string names;
+  for (const auto& row : rows) {
+    if (row.name == text) return value(row);
+    names += names.empty() ? "" : ", ";
+    names += row.name;
+  }
+  throw Error(field, '"' + std::string(text) + '"', names);
+}
+
+}  // namespace
+
+std::span<const SolverProperties> solvers() { return solver_table; }
+const SolverProperties& properties(Solver solver) {
+  return solver_table[static_cast<std::size_t>(solver)];
+}
+std::span<const GradientMethodProperties> gradient_methods() { return method_table; }
+
+std::string_view name(Solver solver) { return properties(solver).name; }
+std::string_view name(Calculus calculus) {
+  return calculus == Calculus::ito ? "ito" : "stratonovich";
+}
+std::string_view name(NoiseKind kind) {
+  constexpr std::string_view names[] = {"additive", "scalar", "diagonal", "general"};
+  return names[static_cast<std::size_t>(kind)];
+}
+std::string_view name(GradientMethod method) {
+  return method_table[static_cast<std::size_t>(method)].name;
+}
+
+Solver parse_solver(std::string_view text) {
+  return parse(solver_table, text, "solver", [](const auto& row) { return row.solver; });
+}
+Calculus parse_calculus(std::string_view text) {
+  if (text == "ito") return Calculus::ito;
+  if (text == "stratonovich") return Calculus::stratonovich;
+  throw Error("calculus", '"' + std::string(text) + '"', "ito, stratonovich");
+}
+GradientMethod parse_gradient_method(std::string_view text) {
+  return parse(method_table, text, "method", [](const auto& row) { return row.method; });
+}
+
+}  // namespace ito
