@@ -26,6 +26,11 @@ struct BasicRequest {
   /// Path i of the call belongs to observation i / paths_per_observation. 0: all to the one
   /// observation. With R > 1 it is a multiple of 16, and so is first_path.
   std::uint64_t paths_per_observation = 0;
+  /// How the grid's steps stand to those the noise is defined on. With ℓ = 0 they are the same.
+  /// With ℓ < 0 a step is 2^−ℓ of them in a row and its increment their sum; with ℓ > 0 each of
+  /// them is cut into 2^ℓ equal steps of the grid by Brownian bridges. So plans of N·2^ℓ steps at
+  /// refinement ℓ, for every ℓ from −20 to 20, follow the same Brownian paths.
+  int refinement = 0;
 };
 
 /// Caller-owned results; an empty span is not written. S = number of save steps.
@@ -79,6 +84,25 @@ struct Stream {
   void* handle = nullptr;
 };
 
+/// K directions to differentiate along; an empty span is zero.
+template <class Real>
+struct BasicDirections {
+  std::size_t count = 0;               ///< K
+  std::span<const Real> parameters{};  ///< [K, P]
+  std::span<const Real> x0{};          ///< [K, N, d], or [K, d]: the same for all paths
+  std::span<const Real> context{};     ///< [K, R, I, C]
+};
+
+/// Derivatives of the outputs along each direction.
+template <class Real>
+struct BasicTangents {
+  std::vector<Real> states;               ///< [K, N, S, d]
+  std::vector<Real> energy;               ///< [K, N]
+  std::vector<Real> martingale;           ///< [K, N]
+  std::vector<Real> interval_energy;      ///< [K, N, S]
+  std::vector<Real> interval_martingale;  ///< [K, N, S]
+};
+
 struct PlanOptions {
   /// Bytes the adjoint may use to store states. Below what every step needs it stores checkpoints
   /// and recomputes.
@@ -86,6 +110,8 @@ struct PlanOptions {
   int threads = 0;  ///< 0: what OpenMP would use
   /// Of a Plan, fp32 or (on CUDA) fast. A DoublePlan computes in fp64 whatever this says.
   Precision precision = Precision::fp32;
+  /// What `adjoint` runs. Refused where the model's solver does not go with it.
+  GradientMethod gradient = GradientMethod::adjoint;
 };
 
 /// Results of `simulate` in vectors of its own, with what `adjoint` needs to run the same paths
@@ -118,9 +144,9 @@ struct BasicGradient {
   std::vector<Real> context;     ///< [R, I, C]
 };
 
-/// A model compiled for a device: describe once, run many times (Euler–Maruyama, exact discrete
-/// adjoint). It holds the scratch memory of its threads, so one Plan serves one caller at a time;
-/// different Plans are independent. Every call throws ito::Error on spans of the wrong size.
+/// A model compiled for a device: describe once, run many times. It holds the scratch memory of its
+/// threads, so one Plan serves one caller at a time; different Plans are independent. Every call
+/// throws ito::Error on spans of the wrong size.
 ///
 /// Paths are bit-identical for every split into calls and every number of threads; gradients too
 /// for any number of threads, and to rounding for a split.
@@ -143,6 +169,15 @@ class BasicPlan {
   BasicGradient<Real> adjoint(std::span<const Real> parameters, const BasicPaths<Real>& paths,
                               const BasicCotangents<Real>& cotangents,
                               AdjointOptions options = {}) const;
+
+  /// Jacobian–vector products: the sensitivity equations of the paths (Tzen & Raginsky 2019,
+  /// section 4) along K directions, integrated with the paths by the same solver. They are the
+  /// derivatives of the discrete chain, as `adjoint` is its transpose.
+  BasicTangents<Real> tangents(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                               const BasicDirections<Real>& directions) const;
+  /// A block of the full Jacobian: the tangents of parameters first … first + count − 1.
+  BasicTangents<Real> jacobian(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                               std::size_t first, std::size_t count) const;
 
   // Caller-owned memory; these allocate nothing.
   /// Bytes of workspace for calls of up to `paths` paths and `observations` rows of context. Throws
@@ -190,6 +225,8 @@ using Cotangents = BasicCotangents<float>;
 using GradientOutputs = BasicGradientOutputs<float>;
 using Paths = BasicPaths<float>;
 using Gradient = BasicGradient<float>;
+using Directions = BasicDirections<float>;
+using Tangents = BasicTangents<float>;
 
 /// Double precision in and out; runs on Device::reference() only.
 using DoublePlan = BasicPlan<double>;
@@ -199,6 +236,8 @@ using DoubleCotangents = BasicCotangents<double>;
 using DoubleGradientOutputs = BasicGradientOutputs<double>;
 using DoublePaths = BasicPaths<double>;
 using DoubleGradient = BasicGradient<double>;
+using DoubleDirections = BasicDirections<double>;
+using DoubleTangents = BasicTangents<double>;
 
 extern template class BasicPaths<float>;
 extern template class BasicPaths<double>;

@@ -54,7 +54,7 @@ class CpuEngine final : public Engine<float> {
     std::fill_n(space.row_gradients, (map.rows + cut.chunks) * row_size(), 0.0);
     std::fill(gradient.x0.begin(), gradient.x0.end(), 0.0f);
     const std::size_t segment =
-        space.tape.segment * static_cast<std::size_t>(shape_.state) * tile_paths;
+        space.tape.segment * static_cast<std::size_t>(model_.carried) * tile_paths;
 #pragma omp parallel for num_threads(threads_) schedule(dynamic, 1) if (cut.chunks > 1)
     for (std::uint64_t chunk = 0; chunk < cut.chunks; ++chunk) {
       for (std::uint64_t i = cut.chunk_begin(chunk); i < cut.chunk_begin(chunk + 1); ++i) {
@@ -83,7 +83,7 @@ class CpuEngine final : public Engine<float> {
   }
 
   CpuWorkspace lay_out(std::byte* base, const Partition& cut, std::uint64_t rows) const {
-    const std::size_t unit = static_cast<std::size_t>(shape_.state) * tile_paths;
+    const std::size_t unit = static_cast<std::size_t>(model_.carried) * tile_paths;
     const auto entries = static_cast<std::size_t>(model_.entries.count());
     Arena arena(base);
     CpuWorkspace space{};

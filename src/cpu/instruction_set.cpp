@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "cpu/kernels.hpp"
+#include "cpu/scheme_kernels.hpp"
 
 namespace ito {
 
@@ -21,6 +21,11 @@ const CpuKernels& cpu_kernels() {
     if (runs && (!wanted || std::string_view(wanted) == kernels->name)) return *kernels;
   }
   throw Error("ITO_CPU_ISA", wanted, "sse2, avx2 or avx512, as far as this machine has them");
+}
+
+const SchemeKernels& scheme_kernels(const CpuKernels& kernels) {
+  if (&kernels == &avx512_kernels) return avx512_scheme_kernels;
+  return &kernels == &avx2_kernels ? avx2_scheme_kernels : sse2_scheme_kernels;
 }
 
 std::string cpu_instruction_set() { return cpu_kernels().name; }

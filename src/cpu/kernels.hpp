@@ -14,6 +14,7 @@ struct TileCall {
   std::uint64_t seed;
   std::uint32_t tile;  ///< global index, in tiles of 64 paths
   bool masked;         ///< some path is not finite: read `alive`
+  int refinement;      ///< of the request
 };
 
 /// Where a run stores states: those of steps first, first + stride, … one after the other.

@@ -5,7 +5,7 @@
 
 #include "cpu/kernels.hpp"
 #include "cpu/net.hpp"
-#include "cpu/noise.hpp"
+#include "cpu/tile_noise.hpp"
 #include "kernels/euler_maruyama.cuh"
 
 namespace ito {
@@ -140,8 +140,7 @@ class TileStep {
                         model_.control_net->context > 0 ? at(model_.lane_bias) : nullptr, trace);
     }
     if (model_.control == ControlKind::drift) divide_by_sigma();
-    tile_normals<Arch>(call_.seed, call_.tile, static_cast<std::uint32_t>(k), 0, model_.noise,
-                       at(model_.z));
+    TileNoise<Arch>(model_, call_).draw_step(k, at(model_.z), nullptr);
   }
 
   /// u = (v − b)/σ, for a net that gives the posterior drift v.

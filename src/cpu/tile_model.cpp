@@ -79,8 +79,23 @@ TileModel::TileModel(const ModelShape& shape)
     if (shape.control_net) control_net.emplace(*shape.control_net, scratch, sums);
   }
   sums_size = sums.size();
-  for (std::size_t* place : {&x, &lambda, &moved, &b_cotangent}) *place = scratch.rows(state);
-  for (std::size_t* place : {&z, &w, &u, &u_cotangent}) *place = scratch.rows(noise);
+  const auto rows = [this](int count) { return scratch.rows(count); };
+  scheme = make_scheme(shape);
+  carried = scheme->carried(state);
+  // One stage without conversion is TileStep's own step.
+  if (shape.solver == Solver::euler_maruyama && scheme->stages.size() == 1) {
+    scheme.reset();
+    x = rows(state);
+    lambda = rows(state);
+  } else {
+    places.emplace(*scheme, entries, true, rows);
+    x = places->chain;
+    lambda = places->cotangent;
+  }
+  for (std::size_t* place : {&moved, &b_cotangent}) *place = scratch.rows(state);
+  for (std::size_t* place : {&z, &w, &u, &u_cotangent, &spare_first, &spare_second, &spare_area}) {
+    *place = scratch.rows(noise);
+  }
   for (std::size_t* place : {&energy, &martingale, &interval_energy, &interval_martingale}) {
     *place = scratch.rows(2);
   }

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "cpu/simd.hpp"
+#include "engine/scheme_step.hpp"
 #include "model/diffusion.hpp"
+#include "model/scheme.hpp"
 #include "model/shape.hpp"
 
 namespace ito {
@@ -90,7 +92,13 @@ struct TileModel {
   std::optional<TileNet> drift_net, diffusion_net, control_net;
   std::size_t sums_size;  ///< floats at the beginning of the scratch that are gradient sums
 
-  std::size_t x, lambda, moved;    ///< [state, tile_paths]
+  /// Of a solver that TileStep does not take: its steps go through SchemeStep.
+  std::optional<Scheme> scheme;
+  std::optional<SchemePlaces> places;
+  int carried;  ///< rows of a chain: x, and x̂ where the scheme has one
+
+  std::size_t x, lambda;           ///< [carried, tile_paths]
+  std::size_t moved;               ///< [state, tile_paths]
   std::size_t energy, martingale;  ///< [2, tile_paths]: the sum and its compensation
   std::size_t interval_energy, interval_martingale;
   std::size_t energy_cotangent, martingale_cotangent;  ///< [tile_paths]
@@ -99,6 +107,8 @@ struct TileModel {
   std::size_t b_cotangent;           ///< [state, tile_paths]
   std::size_t sigma_cotangent;       ///< [entries, tile_paths]
   std::size_t lane_bias;             ///< [first control layer, tile_paths]
+  /// [noise, tile_paths], for normals of steps shorter or longer than the grid's
+  std::size_t spare_first, spare_second, spare_area;
 };
 
 }  // namespace ito

@@ -6,6 +6,7 @@
 #include <ito/noise.hpp>
 
 #include "cpu/gradient_sums.hpp"
+#include "cpu/scheme_kernels.hpp"
 
 namespace ito {
 namespace {
@@ -28,7 +29,8 @@ TileRunner::TileRunner(const CpuCall& call, std::uint64_t tile, float* scratch)
             call.space.sigma,
             call.request.seed,
             static_cast<std::uint32_t>(call.map.partition.first_tile + tile),
-            false},
+            false,
+            call.request.refinement},
       index_(tile) {
   const std::uint64_t begin = (call.map.partition.first_tile + tile) * tile_paths;
   const int width = call.kernels.width;
@@ -69,6 +71,8 @@ void TileRunner::load_initial() {
       }
     }
   }
+  // x̂_0 is x_0.
+  if (unit() > d * tile_paths) std::copy_n(x, d * tile_paths, x + d * tile_paths);
 }
 
 /// Puts the bias rows that rule at step k into the lanes.
@@ -92,7 +96,8 @@ void TileRunner::run(int begin, int end, TapeSlice tape) {
   while (begin < end) {
     const int stop = next_after(call_.shape.context_steps, begin, end);
     set_interval(begin);
-    call_.kernels.run(call_.model, tile_, begin, stop, tape);
+    (call_.model.scheme ? scheme_kernels(call_.kernels).run : call_.kernels.run)(call_.model, tile_,
+                                                                                 begin, stop, tape);
     begin = stop;
   }
 }
@@ -241,15 +246,19 @@ void TileRunner::adjoint(const BasicCotangents<float>& cotangents,
     for (int k = end; k > begin;) {
       const int stop = previous_stop(k, begin);
       set_interval(stop);
-      call_.kernels.reverse(model, tile_, stop, k,
-                            states + static_cast<std::size_t>(stop - begin) * unit(),
-                            {options.detach_state, options.detach_martingale_parameters});
+      (model.scheme ? scheme_kernels(call_.kernels).reverse : call_.kernels.reverse)(
+          model, tile_, stop, k, states + static_cast<std::size_t>(stop - begin) * unit(),
+          {options.detach_state, options.detach_martingale_parameters});
       k = stop;
       if (k % flush_steps == 0) take_sums(sums);
       take_row_sums(k, chunk);
       arrive_at(k);
     }
     end = begin;
+  }
+  const std::size_t size = static_cast<std::size_t>(model.state) * tile_paths;
+  for (std::size_t i = size; i < unit(); ++i) {  // x̂_0 is x_0
+    at(model.lambda)[i - size] += at(model.lambda)[i];
   }
   if (call_.request.x0.empty() && !options.detach_state) reverse_initial(sums);
   for (int lane = 0; lane < tile_paths && !gradient.x0.empty(); ++lane) {

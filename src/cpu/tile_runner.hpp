@@ -13,8 +13,8 @@ struct CpuWorkspace {
   float* sigma;           // [entries] of an identity or constant diffusion
   float* sigma_slope;     // [entries]: its derivative by the raw parameter
   float* bias_rows;       // [R, I, H]: W_c c + b
-  float* states;          // [tiles, checkpoints, state, tile_paths]
-  float* segments;        // [threads, segment, state, tile_paths]
+  float* states;          // [tiles, checkpoints, carried, tile_paths]
+  float* segments;        // [threads, segment, carried, tile_paths]
   std::uint8_t* status;   // [tiles, tile_paths], by lane
   double* gradients;      // [chunks, P]
   double* row_gradients;  // [R + chunks, I, H]
@@ -47,7 +47,7 @@ class TileRunner {
 
  private:
   float* at(std::size_t place) const { return tile_.scratch + place; }
-  std::size_t unit() const { return static_cast<std::size_t>(call_.model.state) * tile_paths; }
+  std::size_t unit() const { return static_cast<std::size_t>(call_.model.carried) * tile_paths; }
   std::size_t saves() const { return call_.shape.save.size(); }
   int first_layer() const;
   float* stored() const {

@@ -2,6 +2,8 @@
 #include <ito/plan.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <string>
 #include <type_traits>
 
@@ -39,6 +41,29 @@ std::uint64_t observations(const ModelShape& shape, const BasicRequest<Real>& re
   return request.context.size() / row;
 }
 
+/// Refuses a refinement of steps that are not halves of each other.
+void check_refinement(const ModelShape& shape, int refinement) {
+  if (refinement < -20 || refinement > 20) {
+    throw Error("request.refinement", std::to_string(refinement), "integers from -20 to 20");
+  }
+  if (refinement == 0) return;
+  const std::int64_t group = std::int64_t{1} << std::abs(refinement);
+  if (refinement < 0) {
+    if (group * shape.steps > std::int64_t{1} << 31) {
+      throw Error("request.refinement", std::to_string(refinement),
+                  "at most 2^31 steps of noise in all");
+    }
+    return;
+  }
+  for (int k = 0; k < shape.steps; ++k) {
+    const double first = shape.step_size(static_cast<int>(k / group * group));
+    if (shape.steps % group == 0 && std::abs(shape.step_size(k) - first) <= 1e-6 * first) continue;
+    throw Error("request.refinement", std::to_string(refinement),
+                "a refinement ℓ whose every " + std::to_string(group) +
+                    " steps, from the first on, have one length, or 0");
+  }
+}
+
 template <class Real>
 void check_request(const ModelShape& shape, std::size_t parameters,
                    const BasicRequest<Real>& request) {
@@ -51,6 +76,7 @@ void check_request(const ModelShape& shape, std::size_t parameters,
     throw Error("request.paths", text(request.paths) + " from path " + text(request.first_path),
                 "at least 1, with path indices below 2^33");
   }
+  check_refinement(shape, request.refinement);
   const auto d = static_cast<std::size_t>(shape.state);
   if (request.x0.size() != 0 && request.x0.size() != d && request.x0.size() != request.paths * d) {
     throw Error("request.x0", text(request.x0.size()) + " numbers",

@@ -124,7 +124,7 @@ class ReferenceEngine final : public Engine<Real> {
     ReferencePath& path = paths_[self()];
     const std::span<double> x = x_[self()];
     path.bind(space.parameters, space.context + map.row(request.first_path + i) * row_size(),
-              request.seed, request.first_path + i);
+              request.seed, request.first_path + i, request.refinement);
     load_initial(request, i, path, x);
     PathSums total, interval;
     std::size_t s = 0;
@@ -197,7 +197,7 @@ class ReferenceEngine final : public Engine<Real> {
       ReferencePath& path = paths_[self()];
       const std::uint64_t row = map.row(request.first_path + i);
       path.bind(space.parameters, space.context + row * row_size(), request.seed,
-                request.first_path + i);
+                request.first_path + i, request.refinement);
       double* sums = space.gradients + chunk * shape_.parameters;
       double* context_sums = space.context_gradients + (row + chunk) * row_size();
       reverse_steps(cotangents, space, path, i, options, sums, context_sums);

@@ -6,6 +6,7 @@
 #include <ito/noise.hpp>
 
 #include "engine/call.hpp"
+#include "model/step_noise.hpp"
 
 namespace ito {
 namespace {
@@ -64,9 +65,9 @@ void ReferencePath::reverse_initial(std::span<const double> lambda, double* grad
 void ReferencePath::load_noise(const Scheme& scheme, const SchemePlaces& places, int k) {
   for (int c = 0; c < shape_.noise; ++c) {
     const auto step = static_cast<std::uint32_t>(k), channel = static_cast<std::uint32_t>(c);
-    put(places.z, c, 0, standard_normal(seed_, path_, step, channel));
-    if (!scheme.needs_area) continue;
-    put(places.area, c, 0, standard_normal(seed_, path_, step, channel, NoiseStream::area));
+    const StepNoise<double> noise = step_noise(seed_, path_, step, channel, refinement_);
+    put(places.z, c, 0, noise.z);
+    if (scheme.needs_area) put(places.area, c, 0, noise.area);
   }
 }
 

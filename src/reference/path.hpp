@@ -32,12 +32,13 @@ class ReferencePath {
   explicit ReferencePath(const ModelShape& shape);
 
   /// What stays the same along a path. `context` is [I, C].
-  void bind(const double* parameters, const double* context, std::uint64_t seed,
-            std::uint64_t path) {
+  void bind(const double* parameters, const double* context, std::uint64_t seed, std::uint64_t path,
+            int refinement) {
     parameters_ = parameters;
     context_ = context;
     seed_ = seed;
     path_ = path;
+    refinement_ = refinement;
   }
 
   std::size_t carried() const { return static_cast<std::size_t>(scheme_.carried(shape_.state)); }
@@ -97,6 +98,7 @@ class ReferencePath {
   const double* parameters_ = nullptr;
   const double* context_ = nullptr;
   std::uint64_t seed_ = 0, path_ = 0;
+  int refinement_ = 0;
 
   PathSums sums_, sum_cotangents_;
   double* gradient_ = nullptr;

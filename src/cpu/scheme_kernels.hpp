@@ -1,0 +1,21 @@
+#pragma once
+
+#include "cpu/kernels.hpp"
+
+namespace ito {
+
+/// The CPU engine's loops for solvers other than Euler–Maruyama, compiled for one instruction set.
+struct SchemeKernels {
+  /// As CpuKernels::run and CpuKernels::reverse.
+  void (*run)(const TileModel& model, const TileCall& call, int begin, int end, TapeSlice tape);
+  void (*reverse)(const TileModel& model, const TileCall& call, int begin, int end,
+                  const float* states, ReverseOptions options);
+  const char* name;
+};
+
+extern const SchemeKernels sse2_scheme_kernels, avx2_scheme_kernels, avx512_scheme_kernels;
+
+/// Those beside the engine's other loops.
+const SchemeKernels& scheme_kernels(const CpuKernels& kernels);
+
+}  // namespace ito

@@ -1,0 +1,223 @@
+#pragma once
+
+// First, so that the templates of kernels/ find these functions.
+#include "cpu/math.hpp"
+
+#include "cpu/net.hpp"
+#include "cpu/scheme_kernels.hpp"
+#include "cpu/tile_noise.hpp"
+#include "engine/scheme_step.hpp"
+
+namespace ito {
+
+/// A tile as a machine of SchemeStep: rows of 64 paths, a vector of them at once.
+template <class Arch>
+class SchemeTile {
+ public:
+  using Number = Lanes<Arch>;
+  static constexpr int lanes = tile_paths, lane_step = lane_count<Arch>;
+
+  SchemeTile(const TileModel& model, const TileCall& call)
+      : model_(model), call_(call), scratch_(call.scratch) {}
+
+  Number get(std::size_t place, int row, int lane) const {
+    return load<Arch>(scratch_ + place + row * tile_paths + lane);
+  }
+  void put(std::size_t place, int row, int lane, Number value) const {
+    value.store_aligned(scratch_ + place + row * tile_paths + lane);
+  }
+
+  void evaluate(const Stage& stage, const SchemePlaces::Values& values, int, double t,
+                bool trace) const {
+    if (trace) mask(values.point, model_.state);
+    const float* x = at(values.point);
+    if (stage.needs_drift) {
+      run(model_.drift_net, x, t, trace);
+      take(model_.drift_net, values.b, model_.state, 1.0f, 0.0f);
+    }
+    if (stage.needs_diffusion) {
+      run(model_.diffusion_net, x, t, trace);
+      if (model_.diffusion_net) {
+        take(model_.diffusion_net, values.sigma, model_.entries.count(), model_.diffusion_scale,
+             model_.diffusion_floor);
+      } else {
+        for (int e = 0; e < model_.entries.count(); ++e) fill(values.sigma, e, call_.sigma[e]);
+      }
+    }
+    if (!stage.needs_control) return;
+    if (model_.control == ControlKind::constant) {
+      for (int j = 0; j < model_.noise; ++j) {
+        fill(values.u, j, call_.parameters[model_.control_value + static_cast<std::size_t>(j)]);
+      }
+      return;
+    }
+    run(model_.control_net, x, t, trace);
+    take(model_.control_net, values.u, model_.noise, 1.0f, 0.0f);
+    if (model_.control != ControlKind::drift) return;
+    for_rows(model_.noise, [&](int j, int lane) {  // u = (v − b)/σ
+      put(values.u, j, lane,
+          (get(values.u, j, lane) - get(values.b, j, lane)) / get(values.sigma, j, lane));
+    });
+  }
+
+  void pull_back(const Stage& stage, const SchemePlaces::Values& values,
+                 const SchemePlaces::Values& cotangents, int, double t, bool to_point,
+                 bool parameters) const {
+    float* out = to_point ? at(cotangents.point) : nullptr;
+    const float* x = at(values.point);
+    if (stage.needs_control) {
+      if (model_.control == ControlKind::drift) through_division(values, cotangents);
+      mask(cotangents.u, model_.noise);
+      if (model_.control == ControlKind::constant && parameters) {
+        add_rows<Arch>(at(cotangents.u), model_.noise, 1.0f, at(model_.control_sums));
+      }
+      back(model_.control_net, x, t, cotangents.u, out, parameters);
+    }
+    if (stage.needs_drift) {
+      mask(cotangents.b, model_.state);
+      back(model_.drift_net, x, t, cotangents.b, out, parameters);
+    }
+    if (!stage.needs_diffusion) return;
+    mask(cotangents.sigma, model_.entries.count());
+    if (model_.diffusion_net) {
+      for_rows(model_.entries.count(), [&](int e, int lane) {
+        put(cotangents.sigma, e, lane,
+            Number(model_.diffusion_scale) * get(cotangents.sigma, e, lane));
+      });
+    } else if (model_.constant_diffusion && parameters) {
+      add_rows<Arch>(at(cotangents.sigma), model_.entries.count(), 1.0f, at(model_.diffusion_sums));
+    }
+    back(model_.diffusion_net, x, t, cotangents.sigma, out, parameters);
+  }
+
+  void add_sums(int lane, Number energy, Number martingale) const {
+    for (const std::size_t sum : {model_.energy, model_.interval_energy}) {
+      accumulate(sum, lane, energy);
+    }
+    for (const std::size_t sum : {model_.martingale, model_.interval_martingale}) {
+      accumulate(sum, lane, martingale);
+    }
+  }
+  Number energy_cotangent(int lane) const { return get(model_.energy_cotangent, 0, lane); }
+  Number martingale_cotangent(int lane) const { return get(model_.martingale_cotangent, 0, lane); }
+
+  StepTime time_of(int k) const {
+    const auto i = static_cast<std::size_t>(k);
+    return {k, double{model_.time[i]}, double{model_.h[i]}};
+  }
+  void load_noise(const Scheme& scheme, const SchemePlaces& places, int k) const {
+    TileNoise<Arch>(model_, call_)
+        .draw_step(k, at(places.z), scheme.needs_area ? at(places.area) : nullptr);
+  }
+  float* at(std::size_t place) const { return scratch_ + place; }
+
+ private:
+  template <class Each>
+  static void for_rows(int rows, Each each) {
+    for (int i = 0; i < rows; ++i) {
+      for (int lane = 0; lane < lanes; lane += lane_step) each(i, lane);
+    }
+  }
+  void fill(std::size_t place, int row, float value) const {
+    for (int lane = 0; lane < lanes; lane += lane_step) put(place, row, lane, Number(value));
+  }
+
+  void run(const std::optional<TileNet>& net, const float* x, double t, bool trace) const {
+    if (!net) return;
+    net_forward<Arch>(*net, call_.parameters, scratch_, x, static_cast<float>(t),
+                      net->context > 0 ? at(model_.lane_bias) : nullptr, trace);
+  }
+  /// place = floor + scale · the net's output; 0 without a net.
+  void take(const std::optional<TileNet>& net, std::size_t place, int rows, float scale,
+            float floor) const {
+    for_rows(rows, [&](int i, int lane) {
+      put(place, i, lane,
+          net ? xsimd::fma(Number(scale), get(net->output(), i, lane), Number(floor))
+              : Number(0.0f));
+    });
+  }
+  void back(const std::optional<TileNet>& net, const float* x, double t, std::size_t cotangent,
+            float* out, bool parameters) const {
+    if (!net) return;
+    net_backward<Arch>(*net, call_.parameters, scratch_, x, static_cast<float>(t), at(cotangent),
+                       net->layers.front().inputs > 0 ? out : nullptr, parameters);
+  }
+
+  void through_division(const SchemePlaces::Values& values,
+                        const SchemePlaces::Values& cotangents) const {
+    for_rows(model_.noise, [&](int j, int lane) {
+      const Number v = get(cotangents.u, j, lane) / get(values.sigma, j, lane);
+      put(cotangents.u, j, lane, v);
+      put(cotangents.b, j, lane, get(cotangents.b, j, lane) - v);
+      put(cotangents.sigma, j, lane, get(cotangents.sigma, j, lane) - v * get(values.u, j, lane));
+    });
+  }
+
+  /// Zero on non-finite paths: they contribute nothing.
+  void mask(std::size_t place, int rows) const {
+    if (!call_.masked) return;
+    for_rows(rows, [&](int i, int lane) {
+      put(place, i, lane,
+          xsimd::select(get(model_.alive, 0, lane) > Number(0.0f), get(place, i, lane),
+                        Number(0.0f)));
+    });
+  }
+
+  /// Compensated (Kahan 1965), as in TileStep.
+  void accumulate(std::size_t sum, int lane, Number increment) const {
+    const Number before = get(sum, 0, lane), corrected = increment - get(sum, 1, lane);
+    const Number after = before + corrected;
+    put(sum, 1, lane, (after - before) - corrected);
+    put(sum, 0, lane, after);
+  }
+
+  const TileModel& model_;
+  const TileCall& call_;
+  float* scratch_;
+};
+
+template <class Arch>
+void copy_rows(const float* from, int rows, float* to) {
+  for (int i = 0; i < rows * tile_paths; i += lane_count<Arch>) {
+    load<Arch>(from + i).store_aligned(to + i);
+  }
+}
+
+template <class Arch>
+void run_scheme(const TileModel& model, const TileCall& call, int begin, int end, TapeSlice tape) {
+  SchemeTile<Arch> tile(model, call);
+  const Scheme& scheme = *model.scheme;
+  const SchemePlaces& places = *model.places;
+  SchemeStep step(tile, scheme, places, model.entries);
+  for (int k = begin; k < end; ++k) {
+    if (tape.states && (k - tape.first) % tape.stride == 0) {
+      const std::ptrdiff_t row = (k - tape.first) / tape.stride;
+      copy_rows<Arch>(tile.at(places.chain), model.carried,
+                      tape.states + row * model.carried * tile_paths);
+    }
+    tile.load_noise(scheme, places, k);
+    step.forward(tile.time_of(k));
+  }
+}
+
+template <class Arch>
+void reverse_scheme(const TileModel& model, const TileCall& call, int begin, int end,
+                    const float* states, ReverseOptions options) {
+  SchemeTile<Arch> tile(model, call);
+  const SchemePlaces& places = *model.places;
+  SchemeStep step(tile, *model.scheme, places, model.entries);
+  for (int k = end - 1; k >= begin; --k) {
+    copy_rows<Arch>(states + static_cast<std::ptrdiff_t>(k - begin) * model.carried * tile_paths,
+                    model.carried, tile.at(places.chain));
+    tile.load_noise(*model.scheme, places, k);
+    step.reverse(tile.time_of(k), {options.detach_state, options.detach_martingale_parameters});
+  }
+}
+
+/// The table of an instruction set.
+template <class Arch>
+constexpr SchemeKernels make_scheme_kernels(const char* name) {
+  return {run_scheme<Arch>, reverse_scheme<Arch>, name};
+}
+
+}  // namespace ito
