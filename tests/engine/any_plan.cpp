@@ -34,7 +34,8 @@ struct Inputs {
       : parameters(convert<Real>(parameter_values)),
         x0(convert<Real>(call.x0)),
         context(convert<Real>(call.context)),
-        request{call.paths, call.seed, call.first_path, x0, context, call.paths_per_observation} {}
+        request{call.paths,     call.seed, call.first_path, x0, context, call.paths_per_observation,
+                call.refinement} {}
   Inputs(const Inputs&) = delete;
   Inputs& operator=(const Inputs&) = delete;
 };

@@ -40,6 +40,16 @@ TEST(ModelJson, EveryKindRoundTrips) {
   }
 }
 
+TEST(ModelJson, ReadsSolverAndCalculus) {
+  Model model = parse_model(with(R"("solver": "heun", "calculus": "stratonovich")"));
+  EXPECT_EQ(model.solver, Solver::heun);
+  EXPECT_EQ(model.calculus, Calculus::stratonovich);
+  EXPECT_EQ(to_json(parse_model(to_json(model))), to_json(model));
+  EXPECT_EQ(refusal([&] { parse_model(with(R"("solver": "rk4")")); }),
+            "solver: got \"rk4\"; accepted: euler-maruyama, milstein, heun, midpoint, "
+            "reversible-heun, sra1, ri6");
+}
+
 TEST(ModelJson, LooksAsDocumented) {
   EXPECT_EQ(to_json(parse_model(with(""))),
             "{\n"
@@ -51,7 +61,9 @@ TEST(ModelJson, LooksAsDocumented) {
             "  \"initial\": {\"kind\":\"point\"},\n"
             "  \"drift\": {\"kind\":\"zero\"},\n"
             "  \"diffusion\": {\"kind\":\"identity\",\"scale\":1.0},\n"
-            "  \"control\": {\"kind\":\"none\"}\n"
+            "  \"control\": {\"kind\":\"none\"},\n"
+            "  \"calculus\": \"ito\",\n"
+            "  \"solver\": \"euler-maruyama\"\n"
             "}\n");
 }
 
@@ -158,7 +170,7 @@ TEST(ModelJson, RefusalsNameTheField) {
       {with(R"("drft": {})"),
        "key: got unknown key \"drft\"; accepted: state, noise, horizon, steps, grid, save, "
        "initial, "
-       "drift, diffusion, control, observed, encoder, decoder, likelihood"},
+       "drift, diffusion, control, calculus, solver, observed, encoder, decoder, likelihood"},
       {with(R"("drift": [])"), "drift: got an array of 0; accepted: a JSON object"},
       {with(R"("drift": {})"), "drift.kind: got nothing; accepted: a value: the key is needed"},
       {with(R"("drift": {"kind": 1})"), "drift.kind: got 1; accepted: a string"},
