@@ -69,7 +69,7 @@ class SchemeTile {
       if (model_.control == ControlKind::drift) through_division(values, cotangents);
       mask(cotangents.u, model_.noise);
       if (model_.control == ControlKind::constant && parameters) {
-        add_rows<Arch>(at(cotangents.u), model_.noise, 1.0f, at(model_.control_sums));
+        add_rows<Arch>(at(cotangents.u), model_.noise, at(model_.control_sums));
       }
       back(model_.control_net, x, t, cotangents.u, out, parameters);
     }
@@ -85,7 +85,7 @@ class SchemeTile {
             Number(model_.diffusion_scale) * get(cotangents.sigma, e, lane));
       });
     } else if (model_.constant_diffusion && parameters) {
-      add_rows<Arch>(at(cotangents.sigma), model_.entries.count(), 1.0f, at(model_.diffusion_sums));
+      add_rows<Arch>(at(cotangents.sigma), model_.entries.count(), at(model_.diffusion_sums));
     }
     back(model_.diffusion_net, x, t, cotangents.sigma, out, parameters);
   }
