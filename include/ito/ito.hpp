@@ -14,9 +14,11 @@
 #include <ito/likelihood.hpp>
 #include <ito/log_density.hpp>
 #include <ito/model.hpp>
+#include <ito/multilevel.hpp>
 #include <ito/noise.hpp>
 #include <ito/parameters.hpp>
 #include <ito/plan.hpp>
+#include <ito/random_mesh.hpp>
 #include <ito/sampler.hpp>
 #include <ito/solver.hpp>
 #include <ito/target.hpp>

@@ -3,10 +3,11 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "cpu/aligned.hpp"
-#include "cpu/tile_runner.hpp"
+#include "cpu/direction_runner.hpp"
 #include "engine/threads.hpp"
 
 namespace ito {
@@ -16,11 +17,20 @@ class CpuEngine final : public Engine<float> {
  public:
   CpuEngine(const ModelShape& shape, const PlanOptions& options)
       : shape_(shape),
-        model_(shape),
+        model_(shape, {.scheme = options.gradient == GradientMethod::pathwise,
+                       .field = options.gradient == GradientMethod::stochastic_adjoint,
+                       .directions = options.gradient == GradientMethod::pathwise ? at_once : 0}),
         kernels_(cpu_kernels()),
         limit_(options.workspace_limit),
-        threads_(thread_count(options.threads)) {
+        threads_(thread_count(options.threads)),
+        method_(options.gradient) {
     for (int i = 0; i < threads_; ++i) scratch_.push_back(aligned_floats(model_.scratch.size()));
+    if (method_ == GradientMethod::pathwise) {
+      const std::size_t row = static_cast<std::size_t>(shape_.context() * shape_.intervals());
+      unit_directions_.resize(
+          static_cast<std::size_t>(threads_),
+          std::vector<float>(directions_at_once * (shape_.parameters + state() + row)));
+    }
   }
 
   std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations) const override {
@@ -45,24 +55,36 @@ class CpuEngine final : public Engine<float> {
                const BasicCotangents<float>& cotangents,
                const BasicGradientOutputs<float>& gradient, std::span<std::byte> workspace,
                AdjointOptions options, bool recorded) override {
-    if (!recorded) simulate(parameters, request, {}, workspace, true);
+    const bool pathwise = method_ == GradientMethod::pathwise;
+    if (!recorded && !pathwise) simulate(parameters, request, {}, workspace, true);
     const Partition cut(request.first_path, request.paths, tile_paths, shape_.parameters);
     const ObservationMap map(shape_, request, tile_paths, cut);
     const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace);
     const CpuCall call{shape_, model_, kernels_, parameters, request, space, map};
     std::fill_n(space.gradients, cut.chunks * shape_.parameters, 0.0);
     std::fill_n(space.row_gradients, (map.rows + cut.chunks) * row_size(), 0.0);
+    std::fill_n(space.context_gradients, pathwise ? (map.rows + cut.chunks) * context_size() : 0,
+                0.0);
     std::fill(gradient.x0.begin(), gradient.x0.end(), 0.0f);
     const std::size_t segment =
         space.tape.segment * static_cast<std::size_t>(model_.carried) * tile_paths;
 #pragma omp parallel for num_threads(threads_) schedule(dynamic, 1) if (cut.chunks > 1)
     for (std::uint64_t chunk = 0; chunk < cut.chunks; ++chunk) {
       for (std::uint64_t i = cut.chunk_begin(chunk); i < cut.chunk_begin(chunk + 1); ++i) {
-        TileRunner(call, i, scratch_[self()].get())
-            .adjoint(cotangents, gradient, options, chunk, space.segments + self() * segment);
+        if (pathwise) {
+          DirectionRunner(call, i, scratch_[self()].get())
+              .gradient(cotangents, gradient, chunk, unit_directions_[self()].data());
+        } else {
+          TileRunner(call, i, scratch_[self()].get())
+              .adjoint(cotangents, gradient, options, chunk, space.segments + self() * segment);
+        }
       }
     }
-    reduce_rows(call, gradient);
+    if (pathwise) {
+      sum_context(call, gradient);
+    } else {
+      reduce_rows(call, gradient);
+    }
     for (std::size_t p = 0; p < gradient.parameters.size(); ++p) {
       double sum = 0;
       for (std::uint64_t c = 0; c < cut.chunks; ++c) {
@@ -72,7 +94,51 @@ class CpuEngine final : public Engine<float> {
     }
   }
 
+  void tangents(std::span<const float> parameters, const BasicRequest<float>& request,
+                const BasicDirections<float>& directions, const BasicOutputs<float>& outputs,
+                std::span<std::byte> workspace) override {
+    if (!along_model_) {
+      along_model_.emplace(shape_, TileModel::Use{.scheme = true, .directions = at_once});
+      for (int i = 0; i < threads_; ++i) {
+        along_scratch_.push_back(aligned_floats(along_model_->scratch.size()));
+      }
+    }
+    const Partition cut(request.first_path, request.paths, tile_paths, shape_.parameters);
+    const ObservationMap map(shape_, request, tile_paths, cut);
+    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace);
+    const CpuCall call{shape_, *along_model_, kernels_, parameters, request, space, map};
+    const std::vector<float> zeros(
+        directions.parameters.empty() ? directions_at_once * shape_.parameters : 0);
+    const std::size_t n = directions.x0.size() == directions.count * state() ? 1 : request.paths;
+#pragma omp parallel for num_threads(threads_) schedule(dynamic, 1) if (cut.tiles > 1)
+    for (std::uint64_t tile = 0; tile < cut.tiles; ++tile) {
+      DirectionRunner runner(call, tile, along_scratch_[self()].get());
+      for (std::size_t q = 0; q < directions.count; q += directions_at_once) {
+        const auto from = [q](std::span<const float> values, std::size_t size) {
+          return values.empty() ? nullptr : values.data() + q * size;
+        };
+        const DirectionArrays arrays{
+            zeros.empty() ? from(directions.parameters, shape_.parameters) : zeros.data(),
+            from(directions.x0, n * state()),
+            n * state(),
+            n > 1 ? state() : 0,
+            from(directions.context, map.rows * context_size()),
+            map.rows * context_size(),
+            context_size()};
+        runner.tangents(arrays, q, std::min(directions_at_once, directions.count - q), outputs);
+      }
+    }
+  }
+
  private:
+  static constexpr int at_once = static_cast<int>(directions_at_once);
+
+  std::size_t state() const { return static_cast<std::size_t>(shape_.state); }
+  /// Numbers in the context of one observation.
+  std::size_t context_size() const {
+    return static_cast<std::size_t>(shape_.context()) *
+           static_cast<std::size_t>(shape_.intervals());
+  }
   std::size_t self() const { return static_cast<std::size_t>(omp_get_thread_num()); }
 
   /// Numbers in the bias rows of one observation.
@@ -87,7 +153,9 @@ class CpuEngine final : public Engine<float> {
     const auto entries = static_cast<std::size_t>(model_.entries.count());
     Arena arena(base);
     CpuWorkspace space{};
-    space.tape = Tape::choose(cut.most_tiles, shape_.steps, unit * sizeof(float), threads_, limit_);
+    space.tape = needs_tape(method_) ? Tape::choose(cut.most_tiles, shape_.steps,
+                                                    unit * sizeof(float), threads_, limit_)
+                                     : Tape::of_last_state();
     space.sigma = arena.take<float>(entries);
     space.sigma_slope = arena.take<float>(entries);
     space.bias_rows = arena.take<float>(rows * row_size());
@@ -97,6 +165,8 @@ class CpuEngine final : public Engine<float> {
     space.status = arena.take<std::uint8_t>(cut.tiles * tile_paths);
     space.gradients = arena.take<double>(cut.chunks * shape_.parameters);
     space.row_gradients = arena.take<double>((rows + cut.chunks) * row_size());
+    space.context_gradients = arena.take<double>(
+        method_ == GradientMethod::pathwise ? (rows + cut.chunks) * context_size() : 0);
     space.bytes = arena.bytes();
     return space;
   }
@@ -172,6 +242,21 @@ class CpuEngine final : public Engine<float> {
     }
   }
 
+  /// The context's gradient from the entries of all chunks, of the pathwise method.
+  void sum_context(const CpuCall& call, const BasicGradientOutputs<float>& gradient) const {
+    if (gradient.context.empty()) return;
+    const Partition& cut = call.map.partition;
+    for (std::size_t i = 0; i < gradient.context.size(); ++i) {
+      const std::uint64_t r = i / context_size();
+      double sum = 0;
+      for (std::uint64_t c = 0; c < cut.chunks; ++c) {
+        if (r < call.map.first_row(c) || r >= call.map.end_row(c)) continue;
+        sum += call.space.context_gradients[(r + c) * context_size() + i % context_size()];
+      }
+      gradient.context[i] = static_cast<float>(sum);
+    }
+  }
+
   void spread_row(const double* bias_gradient, const CpuCall& call, std::size_t row,
                   const BasicGradientOutputs<float>& gradient, const LayerShape& layer,
                   std::size_t contexts) const {
@@ -195,7 +280,11 @@ class CpuEngine final : public Engine<float> {
   const CpuKernels& kernels_;
   std::size_t limit_;
   int threads_;
+  GradientMethod method_;
   std::vector<AlignedFloats> scratch_;
+  std::vector<std::vector<float>> unit_directions_;  ///< a thread's, all zero between calls
+  std::optional<TileModel> along_model_;             ///< made when tangents are first asked for
+  std::vector<AlignedFloats> along_scratch_;
 };
 
 }  // namespace

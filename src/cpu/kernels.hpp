@@ -12,9 +12,11 @@ struct TileCall {
   float* scratch;
   const float* sigma;  ///< [entries] of an identity or constant diffusion
   std::uint64_t seed;
-  std::uint32_t tile;  ///< global index, in tiles of 64 paths
-  bool masked;         ///< some path is not finite: read `alive`
-  int refinement;      ///< of the request
+  std::uint32_t tile;        ///< global index, in tiles of 64 paths
+  bool masked;               ///< some path is not finite: read `alive`
+  int refinement;            ///< of the request
+  const float* sigma_slope;  ///< [entries]: derivatives of sigma by its parameters
+  const float* directions;   ///< [., parameters], of a run along directions
 };
 
 /// Where a run stores states: those of steps first, first + stride, … one after the other.

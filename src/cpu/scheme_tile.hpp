@@ -3,10 +3,10 @@
 // First, so that the templates of kernels/ find these functions.
 #include "cpu/math.hpp"
 
-#include "cpu/net.hpp"
+#include "cpu/net_tangent.hpp"
 #include "cpu/scheme_kernels.hpp"
 #include "cpu/tile_noise.hpp"
-#include "engine/scheme_step.hpp"
+#include "engine/stochastic_adjoint.hpp"
 
 namespace ito {
 
@@ -90,6 +90,51 @@ class SchemeTile {
     back(model_.diffusion_net, x, t, cotangents.sigma, out, parameters);
   }
 
+  void push_forward(const Stage& stage, const SchemePlaces::Values& values,
+                    const SchemePlaces::Values& tangents, int, double t, int q) const {
+    const float* along = call_.directions + static_cast<std::size_t>(q) * model_.parameters;
+    const auto push = [&](const std::optional<TileNet>& net, std::size_t place, int rows,
+                          float scale) {
+      if (!net) return clear(place, rows);
+      const float* moved = net_tangent<Arch>(
+          *net, call_.parameters, scratch_, at(values.point), static_cast<float>(t),
+          {along, at(tangents.point), at(model_.along[static_cast<std::size_t>(q)].lane_bias)});
+      for_rows(rows, [&](int i, int lane) {
+        put(place, i, lane, Number(scale) * load<Arch>(moved + i * tile_paths + lane));
+      });
+    };
+    if (stage.needs_drift) push(model_.drift_net, tangents.b, model_.state, 1.0f);
+    if (stage.needs_diffusion) {
+      push(model_.diffusion_net, tangents.sigma, model_.entries.count(), model_.diffusion_scale);
+      for (int e = 0; e < model_.entries.count() && model_.constant_diffusion; ++e) {
+        fill(tangents.sigma, e,
+             call_.sigma_slope[e] * along[model_.diffusion_value + static_cast<std::size_t>(e)]);
+      }
+    }
+    if (!stage.needs_control) return;
+    push(model_.control_net, tangents.u, model_.noise, 1.0f);
+    if (model_.control == ControlKind::constant) {
+      for (int j = 0; j < model_.noise; ++j) {
+        fill(tangents.u, j, along[model_.control_value + static_cast<std::size_t>(j)]);
+      }
+    }
+    if (model_.control != ControlKind::drift) return;
+    for_rows(model_.noise, [&](int j, int lane) {  // u = (v − b)/σ
+      put(tangents.u, j, lane,
+          (get(tangents.u, j, lane) - get(tangents.b, j, lane) -
+           get(tangents.sigma, j, lane) * get(values.u, j, lane)) /
+              get(values.sigma, j, lane));
+    });
+  }
+
+  /// The tangents of E and M, and of their intervals.
+  void add_sum_tangents(int q, int lane, Number energy, Number martingale) const {
+    const std::size_t sums = model_.along[static_cast<std::size_t>(q)].sums;
+    for (int row = 0; row < 4; ++row) {
+      put(sums, row, lane, get(sums, row, lane) + (row % 2 == 0 ? energy : martingale));
+    }
+  }
+
   void add_sums(int lane, Number energy, Number martingale) const {
     for (const std::size_t sum : {model_.energy, model_.interval_energy}) {
       accumulate(sum, lane, energy);
@@ -117,6 +162,9 @@ class SchemeTile {
     for (int i = 0; i < rows; ++i) {
       for (int lane = 0; lane < lanes; lane += lane_step) each(i, lane);
     }
+  }
+  void clear(std::size_t place, int rows) const {
+    for_rows(rows, [&](int i, int lane) { put(place, i, lane, Number(0.0f)); });
   }
   void fill(std::size_t place, int row, float value) const {
     for (int lane = 0; lane < lanes; lane += lane_step) put(place, row, lane, Number(value));
@@ -214,10 +262,52 @@ void reverse_scheme(const TileModel& model, const TileCall& call, int begin, int
   }
 }
 
+template <class Arch>
+void reverse_undoing(const TileModel& model, const TileCall& call, int begin, int end,
+                     ReverseOptions options) {
+  SchemeTile<Arch> tile(model, call);
+  const SchemePlaces& places = *model.places;
+  SchemeStep step(tile, *model.scheme, places, model.entries);
+  step.leave_sums();
+  for (int k = end - 1; k >= begin; --k) {
+    tile.load_noise(*model.scheme, places, k);
+    StepTime time = tile.time_of(k);
+    time.sign = -1;
+    step.forward(time);
+    step.reverse(tile.time_of(k), {options.detach_state, options.detach_martingale_parameters});
+  }
+}
+
+template <class Arch>
+void reverse_stochastic(const TileModel& model, const TileCall& call, int begin, int end,
+                        ReverseOptions options) {
+  SchemeTile<Arch> tile(model, call);
+  StochasticAdjoint adjoint(tile, *model.field, *model.field_places, model.entries, model.kept,
+                            model.kept_cotangent);
+  for (int k = end - 1; k >= begin; --k) {
+    tile.load_noise(*model.field, *model.field_places, k);
+    adjoint.back(tile.time_of(k), {options.detach_state, options.detach_martingale_parameters});
+  }
+}
+
+template <class Arch>
+void run_along(const TileModel& model, const TileCall& call, int begin, int end, int count) {
+  SchemeTile<Arch> tile(model, call);
+  SchemeStep step(tile, *model.scheme, *model.places, model.entries);
+  for (int k = begin; k < end; ++k) {
+    tile.load_noise(*model.scheme, *model.places, k);
+    step.forward_with_tangents(tile.time_of(k), count, model.along,
+                               [&](int q, int lane, Lanes<Arch> energy, Lanes<Arch> martingale) {
+                                 tile.add_sum_tangents(q, lane, energy, martingale);
+                               });
+  }
+}
+
 /// The table of an instruction set.
 template <class Arch>
 constexpr SchemeKernels make_scheme_kernels(const char* name) {
-  return {run_scheme<Arch>, reverse_scheme<Arch>, name};
+  return {run_scheme<Arch>,         reverse_scheme<Arch>, reverse_undoing<Arch>,
+          reverse_stochastic<Arch>, run_along<Arch>,      name};
 }
 
 }  // namespace ito

@@ -52,7 +52,7 @@ TileNet::TileNet(const NetShape& shape, ScratchLayout& scratch, ScratchLayout& s
   transposed = scratch.rows(padded(widest));
 }
 
-TileModel::TileModel(const ModelShape& shape)
+TileModel::TileModel(const ModelShape& shape, const Use& use)
     : state(shape.state),
       noise(shape.noise),
       steps(shape.steps),
@@ -61,7 +61,9 @@ TileModel::TileModel(const ModelShape& shape)
       constant_diffusion(!shape.diffusion_net && shape.diffusion != DiffusionKind::identity),
       diffusion_scale(static_cast<float>(shape.diffusion_scale)),
       diffusion_floor(static_cast<float>(shape.diffusion_floor)),
-      control_value(shape.control_value) {
+      control_value(shape.control_value),
+      diffusion_value(shape.diffusion_value) {
+  parameters = shape.parameters;
   for (int k = 0; k < steps; ++k) {
     time.push_back(static_cast<float>(shape.grid[static_cast<std::size_t>(k)]));
     h.push_back(static_cast<float>(shape.step_size(k)));
@@ -83,7 +85,7 @@ TileModel::TileModel(const ModelShape& shape)
   scheme = make_scheme(shape);
   carried = scheme->carried(state);
   // One stage without conversion is TileStep's own step.
-  if (shape.solver == Solver::euler_maruyama && scheme->stages.size() == 1) {
+  if (!use.scheme && shape.solver == Solver::euler_maruyama && scheme->stages.size() == 1) {
     scheme.reset();
     x = rows(state);
     lambda = rows(state);
@@ -91,6 +93,23 @@ TileModel::TileModel(const ModelShape& shape)
     places.emplace(*scheme, entries, true, rows);
     x = places->chain;
     lambda = places->cotangent;
+  }
+  if (use.field) {
+    field = make_field(shape);
+    field_places.emplace(*field, entries, true, rows);
+    field_places->chain = x;
+    field_places->cotangent = lambda;
+    kept = rows(state);
+    kept_cotangent = rows(state);
+  }
+  const int bias_rows =
+      control_net && control_net->context > 0 ? control_net->layers.front().outputs : 0;
+  for (int q = 0; q < use.directions; ++q) {
+    Along direction{{}, rows(carried), rows(4), rows(bias_rows)};
+    for (const Stage& stage : scheme->stages) {
+      direction.stages.push_back(SchemePlaces::reserve(stage, entries, rows));
+    }
+    along.push_back(std::move(direction));
   }
   for (std::size_t* place : {&moved, &b_cotangent}) *place = scratch.rows(state);
   for (std::size_t* place : {&z, &w, &u, &u_cotangent, &spare_first, &spare_second, &spare_area}) {
@@ -103,8 +122,7 @@ TileModel::TileModel(const ModelShape& shape)
     *place = scratch.rows(1);
   }
   sigma_cotangent = scratch.rows(entries.count());
-  lane_bias = scratch.rows(
-      control_net && control_net->context > 0 ? control_net->layers.front().outputs : 0);
+  lane_bias = rows(bias_rows);
 }
 
 }  // namespace ito

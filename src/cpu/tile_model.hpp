@@ -76,7 +76,13 @@ struct TileNet {
 /// Everything the CPU engine's time loop needs of a model, with the places of its arrays. Scratch
 /// memory begins with the gradient sums, so that one fill clears them.
 struct TileModel {
-  explicit TileModel(const ModelShape& shape);
+  /// What the model is to run besides a solver's own steps.
+  struct Use {
+    bool scheme = false;  ///< SchemeStep also where TileStep would do
+    bool field = false;   ///< the stochastic adjoint
+    int directions = 0;   ///< how many at once
+  };
+  TileModel(const ModelShape& shape, const Use& use);
 
   int state, noise, steps;
   DiffusionEntries entries;
@@ -84,6 +90,7 @@ struct TileModel {
   bool constant_diffusion;  ///< learned, but not by a net
   float diffusion_scale, diffusion_floor;
   std::size_t control_value;           ///< in the flat parameters
+  std::size_t diffusion_value;         ///< likewise
   std::vector<float> time, h, root_h;  ///< [steps]
 
   ScratchLayout scratch;
@@ -96,6 +103,18 @@ struct TileModel {
   std::optional<Scheme> scheme;
   std::optional<SchemePlaces> places;
   int carried;  ///< rows of a chain: x, and x̂ where the scheme has one
+  /// The stochastic adjoint's, with x and λ as its chain, and [state] rows it keeps.
+  std::optional<Scheme> field;
+  std::optional<SchemePlaces> field_places;
+  std::size_t kept, kept_cotangent;
+  /// A direction's tangents: of stages, of the chain [carried], of E, M and their intervals [4], of
+  /// the context's bias row [first control layer].
+  struct Along {
+    std::vector<SchemePlaces::Values> stages;
+    std::size_t chain, sums, lane_bias;
+  };
+  std::vector<Along> along;
+  std::size_t parameters;  ///< in the flat vector
 
   std::size_t x, lambda;           ///< [carried, tile_paths]
   std::size_t moved;               ///< [state, tile_paths]

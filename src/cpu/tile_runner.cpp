@@ -30,7 +30,9 @@ TileRunner::TileRunner(const CpuCall& call, std::uint64_t tile, float* scratch)
             call.request.seed,
             static_cast<std::uint32_t>(call.map.partition.first_tile + tile),
             false,
-            call.request.refinement},
+            call.request.refinement,
+            call.space.sigma_slope,
+            nullptr},
       index_(tile) {
   const std::uint64_t begin = (call.map.partition.first_tile + tile) * tile_paths;
   const int width = call.kernels.width;
@@ -109,7 +111,8 @@ void TileRunner::simulate(const BasicOutputs<float>& outputs, bool record) {
     std::fill_n(at(sum), 2 * tile_paths, 0.0f);
   }
   load_initial();
-  const TapeSlice tape{record ? stored() : nullptr, 0, static_cast<int>(call_.space.tape.stride)};
+  const int stride = static_cast<int>(call_.space.tape.stride);
+  const TapeSlice tape{record && stride > 0 ? stored() : nullptr, 0, stride};
   std::size_t s = 0;
   for (int k = 0; k < model.steps;) {
     if (s < saves() && call_.shape.save[s] == k) save(outputs, s++);
@@ -144,6 +147,7 @@ void TileRunner::save(const BasicOutputs<float>& outputs, std::size_t s) {
 
 void TileRunner::finish(const BasicOutputs<float>& outputs, bool record) {
   const TileModel& model = call_.model;
+  if (record && call_.space.tape.stride == 0) std::copy_n(at(model.x), unit(), stored());
   for (int lane = 0; lane < tile_paths; ++lane) {
     bool finite =
         std::isfinite(at(model.energy)[lane]) && std::isfinite(at(model.martingale)[lane]);
@@ -225,6 +229,29 @@ int TileRunner::previous_stop(int k, int begin) const {
   return stop;
 }
 
+/// The chain where a run ended; that of non-finite paths is replaced by zero.
+void TileRunner::start_from_last() {
+  float* x = at(call_.model.x);
+  std::copy_n(stored(), unit(), x);
+  for (std::size_t i = 0; i < unit(); ++i) {
+    if (at(call_.model.alive)[i % tile_paths] == 0.0f) x[i] = 0.0f;
+  }
+}
+
+/// Steps end − 1 … begin, at `states`, or from the chain in x where there are none.
+void TileRunner::reverse(int begin, int end, const float* states, AdjointOptions options) {
+  const TileModel& model = call_.model;
+  const ReverseOptions flags{options.detach_state, options.detach_martingale_parameters};
+  const SchemeKernels& schemes = scheme_kernels(call_.kernels);
+  if (states) {
+    (model.scheme ? schemes.reverse : call_.kernels.reverse)(model, tile_, begin, end, states,
+                                                             flags);
+  } else {
+    (model.field ? schemes.reverse_stochastic : schemes.reverse_undoing)(model, tile_, begin, end,
+                                                                         flags);
+  }
+}
+
 void TileRunner::adjoint(const BasicCotangents<float>& cotangents,
                          const BasicGradientOutputs<float>& gradient, AdjointOptions options,
                          std::uint64_t chunk, float* segment) {
@@ -240,15 +267,15 @@ void TileRunner::adjoint(const BasicCotangents<float>& cotangents,
   };
   arrive_at(model.steps);
   const int stride = static_cast<int>(call_.space.tape.stride);
+  if (stride == 0) start_from_last();
   for (int end = model.steps; end > 0;) {
-    const int begin = stride == 1 ? 0 : (end - 1) / stride * stride;
-    const float* states = states_from(begin, end, segment);
+    const int begin = stride <= 1 ? 0 : (end - 1) / stride * stride;
+    const float* states = stride == 0 ? nullptr : states_from(begin, end, segment);
     for (int k = end; k > begin;) {
       const int stop = previous_stop(k, begin);
       set_interval(stop);
-      (model.scheme ? scheme_kernels(call_.kernels).reverse : call_.kernels.reverse)(
-          model, tile_, stop, k, states + static_cast<std::size_t>(stop - begin) * unit(),
-          {options.detach_state, options.detach_martingale_parameters});
+      const std::size_t from = static_cast<std::size_t>(stop - begin) * unit();
+      reverse(stop, k, states ? states + from : nullptr, options);
       k = stop;
       if (k % flush_steps == 0) take_sums(sums);
       take_row_sums(k, chunk);

@@ -10,14 +10,15 @@ namespace ito {
 /// One call's arrays in the workspace of the CPU engine. H = outputs of the control's first layer.
 struct CpuWorkspace {
   Tape tape;
-  float* sigma;           // [entries] of an identity or constant diffusion
-  float* sigma_slope;     // [entries]: its derivative by the raw parameter
-  float* bias_rows;       // [R, I, H]: W_c c + b
-  float* states;          // [tiles, checkpoints, carried, tile_paths]
-  float* segments;        // [threads, segment, carried, tile_paths]
-  std::uint8_t* status;   // [tiles, tile_paths], by lane
-  double* gradients;      // [chunks, P]
-  double* row_gradients;  // [R + chunks, I, H]
+  float* sigma;               // [entries] of an identity or constant diffusion
+  float* sigma_slope;         // [entries]: its derivative by the raw parameter
+  float* bias_rows;           // [R, I, H]: W_c c + b
+  float* states;              // [tiles, checkpoints, carried, tile_paths]
+  float* segments;            // [threads, segment, carried, tile_paths]
+  std::uint8_t* status;       // [tiles, tile_paths], by lane
+  double* gradients;          // [chunks, P]
+  double* row_gradients;      // [R + chunks, I, H]
+  double* context_gradients;  // [R + chunks, I, C], of the pathwise method
   std::size_t bytes;
 };
 
@@ -45,7 +46,7 @@ class TileRunner {
                const BasicGradientOutputs<float>& gradient, AdjointOptions options,
                std::uint64_t chunk, float* segment);
 
- private:
+ protected:
   float* at(std::size_t place) const { return tile_.scratch + place; }
   std::size_t unit() const { return static_cast<std::size_t>(call_.model.carried) * tile_paths; }
   std::size_t saves() const { return call_.shape.save.size(); }
@@ -65,6 +66,8 @@ class TileRunner {
   void arrive(const BasicCotangents<float>& cotangents, std::size_t s, bool states);
   const float* states_from(int begin, int end, float* segment);
   int previous_stop(int k, int begin) const;
+  void start_from_last();
+  void reverse(int begin, int end, const float* states, AdjointOptions options);
   void take_sums(double* gradient);
   void take_row_sums(int k, std::uint64_t chunk);
   void reverse_initial(double* gradient);

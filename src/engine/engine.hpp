@@ -25,6 +25,14 @@ class Engine {
                        const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
                        AdjointOptions options, bool recorded) = 0;
 
+  /// `outputs` are tangents, with a leading axis of directions. May allocate. An engine that has
+  /// none refuses.
+  virtual void tangents(std::span<const Real>, const BasicRequest<Real>&,
+                        const BasicDirections<Real>&, const BasicOutputs<Real>&,
+                        std::span<std::byte>) {
+    throw Error("device", "one without tangents", "cpu or reference");
+  }
+
   /// Bytes of the caller's memory that a call above needs: as many as on the device itself, unless
   /// that is another one.
   virtual std::size_t host_workspace_bytes(std::uint64_t paths, std::uint64_t observations) const {

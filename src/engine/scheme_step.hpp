@@ -86,6 +86,14 @@ class SchemeStep {
              const DiffusionEntries& entries)
       : m_(machine), scheme_(scheme), at_(places), entries_(entries) {}
 
+  /// Leaves E and M as they are.
+  void leave_sums() { add_sums_ = false; }
+  /// Factors of the cotangents of E and M from now on.
+  void scale_cotangents(double energy, double martingale) {
+    energy_factor_ = energy;
+    martingale_factor_ = martingale;
+  }
+
   /// chain → the next, and the sums. z and area hold the step's normals.
   void forward(const StepTime& step) {
     begin(step);
@@ -122,26 +130,27 @@ class SchemeStep {
     }
   }
 
-  /// As `forward`, with the tangents of directions 0 … count − 1; tangents[q] is laid out as the
-  /// places' own values, its chain at chains[q]. `sums(q, lane, energy, martingale)` takes the
+  /// As `forward`, with the tangents of directions 0 … count − 1, which have places `stages`, laid
+  /// out as the values', and `chain`. `sums(q, lane, energy, martingale)` takes the
   /// tangents of E and M.
-  template <class Sums>
-  void forward_with_tangents(const StepTime& step, int count,
-                             const std::vector<std::vector<Values>>& tangents,
-                             const std::vector<std::size_t>& chains, Sums sums) {
+  template <class Directions, class Sums>
+  void forward_with_tangents(const StepTime& step, int count, const Directions& directions,
+                             Sums sums) {
     begin(step);
     for (std::size_t p = 0; p < scheme_.stages.size(); ++p) {
       make_point(p);
       evaluate(p, true);
       for (int q = 0; q < count; ++q) {
-        const auto& tangent = tangents[static_cast<std::size_t>(q)];
-        make_point_tangent(p, tangent, chains[static_cast<std::size_t>(q)]);
+        const auto& direction = directions[static_cast<std::size_t>(q)];
+        const std::vector<Values>& tangent = direction.stages;
+        make_point_tangent(p, tangent, direction.chain);
         m_.push_forward(scheme_.stages[p], at_.values[p], tangent[p], step_.k,
                         step_.at(scheme_.stages[p].time), q);
       }
     }
     for (int q = 0; q < count; ++q) {
-      finish_tangent(tangents[static_cast<std::size_t>(q)], chains[static_cast<std::size_t>(q)],
+      const auto& direction = directions[static_cast<std::size_t>(q)];
+      finish_tangent(direction.stages, direction.chain,
                      [&](int lane, T energy, T martingale) { sums(q, lane, energy, martingale); });
     }
     finish();
@@ -266,7 +275,7 @@ class SchemeStep {
             at_.chain, entries_.state + i, lane,
             m_.get(at_.values[static_cast<std::size_t>(scheme_.auxiliary_stage)].point, i, lane));
       }
-      if (!scheme_.stages.front().needs_control) continue;
+      if (!add_sums_ || !scheme_.stages.front().needs_control) continue;
       T energy(0), martingale(0);
       for (const Term& term : scheme_.output) {
         if (!has_control(term)) continue;
@@ -336,7 +345,8 @@ class SchemeStep {
       }
     }
     if (!scheme_.stages.front().needs_control) return;
-    const T energy = m_.energy_cotangent(lane), martingale = m_.martingale_cotangent(lane);
+    const T energy = number(energy_factor_) * m_.energy_cotangent(lane);
+    const T martingale = number(martingale_factor_) * m_.martingale_cotangent(lane);
     for (int c = 0; c < entries_.noise; ++c) {
       for (const Term& term : scheme_.output) {
         if (!carry.energy || !has_control(term)) continue;
@@ -452,6 +462,8 @@ class SchemeStep {
   DiffusionEntries entries_;
   StepTime step_{};
   double root_ = 0;
+  bool add_sums_ = true;
+  double energy_factor_ = 1, martingale_factor_ = 1;
 };
 
 }  // namespace ito

@@ -73,11 +73,14 @@ struct Partition {
 };
 
 /// Every how many steps the forward run stores the states. 1 stores all; otherwise each segment
-/// between two stored states is recomputed into a buffer of its thread.
+/// between two stored states is recomputed into a buffer of its thread. 0 stores the last alone.
 struct Tape {
   std::uint64_t stride = 1;
   std::uint64_t checkpoints = 0;  ///< a tile
   std::uint64_t segment = 0;      ///< states in a thread's buffer
+
+  /// That of a gradient that starts from the last state and recovers the rest, or needs none.
+  static Tape of_last_state() { return {0, 1, 0}; }
 
   /// `tiles`: Partition::most_tiles, so that the stride, and with it the layout, is the one that
   /// `workspace_bytes` told. `unit`: bytes of one tile's state. Everything is stored when that fits

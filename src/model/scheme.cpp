@@ -216,8 +216,4 @@ Scheme make_field(const ModelShape& shape) {
   return finished(euler(false), shape, Calculus::stratonovich);
 }
 
-Scheme make_backward(const ModelShape& shape) {
-  return finished(heun(), shape, Calculus::stratonovich);
-}
-
 }  // namespace ito

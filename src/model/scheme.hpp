@@ -57,7 +57,5 @@ Scheme make_scheme(const ModelShape& shape);
 
 /// One Euler step of the Stratonovich equation: x' − x is the increment of its vector field.
 Scheme make_field(const ModelShape& shape);
-/// Heun's scheme of the same equation, which the stochastic adjoint runs backwards.
-Scheme make_backward(const ModelShape& shape);
 
 }  // namespace ito

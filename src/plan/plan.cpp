@@ -64,6 +64,28 @@ void check_refinement(const ModelShape& shape, int refinement) {
   }
 }
 
+/// Refuses a gradient method that the solver does not go with.
+void check_method(const ModelShape& shape, GradientMethod method) {
+  const SolverProperties& solver = properties(shape.solver);
+  if (method == GradientMethod::reversible && !solver.reversible) {
+    std::string others;
+    for (const SolverProperties& row : solvers()) {
+      if (row.reversible) others += (others.empty() ? "" : ", ") + std::string(row.name);
+    }
+    throw Error("gradient", "\"reversible\" with solver \"" + std::string(solver.name) + '"',
+                "\"reversible\" with " + others + ", or \"adjoint\" with any solver");
+  }
+}
+
+void check_options(GradientMethod method, AdjointOptions options) {
+  if (method != GradientMethod::pathwise) return;
+  if (!options.detach_state && !options.detach_martingale_parameters) return;
+  throw Error("options",
+              options.detach_state ? "detach_state with gradient \"pathwise\""
+                                   : "detach_martingale_parameters with gradient \"pathwise\"",
+              "it with \"adjoint\", \"reversible\" or \"stochastic-adjoint\"");
+}
+
 template <class Real>
 void check_request(const ModelShape& shape, std::size_t parameters,
                    const BasicRequest<Real>& request) {
@@ -127,14 +149,17 @@ template <class Real>
 struct BasicPlan<Real>::Compiled {
   ModelShape shape;
   std::unique_ptr<Engine<Real>> engine;
+  GradientMethod method;
 };
 
 template <class Real>
 BasicPlan<Real>::BasicPlan(const Model& model, Device device, PlanOptions options)
     : model_(validated(model)), device_(device) {
   ModelShape shape = resolve(model_);
+  check_method(shape, options.gradient);
   auto engine = make_engine<Real>(shape, device, options);
-  compiled_ = std::make_unique<Compiled>(Compiled{std::move(shape), std::move(engine)});
+  compiled_ =
+      std::make_unique<Compiled>(Compiled{std::move(shape), std::move(engine), options.gradient});
 }
 
 template <class Real>
@@ -221,6 +246,7 @@ void BasicPlan<Real>::adjoint(std::span<const Real> parameters, const BasicReque
                               bool recorded) const {
   check(parameters, request, workspace, false);
   check(request, cotangents, gradient);
+  check_options(compiled_->method, options);
   compiled_->engine->adjoint(parameters, request, cotangents, gradient, workspace, options,
                              recorded);
 }
@@ -243,6 +269,7 @@ void BasicPlan<Real>::adjoint(Stream stream, std::span<const Real> parameters,
                               bool recorded) const {
   check(parameters, request, workspace, true);
   check(request, cotangents, gradient);
+  check_options(compiled_->method, options);
   compiled_->engine->adjoint_on(stream, parameters, request, cotangents, gradient, workspace,
                                 options, recorded);
 }
@@ -289,6 +316,52 @@ BasicGradient<Real> BasicPlan<Real>::adjoint(std::span<const Real> parameters,
   adjoint(parameters, request, cotangents, {gradient.parameters, gradient.x0, gradient.context},
           workspace, options);
   return gradient;
+}
+
+template <class Real>
+BasicTangents<Real> BasicPlan<Real>::tangents(std::span<const Real> parameters,
+                                              const BasicRequest<Real>& request,
+                                              const BasicDirections<Real>& directions) const {
+  check_request(compiled_->shape, parameters.size(), request);
+  const std::size_t k = directions.count, n = request.paths, s = model_.save.size();
+  const std::size_t d = static_cast<std::size_t>(model_.state);
+  check_size("directions.parameters", directions.parameters.size(), k * parameter_count(),
+             "directions × parameters");
+  if (directions.x0.size() != k * d) {
+    check_size("directions.x0", directions.x0.size(), k * n * d,
+               "directions × paths × state; or directions × state");
+  }
+  check_size("directions.context", directions.context.size(), k * request.context.size(),
+             "directions × the request's context");
+  BasicTangents<Real> result;
+  result.states.resize(k * n * s * d);
+  result.energy.resize(k * n);
+  result.martingale.resize(k * n);
+  result.interval_energy.resize(k * n * s);
+  result.interval_martingale.resize(k * n * s);
+  std::vector<std::byte> workspace(workspace_bytes(n, observations(compiled_->shape, request)));
+  check(parameters, request, workspace);
+  compiled_->engine->tangents(parameters, request, directions,
+                              {.states = result.states,
+                               .energy = result.energy,
+                               .martingale = result.martingale,
+                               .interval_energy = result.interval_energy,
+                               .interval_martingale = result.interval_martingale},
+                              workspace);
+  return result;
+}
+
+template <class Real>
+BasicTangents<Real> BasicPlan<Real>::jacobian(std::span<const Real> parameters,
+                                              const BasicRequest<Real>& request, std::size_t first,
+                                              std::size_t count) const {
+  if (first > parameter_count() || count > parameter_count() - first) {
+    throw Error("first, count", text(first) + ", " + text(count),
+                "a block of the " + text(parameter_count()) + " parameters");
+  }
+  std::vector<Real> units(count * parameter_count());
+  for (std::size_t q = 0; q < count; ++q) units[q * parameter_count() + first + q] = 1;
+  return tangents(parameters, request, {.count = count, .parameters = units});
 }
 
 template class BasicPaths<float>;

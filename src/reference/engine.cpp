@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/call.hpp"
+#include "engine/directions.hpp"
 #include "engine/threads.hpp"
 #include "reference/path.hpp"
 
@@ -30,8 +31,13 @@ template <class Real>
 class ReferenceEngine final : public Engine<Real> {
  public:
   ReferenceEngine(const ModelShape& shape, const PlanOptions& options)
-      : shape_(shape), limit_(options.workspace_limit), threads_(thread_count(options.threads)) {
-    for (int i = 0; i < threads_; ++i) paths_.emplace_back(shape_);
+      : shape_(shape),
+        limit_(options.workspace_limit),
+        threads_(thread_count(options.threads)),
+        method_(options.gradient) {
+    const bool pathwise = method_ == GradientMethod::pathwise;
+    for (int i = 0; i < threads_; ++i) paths_.emplace_back(shape_, method_, pathwise ? at_once : 0);
+    if (pathwise) make_along();
     x_.resize(static_cast<std::size_t>(threads_), std::vector<double>(carried()));
     lambda_ = x_;
   }
@@ -55,7 +61,9 @@ class ReferenceEngine final : public Engine<Real> {
   void adjoint(std::span<const Real> parameters, const BasicRequest<Real>& request,
                const BasicCotangents<Real>& cotangents, const BasicGradientOutputs<Real>& gradient,
                std::span<std::byte> workspace, AdjointOptions options, bool recorded) override {
-    if (!recorded) simulate(parameters, request, {}, workspace, true);
+    if (!recorded && method_ != GradientMethod::pathwise) {
+      simulate(parameters, request, {}, workspace, true);
+    }
     const Partition cut(request.first_path, request.paths, 1, shape_.parameters);
     const ObservationMap map(shape_, request, 1, cut);
     const ReferenceWorkspace space = prepare(parameters, request, cut, map.rows, workspace);
@@ -64,7 +72,11 @@ class ReferenceEngine final : public Engine<Real> {
 #pragma omp parallel for num_threads(threads_) schedule(dynamic, 1)
     for (std::uint64_t chunk = 0; chunk < cut.chunks; ++chunk) {
       for (std::uint64_t i = cut.chunk_begin(chunk); i < cut.chunk_begin(chunk + 1); ++i) {
-        reverse_path(request, cotangents, gradient, space, map, chunk, i, options);
+        if (method_ == GradientMethod::pathwise) {
+          differentiate_path(request, cotangents, gradient, space, map, chunk, i);
+        } else {
+          reverse_path(request, cotangents, gradient, space, map, chunk, i, options);
+        }
       }
     }
     reduce(gradient, space, map);
@@ -83,8 +95,9 @@ class ReferenceEngine final : public Engine<Real> {
   ReferenceWorkspace lay_out(std::byte* base, const Partition& cut, std::uint64_t rows) const {
     Arena arena(base);
     ReferenceWorkspace space{};
-    space.tape =
-        Tape::choose(cut.most_tiles, shape_.steps, carried() * sizeof(double), threads_, limit_);
+    space.tape = !needs_tape(method_) ? Tape::of_last_state()
+                                      : Tape::choose(cut.most_tiles, shape_.steps,
+                                                     carried() * sizeof(double), threads_, limit_);
     space.parameters = arena.take<double>(shape_.parameters);
     space.context = arena.take<double>(rows * row_size());
     space.states = arena.take<double>(cut.tiles * space.tape.checkpoints * carried());
@@ -131,7 +144,8 @@ class ReferenceEngine final : public Engine<Real> {
     for (int k = 0;; ++k) {
       if (s < saves() && shape_.save[s] == k) save(outputs, i, s++, x.first(state()), interval);
       if (k == shape_.steps) break;
-      if (record && static_cast<std::uint64_t>(k) % space.tape.stride == 0) {
+      if (record && space.tape.stride > 0 &&
+          static_cast<std::uint64_t>(k) % space.tape.stride == 0) {
         std::copy(x.begin(), x.end(), checkpoint(space, i, k));
       }
       const PathSums parts = path.step(k, x);
@@ -140,6 +154,7 @@ class ReferenceEngine final : public Engine<Real> {
         sums->martingale += parts.martingale;
       }
     }
+    if (record && space.tape.stride == 0) std::copy(x.begin(), x.end(), checkpoint(space, i, 0));
     const auto leaves_finite = [](double v) { return std::isfinite(static_cast<Real>(v)); };
     const bool finite = leaves_finite(total.energy) && leaves_finite(total.martingale) &&
                         std::all_of(x.begin(), x.end(), leaves_finite);
@@ -168,7 +183,8 @@ class ReferenceEngine final : public Engine<Real> {
   }
 
   double* checkpoint(const ReferenceWorkspace& space, std::uint64_t i, int k) const {
-    const std::uint64_t c = static_cast<std::uint64_t>(k) / space.tape.stride;
+    const std::uint64_t c =
+        space.tape.stride == 0 ? 0 : static_cast<std::uint64_t>(k) / space.tape.stride;
     return space.states + (i * space.tape.checkpoints + c) * carried();
   }
 
@@ -235,6 +251,21 @@ class ReferenceEngine final : public Engine<Real> {
       }
     };
     arrive(shape_.steps);
+    if (space.tape.stride == 0) {
+      const std::span<double> chain = x_[self()];
+      std::copy_n(checkpoint(space, i, 0), chain.size(), chain.begin());
+      for (int k = shape_.steps - 1; k >= 0; --k) {
+        if (method_ == GradientMethod::reversible) {
+          path.undo(k, chain);
+          path.reverse(k, chain, lambda, now, options, sums, context_sums);
+        } else {
+          path.reverse_stochastic(k, chain.first(state()), lambda.first(state()), now, options,
+                                  sums, context_sums);
+        }
+        arrive(k);
+      }
+      return;
+    }
     const auto stride = static_cast<int>(space.tape.stride);
     for (int end = shape_.steps; end > 0;) {
       const int begin = (end - 1) / stride * stride;
@@ -247,6 +278,209 @@ class ReferenceEngine final : public Engine<Real> {
       }
       end = begin;
     }
+  }
+
+  // --- Along directions
+
+  static constexpr int at_once = static_cast<int>(directions_at_once);
+
+  /// What one thread needs to run a path along directions.
+  struct Along {
+    std::vector<double> parameters, context, x0;  ///< [at_once, P], [at_once, I·C], [at_once, d]
+    std::vector<PathDirection> directions;
+    std::vector<PathSums> step, total, interval;  ///< [at_once]
+    std::vector<double> products;                 ///< [at_once]: with the cotangents
+
+    Along(std::size_t parameter_count, std::size_t context_count, std::size_t state_count)
+        : parameters(directions_at_once * parameter_count),
+          context(directions_at_once * context_count),
+          x0(directions_at_once * state_count),
+          step(directions_at_once),
+          total(directions_at_once),
+          interval(directions_at_once),
+          products(directions_at_once) {
+      for (std::size_t q = 0; q < directions_at_once; ++q) {
+        directions.push_back({parameters.data() + q * parameter_count,
+                              context_count > 0 ? context.data() + q * context_count : nullptr});
+      }
+    }
+  };
+
+  void make_along() {
+    while (along_.size() < static_cast<std::size_t>(threads_)) {
+      along_.emplace_back(shape_.parameters, row_size(), state());
+    }
+  }
+
+  /// Runs path i with the tangents of `along`'s first `count` directions. Calls save(s, q, ẋ,
+  /// interval) and finish(q, total); tells whether the path is finite.
+  template <class Save, class Finish>
+  bool run_along(const BasicRequest<Real>& request, const ReferenceWorkspace& space,
+                 const ObservationMap& map, std::uint64_t i, std::size_t count, Along& along,
+                 Save save, Finish finish) {
+    ReferencePath& path = paths_[self()];
+    const std::span<double> x = x_[self()];
+    path.bind(space.parameters, space.context + map.row(request.first_path + i) * row_size(),
+              request.seed, request.first_path + i, request.refinement);
+    path.take_directions(std::span<const PathDirection>(along.directions).first(count));
+    load_initial(request, i, path, x);
+    for (std::size_t q = 0; q < count; ++q) {
+      const std::span<double> dot = path.chain_tangent(q);
+      std::fill(dot.begin(), dot.end(), 0.0);
+      if (request.x0.empty()) path.draw_initial_tangent(q);
+      for (std::size_t j = 0; j < state(); ++j) dot[j] += along.x0[q * state() + j];
+      for (std::size_t j = state(); j < carried(); ++j) dot[j] = dot[j - state()];
+    }
+    std::fill(along.total.begin(), along.total.end(), PathSums{});
+    std::fill(along.interval.begin(), along.interval.end(), PathSums{});
+    PathSums sums;
+    std::size_t s = 0;
+    for (int k = 0;; ++k) {
+      if (s < saves() && shape_.save[s] == k) {
+        for (std::size_t q = 0; q < count; ++q) {
+          save(s, q, path.chain_tangent(q).first(state()), along.interval[q]);
+          along.interval[q] = {};
+        }
+        ++s;
+      }
+      if (k == shape_.steps) break;
+      const PathSums parts = path.step_along(k, x, std::span(along.step).first(count));
+      sums.energy += parts.energy;
+      sums.martingale += parts.martingale;
+      for (std::size_t q = 0; q < count; ++q) {
+        for (PathSums* to : {&along.total[q], &along.interval[q]}) {
+          to->energy += along.step[q].energy;
+          to->martingale += along.step[q].martingale;
+        }
+      }
+    }
+    for (std::size_t q = 0; q < count; ++q) finish(q, along.total[q]);
+    const auto leaves_finite = [](double v) { return std::isfinite(static_cast<Real>(v)); };
+    return leaves_finite(sums.energy) && leaves_finite(sums.martingale) &&
+           std::all_of(x.begin(), x.end(), leaves_finite);
+  }
+
+  /// The gradient of one path, a block of unit directions at a time.
+  void differentiate_path(const BasicRequest<Real>& request,
+                          const BasicCotangents<Real>& cotangents,
+                          const BasicGradientOutputs<Real>& gradient,
+                          const ReferenceWorkspace& space, const ObservationMap& map,
+                          std::uint64_t chunk, std::uint64_t i) {
+    Along& along = along_[self()];
+    const UnitDirections units{shape_.parameters, gradient.x0.empty() ? 0 : state(),
+                               gradient.context.empty() ? 0 : row_size()};
+    const std::uint64_t row = map.row(request.first_path + i);
+    double* sums = space.gradients + chunk * shape_.parameters;
+    double* context_sums = space.context_gradients + (row + chunk) * row_size();
+    const auto dot = [](std::span<const Real> values, std::size_t at, double tangent) {
+      return values.empty() ? 0.0 : static_cast<double>(values[at]) * tangent;
+    };
+    for (std::size_t first = 0; first < units.count();) {
+      const bool of_state = units.is_state(first);
+      const std::size_t end = units.is_parameter(first) ? units.parameters
+                              : of_state                ? units.parameters + units.state
+                                                        : units.count();
+      const std::size_t count = std::min(directions_at_once, end - first);
+      const auto unit = [&](std::size_t q) -> double& {
+        const std::size_t at = units.place(first + q);
+        if (units.is_parameter(first)) return along.parameters[q * shape_.parameters + at];
+        return of_state ? along.x0[q * state() + at] : along.context[q * row_size() + at];
+      };
+      for (std::size_t q = 0; q < count; ++q) unit(q) = 1;
+      std::fill(along.products.begin(), along.products.end(), 0.0);
+      const bool finite = run_along(
+          request, space, map, i, count, along,
+          [&](std::size_t s, std::size_t q, std::span<const double> x, const PathSums& interval) {
+            const std::size_t at = i * saves() + s;
+            double& sum = along.products[q];
+            for (std::size_t j = 0; j < x.size(); ++j) {
+              sum += dot(cotangents.states, at * state() + j, x[j]);
+            }
+            sum += dot(cotangents.interval_energy, at, interval.energy) +
+                   dot(cotangents.interval_martingale, at, interval.martingale);
+          },
+          [&](std::size_t q, const PathSums& total) {
+            along.products[q] += dot(cotangents.energy, i, total.energy) +
+                                 dot(cotangents.martingale, i, total.martingale);
+          });
+      for (std::size_t q = 0; q < count; ++q) {
+        unit(q) = 0;
+        const std::size_t at = units.place(first + q);
+        const double value = finite ? along.products[q] : 0.0;
+        if (units.is_parameter(first)) {
+          sums[at] += value;
+        } else if (of_state) {
+          gradient.x0[i * state() + at] = static_cast<Real>(value);
+        } else {
+          context_sums[at] += value;
+        }
+      }
+      first += count;
+    }
+  }
+
+ public:
+  void tangents(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                const BasicDirections<Real>& directions, const BasicOutputs<Real>& outputs,
+                std::span<std::byte> workspace) override {
+    if (method_ != GradientMethod::pathwise && !ready_along_) {
+      paths_.clear();
+      for (int t = 0; t < threads_; ++t) paths_.emplace_back(shape_, method_, at_once);
+      ready_along_ = true;
+    }
+    make_along();
+    const Partition cut(request.first_path, request.paths, 1, shape_.parameters);
+    const ObservationMap map(shape_, request, 1, cut);
+    const ReferenceWorkspace space = prepare(parameters, request, cut, map.rows, workspace);
+#pragma omp parallel for num_threads(threads_) schedule(static)
+    for (std::uint64_t i = 0; i < request.paths; ++i) {
+      for (std::size_t first = 0; first < directions.count; first += directions_at_once) {
+        tangents_of(request, directions, outputs, space, map, i, first);
+      }
+    }
+  }
+
+ private:
+  void tangents_of(const BasicRequest<Real>& request, const BasicDirections<Real>& directions,
+                   const BasicOutputs<Real>& outputs, const ReferenceWorkspace& space,
+                   const ObservationMap& map, std::uint64_t i, std::size_t first) {
+    Along& along = along_[self()];
+    const std::size_t count = std::min(directions_at_once, directions.count - first);
+    const std::uint64_t row = map.row(request.first_path + i);
+    const std::size_t x0_rows =
+        directions.x0.size() == directions.count * state() ? 1 : request.paths;
+    const auto load = [](std::span<const Real> from, std::size_t at, std::size_t size, double* to) {
+      for (std::size_t j = 0; j < size; ++j) {
+        to[j] = from.empty() ? 0.0 : static_cast<double>(from[at + j]);
+      }
+    };
+    for (std::size_t q = 0; q < count; ++q) {
+      const std::size_t n = first + q;
+      load(directions.parameters, n * shape_.parameters, shape_.parameters,
+           along.parameters.data() + q * shape_.parameters);
+      load(directions.context, (n * map.rows + row) * row_size(), row_size(),
+           along.context.data() + q * row_size());
+      load(directions.x0, (n * x0_rows + (x0_rows > 1 ? i : 0)) * state(), state(),
+           along.x0.data() + q * state());
+    }
+    const auto put = [](std::span<Real> to, std::size_t at, double value) {
+      if (!to.empty()) to[at] = static_cast<Real>(value);
+    };
+    run_along(
+        request, space, map, i, count, along,
+        [&](std::size_t s, std::size_t q, std::span<const double> x, const PathSums& interval) {
+          const std::size_t at = ((first + q) * request.paths + i) * saves() + s;
+          for (std::size_t j = 0; j < x.size(); ++j) put(outputs.states, at * state() + j, x[j]);
+          put(outputs.interval_energy, at, interval.energy);
+          put(outputs.interval_martingale, at, interval.martingale);
+        },
+        [&](std::size_t q, const PathSums& total) {
+          put(outputs.energy, (first + q) * request.paths + i, total.energy);
+          put(outputs.martingale, (first + q) * request.paths + i, total.martingale);
+        });
+    std::fill(along.parameters.begin(), along.parameters.end(), 0.0);
+    std::fill(along.context.begin(), along.context.end(), 0.0);
+    std::fill(along.x0.begin(), along.x0.end(), 0.0);
   }
 
   void reduce(const BasicGradientOutputs<Real>& gradient, const ReferenceWorkspace& space,
@@ -277,6 +511,9 @@ class ReferenceEngine final : public Engine<Real> {
   ModelShape shape_;
   std::size_t limit_;
   int threads_;
+  GradientMethod method_;
+  bool ready_along_ = false;
+  std::vector<Along> along_;
   std::vector<ReferencePath> paths_;
   std::vector<std::vector<double>> x_, lambda_;
 };

@@ -46,6 +46,29 @@ class ReferenceNet {
     }
   }
 
+  /// After `forward`: the derivative of the output along a direction of the parameters (null: none)
+  /// and of the input.
+  std::span<const double> tangent(const double* parameters, const double* direction,
+                                  std::span<const double> input_tangent) {
+    std::copy(input_tangent.begin(), input_tangent.end(), cotangent_.begin());
+    std::span<const double> in = input_;
+    for (std::size_t l = 0; l < shape_.layers.size(); ++l) {
+      const LayerShape& layer = shape_.layers[l];
+      for (std::size_t i = 0; i < values_[l].size(); ++i) {
+        const std::size_t row = layer.weight + i * in.size();
+        double z = direction ? direction[layer.bias + i] : 0.0;
+        for (std::size_t j = 0; j < in.size(); ++j) {
+          z += parameters[row + j] * cotangent_[j];
+          if (direction) z += direction[row + j] * in[j];
+        }
+        next_[i] = slopes_[l][i] * z;
+      }
+      std::swap(cotangent_, next_);
+      in = values_[l];
+    }
+    return std::span<const double>(cotangent_).first(values_.back().size());
+  }
+
   /// After `forward`: adds to `gradient` (unless null) and returns the cotangent of the input.
   std::span<const double> backward(const double* parameters, std::span<const double> cotangent,
                                    double* gradient) {

@@ -26,15 +26,34 @@ auto reserver(std::size_t& reserved) {
 
 }  // namespace
 
-ReferencePath::ReferencePath(const ModelShape& shape)
+ReferencePath::ReferencePath(const ModelShape& shape, GradientMethod method, int directions)
     : shape_(shape),
       entries_(shape),
       scheme_(make_scheme(shape)),
       places_(scheme_, entries_, true, reserver(reserved_)),
-      scratch_(reserved_),
       drift_(make(shape.drift)),
       diffusion_(make(shape.diffusion_net)),
-      control_(make(shape.control_net)) {}
+      control_(make(shape.control_net)) {
+  auto rows = reserver(reserved_);
+  for (int q = 0; q < directions; ++q) {
+    along_.push_back({{}, rows(scheme_.carried(shape.state))});
+    for (const Stage& stage : scheme_.stages) {
+      along_.back().stages.push_back(SchemePlaces::reserve(stage, entries_, rows));
+    }
+  }
+  if (method == GradientMethod::stochastic_adjoint) {
+    field_ = make_field(shape);
+    field_places_.emplace(field_, entries_, true, rows);
+    kept_ = rows(shape.state);
+    kept_cotangent_ = rows(shape.state);
+  }
+  scratch_.resize(reserved_);
+  for (const auto* net : {&drift_, &diffusion_, &control_}) {
+    if (!*net) continue;
+    const auto inputs = static_cast<std::size_t>((*net)->shape().inputs());
+    input_tangent_.resize(std::max(input_tangent_.size(), inputs));
+  }
+}
 
 void ReferencePath::draw_initial(std::span<double> x) const {
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -199,6 +218,125 @@ void ReferencePath::reverse(int k, std::span<const double> chain, std::span<doub
   SchemeStep(*this, scheme_, places_, entries_).reverse(time_of(k), options);
   std::copy_n(at(places_.cotangent, scheme_.carried(shape_.state)).begin(), lambda.size(),
               lambda.begin());
+}
+
+void ReferencePath::undo(int k, std::span<double> chain) {
+  const std::span<double> at_chain = at(places_.chain, scheme_.carried(shape_.state));
+  std::copy(chain.begin(), chain.end(), at_chain.begin());
+  load_noise(scheme_, places_, k);
+  SchemeStep step(*this, scheme_, places_, entries_);
+  step.leave_sums();
+  step.forward(time_of(k, -1));
+  std::copy(at_chain.begin(), at_chain.end(), chain.begin());
+}
+
+void ReferencePath::reverse_stochastic(int k, std::span<double> x, std::span<double> lambda,
+                                       PathSums sums, AdjointOptions options, double* gradient,
+                                       double* context_gradient) {
+  const std::span<double> at_x = at(field_places_->chain, shape_.state);
+  const std::span<double> at_lambda = at(field_places_->cotangent, shape_.state);
+  std::copy(x.begin(), x.end(), at_x.begin());
+  std::copy(lambda.begin(), lambda.end(), at_lambda.begin());
+  load_noise(field_, *field_places_, k);
+  sum_cotangents_ = sums;
+  gradient_ = gradient;
+  context_gradient_ = context_gradient;
+  StochasticAdjoint(*this, field_, *field_places_, entries_, kept_, kept_cotangent_)
+      .back(time_of(k), options);
+  std::copy(at_x.begin(), at_x.end(), x.begin());
+  std::copy(at_lambda.begin(), at_lambda.end(), lambda.begin());
+}
+
+std::span<const double> ReferencePath::push_net(std::optional<ReferenceNet>& net, std::size_t point,
+                                                int k, const PathDirection& direction) {
+  const NetShape& shape = net->shape();
+  auto in = input_tangent_.begin();
+  if (shape.state_inputs > 0) {
+    const std::span<const double> x = at(point, shape_.state);
+    in = std::copy(x.begin(), x.end(), in);
+  }
+  if (shape.time_inputs > 0) *in++ = 0;
+  for (int c = 0; c < shape.context_inputs; ++c) {
+    *in++ = direction.context ? direction.context[interval_of(shape_, k) * shape.context_inputs + c]
+                              : 0.0;
+  }
+  return net->tangent(parameters_, direction.parameters,
+                      std::span(input_tangent_).first(static_cast<std::size_t>(shape.inputs())));
+}
+
+void ReferencePath::push_forward(const Stage& stage, const SchemePlaces::Values& values,
+                                 const SchemePlaces::Values& tangents, int k, double,
+                                 int direction) {
+  const PathDirection& along = directions_[static_cast<std::size_t>(direction)];
+  if (stage.needs_drift) {
+    const std::span<double> b = at(tangents.b, shape_.state);
+    std::fill(b.begin(), b.end(), 0.0);
+    if (drift_) {
+      const auto moved = push_net(drift_, tangents.point, k, along);
+      std::copy(moved.begin(), moved.end(), b.begin());
+    }
+  }
+  if (stage.needs_diffusion) {
+    const std::span<double> sigma = at(tangents.sigma, entries_.count());
+    std::fill(sigma.begin(), sigma.end(), 0.0);
+    if (diffusion_) {
+      const auto moved = push_net(diffusion_, tangents.point, k, along);
+      for (std::size_t e = 0; e < sigma.size(); ++e) sigma[e] = shape_.diffusion_scale * moved[e];
+    } else if (along.parameters && shape_.diffusion != DiffusionKind::identity) {
+      for (std::size_t e = 0; e < sigma.size(); ++e) {
+        sigma[e] =
+            along.parameters[shape_.diffusion_value + e] *
+            constant_entry(shape_, std::span(parameters_, shape_.parameters), static_cast<int>(e))
+                .slope;
+      }
+    }
+  }
+  if (!stage.needs_control) return;
+  const std::span<double> u = at(tangents.u, shape_.noise);
+  std::fill(u.begin(), u.end(), 0.0);
+  if (control_) {
+    const auto moved = push_net(control_, tangents.point, k, along);
+    std::copy(moved.begin(), moved.end(), u.begin());
+  } else if (along.parameters && shape_.control == ControlKind::constant) {
+    std::copy_n(along.parameters + shape_.control_value, u.size(), u.begin());
+  }
+  if (shape_.control != ControlKind::drift) return;
+  for (int j = 0; j < shape_.noise; ++j) {  // u = (v − b)/σ
+    double& dot = u[static_cast<std::size_t>(j)];
+    dot = (dot - get(tangents.b, j, 0) - get(tangents.sigma, j, 0) * get(values.u, j, 0)) /
+          get(values.sigma, j, 0);
+  }
+}
+
+void ReferencePath::draw_initial_tangent(std::size_t direction) {
+  const double* along = directions_[direction].parameters;
+  const std::span<double> x =
+      chain_tangent(direction).first(static_cast<std::size_t>(shape_.state));
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    x[i] = 0;
+    if (!along || shape_.initial == InitialKind::point) continue;
+    x[i] = along[shape_.initial_value + i];
+    if (shape_.initial == InitialKind::gaussian) {
+      x[i] += along[shape_.initial_log_std + i] *
+              std::exp(parameters_[shape_.initial_log_std + i]) *
+              standard_normal(seed_, path_, 0, static_cast<std::uint32_t>(i), NoiseStream::initial);
+    }
+  }
+}
+
+PathSums ReferencePath::step_along(int k, std::span<double> chain, std::span<PathSums> tangents) {
+  const std::span<double> at_chain = at(places_.chain, scheme_.carried(shape_.state));
+  std::copy(chain.begin(), chain.end(), at_chain.begin());
+  load_noise(scheme_, places_, k);
+  sums_ = {};
+  std::fill(tangents.begin(), tangents.end(), PathSums{});
+  SchemeStep(*this, scheme_, places_, entries_)
+      .forward_with_tangents(time_of(k), static_cast<int>(tangents.size()), along_,
+                             [&](int q, int, double energy, double martingale) {
+                               tangents[static_cast<std::size_t>(q)] = {energy, martingale};
+                             });
+  std::copy(at_chain.begin(), at_chain.end(), chain.begin());
+  return sums_;
 }
 
 }  // namespace ito

@@ -8,6 +8,7 @@
 #include <ito/plan.hpp>
 
 #include "engine/scheme_step.hpp"
+#include "engine/stochastic_adjoint.hpp"
 #include "model/shape.hpp"
 #include "reference/net.hpp"
 
@@ -29,7 +30,8 @@ struct PathDirection {
 /// the scheme has one. All buffers are made at construction.
 class ReferencePath {
  public:
-  explicit ReferencePath(const ModelShape& shape);
+  /// `directions`: how many `step_along` can take at once.
+  ReferencePath(const ModelShape& shape, GradientMethod method, int directions);
 
   /// What stays the same along a path. `context` is [I, C].
   void bind(const double* parameters, const double* context, std::uint64_t seed, std::uint64_t path,
@@ -56,6 +58,22 @@ class ReferencePath {
   void reverse(int k, std::span<const double> chain, std::span<double> lambda, PathSums sums,
                AdjointOptions options, double* gradient, double* context_gradient);
 
+  /// `chain` becomes the one before: of a reversible solver.
+  void undo(int k, std::span<double> chain);
+  /// x and λ of step k + 1 on entry, of step k on return, by the stochastic adjoint.
+  void reverse_stochastic(int k, std::span<double> x, std::span<double> lambda, PathSums sums,
+                          AdjointOptions options, double* gradient, double* context_gradient);
+
+  /// `step` with the derivatives of its results along directions; those of the chain are kept in
+  /// `chain_tangent`, those of the sums come back.
+  void take_directions(std::span<const PathDirection> directions) { directions_ = directions; }
+  std::span<double> chain_tangent(std::size_t direction) {
+    return at(along_[direction].chain, scheme_.carried(shape_.state));
+  }
+  /// That of X_0, from the model's own initial distribution.
+  void draw_initial_tangent(std::size_t direction);
+  PathSums step_along(int k, std::span<double> chain, std::span<PathSums> tangents);
+
   // As a machine of SchemeStep: one path, one number at a time.
   using Number = double;
   static constexpr int lanes = 1, lane_step = 1;
@@ -69,6 +87,8 @@ class ReferencePath {
   void pull_back(const Stage& stage, const SchemePlaces::Values& values,
                  const SchemePlaces::Values& cotangents, int k, double t, bool to_point,
                  bool parameters);
+  void push_forward(const Stage& stage, const SchemePlaces::Values& values,
+                    const SchemePlaces::Values& tangents, int k, double t, int direction);
   void add_sums(int, double energy, double martingale) {
     sums_.energy += energy;
     sums_.martingale += martingale;
@@ -84,6 +104,8 @@ class ReferencePath {
   void run_net(std::optional<ReferenceNet>& net, std::span<const double> x, double t, int k);
   void pull_back_net(std::optional<ReferenceNet>& net, std::span<const double> cotangent, int k,
                      std::span<double> out, bool parameters);
+  std::span<const double> push_net(std::optional<ReferenceNet>& net, std::size_t point, int k,
+                                   const PathDirection& direction);
   StepTime time_of(int k, double sign = 1) const {
     return {k, shape_.grid[static_cast<std::size_t>(k)], shape_.step_size(k), sign};
   }
@@ -93,8 +115,18 @@ class ReferencePath {
   Scheme scheme_;
   std::size_t reserved_ = 0;
   SchemePlaces places_;
+  struct Along {
+    std::vector<SchemePlaces::Values> stages;
+    std::size_t chain;
+  };
+  std::vector<Along> along_;
+  std::span<const PathDirection> directions_;
+  Scheme field_;  ///< of the stochastic adjoint, with what it keeps
+  std::optional<SchemePlaces> field_places_;
+  std::size_t kept_ = 0, kept_cotangent_ = 0;
   std::vector<double> scratch_;
   std::optional<ReferenceNet> drift_, diffusion_, control_;
+  std::vector<double> input_tangent_;
   const double* parameters_ = nullptr;
   const double* context_ = nullptr;
   std::uint64_t seed_ = 0, path_ = 0;

@@ -1,0 +1,237 @@
+#include "cpu/direction_runner.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <ito/noise.hpp>
+
+#include "cpu/scheme_kernels.hpp"
+
+namespace ito {
+namespace {
+
+constexpr auto lanes = static_cast<std::size_t>(tile_paths);
+
+/// The next of increasing steps after k, or end.
+int next_of(const std::vector<int>& steps, int k, int end) {
+  const auto next = std::upper_bound(steps.begin(), steps.end(), k);
+  return next == steps.end() ? end : std::min(end, *next);
+}
+
+}  // namespace
+
+void DirectionRunner::load_initial_tangents(const DirectionArrays& arrays, std::size_t count) {
+  const ModelShape& shape = call_.shape;
+  const auto d = static_cast<std::size_t>(shape.state);
+  const bool drawn = call_.request.x0.empty() && shape.initial != InitialKind::point;
+  float* z = at(call_.model.moved);
+  if (drawn && shape.initial == InitialKind::gaussian) {
+    call_.kernels.normals(tile_.seed, tile_.tile, 0,
+                          static_cast<std::uint32_t>(NoiseStream::initial), shape.state, z);
+  }
+  for (std::size_t q = 0; q < count; ++q) {
+    const float* along = arrays.parameters + q * shape.parameters;
+    float* x = at(call_.model.along[q].chain);
+    for (std::size_t at_x = 0; at_x < d * lanes; ++at_x) {
+      const std::size_t i = at_x / lanes, lane = at_x % lanes;
+      const auto path = static_cast<std::size_t>(std::max<std::int64_t>(path_[lane], 0));
+      float value = 0;
+      if (arrays.x0) value += arrays.x0[q * arrays.x0_direction + path * arrays.x0_path + i];
+      if (drawn) value += along[shape.initial_value + i];
+      if (drawn && shape.initial == InitialKind::gaussian) {
+        value += along[shape.initial_log_std + i] *
+                 std::exp(call_.parameters[shape.initial_log_std + i]) * z[at_x];
+      }
+      x[at_x] = value;
+    }
+    if (unit() > d * lanes) std::copy_n(x, d * lanes, x + d * lanes);
+    std::fill_n(at(call_.model.along[q].sums), 4 * lanes, 0.0f);
+  }
+}
+
+/// The derivative of the bias row W_c c + b along each direction.
+void DirectionRunner::set_interval_tangents(const DirectionArrays& arrays, std::size_t count,
+                                            int k) {
+  const ModelShape& shape = call_.shape;
+  if (shape.context() == 0) return;
+  const LayerShape& layer = shape.control_net->layers.front();
+  const auto contexts = static_cast<std::size_t>(shape.context());
+  const auto interval = static_cast<std::size_t>(interval_of(shape, k));
+  const auto row_length = static_cast<std::size_t>(layer.inputs);
+  const auto column = static_cast<std::size_t>(call_.model.control_net->context_column());
+  for (std::size_t q = 0; q < count; ++q) {
+    const float* along = arrays.parameters + q * shape.parameters;
+    float* to = at(call_.model.along[q].lane_bias);
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const std::size_t row = row_[lane];
+      const std::size_t size = static_cast<std::size_t>(shape.intervals()) * contexts;
+      const float* c = call_.request.context.data() + row * size + interval * contexts;
+      const float* moved = arrays.context ? arrays.context + q * arrays.context_direction +
+                                                row * arrays.context_row + interval * contexts
+                                          : nullptr;
+      for (std::size_t r = 0; r < static_cast<std::size_t>(layer.outputs); ++r) {
+        const std::size_t first = layer.weight + r * row_length + column;
+        double sum = along[layer.bias + r];
+        for (std::size_t j = 0; j < contexts; ++j) {
+          sum += double{along[first + j]} * c[j];
+          if (moved) sum += double{call_.parameters[first + j]} * moved[j];
+        }
+        to[r * lanes + lane] = static_cast<float>(sum);
+      }
+    }
+  }
+}
+
+bool DirectionRunner::finite(int lane) const {
+  const TileModel& model = call_.model;
+  for (int i = 0; i < model.state; ++i) {
+    if (!std::isfinite(at(model.x)[i * tile_paths + lane])) return false;
+  }
+  return std::isfinite(at(model.energy)[lane]) && std::isfinite(at(model.martingale)[lane]);
+}
+
+/// Calls save(s) at save steps, after which the interval sums of tangents are cleared, and finish()
+/// at the end.
+template <class Save, class Finish>
+void DirectionRunner::run_along(const DirectionArrays& arrays, std::size_t count, Save save,
+                                Finish finish) {
+  const TileModel& model = call_.model;
+  for (const std::size_t sum :
+       {model.energy, model.martingale, model.interval_energy, model.interval_martingale}) {
+    std::fill_n(at(sum), 2 * lanes, 0.0f);
+  }
+  tile_.directions = arrays.parameters;
+  interval_ = -1;
+  load_initial();
+  load_initial_tangents(arrays, count);
+  std::size_t s = 0;
+  for (int k = 0;;) {
+    if (s < saves() && call_.shape.save[s] == k) {
+      save(s++);
+      for (std::size_t q = 0; q < count; ++q) {
+        std::fill_n(at(model.along[q].sums) + 2 * lanes, 2 * lanes, 0.0f);
+      }
+    }
+    if (k == model.steps) break;
+    const int stop =
+        next_of(call_.shape.context_steps, k, next_of(call_.shape.save, k, model.steps));
+    set_interval(k);
+    set_interval_tangents(arrays, count, k);
+    scheme_kernels(call_.kernels).run_along(model, tile_, k, stop, static_cast<int>(count));
+    k = stop;
+  }
+  finish();
+}
+
+void DirectionRunner::tangents(const DirectionArrays& arrays, std::size_t first, std::size_t count,
+                               const BasicOutputs<float>& outputs) {
+  const auto d = static_cast<std::size_t>(call_.model.state);
+  const std::size_t paths = call_.request.paths;
+  const auto for_paths = [&](auto each) {
+    for (std::size_t q = 0; q < count; ++q) {
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        if (path_[lane] < 0) continue;
+        each(q, lane, (first + q) * paths + static_cast<std::size_t>(path_[lane]));
+      }
+    }
+  };
+  run_along(
+      arrays, count,
+      [&](std::size_t s) {
+        for_paths([&](std::size_t q, std::size_t lane, std::size_t row) {
+          const std::size_t to = row * saves() + s;
+          const float* x = at(call_.model.along[q].chain) + lane;
+          const float* sums = at(call_.model.along[q].sums) + lane;
+          for (std::size_t i = 0; i < d; ++i) outputs.states[to * d + i] = x[i * lanes];
+          outputs.interval_energy[to] = sums[2 * lanes];
+          outputs.interval_martingale[to] = sums[3 * lanes];
+        });
+      },
+      [&] {
+        for_paths([&](std::size_t q, std::size_t lane, std::size_t row) {
+          outputs.energy[row] = at(call_.model.along[q].sums)[lane];
+          outputs.martingale[row] = at(call_.model.along[q].sums)[lanes + lane];
+        });
+      });
+}
+
+/// products [tile_paths] += what direction q contributes at save step s; s = saves() stands for the
+/// sums over the whole path.
+void DirectionRunner::add_product(std::size_t q, const BasicCotangents<float>& cotangents,
+                                  std::size_t s, double* products) const {
+  const auto d = static_cast<std::size_t>(call_.model.state);
+  const float* sums = at(call_.model.along[q].sums);
+  const float* x = at(call_.model.along[q].chain);
+  const auto add = [&](std::span<const float> values, std::size_t from, const float* row,
+                       std::size_t lane) {
+    if (!values.empty()) products[lane] += double{values[from]} * row[lane];
+  };
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    if (path_[lane] < 0) continue;
+    const auto path = static_cast<std::size_t>(path_[lane]);
+    if (s == saves()) {
+      add(cotangents.energy, path, sums, lane);
+      add(cotangents.martingale, path, sums + lanes, lane);
+      continue;
+    }
+    const std::size_t from = path * saves() + s;
+    for (std::size_t i = 0; i < d; ++i) add(cotangents.states, from * d + i, x + i * lanes, lane);
+    add(cotangents.interval_energy, from, sums + 2 * lanes, lane);
+    add(cotangents.interval_martingale, from, sums + 3 * lanes, lane);
+  }
+}
+
+void DirectionRunner::gradient(const BasicCotangents<float>& cotangents,
+                               const BasicGradientOutputs<float>& gradient, std::uint64_t chunk,
+                               float* buffer) {
+  const std::size_t parameters = call_.shape.parameters;
+  const auto d = static_cast<std::size_t>(call_.model.state);
+  const auto row_size = static_cast<std::size_t>(call_.shape.context()) *
+                        static_cast<std::size_t>(call_.shape.intervals());
+  const UnitDirections units{parameters, gradient.x0.empty() ? 0 : d,
+                             gradient.context.empty() ? 0 : row_size};
+  float* x0 = buffer + directions_at_once * parameters;
+  float* context = x0 + directions_at_once * d;
+  const DirectionArrays arrays{buffer, x0, d, 0, row_size > 0 ? context : nullptr, row_size, 0};
+  double products[directions_at_once][tile_paths];
+  for (std::size_t first = 0; first < units.count();) {
+    const bool of_parameters = units.is_parameter(first), of_state = units.is_state(first);
+    const std::size_t end = of_parameters ? units.parameters
+                            : of_state    ? units.parameters + units.state
+                                          : units.count();
+    const std::size_t count = std::min(directions_at_once, end - first);
+    const auto set = [&](float value) {
+      for (std::size_t q = 0; q < count; ++q) {
+        const std::size_t place = units.place(first + q);
+        (of_parameters ? buffer[q * parameters + place]
+         : of_state    ? x0[q * d + place]
+                       : context[q * row_size + place]) = value;
+      }
+    };
+    set(1.0f);
+    for (auto& row : products) std::fill_n(row, tile_paths, 0.0);
+    const auto add = [&](std::size_t s) {
+      for (std::size_t q = 0; q < count; ++q) add_product(q, cotangents, s, products[q]);
+    };
+    run_along(arrays, count, add, [&] { add(saves()); });
+    set(0.0f);
+    for (std::size_t q = 0; q < count; ++q) {
+      const std::size_t place = units.place(first + q);
+      for (int lane = 0; lane < tile_paths; ++lane) {
+        if (path_[lane] < 0 || !finite(lane)) continue;
+        const double value = products[q][lane];
+        if (of_parameters) {
+          call_.space.gradients[chunk * parameters + place] += value;
+        } else if (of_state) {
+          gradient.x0[static_cast<std::size_t>(path_[lane]) * d + place] =
+              static_cast<float>(value);
+        } else {
+          call_.space.context_gradients[(row_[lane] + chunk) * row_size + place] += value;
+        }
+      }
+    }
+    first += count;
+  }
+}
+
+}  // namespace ito

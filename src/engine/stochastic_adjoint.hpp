@@ -1,0 +1,82 @@
+#pragma once
+
+#include "engine/scheme_step.hpp"
+
+namespace ito {
+
+/// One step back of the stochastic adjoint (Li, Wong, Chen & Duvenaud 2020), for any engine. With F
+/// the increment of the Stratonovich equation's vector field over the step, and J its derivative,
+///     x̃ = x − F(x, t+h),           x_k = x − ½(F(x, t+h) + F(x̃, t)),
+///     λ̃ = λ + J(x, t+h)ᵀλ,         λ_k = λ + ½(J(x, t+h)ᵀλ + J(x̃, t)ᵀλ̃),
+/// and likewise the gradient of parameters: Heun's scheme of the joint backward equation. E is a
+/// component of F; M, an Itô sum, is differentiated as the sum it is, at x_k.
+template <class Machine>
+class StochasticAdjoint {
+  using T = typename Machine::Number;
+
+ public:
+  /// `field` is make_field's; `kept` and `kept_cotangent` are [state] rows of its own.
+  StochasticAdjoint(Machine& machine, const Scheme& field, const SchemePlaces& places,
+                    const DiffusionEntries& entries, std::size_t kept, std::size_t kept_cotangent)
+      : m_(machine),
+        step_(machine, field, places, entries),
+        state_(entries.state),
+        x_(places.chain),
+        lambda_(places.cotangent),
+        kept_(kept),
+        kept_cotangent_(kept_cotangent) {
+    step_.leave_sums();
+  }
+
+  /// The places of x and λ: of the next step on entry, of step k on return.
+  void back(const StepTime& step, AdjointOptions options) {
+    const bool detach = options.detach_state;
+    const StepTime end{step.k, step.t + step.h, step.h};
+    copy(x_, kept_);
+    scale(lambda_, 0.5, kept_cotangent_);
+
+    step_.scale_cotangents(0.5, 0);
+    copy(kept_cotangent_, lambda_);
+    step_.reverse(end, {.detach_state = detach});          // λ̃/2
+    step_.forward({step.k, step.t, step.h, -1});           // x̃
+    step_.reverse(step, {.detach_state = detach});         // (λ̃ + J(x̃)ᵀλ̃)/2
+    add(kept_cotangent_, 1, lambda_);                      // λ_k
+    step_.forward({step.k, step.t - step.h, step.h, -1});  // x̃ − F(x̃, t)
+    add(kept_, 1, x_);
+    scale(x_, 0.5, x_);  // x_k
+
+    copy(lambda_, kept_cotangent_);
+    scale(lambda_, 0, lambda_);
+    step_.scale_cotangents(0, 1);
+    step_.reverse(step, options);
+    if (!detach) add(kept_cotangent_, 1, lambda_);
+  }
+
+ private:
+  template <class Each>
+  void for_rows(Each each) {
+    for (int i = 0; i < state_; ++i) {
+      for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) each(i, lane);
+    }
+  }
+  void copy(std::size_t from, std::size_t to) {
+    for_rows([&](int i, int lane) { m_.put(to, i, lane, m_.get(from, i, lane)); });
+  }
+  void scale(std::size_t from, double factor, std::size_t to) {
+    const T number = constant<T>(factor);
+    for_rows([&](int i, int lane) { m_.put(to, i, lane, number * m_.get(from, i, lane)); });
+  }
+  void add(std::size_t from, double factor, std::size_t to) {
+    const T number = constant<T>(factor);
+    for_rows([&](int i, int lane) {
+      m_.put(to, i, lane, m_.get(to, i, lane) + number * m_.get(from, i, lane));
+    });
+  }
+
+  Machine& m_;
+  SchemeStep<Machine> step_;
+  int state_;
+  std::size_t x_, lambda_, kept_, kept_cotangent_;
+};
+
+}  // namespace ito
