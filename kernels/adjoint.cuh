@@ -236,8 +236,7 @@ class WarpAdjoint {
     input_ = {step.time, paths_.bias_rows + step.interval * Shape::kRow};
     ITO_UNROLL
     for (int n = 0; n < kNoises; ++n) {
-      z_[n] = within<Shape::kNoise>(
-          normal_tile<P>(call_.seed, paths_.tile, static_cast<unsigned>(k), n, 0), n);
+      z_[n] = path_noise<P, Shape>(call_, paths_.tile, k, n);
     }
     if constexpr (kThroughDrift) evaluate_drift<P, Shape>(bench_.evaluator, input_, x_, b_);
     if constexpr (!mixing_diffusion<Shape>()) {

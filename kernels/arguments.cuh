@@ -26,6 +26,7 @@ struct PathArguments {
   int steps, saves, intervals, tiles;
   int stride, checkpoints;
   int x0_shared;
+  int refinement;  ///< read where the shape says kRefined
 };
 
 /// Results, any of them null.

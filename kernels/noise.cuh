@@ -12,12 +12,15 @@ ITO_DEVICE WideProduct<unsigned> multiply_wide(unsigned a, unsigned b);
 
 #include "kernels/philox.cuh"
 #include "kernels/precision.cuh"
+#include "kernels/refinement.cuh"
 
 namespace ito {
 
 ITO_DEVICE WideProduct<unsigned> multiply_wide(unsigned a, unsigned b) {
   return {multiply_high(a, b), a * b};
 }
+
+inline constexpr unsigned area_stream = 5;  ///< NoiseStream::area
 
 template <class Number>
 struct NormalPair {
@@ -105,6 +108,53 @@ ITO_DEVICE Tile<typename P::Number> normal_tile(unsigned long long seed, unsigne
   const auto upper = box_muller<P>(r.word[0], r.word[1]);
   const auto lower = box_muller<P>(r.word[2], r.word[3]);
   return {{upper.first, upper.second, lower.first, lower.second}};
+}
+
+/// Normals of one step of noise, with those of its area.
+template <class P>
+ITO_DEVICE void drawn_noise(unsigned long long seed, unsigned long long tile, unsigned step, int n,
+                            StepNoise<typename P::Number> (&noise)[4]) {
+  const auto z = normal_tile<P>(seed, tile, step, n, 0);
+  const auto area = normal_tile<P>(seed, tile, step, n, area_stream);
+  ITO_UNROLL
+  for (int e = 0; e < 4; ++e) noise[e] = {z.v[e], area.v[e]};
+}
+
+/// Normals of a step of the grid where the noise is defined on other steps (Request::refinement):
+/// sums of 2^−ℓ steps of noise, or 2^ℓ parts of one by bridges.
+template <class P>
+ITO_DEVICE Tile<typename P::Number> refined_tile(unsigned long long seed, unsigned long long tile,
+                                                 unsigned step, int n, int refinement) {
+  using Number = typename P::Number;
+  StepNoise<Number> noise[4];
+  if (refinement <= 0) {
+    const unsigned count = 1u << -refinement;
+    const Number share = Number(1) / static_cast<Number>(count), root_share = sqrt(share);
+    StepSum<Number> sums[4];
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) sums[e] = {Number(0), Number(0)};
+    ITO_ROLLED
+    for (unsigned i = 0; i < count; ++i) {
+      drawn_noise<P>(seed, tile, step * count + i, n, noise);
+      ITO_UNROLL
+      for (int e = 0; e < 4; ++e) sums[e] = append_step(sums[e], noise[e], share, root_share);
+    }
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) noise[e] = whole_step(sums[e]);
+  } else {
+    drawn_noise<P>(seed, tile, step >> refinement, n, noise);
+    ITO_ROLLED
+    for (int level = 1; level <= refinement; ++level) {
+      const unsigned half = step >> (refinement - level);
+      const auto first = normal_tile<P>(seed, tile, half >> 1, n, bridge_stream(level, 0));
+      const auto second = normal_tile<P>(seed, tile, half >> 1, n, bridge_stream(level, 1));
+      ITO_UNROLL
+      for (int e = 0; e < 4; ++e) {
+        noise[e] = half_step(noise[e], first.v[e], second.v[e], half % 2 != 0);
+      }
+    }
+  }
+  return {{noise[0].z, noise[1].z, noise[2].z, noise[3].z}};
 }
 
 }  // namespace ito

@@ -78,6 +78,19 @@ struct WarpPaths {
   }
 };
 
+/// z_k of the warp's paths in tile n.
+template <class P, class Shape>
+ITO_DEVICE Tile<typename P::Number> path_noise(const PathArguments<typename P::Number>& arguments,
+                                               unsigned long long tile, int k, int n) {
+  const auto step = static_cast<unsigned>(k);
+  if constexpr (Shape::kRefined) {
+    return within<Shape::kNoise>(
+        refined_tile<P>(arguments.seed, tile, step, n, arguments.refinement), n);
+  } else {
+    return within<Shape::kNoise>(normal_tile<P>(arguments.seed, tile, step, n, 0), n);
+  }
+}
+
 /// x_0 of the warp's paths; zero on lanes without one.
 template <class P, class Shape, class Parameters>
 ITO_DEVICE void load_initial(const PathArguments<typename P::Number>& arguments,
@@ -292,8 +305,7 @@ ITO_DEVICE StepSums<typename P::Number> euler_step(
   StepSums<Number> sums{{Number(0), Number(0)}, {Number(0), Number(0)}};
   ITO_UNROLL
   for (int n = 0; n < kNoises; ++n) {
-    const auto z = within<Shape::kNoise>(
-        normal_tile<P>(arguments.seed, paths.tile, static_cast<unsigned>(k), n, 0), n);
+    const auto z = path_noise<P, Shape>(arguments, paths.tile, k, n);
     ITO_UNROLL
     for (int e = 0; e < 4; ++e) {
       w[n].v[e] = shifted_increment(size, u[n].v[e], z.v[e]);

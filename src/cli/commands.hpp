@@ -20,6 +20,7 @@ void add_gradient(CLI::App& program, Action& action);
 void add_fit(CLI::App& program, Action& action, std::vector<std::string> command_line);
 void add_evaluate(CLI::App& program, Action& action);
 void add_sample(CLI::App& program, Action& action);
+void add_solvers(CLI::App& program, Action& action);
 void add_study(CLI::App& program, Action& action);
 
 }  // namespace ito::cli

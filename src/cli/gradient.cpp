@@ -10,7 +10,6 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/path_run.hpp"
-#include "cli/usage_error.hpp"
 #include "io/safetensors.hpp"
 
 namespace ito::cli {
@@ -86,9 +85,10 @@ int differentiate(const GradientArguments& arguments, Device device) {
   const double saved = static_cast<double>(run.model.save.size()) * (run.model.state + 2.0);
   require_memory(static_cast<double>(run.request.paths) * 2.0 * (saved + 2.0) * sizeof(Real));
 
-  const BasicPlan<Real> plan(
-      run.model, device,
-      {.workspace_limit = arguments.workspace_limit, .threads = arguments.run.threads});
+  PlanOptions options = arguments.run.plan_options();
+  options.workspace_limit = arguments.workspace_limit;
+  options.gradient = parse_gradient_method(arguments.method);
+  const BasicPlan<Real> plan(run.model, device, options);
   const BasicPaths<Real> paths = plan.simulate(run.parameters, run.request);
   warn_non_finite(paths.non_finite(), paths.size());
   const LossValue<Real> value = evaluate_loss(loss, paths, run.model);
@@ -103,14 +103,10 @@ int differentiate(const GradientArguments& arguments, Device device) {
 }
 
 int gradient(const GradientArguments& arguments) {
-  if (arguments.method != "adjoint") {
-    throw UsageError("--method", "'" + arguments.method + "'",
-                     "adjoint (the exact gradient of the discrete chain)");
-  }
   require_writable(arguments.out, "--out");
   const Device device = arguments.run.device;
-  return device == Device::reference() ? differentiate<double>(arguments, device)
-                                       : differentiate<float>(arguments, device);
+  return arguments.run.in_double() ? differentiate<double>(arguments, device)
+                                   : differentiate<float>(arguments, device);
 }
 
 }  // namespace
@@ -126,7 +122,10 @@ void add_gradient(CLI::App& program, Action& action) {
           R"(Weights {"state": a, "energy": b, "martingale": c} of the mean over paths of )"
           "a ½|x_T|² + b E + c M")
       ->required();
-  command->add_option("--method", arguments->method, "adjoint")->capture_default_str();
+  add_name(*command, "--method", arguments->method,
+           "How the gradient is computed; `ito solvers` lists the methods",
+           [](const std::string& name) { parse_gradient_method(name); })
+      ->capture_default_str();
   command->add_flag("--detach-state", arguments->options.detach_state,
                     "Differentiate only through u evaluated on the fixed path");
   command->add_flag("--detach-martingale-parameters",

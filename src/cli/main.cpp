@@ -49,6 +49,7 @@ int run(int count, char** arguments) {
   add_fit(program, action, {arguments, arguments + count});
   add_evaluate(program, action);
   add_sample(program, action);
+  add_solvers(program, action);
   add_study(program, action);
 
   int status = 0;

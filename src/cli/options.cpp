@@ -21,6 +21,23 @@ CLI::Validator whole_number() {
       "");
 }
 
+CLI::Option* add_name(CLI::App& command, const std::string& option, std::string& value,
+                      const std::string& help,
+                      const std::function<void(const std::string&)>& parse) {
+  return command.add_option(option, value, help)
+      ->check(CLI::Validator(
+          [parse](std::string& name) {
+            try {
+              parse(name);
+            } catch (const Error& error) {
+              const std::string what = error.what();
+              return what.substr(what.find(": ") + 2);
+            }
+            return std::string();
+          },
+          ""));
+}
+
 CLI::Option* add_device(CLI::App& command, Device& device) {
   return command
       .add_option_function<std::string>(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -19,6 +20,11 @@ CLI::Option* add_whole_number(CLI::App& command, const std::string& name, Number
       ->type_name("N")
       ->capture_default_str();
 }
+
+/// A name that `parse` reads or refuses with an ito::Error.
+CLI::Option* add_name(CLI::App& command, const std::string& option, std::string& value,
+                      const std::string& help,
+                      const std::function<void(const std::string&)>& parse);
 
 CLI::Option* add_device(CLI::App& command, Device& device);
 CLI::Option* add_threads(CLI::App& command, int& threads);

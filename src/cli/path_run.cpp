@@ -32,6 +32,10 @@ std::vector<Real> converted(const Array& array) {
   });
 }
 
+Precision precision_of(const std::string& name) {
+  return name == "fast" ? Precision::fast : name == "fp64" ? Precision::fp64 : Precision::fp32;
+}
+
 std::size_t context_size(const Model& model) {
   return std::visit(
       [](const auto& control) -> std::size_t {
@@ -65,6 +69,22 @@ void add_path_options(CLI::App& command, PathArguments& arguments) {
                    "by observations");
   add_device(command, arguments.device);
   add_threads(command, arguments.threads);
+  add_name(command, "--solver", arguments.solver,
+           "Solver instead of the model's; `ito solvers` lists them",
+           [](const std::string& name) { parse_solver(name); });
+  command
+      .add_option_function<std::string>(
+          "--precision",
+          [&arguments](const std::string& name) { arguments.precision = precision_of(name); },
+          "fp32; fast (16-bit factors) and fp64 need device cuda")
+      ->check(CLI::IsMember({"fp32", "fast", "fp64"}))
+      ->default_str("fp32");
+  command
+      .add_option(
+          "--refinement", arguments.refinement,
+          "The noise of a grid 2^l times coarser (l > 0) or finer (l < 0): the same Brownian "
+          "path at every step size")
+      ->capture_default_str();
   command.add_flag("--prior", arguments.prior, "Leave the control out: paths of the prior");
 }
 
@@ -73,11 +93,15 @@ PathRun<Real>::PathRun(const PathArguments& arguments) {
   if (arguments.paths == 0) throw UsageError("--paths", "0", "1 or more");
   const Description description = read_description(arguments.model);
   model = arguments.prior ? prior(description.model) : description.model;
+  if (!arguments.solver.empty()) model.solver = parse_solver(arguments.solver);
   layout = zero_parameters(model);
   const Parameters loaded = load_safetensors(description.layout(), arguments.parameters);
   parameters.assign(loaded.values().begin(), loaded.values().end());
 
-  request = {.paths = arguments.paths, .seed = arguments.seed, .first_path = arguments.first_path};
+  request = {.paths = arguments.paths,
+             .seed = arguments.seed,
+             .first_path = arguments.first_path,
+             .refinement = arguments.refinement};
   if (!arguments.x0.empty()) {
     Array array = read_npy(arguments.x0);
     check_rows("--x0", array.shape, static_cast<std::size_t>(model.state));

@@ -26,11 +26,24 @@ struct PathArguments {
   Device device = Device::best();
   int threads = 0;
   bool prior = false;
+  std::string solver;  ///< empty: the model's
+  Precision precision = Precision::fp32;
+  int refinement = 0;
+
+  /// Whether numbers are doubles: on the reference, and in fp64.
+  bool in_double() const { return device == Device::reference() || precision == Precision::fp64; }
+  /// Of a plan for this run, float or double.
+  PlanOptions plan_options() const {
+    PlanOptions options;
+    options.threads = threads;
+    if (!in_double()) options.precision = precision;
+    return options;
+  }
 };
 
 void add_path_options(CLI::App& command, PathArguments& arguments);
 
-/// Those arguments read: float on the CPU engine, double on the reference.
+/// Those arguments read; double where they say so.
 template <class Real>
 struct PathRun {
   explicit PathRun(const PathArguments& arguments);

@@ -39,7 +39,7 @@ int simulate(const SimulateArguments& arguments, Device device) {
   const PathRun<Real> run(arguments.run);
   const auto numbers = static_cast<double>(run.model.save.size()) * (run.model.state + 2.0) + 2.0;
   require_memory(static_cast<double>(run.request.paths) * numbers * sizeof(Real));
-  const BasicPlan<Real> plan(run.model, device, {.threads = arguments.run.threads});
+  const BasicPlan<Real> plan(run.model, device, arguments.run.plan_options());
   const BasicPaths<Real> paths = plan.simulate(run.parameters, run.request);
   warn_non_finite(paths.non_finite(), paths.size());
   write(arguments, run.model, paths);
@@ -65,8 +65,8 @@ void add_simulate(CLI::App& program, Action& action) {
     action = [arguments] {
       require_writable(arguments->out, "--out");
       const Device device = arguments->run.device;
-      return device == Device::reference() ? simulate<double>(*arguments, device)
-                                           : simulate<float>(*arguments, device);
+      return arguments->run.in_double() ? simulate<double>(*arguments, device)
+                                        : simulate<float>(*arguments, device);
     };
   });
 }

@@ -41,6 +41,25 @@ struct Spread {
   std::uint64_t tiles, most_tiles, groups, blocks, observations;
 };
 
+/// The fused loops step by Euler–Maruyama and reverse that step.
+const ModelShape& accepted(const ModelShape& shape, const PlanOptions& options) {
+  if (shape.solver != Solver::euler_maruyama) {
+    throw Error("solver", std::string(name(shape.solver)) + " on device cuda",
+                "euler-maruyama there, or any solver on device cpu");
+  }
+  if (options.gradient != GradientMethod::adjoint) {
+    throw Error("gradient", std::string(name(options.gradient)) + " on device cuda",
+                "adjoint there, or any method on device cpu");
+  }
+  if (shape.calculus != Calculus::ito &&
+      (shape.diffusion == DiffusionKind::diagonal || shape.diffusion == DiffusionKind::general)) {
+    throw Error("calculus",
+                "stratonovich on device cuda with a diffusion that depends on the state",
+                "ito there, or either on device cpu");
+  }
+  return shape;
+}
+
 template <class Real>
 Precision precision_of(const PlanOptions& options) {
   if constexpr (std::is_same_v<Real, double>) return Precision::fp64;
@@ -54,7 +73,7 @@ template <class Real>
 class CudaEngine final : public Engine<Real> {
  public:
   CudaEngine(const ModelShape& shape, const PlanOptions& options, std::shared_ptr<Gpu> gpu)
-      : shape_(shape),
+      : shape_(accepted(shape, options)),
         precision_(precision_of<Real>(options)),
         limit_(options.workspace_limit),
         gpu_(std::move(gpu)),
@@ -63,8 +82,7 @@ class CudaEngine final : public Engine<Real> {
         forward_(gpu_->compile(simulate_source(shape_, layout_, precision_))),
         backward_(gpu_->compile(adjoint_source(shape_, layout_, precision_))),
         pack_(forward_->kernel("ito_pack")),
-        simulate_(forward_->kernel("ito_simulate")),
-        adjoint_(backward_->kernel("ito_adjoint")),
+        plain_{forward_->kernel("ito_simulate"), backward_->kernel("ito_adjoint")},
         reduce_(backward_->kernel("ito_reduce")),
         workspace_(gpu_),
         staging_(gpu_) {
@@ -100,7 +118,7 @@ class CudaEngine final : public Engine<Real> {
     arguments.interval_martingale = outputs.interval_martingale.data();
     arguments.status = outputs.status.data();
     const auto warps = static_cast<std::uint64_t>(layout_.simulate.warps);
-    launch(simulate_, (cut.tiles + warps - 1) / warps, layout_.simulate.warps * 32,
+    launch(kernels(request).simulate, (cut.tiles + warps - 1) / warps, layout_.simulate.warps * 32,
            layout_.simulate.shared_bytes, arguments, stream);
   }
 
@@ -125,8 +143,8 @@ class CudaEngine final : public Engine<Real> {
     arguments.groups = static_cast<int>(cut.groups);
     arguments.detach_state = options.detach_state;
     arguments.detach_martingale_parameters = options.detach_martingale_parameters;
-    launch(adjoint_, cut.blocks, layout_.adjoint.warps * 32, layout_.adjoint.shared_bytes,
-           arguments, stream);
+    launch(kernels(request).adjoint, cut.blocks, layout_.adjoint.warps * 32,
+           layout_.adjoint.shared_bytes, arguments, stream);
     reduce(stream, parameters, gradient, cut, space);
     if (layout_.row > 0) reduce_context(stream, parameters, request, gradient, cut, space);
   }
@@ -152,6 +170,15 @@ class CudaEngine final : public Engine<Real> {
   }
 
  private:
+  /// The time loops.
+  struct Kernels {
+    GpuKernel simulate, adjoint;
+  };
+  struct Refined {
+    std::shared_ptr<const GpuModule> forward, backward;
+    Kernels kernels;
+  };
+
   std::size_t state() const { return static_cast<std::size_t>(shape_.state); }
   std::size_t row_size() const {
     return static_cast<std::size_t>(layout_.row) * static_cast<std::size_t>(intervals());
@@ -212,6 +239,18 @@ class CudaEngine final : public Engine<Real> {
            stream);
   }
 
+  const Kernels& kernels(const BasicRequest<Real>& request) {
+    if (request.refinement == 0) return plain_;
+    if (!refined_) {
+      Refined made{gpu_->compile(simulate_source(shape_, layout_, precision_, true)),
+                   gpu_->compile(adjoint_source(shape_, layout_, precision_, true)),
+                   {}};
+      made.kernels = {made.forward->kernel("ito_simulate"), made.backward->kernel("ito_adjoint")};
+      refined_ = std::move(made);
+    }
+    return refined_->kernels;
+  }
+
   /// Packs the parameters and makes the bias rows.
   void prepare(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
                const Spread& cut, const CudaWorkspace<Real>& space) const {
@@ -247,6 +286,7 @@ class CudaEngine final : public Engine<Real> {
     path.x0_shared = request.x0.empty() || request.x0.size() == state();
     path.tape = space.states;
     path.tape_status = space.status;
+    path.refinement = request.refinement;
     path.seed = request.seed;
     path.first_path = request.first_path;
     path.paths = request.paths;
@@ -317,8 +357,8 @@ class CudaEngine final : public Engine<Real> {
   /// promises the rest.
   static bool same_paths(const BasicRequest<Real>& a, const BasicRequest<Real>& b) {
     return a.paths == b.paths && a.seed == b.seed && a.first_path == b.first_path &&
-           a.paths_per_observation == b.paths_per_observation && a.x0.data() == b.x0.data() &&
-           a.context.data() == b.context.data();
+           a.paths_per_observation == b.paths_per_observation && a.refinement == b.refinement &&
+           a.x0.data() == b.x0.data() && a.context.data() == b.context.data();
   }
 
   ModelShape shape_;
@@ -328,7 +368,10 @@ class CudaEngine final : public Engine<Real> {
   KernelLayout layout_;
   ModelConstants<Real> constants_;
   std::shared_ptr<const GpuModule> forward_, backward_;
-  GpuKernel pack_, simulate_, adjoint_, reduce_;
+  GpuKernel pack_;
+  Kernels plain_;
+  std::optional<Refined> refined_;  ///< compiled at the first request that refines
+  GpuKernel reduce_;
   GpuKernel bias_rows_, reduce_rows_, context_gradient_, context_weights_;
   GpuBuffer workspace_;
   HostStaging<Real> staging_;

@@ -49,7 +49,7 @@ std::string net(const char* name, const NetLayout& net) {
 }
 
 std::string shape_struct(const ModelShape& shape, const KernelLayout& layout,
-                         const KernelLayout::Launch& launch, int words) {
+                         const KernelLayout::Launch& launch, int words, bool refined) {
   std::string out = "struct Shape {\n";
   const auto number = [&](const char* name, auto value) {
     out += fmt::format("  static constexpr int {} = {};\n", name, value);
@@ -84,7 +84,8 @@ std::string shape_struct(const ModelShape& shape, const KernelLayout& layout,
     number("kFirstOutputs", first.outputs);
     number("kFirstBias", first.bias);
   }
-  out += fmt::format("  static constexpr bool kSharedParameters = {};\n", launch.shared_parameters);
+  out += fmt::format("  static constexpr bool kSharedParameters = {}, kRefined = {};\n",
+                     launch.shared_parameters, refined);
   out += fmt::format("  static constexpr double kDiffusionScale = {:a}, kDiffusionFloor = {:a};\n",
                      shape.diffusion_scale, shape.diffusion_floor);
   out += fmt::format("  static constexpr ito::Activation kSigmaOutput = {};\n",
@@ -127,10 +128,11 @@ std::string opening(const char* include, Precision precision, const std::string&
 }  // namespace
 
 KernelSource simulate_source(const ModelShape& shape, const KernelLayout& layout,
-                             Precision precision) {
-  std::string text = "#include \"kernels/pack.cuh\"\n" +
-                     opening("kernels/simulate.cuh", precision,
-                             shape_struct(shape, layout, layout.simulate, layout.forward_words));
+                             Precision precision, bool refined) {
+  std::string text =
+      "#include \"kernels/pack.cuh\"\n" +
+      opening("kernels/simulate.cuh", precision,
+              shape_struct(shape, layout, layout.simulate, layout.forward_words, refined));
   text += kernel("ito_pack", "PackArguments", "pack_parameters", 256);
   if (layout.row > 0) text += kernel("ito_bias_rows", "ContextArguments", "make_bias_rows", 256);
   text += kernel("ito_simulate", "SimulateArguments", "simulate", 32 * layout.simulate.warps);
@@ -138,10 +140,11 @@ KernelSource simulate_source(const ModelShape& shape, const KernelLayout& layout
 }
 
 KernelSource adjoint_source(const ModelShape& shape, const KernelLayout& layout,
-                            Precision precision) {
-  std::string text = "#include \"kernels/reduce.cuh\"\n" +
-                     opening("kernels/adjoint.cuh", precision,
-                             shape_struct(shape, layout, layout.adjoint, layout.word_count));
+                            Precision precision, bool refined) {
+  std::string text =
+      "#include \"kernels/reduce.cuh\"\n" +
+      opening("kernels/adjoint.cuh", precision,
+              shape_struct(shape, layout, layout.adjoint, layout.word_count, refined));
   text += kernel("ito_adjoint", "AdjointArguments", "adjoint", 32 * layout.adjoint.warps);
   text += kernel("ito_reduce", "ReduceArguments", "reduce_gradient", 256);
   if (layout.row > 0) {

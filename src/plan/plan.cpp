@@ -339,8 +339,9 @@ BasicTangents<Real> BasicPlan<Real>::tangents(std::span<const Real> parameters,
   result.martingale.resize(k * n);
   result.interval_energy.resize(k * n * s);
   result.interval_martingale.resize(k * n * s);
-  std::vector<std::byte> workspace(workspace_bytes(n, observations(compiled_->shape, request)));
-  check(parameters, request, workspace);
+  std::vector<std::byte> workspace(
+      compiled_->engine->host_workspace_bytes(n, observations(compiled_->shape, request)));
+  check(parameters, request, workspace, false);
   compiled_->engine->tangents(parameters, request, directions,
                               {.states = result.states,
                                .energy = result.energy,

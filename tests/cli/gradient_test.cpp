@@ -123,4 +123,35 @@ TEST_F(GradientCommand, NeedsTheEndAmongTheSaveSteps) {
   expect_error(run(arguments({"--loss", loss})), 1, {"save", "7", "8"});
 }
 
+TEST_F(GradientCommand, TakesASolverAndAMethod) {
+  const auto gradient = [&](const std::string& solver, const std::string& method) {
+    const Outcome outcome = run(arguments(
+        {"--loss", loss, "--device", "reference", "--solver", solver, "--method", method}));
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return written();
+  };
+  for (const ito::Solver solver : {ito::Solver::heun, ito::Solver::reversible_heun}) {
+    const std::string name(ito::name(solver));
+    const std::vector<double> exact = gradient(name, "adjoint");
+    EXPECT_NE(exact, gradient("euler-maruyama", "adjoint"));
+    // The same discrete gradient by another route, to rounding.
+    const std::vector<double> pathwise = gradient(name, "pathwise");
+    for (std::size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(exact[i], pathwise[i], 1e-10);
+  }
+  const Outcome refused = run(arguments({"--loss", loss, "--method", "reversible"}));
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.err.find("reversible-heun"), std::string::npos) << refused.err;
+}
+
+TEST_F(GradientCommand, OfEverySolverIsInTheTable) {
+  const Outcome outcome = run({"solvers", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto table = nlohmann::json::parse(outcome.out);
+  ASSERT_EQ(table["solvers"].size(), ito::solvers().size());
+  for (std::size_t i = 0; i < ito::solvers().size(); ++i) {
+    EXPECT_EQ(table["solvers"][i]["name"], std::string(ito::solvers()[i].name));
+  }
+  EXPECT_EQ(table["methods"].size(), ito::gradient_methods().size());
+}
+
 }  // namespace

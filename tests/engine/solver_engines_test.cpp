@@ -6,12 +6,13 @@
 #include "engine/any_plan.hpp"
 #include "engine/closeness.hpp"
 #include "engine/model_table.hpp"
+#include "refusal.hpp"
 
 namespace ito::test {
 namespace {
 
 class SolverEngines : public ::testing::TestWithParam<EngineKind> {};
-INSTANTIATE_TEST_SUITE_P(Engines, SolverEngines, ::testing::ValuesIn(engines()), engine_name);
+INSTANTIATE_TEST_SUITE_P(Engines, SolverEngines, ::testing::ValuesIn(host_engines()), engine_name);
 
 constexpr std::uint64_t paths = 75;
 const char* const model_names[] = {"mlp_diagonal_feedback",
@@ -81,6 +82,23 @@ TEST_P(SolverEngines, GiveTheSameBitsFromCheckpoints) {
     ASSERT_LT(plan.workspace_bytes(paths), stored.workspace_bytes(paths));
     EXPECT_EQ(plan.adjoint_in_workspace(knobs.parameters, call, cotangents, true), wanted);
   }
+}
+
+TEST(CudaSolvers, AreRefusedByNameWhereTheFusedLoopDoesNotServe) {
+  const EngineKind& cuda = cuda_engines().front();
+  Model model = model_case("mlp_diagonal_feedback").model;
+  model.solver = Solver::heun;
+  EXPECT_EQ(refusal([&] { AnyPlan(cuda, model); }),
+            "solver: got heun on device cuda; accepted: euler-maruyama there, or any solver on "
+            "device cpu");
+  model.solver = Solver::euler_maruyama;
+  EXPECT_EQ(refusal([&] { AnyPlan(cuda, model, {.gradient = GradientMethod::pathwise}); }),
+            "gradient: got pathwise on device cuda; accepted: adjoint there, or any method on "
+            "device cpu");
+  model.calculus = Calculus::stratonovich;
+  EXPECT_EQ(refusal([&] { AnyPlan(cuda, model); }),
+            "calculus: got stratonovich on device cuda with a diffusion that depends on the state; "
+            "accepted: ito there, or either on device cpu");
 }
 
 }  // namespace
