@@ -11,6 +11,7 @@
 
 #include "engine/any_plan.hpp"
 #include "engine/model_table.hpp"
+#include "engine/stepwise_control.hpp"
 
 namespace ito::test {
 namespace {
@@ -72,7 +73,8 @@ std::vector<double> parameters_of(const Row& row, const Model& model) {
 class Order : public ::testing::TestWithParam<Row> {};
 INSTANTIATE_TEST_SUITE_P(Of, Order, ::testing::ValuesIn(rows()), [](const auto& row) {
   std::string text(name(row.param.solver));
-  text += "_" + std::string(name(row.param.noise));
+  text += '_';
+  text += name(row.param.noise);
   std::erase(text, '-');
   return text;
 });
@@ -119,8 +121,9 @@ TEST_P(Order, IsTheDeclaredStrongOne) {
   // grids.
   const Slope got = slope(differences, 0.5 * std::sqrt(9.0 / static_cast<double>(paths)));
   EXPECT_GE(got.value, declared - 0.15 - 4 * got.error) << got.error;
-  if (row.solver == Solver::euler_maruyama)
+  if (row.solver == Solver::euler_maruyama) {
     EXPECT_LE(got.value, declared + 0.15 + 4 * got.error) << got.error;
+  }
 }
 
 }  // namespace

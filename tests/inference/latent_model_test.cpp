@@ -246,7 +246,8 @@ TEST(LatentJson, RefusalsNameTheField) {
        "decoder: got unknown key \"time\"; accepted: kind, hidden, activation, output"},
       {start + R"("observd": 2})",
        "key: got unknown key \"observd\"; accepted: state, noise, horizon, steps, grid, save, "
-       "initial, drift, diffusion, control, observed, encoder, decoder, likelihood"},
+       "initial, drift, diffusion, control, calculus, solver, observed, encoder, decoder, "
+       "likelihood"},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(refusal([&] { parse_latent_model(c.text); }), c.message) << c.text;
