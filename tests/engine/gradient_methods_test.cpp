@@ -18,7 +18,8 @@ namespace ito::test {
 namespace {
 
 class GradientMethods : public ::testing::TestWithParam<EngineKind> {};
-INSTANTIATE_TEST_SUITE_P(Engines, GradientMethods, ::testing::ValuesIn(host_engines()), engine_name);
+INSTANTIATE_TEST_SUITE_P(Engines, GradientMethods, ::testing::ValuesIn(host_engines()),
+                         engine_name);
 
 constexpr std::uint64_t paths = 75;
 
