@@ -66,7 +66,7 @@ int info(bool json) {
   const CudaReport cuda = cuda_report();
   if (json) {
     const Json object{{"version", version()},
-                      {"engines", {"cpu", "reference"}},
+                      {"engines", {"cpu", "cuda", "reference"}},
                       {"default_engine", Device::best().name()},
                       {"instruction_set", cpu_instruction_set()},
                       {"hardware_threads", threads},
@@ -75,7 +75,7 @@ int info(bool json) {
     return 0;
   }
   print(fmt::format("ito {}\n", version()));
-  print(fmt::format("engines          cpu (float32), reference (float64); default {}\n",
+  print(fmt::format("engines          cpu (float32), cuda (float32), reference (float64); default {}\n",
                     Device::best().name()));
   print(fmt::format("instruction set  {}\n", cpu_instruction_set()));
   print(fmt::format("threads          {}\n", threads));
