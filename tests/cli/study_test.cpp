@@ -50,7 +50,10 @@ TEST_F(Study, IsTheSameForAnyNumberOfThreads) {
     for (auto& part : json["parts"]) part.erase("seconds");
     return json;
   };
-  EXPECT_EQ(numbers("1"), numbers("3"));
+  const auto one = numbers("1");
+  EXPECT_EQ(one, numbers("3"));
+  // Backpropagation and pathwise derivatives train the same control, up to float32's rounding.
+  EXPECT_LT(one["parts"]["paper"]["route_difference"].get<double>(), 1e-4);
 }
 
 TEST_F(Study, DrawsEveryFigureSlow) {
