@@ -24,6 +24,8 @@ void* counted(std::size_t size, std::size_t alignment) {
 
 }  // namespace
 
+// g++ 12 takes the pair below for mismatched once it has inlined one of them.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 void* operator new(std::size_t size) { return counted(size, alignof(std::max_align_t)); }
 void* operator new[](std::size_t size) { return counted(size, alignof(std::max_align_t)); }
 void* operator new(std::size_t size, std::align_val_t alignment) {
