@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "cuda/matrix_product.hpp"
+
 namespace ito {
 
 /// A CUDA stream as a plain handle (`cudaStream_t`); null is the default stream.
@@ -66,6 +68,14 @@ class Gpu {
   virtual void launch(const GpuKernel& kernel, LaunchShape shape, const void* argument,
                       std::size_t argument_bytes, GpuStream stream) = 0;
   virtual void synchronize(GpuStream stream) = 0;
+
+  /// Puts a product on a stream: by cuBLAS on the real device, which is loaded here or at
+  /// `product_workspace_bytes`. It allocates nothing and can be captured in a CUDA graph. The same
+  /// product in the same workspace size gives the same bits, and a row of C does not depend on what
+  /// the other rows of A hold; it may depend on how many there are.
+  virtual void multiply(const MatrixProduct& product, GpuStream stream) = 0;
+  /// Bytes of scratch memory that products want. Throws ito::Error when there is no cuBLAS.
+  virtual std::size_t product_workspace_bytes() = 0;
 };
 
 /// The devices of this machine: none without a driver or in a build without CUDA, and then

@@ -1,69 +1,17 @@
 #include "cuda/nvrtc.hpp"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 
 #include <ito/error.hpp>
 
+#include "cuda/shared_library.hpp"
+
 namespace ito {
 namespace {
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
-/// File names and paths for dlopen, in the order they are tried. A driver runs what its own major
-/// version of NVRTC or an older one made, so the toolkit's own comes first.
-std::vector<std::string> candidates() {
-  if (const std::string named = environment("ITO_NVRTC"); !named.empty()) return {named};
-  std::vector<std::string> folders{""};
-  for (const char* variable : {"CUDA_HOME", "CUDA_PATH"}) {
-    if (const std::string root = environment(variable); !root.empty())
-      folders.push_back(root + "/lib64/");
-  }
-  folders.emplace_back("/usr/local/cuda/lib64/");
-  std::vector<std::string> names{"libnvrtc.so.13", "libnvrtc.so.12"};
-#ifdef ITO_CUDA_MAJOR
-  std::stable_partition(names.begin(), names.end(), [](const std::string& name) {
-    return name == "libnvrtc.so." + std::to_string(ITO_CUDA_MAJOR);
-  });
-#endif
-  std::vector<std::string> all;
-  for (const std::string& name : names) {
-    for (const std::string& folder : folders) all.push_back(folder + name);
-  }
-  return all;
-}
-
-void* load(std::span<const std::string> names) {
-  for (const std::string& name : names) {
-    if (void* library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
-  }
-  if (names.size() == 1) {  // its own complaint, which begins with the name
-    throw Error(
-        fmt::format("NVRTC, which compiles the CUDA kernels, cannot be loaded: {} "
-                    "(named by ITO_NVRTC)",
-                    dlerror()));
-  }
-  throw Error(
-      fmt::format("NVRTC, which compiles the CUDA kernels, is missing: none of {} can be "
-                  "loaded; it is part of the CUDA toolkit and of the Python package "
-                  "nvidia-cuda-nvrtc, and ITO_NVRTC names its file",
-                  fmt::join(names, ", ")));
-}
-
-template <class Function>
-void find(void* library, const std::string& path, const char* name, Function*& function) {
-  function = reinterpret_cast<Function*>(dlsym(library, name));
-  if (!function) throw Error(fmt::format("{}: has no function {}", path, name));
-}
 
 /// A message is one line; a log is several.
 std::string one_line(std::string_view log) {
@@ -95,12 +43,11 @@ const Nvrtc& Nvrtc::instance() {
 }
 
 Nvrtc::Nvrtc() {
-  void* library = load(candidates());  // never unloaded
-  const auto get = [&](const char* name, auto& function) { find(library, path_, name, function); };
+  SharedLibrary library({"NVRTC, which compiles the CUDA kernels", "ITO_NVRTC",
+                         toolkit_files("nvrtc"), "nvidia-cuda-nvrtc"});
+  const auto get = [&](const char* name, auto& function) { library.find(name, function); };
   get("nvrtcVersion", functions_.nvrtcVersion);
-  Dl_info where{};
-  if (dladdr(reinterpret_cast<void*>(functions_.nvrtcVersion), &where) && where.dli_fname)
-    path_ = where.dli_fname;
+  path_ = library.path();
   get("nvrtcGetNumSupportedArchs", functions_.nvrtcGetNumSupportedArchs);
   get("nvrtcGetSupportedArchs", functions_.nvrtcGetSupportedArchs);
   get("nvrtcGetErrorString", functions_.nvrtcGetErrorString);

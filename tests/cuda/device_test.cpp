@@ -3,6 +3,7 @@
 #include <ito/device.hpp>
 #include <ito/plan.hpp>
 
+#include "cuda/cublas.hpp"
 #include "cuda/environment.hpp"
 #include "cuda/gpu.hpp"
 #include "cuda/says.hpp"
@@ -70,6 +71,8 @@ class NamedGpu final : public Gpu {
   void clear(void*, std::size_t, GpuStream) override {}
   void launch(const GpuKernel&, LaunchShape, const void*, std::size_t, GpuStream) override {}
   void synchronize(GpuStream) override {}
+  void multiply(const MatrixProduct&, GpuStream) override {}
+  std::size_t product_workspace_bytes() override { return 0; }
 
  private:
   GpuProperties properties_{"a stand-in", 80, 1, 1 << 16, 1 << 20};
@@ -93,6 +96,17 @@ TEST(Nvrtc, AFileThatIsNotThereIsNamed) {
   if (!report.compiler.empty()) GTEST_SKIP() << "another test of this process has loaded NVRTC";
   EXPECT_TRUE(says(report.compiler_absence, "/nonesuch/libnvrtc.so"));
   EXPECT_TRUE(says(report.compiler_absence, "ITO_NVRTC"));
+}
+
+TEST(Cublas, IsFoundWithAllItsFunctionsOrSaysWhatBringsIt) {
+  const std::string message = refusal([] { Cublas::instance(); });
+  if (message == "accepted") {
+    EXPECT_FALSE(Cublas::instance().version().empty());
+    EXPECT_TRUE(says(Cublas::instance().path(), "cublas"));
+  } else {
+    EXPECT_TRUE(says(message, "nvidia-cublas"));
+    EXPECT_TRUE(says(message, "ITO_CUBLAS"));
+  }
 }
 
 }  // namespace

@@ -111,5 +111,48 @@ TEST_F(GpuTest, ErrorsNameTheCallAndTheReason) {
   expect_sums(run(1, 32, 1024), 32);  // none of them has harmed the device
 }
 
+/// Whole numbers, so that every order of summation and every precision gives the same.
+TEST_F(GpuTest, MultipliesRowMajorMatrices) {
+  constexpr int rows = 5, columns = 7, inner = 3, a_stride = 6, b_stride = 4, c_stride = 9;
+  std::vector<float> a(inner * a_stride), b(columns * b_stride), c(rows * c_stride, 1);
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i % 5) - 2;
+  for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i % 7) - 3;
+  const std::size_t scratch = gpu->product_workspace_bytes();
+  auto* memory = static_cast<char*>(gpu->allocate(scratch + 3 * 1024));
+  char *at_a = memory + scratch, *at_b = at_a + 1024, *at_c = at_b + 1024;
+  for (const Precision precision : {Precision::fp32, Precision::fast}) {
+    gpu->copy(at_a, a.data(), 4 * a.size(), nullptr);
+    gpu->copy(at_b, b.data(), 4 * b.size(), nullptr);
+    gpu->copy(at_c, c.data(), 4 * c.size(), nullptr);
+    gpu->multiply({precision,
+                   rows,
+                   columns,
+                   inner,
+                   2.0,
+                   -1.0,
+                   {at_a, a_stride, true},
+                   {at_b, b_stride, true},
+                   at_c,
+                   c_stride,
+                   memory,
+                   scratch},
+                  nullptr);
+    std::vector<float> got(c.size());
+    gpu->copy(got.data(), at_c, 4 * got.size(), nullptr);
+    gpu->synchronize(nullptr);
+    for (int i = 0; i < rows; ++i) {
+      for (int j = 0; j < columns; ++j) {
+        float sum = -1;
+        for (int k = 0; k < inner; ++k) {
+          sum += 2 * a[static_cast<std::size_t>(k * a_stride + i)] *
+                 b[static_cast<std::size_t>(j * b_stride + k)];
+        }
+        EXPECT_EQ(got[static_cast<std::size_t>(i * c_stride + j)], sum) << i << ' ' << j;
+      }
+    }
+  }
+  gpu->release(memory);
+}
+
 }  // namespace
 }  // namespace ito

@@ -9,6 +9,7 @@
 #include "simt/device.hpp"
 #include "simt/host_compiler.hpp"
 #include "simt/launch.hpp"
+#include "simt/matrix_product.hpp"
 
 namespace ito {
 namespace {
@@ -103,6 +104,14 @@ void EmulatedGpu::copy(void* to, const void* from, std::size_t bytes, GpuStream)
 
 void EmulatedGpu::clear(void* memory, std::size_t bytes, GpuStream) {
   if (bytes != 0) std::memset(memory, 0, bytes);
+}
+
+void EmulatedGpu::multiply(const MatrixProduct& product, GpuStream) {
+  check(product, product_workspace_bytes());
+  if (product.precision == Precision::fp64)
+    simt::multiply<double>(product);
+  else
+    simt::multiply<float>(product);
 }
 
 void EmulatedGpu::launch(const GpuKernel& kernel, LaunchShape shape, const void* argument,

@@ -40,6 +40,9 @@ class EmulatedGpu : public Gpu {
   void launch(const GpuKernel& kernel, LaunchShape shape, const void* argument,
               std::size_t argument_bytes, GpuStream stream) override;
   void synchronize(GpuStream) override {}
+  /// Sums from the first term to the last, in the precision of the numbers.
+  void multiply(const MatrixProduct& product, GpuStream stream) override;
+  std::size_t product_workspace_bytes() override { return 256; }
 
  private:
   Options options_;

@@ -2,8 +2,12 @@
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
 
+#include <memory>
+#include <mutex>
+
 #include <ito/error.hpp>
 
+#include "cuda/cublas.hpp"
 #include "cuda/kernel_compiler.hpp"
 #include "cuda/made_once.hpp"
 #include "cuda/runtime.hpp"
@@ -119,13 +123,38 @@ class CudaGpu final : public Gpu {
     check(cudaStreamSynchronize(native(stream)), "cudaStreamSynchronize");
   }
 
+  void multiply(const MatrixProduct& product, GpuStream stream) override {
+    ito::check(product, product_workspace_bytes());
+    if (product.rows == 0 || product.columns == 0) return;
+    const CurrentDevice current(ordinal_);
+    cublas().multiply(product, stream);
+  }
+
+  /// As cuBLAS's own: "cublasSetWorkspace" of its manual.
+  std::size_t product_workspace_bytes() override {
+    cublas();
+    return std::size_t{properties_.compute_capability >= 90 ? 32u : 4u} << 20;
+  }
+
  private:
+  Cublas::Handle& cublas() {
+    const std::lock_guard lock(cublas_mutex_);
+    if (!cublas_) {
+      const CurrentDevice current(ordinal_);
+      const RelaxedCapture relaxed;
+      cublas_ = std::make_unique<Cublas::Handle>();
+    }
+    return *cublas_;
+  }
+
   static cudaStream_t native(GpuStream stream) { return static_cast<cudaStream_t>(stream); }
 
   int ordinal_;
   GpuProperties properties_;
   KernelCompiler compiler_;
   MadeOnce<std::shared_ptr<const CudaModule>> modules_;
+  std::mutex cublas_mutex_;
+  std::unique_ptr<Cublas::Handle> cublas_;  ///< made for the first product
 };
 
 }  // namespace
