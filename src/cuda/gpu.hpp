@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -41,6 +42,14 @@ class GpuModule {
   virtual GpuKernel kernel(const std::string& name) const = 0;
 };
 
+/// Captured work, put on a stream as one piece as often as wanted. What it uses (modules, memory)
+/// must outlive it.
+class GpuGraph {
+ public:
+  virtual ~GpuGraph() = default;
+  virtual void launch(GpuStream stream) = 0;
+};
+
 struct LaunchShape {
   unsigned blocks = 1;
   unsigned threads = 32;
@@ -76,6 +85,15 @@ class Gpu {
   virtual void multiply(const MatrixProduct& product, GpuStream stream) = 0;
   /// Bytes of scratch memory that products want. Throws ito::Error when there is no cuBLAS.
   virtual std::size_t product_workspace_bytes() = 0;
+
+  /// A stream beside the default one, which it never waits for.
+  virtual GpuStream make_stream() = 0;
+  virtual void release_stream(GpuStream stream) noexcept = 0;
+  /// Keeps what `work` puts on `stream`, one of `make_stream`, instead of running it: arguments of
+  /// kernels by value, memory by address. Meanwhile this thread may neither allocate nor wait.
+  /// Throws what `work` throws.
+  virtual std::unique_ptr<GpuGraph> capture(GpuStream stream,
+                                            const std::function<void()>& work) = 0;
 };
 
 /// The devices of this machine: none without a driver or in a build without CUDA, and then

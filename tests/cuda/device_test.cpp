@@ -73,6 +73,11 @@ class NamedGpu final : public Gpu {
   void synchronize(GpuStream) override {}
   void multiply(const MatrixProduct&, GpuStream) override {}
   std::size_t product_workspace_bytes() override { return 0; }
+  GpuStream make_stream() override { return nullptr; }
+  void release_stream(GpuStream) noexcept override {}
+  std::unique_ptr<GpuGraph> capture(GpuStream, const std::function<void()>&) override {
+    return nullptr;
+  }
 
  private:
   GpuProperties properties_{"a stand-in", 80, 1, 1 << 16, 1 << 20};

@@ -8,6 +8,7 @@
 
 #include "cuda/environment.hpp"
 #include "cuda/says.hpp"
+#include "cuda/stream.hpp"
 #include "io/temporary_folder.hpp"
 #include "refusal.hpp"
 
@@ -94,6 +95,32 @@ TEST_F(GpuTest, ThreadsShareADevice) {
   std::vector<std::jthread> threads;
   for (unsigned i = 0; i < 8; ++i)
     threads.emplace_back([this, i] { expect_sums(run(4, 32, 2048 + 1024 * (i % 2)), 32); });
+}
+
+TEST_F(GpuTest, AGraphRunsWhatWasPutOnItsStreamEachTimeItIsLaunched) {
+  const auto module = gpu->compile(with_shared(1024));
+  const OwnStream stream(gpu);
+  void* memory = gpu->allocate(2 * 32 * sizeof(float));
+  void* result = static_cast<char*>(memory) + 32 * sizeof(float);
+  const Arguments arguments{memory, result, 2};
+  const auto graph = gpu->capture(stream.handle(), [&] {
+    gpu->launch(module->kernel("block_sum"), {1, 32, 1024}, &arguments, sizeof(arguments),
+                stream.handle());
+    gpu->copy(memory, result, 32 * sizeof(float), stream.handle());
+  });
+  std::vector<float> x(32, 1.0f);
+  gpu->copy(memory, x.data(), 32 * sizeof(float), stream.handle());
+  for (int i = 0; i < 3; ++i) graph->launch(stream.handle());
+  gpu->copy(x.data(), memory, 32 * sizeof(float), stream.handle());
+  gpu->synchronize(stream.handle());
+  EXPECT_EQ(x[5], 64.0f * 64.0f * 64.0f);
+  EXPECT_TRUE(says(refusal([&] { gpu->capture(stream.handle(), [&] { gpu->allocate(4); }); }),
+                   "allocate: not while a graph is captured"));
+  EXPECT_TRUE(
+      says(refusal([&] { gpu->capture(stream.handle(), [&] { gpu->synchronize(nullptr); }); }),
+           "synchronize: not while a graph is captured"));
+  gpu->release(memory);
+  expect_sums(run(1, 32, 1024), 32);  // neither has harmed the device
 }
 
 TEST_F(GpuTest, ErrorsNameTheCallAndTheReason) {

@@ -51,6 +51,36 @@ class EmulatedModule : public GpuModule {
   mutable std::map<std::string, std::unique_ptr<EmulatedKernel>> kernels_;
 };
 
+/// Operations in the order in which they were put on the stream.
+struct EmulatedGraph : GpuGraph {
+  std::vector<std::function<void()>> operations;
+  void launch(GpuStream) override;
+};
+
+struct Capture;
+thread_local Capture* captured = nullptr;  ///< what the thread captures, if it does
+
+struct Capture {
+  Capture(GpuStream on, std::vector<std::function<void()>>& into) : stream(on), operations(into) {
+    captured = this;
+  }
+  ~Capture() { captured = nullptr; }
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+
+  GpuStream stream;
+  std::vector<std::function<void()>>& operations;
+};
+
+void refuse_while_capturing(const char* call) {
+  if (captured) throw Error(std::string(call) + ": not while a graph is captured");
+}
+
+void EmulatedGraph::launch(GpuStream) {
+  refuse_while_capturing("launch of a graph");
+  for (const auto& operation : operations) operation();
+}
+
 void limit(const std::string& kernel, const char* what, std::size_t got, std::size_t most) {
   if (got == 0 || got > most) {
     throw Error("launch of " + kernel + ": " + what, std::to_string(got),
@@ -77,6 +107,7 @@ std::shared_ptr<const GpuModule> EmulatedGpu::compile(const KernelSource& source
 }
 
 void* EmulatedGpu::allocate(std::size_t bytes) {
+  refuse_while_capturing("allocate");
   if (bytes == 0) return nullptr;
   const std::lock_guard lock(mutex_);
   void* memory = nullptr;
@@ -98,24 +129,49 @@ void EmulatedGpu::release(void* memory) noexcept {
   std::free(memory);
 }
 
-void EmulatedGpu::copy(void* to, const void* from, std::size_t bytes, GpuStream) {
-  if (bytes != 0) std::memmove(to, from, bytes);
+void EmulatedGpu::copy(void* to, const void* from, std::size_t bytes, GpuStream stream) {
+  if (bytes != 0) put(stream, [=] { std::memmove(to, from, bytes); });
 }
 
-void EmulatedGpu::clear(void* memory, std::size_t bytes, GpuStream) {
-  if (bytes != 0) std::memset(memory, 0, bytes);
+void EmulatedGpu::clear(void* memory, std::size_t bytes, GpuStream stream) {
+  if (bytes != 0) put(stream, [=] { std::memset(memory, 0, bytes); });
 }
 
-void EmulatedGpu::multiply(const MatrixProduct& product, GpuStream) {
+void EmulatedGpu::synchronize(GpuStream) { refuse_while_capturing("synchronize"); }
+
+GpuStream EmulatedGpu::make_stream() { return new char; }
+
+void EmulatedGpu::release_stream(GpuStream stream) noexcept { delete static_cast<char*>(stream); }
+
+std::unique_ptr<GpuGraph> EmulatedGpu::capture(GpuStream stream,
+                                               const std::function<void()>& work) {
+  refuse_while_capturing("capture");
+  if (stream == nullptr) throw Error("capture: the default stream cannot be captured");
+  auto graph = std::make_unique<EmulatedGraph>();
+  const Capture capture(stream, graph->operations);
+  work();
+  return graph;
+}
+
+void EmulatedGpu::put(GpuStream stream, std::function<void()> operation) {
+  if (captured == nullptr) return operation();
+  if (stream != captured->stream)
+    throw Error("a call on another stream than the one that is captured");
+  captured->operations.push_back(std::move(operation));
+}
+
+void EmulatedGpu::multiply(const MatrixProduct& product, GpuStream stream) {
   check(product, product_workspace_bytes());
-  if (product.precision == Precision::fp64)
-    simt::multiply<double>(product);
-  else
-    simt::multiply<float>(product);
+  put(stream, [product] {
+    if (product.precision == Precision::fp64)
+      simt::multiply<double>(product);
+    else
+      simt::multiply<float>(product);
+  });
 }
 
 void EmulatedGpu::launch(const GpuKernel& kernel, LaunchShape shape, const void* argument,
-                         std::size_t argument_bytes, GpuStream) {
+                         std::size_t argument_bytes, GpuStream stream) {
   const auto& emulated = *static_cast<const EmulatedKernel*>(kernel.handle);
   limit(kernel.name, "blocks", shape.blocks, 0x7FFFFFFF);
   limit(kernel.name, "threads", shape.threads, emulated.bounds.threads);
@@ -127,8 +183,13 @@ void EmulatedGpu::launch(const GpuKernel& kernel, LaunchShape shape, const void*
     throw Error("launch of " + kernel.name + ": bytes of the argument",
                 std::to_string(argument_bytes), std::to_string(emulated.bounds.argument_bytes));
   }
-  simt::launch({kernel.name, shape.blocks, shape.threads, shape.shared_bytes, options_.races},
-               emulated.entry, argument);
+  const simt::Launch how{kernel.name, shape.blocks, shape.threads, shape.shared_bytes,
+                         options_.races};
+  const auto* bytes = static_cast<const std::byte*>(argument);
+  put(stream,
+      [how, entry = emulated.entry, kept = std::vector<std::byte>(bytes, bytes + argument_bytes)] {
+        simt::launch(how, entry, kept.data());
+      });
 }
 
 }  // namespace ito

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "cuda/gpu.hpp"
 
@@ -17,7 +19,7 @@ GpuProperties emulated_properties();
 /// built the tests, and runs them on the calling thread, before `launch` returns, with the checks
 /// of simt/launch.hpp. Memory is the host's, of exactly the size asked for, so that
 /// AddressSanitizer sees what leaves it; fresh memory is filled with NaNs. Compiled kernels are
-/// kept in the build tree.
+/// kept in the build tree. A captured graph is a list of what was put on its stream.
 ///
 ///     ito::replace_gpu(std::make_shared<ito::EmulatedGpu>());
 class EmulatedGpu : public Gpu {
@@ -39,12 +41,18 @@ class EmulatedGpu : public Gpu {
   void clear(void* memory, std::size_t bytes, GpuStream stream) override;
   void launch(const GpuKernel& kernel, LaunchShape shape, const void* argument,
               std::size_t argument_bytes, GpuStream stream) override;
-  void synchronize(GpuStream) override {}
   /// Sums from the first term to the last, in the precision of the numbers.
   void multiply(const MatrixProduct& product, GpuStream stream) override;
   std::size_t product_workspace_bytes() override { return 256; }
+  void synchronize(GpuStream stream) override;
+  GpuStream make_stream() override;
+  void release_stream(GpuStream stream) noexcept override;
+  std::unique_ptr<GpuGraph> capture(GpuStream stream, const std::function<void()>& work) override;
 
  private:
+  /// Now, or when the graph that is being captured runs.
+  static void put(GpuStream stream, std::function<void()> operation);
+
   Options options_;
   std::mutex mutex_;
   std::map<void*, std::size_t> allocations_;

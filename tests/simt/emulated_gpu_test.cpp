@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "cuda/stream.hpp"
 #include "refusal.hpp"
 
 namespace ito {
@@ -146,12 +147,12 @@ struct HandOver {
         module(device.compile({"hand over", hand_over(planted)})) {
     for (int i = 0; i < 64; ++i) in.data[i] = static_cast<float>(i);
   }
-  void launch() {
+  void launch(GpuStream stream = nullptr) {
     const struct {
       const float* in;
       float* out;
     } arguments{in.data, out.data};
-    gpu.launch(module->kernel("hand_over"), {1, 64, 256}, &arguments, sizeof arguments, nullptr);
+    gpu.launch(module->kernel("hand_over"), {1, 64, 256}, &arguments, sizeof arguments, stream);
   }
   EmulatedGpu& gpu;
   Buffer in, out;
@@ -172,6 +173,46 @@ TEST(EmulatedGpu, LooksForNoRacesWhenAskedNotTo) {
   EmulatedGpu gpu({.races = false});
   HandOver faulty(gpu, "#define NO_BARRIER");
   EXPECT_EQ(refusal([&] { faulty.launch(); }), "accepted");
+}
+
+TEST(EmulatedGpu, AGraphRunsWhatWasPutOnItsStreamAndOnlyWhenLaunched) {
+  const auto gpu = std::make_shared<EmulatedGpu>();
+  HandOver work(*gpu);
+  const OwnStream stream(gpu);
+  std::vector<float> result(64);
+  const auto graph = gpu->capture(stream.handle(), [&] {
+    work.launch(stream.handle());
+    gpu->copy(result.data(), work.out.data, 64 * sizeof(float), stream.handle());
+    gpu->clear(work.out.data, 64 * sizeof(float), stream.handle());
+  });
+  EXPECT_EQ(result[3], 0.0f);
+  graph->launch(stream.handle());
+  EXPECT_EQ(result[3], 35.0f);
+  work.in.data[35] = 100.0f;  // memory is meant by address
+  graph->launch(stream.handle());
+  EXPECT_EQ(result[3], 100.0f);
+  EXPECT_EQ(work.out.data[3], 0.0f);
+}
+
+TEST(EmulatedGpu, ACaptureRefusesWhatADeviceWould) {
+  const auto gpu = std::make_shared<EmulatedGpu>();
+  HandOver work(*gpu);
+  const OwnStream stream(gpu);
+  const auto captured = [&](auto body) {
+    return refusal([&] { gpu->capture(stream.handle(), body); });
+  };
+  EXPECT_EQ(captured([&] { gpu->allocate(4); }), "allocate: not while a graph is captured");
+  EXPECT_EQ(captured([&] { gpu->synchronize(stream.handle()); }),
+            "synchronize: not while a graph is captured");
+  EXPECT_EQ(captured([&] { gpu->capture(stream.handle(), [] {}); }),
+            "capture: not while a graph is captured");
+  EXPECT_EQ(captured([&] { work.launch(); }),
+            "a call on another stream than the one that is captured");
+  EXPECT_EQ(refusal([&] { gpu->capture(nullptr, [] {}); }),
+            "capture: the default stream cannot be captured");
+  EXPECT_EQ(captured([] {}), "accepted");  // none of them has left a capture behind
+  work.launch();
+  EXPECT_EQ(work.out.data[3], 35.0f);
 }
 
 TEST(EmulatedGpu, SanitizersSeeAnAccessBeyondGlobalMemory) {

@@ -12,6 +12,7 @@
 #include "cuda/made_once.hpp"
 #include "cuda/runtime.hpp"
 #include "cuda/toolkit/check.hpp"
+#include "cuda/toolkit/graph.hpp"
 #include "cuda/toolkit/module.hpp"
 
 namespace ito {
@@ -74,6 +75,7 @@ class CudaGpu final : public Gpu {
   }
 
   void* allocate(std::size_t bytes) override {
+    CudaGraph::refuse_while_capturing("allocate");
     const CurrentDevice current(ordinal_);
     const RelaxedCapture relaxed;
     void* memory = nullptr;
@@ -119,6 +121,7 @@ class CudaGpu final : public Gpu {
   }
 
   void synchronize(GpuStream stream) override {
+    CudaGraph::refuse_while_capturing("synchronize");
     const CurrentDevice current(ordinal_);
     check(cudaStreamSynchronize(native(stream)), "cudaStreamSynchronize");
   }
@@ -134,6 +137,19 @@ class CudaGpu final : public Gpu {
   std::size_t product_workspace_bytes() override {
     cublas();
     return std::size_t{properties_.compute_capability >= 90 ? 32u : 4u} << 20;
+  }
+
+  GpuStream make_stream() override {
+    const CurrentDevice current(ordinal_);
+    cudaStream_t stream = nullptr;
+    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+    return stream;
+  }
+  void release_stream(GpuStream stream) noexcept override { cudaStreamDestroy(native(stream)); }
+
+  std::unique_ptr<GpuGraph> capture(GpuStream stream, const std::function<void()>& work) override {
+    const CurrentDevice current(ordinal_);
+    return std::make_unique<CudaGraph>(ordinal_, native(stream), work);
   }
 
  private:
