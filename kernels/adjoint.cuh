@@ -386,7 +386,8 @@ class WarpAdjoint {
         sums_.initial.add(n, living(lambda_[n]));
         if constexpr (Shape::kInitial == InitialKind::gaussian) {
           const auto log_std = spread(bench_.evaluator.parameters, Shape::kInitialStd, n);
-          auto part = within<Shape::kState>(normal_tile<P>(call_.seed, paths_.tile, 0, n, 1), n);
+          auto part =
+              within<Shape::kState>(normal_tile<P>(seed_of(call_), paths_.tile, 0, n, 1), n);
           ITO_UNROLL
           for (int e = 0; e < 4; ++e) part.v[e] *= exp(log_std.v[e]) * lambda_[n].v[e];
           sums_.deviation.add(n, living(part));

@@ -23,6 +23,7 @@ struct PathArguments {
   Number* tape;                  ///< [tiles, checkpoints, state tiles, 32, 4], or null
   unsigned char* tape_status;    ///< [tiles, 16]
   unsigned long long seed, first_path, paths, paths_per_observation;
+  const unsigned long long* seed_on_device;  ///< read instead of `seed`, or null
   int steps, saves, intervals, tiles;
   int stride, checkpoints;
   int x0_shared;

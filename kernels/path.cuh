@@ -78,6 +78,13 @@ struct WarpPaths {
   }
 };
 
+/// The key of the noise. Where it is read from memory the kernels need no register more.
+template <class Number>
+ITO_DEVICE unsigned long long seed_of(const PathArguments<Number>& arguments) {
+  return arguments.seed_on_device == nullptr ? arguments.seed
+                                             : load_read_only(arguments.seed_on_device);
+}
+
 /// z_k of the warp's paths in tile n.
 template <class P, class Shape>
 ITO_DEVICE Tile<typename P::Number> path_noise(const PathArguments<typename P::Number>& arguments,
@@ -85,9 +92,9 @@ ITO_DEVICE Tile<typename P::Number> path_noise(const PathArguments<typename P::N
   const auto step = static_cast<unsigned>(k);
   if constexpr (Shape::kRefined) {
     return within<Shape::kNoise>(
-        refined_tile<P>(arguments.seed, tile, step, n, arguments.refinement), n);
+        refined_tile<P>(seed_of(arguments), tile, step, n, arguments.refinement), n);
   } else {
-    return within<Shape::kNoise>(normal_tile<P>(arguments.seed, tile, step, n, 0), n);
+    return within<Shape::kNoise>(normal_tile<P>(seed_of(arguments), tile, step, n, 0), n);
   }
 }
 
@@ -114,7 +121,7 @@ ITO_DEVICE void load_initial(const PathArguments<typename P::Number>& arguments,
       if constexpr (Shape::kInitial == InitialKind::gaussian) {
         const auto log_std = spread(parameters, Shape::kInitialStd, n);
         const auto z =
-            within<Shape::kState>(normal_tile<P>(arguments.seed, paths.tile, 0, n, 1), n);
+            within<Shape::kState>(normal_tile<P>(seed_of(arguments), paths.tile, 0, n, 1), n);
         ITO_UNROLL
         for (int e = 0; e < 4; ++e) x[n].v[e] = fma(exp(log_std.v[e]), z.v[e], x[n].v[e]);
       }

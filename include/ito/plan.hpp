@@ -31,6 +31,9 @@ struct BasicRequest {
   /// them is cut into 2^ℓ equal steps of the grid by Brownian bridges. So plans of N·2^ℓ steps at
   /// refinement ℓ, for every ℓ from −20 to 20, follow the same Brownian paths.
   int refinement = 0;
+  /// On a stream, where in device memory the seed stands when the work runs; `seed` is not used
+  /// then. A captured CUDA graph so follows new paths each time it is launched.
+  const std::uint64_t* seed_on_device = nullptr;
 };
 
 /// Caller-owned results; an empty span is not written. S = number of save steps.

@@ -288,6 +288,8 @@ class CudaEngine final : public Engine<Real> {
     path.tape_status = space.status;
     path.refinement = request.refinement;
     path.seed = request.seed;
+    static_assert(sizeof(std::uint64_t) == sizeof(unsigned long long));
+    path.seed_on_device = reinterpret_cast<const unsigned long long*>(request.seed_on_device);
     path.first_path = request.first_path;
     path.paths = request.paths;
     path.paths_per_observation =

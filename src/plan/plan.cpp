@@ -186,6 +186,10 @@ void BasicPlan<Real>::check(std::span<const Real> parameters, const BasicRequest
   const ModelShape& shape = compiled_->shape;
   check_request(shape, parameters.size(), request);
   if (!on_stream) check_diffusion(shape, parameters);
+  if (!on_stream && request.seed_on_device) {
+    throw Error("request.seed_on_device", "an address",
+                "none: it is for calls on a stream; here `seed` is the seed");
+  }
   const std::uint64_t rows = observations(shape, request);
   const Engine<Real>& engine = *compiled_->engine;
   const std::size_t needed = on_stream ? engine.workspace_bytes(request.paths, rows)

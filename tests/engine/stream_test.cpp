@@ -9,6 +9,7 @@
 #include <ito/error.hpp>
 
 #include "cuda/gpu.hpp"
+#include "cuda/stream.hpp"
 #include "engine/any_plan.hpp"
 #include "engine/model_table.hpp"
 #include "refusal.hpp"
@@ -114,6 +115,48 @@ TEST_F(OnAStream, CallsAllocateNothingWaitForNothingAndGiveTheBitsOfHostCalls) {
     EXPECT_EQ(host(gradient.x0), wanted_gradient.x0);
     EXPECT_EQ(host(gradient.context), wanted_gradient.context);
   }
+}
+
+// One graph of simulate and adjoint, launched for two seeds that stand in the device's memory.
+TEST_F(OnAStream, ACapturedGraphFollowsTheSeedInDeviceMemory) {
+  constexpr std::uint64_t paths = 40;
+  const ModelCase& row = model_case("mlp_diagonal_feedback");
+  const Knobs knobs = row.knobs(paths);
+  Call call = row.call(paths);
+  const Plan plan(row.model, Device::cuda());
+  const auto d = static_cast<std::size_t>(row.model.state);
+  const PathValues cotangents = random_cotangents(row.model, paths, 3);
+  const auto seed = device<std::uint64_t>(1);
+  const auto parameters = device(knobs.parameters);
+  const Request request{.paths = paths,
+                        .seed = 99,
+                        .first_path = call.first_path,
+                        .x0 = device(call.x0),
+                        .seed_on_device = seed.data()};
+  const Outputs outputs{.states = device<float>(paths * plan.model().save.size() * d)};
+  const Cotangents given{.states = device(cotangents.states)};
+  const GradientOutputs gradient{.parameters = device<float>(plan.parameter_count())};
+  const auto workspace = device<std::byte>(plan.workspace_bytes(paths));
+  const OwnStream stream(gpu);
+  const auto graph = gpu->capture(stream.handle(), [&] {
+    const Stream on{stream.handle()};
+    plan.simulate(on, parameters, request, outputs, workspace, true);
+    plan.adjoint(on, parameters, request, given, gradient, workspace, {}, true);
+  });
+  const AnyPlan other(cuda_engines().front(), row.model);
+  for (const std::uint64_t value : {std::uint64_t{7}, std::uint64_t{0x123456789ABCDEF0}}) {
+    seed[0] = call.seed = value;
+    graph->launch(stream.handle());
+    EXPECT_EQ(host(outputs.states), other.simulate(knobs.parameters, call).states);
+    PathValues states;
+    states.states = cotangents.states;
+    EXPECT_EQ(host(gradient.parameters), other.adjoint(knobs.parameters, call, states).parameters);
+  }
+  std::vector<std::byte> on_host(plan.workspace_bytes(paths));
+  std::vector<float> host_parameters(plan.parameter_count());
+  EXPECT_EQ(refusal([&] { plan.simulate(host_parameters, request, {}, on_host); }),
+            "request.seed_on_device: got an address; accepted: none: it is for calls on a stream; "
+            "here `seed` is the seed");
 }
 
 TEST_F(OnAStream, TwoPlansInTurnDoNotDisturbEachOther) {
