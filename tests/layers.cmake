@@ -13,7 +13,7 @@ set(reference  kernels model engine)
 set(cpu        kernels model engine)
 set(cuda       kernels io model engine)
 set(plan       model engine reference cpu cuda)
-set(inference  io model engine)
+set(inference  kernels io model engine)
 set(study      inference)
 set(cli        io model inference study)
 

@@ -9,6 +9,7 @@
 
 #include "inference/draws.hpp"
 #include "inference/log_gamma.hpp"
+#include "kernels/likelihood.cuh"
 
 namespace ito {
 namespace {
@@ -16,54 +17,7 @@ namespace {
 using Batch = xsimd::batch<float>;
 constexpr std::size_t lanes = Batch::size;
 
-/// What one register of numbers contributes to log p.
-struct Terms {
-  Batch value;            ///< the part of log p that depends on η
-  Batch slope;            ///< ∂ value / ∂η
-  Batch log_scale_slope;  ///< ∂ value / ∂ log scale
-};
-
-/// −y log(1 + e^−η) − (n − y) log(1 + e^η), in terms of e^−|η|, which never overflows; and nothing
-/// is subtracted, so that the small surprise of a confident right answer keeps its digits.
-struct BinomialTerms {
-  float count;
-  Terms operator()(const Batch& y, const Batch& eta) const {
-    const Batch zero(0.0f), one(1.0f), failures = count - y;
-    const Batch tail = xsimd::exp(-xsimd::abs(eta));
-    const Batch near = one / (one + tail), far = tail * near;
-    const auto positive = eta >= zero;
-    const Batch sigmoid = xsimd::select(positive, near, far);
-    const Batch mirrored = xsimd::select(positive, far, near);  // sigmoid(−η)
-    const Batch linear = xsimd::select(positive, failures, -y) * eta;
-    return {-(linear + count * xsimd::log1p(tail)), y * mirrored - failures * sigmoid, zero};
-  }
-};
-
-struct PoissonTerms {
-  Terms operator()(const Batch& y, const Batch& eta) const {
-    const Batch rate = xsimd::exp(eta);
-    return {y * eta - rate, y - rate, Batch(0.0f)};
-  }
-};
-
-struct GaussianTerms {
-  float inverse_scale;
-  Terms operator()(const Batch& y, const Batch& eta) const {
-    const Batch z = (y - eta) * inverse_scale;
-    return {-0.5f * z * z, z * inverse_scale, z * z};
-  }
-};
-
-struct StudentTerms {
-  float degrees, inverse_scale;
-  Terms operator()(const Batch& y, const Batch& eta) const {
-    const Batch z = (y - eta) * inverse_scale;
-    const Batch square = z * z;
-    const Batch weight = (degrees + 1.0f) / (degrees + square);
-    return {-0.5f * (degrees + 1.0f) * xsimd::log1p(square / degrees), weight * z * inverse_scale,
-            weight * square};
-  }
-};
+using Terms = LikelihoodTerms<Batch>;
 
 /// Sums of one row. Each lane has its own double, and the lanes are added in order at the end.
 struct RowSums {

@@ -28,28 +28,32 @@ double norm(std::span<const float> gradient) {
   return std::sqrt(sum);
 }
 
+AdamFactors adam_factors(double learning_rate, std::uint64_t taken) {
+  const auto t = static_cast<double>(taken);
+  return {static_cast<float>(learning_rate / (1 - std::pow(adam_first_decay, t))),
+          static_cast<float>(1 / (1 - std::pow(adam_second_decay, t)))};
+}
+
 void Adam::update(std::span<float> parameters, std::span<const float> gradient, double scale,
                   double learning_rate) {
-  constexpr double beta_first = 0.9, beta_second = 0.999;
-  ++steps;
-  const auto taken = static_cast<double>(steps);
-  const auto rate = static_cast<float>(learning_rate / (1 - std::pow(beta_first, taken)));
-  const auto correction = static_cast<float>(1 / (1 - std::pow(beta_second, taken)));
-  constexpr auto b1 = static_cast<float>(beta_first), b2 = static_cast<float>(beta_second);
-  constexpr auto c1 = static_cast<float>(1 - beta_first), c2 = static_cast<float>(1 - beta_second);
+  const AdamFactors factors = adam_factors(learning_rate, ++steps);
   const auto factor = static_cast<float>(scale);
   for (std::size_t p = 0; p < parameters.size(); ++p) {
-    const float g = factor * gradient[p];
-    first[p] = b1 * first[p] + c1 * g;
-    second[p] = b2 * second[p] + c2 * g * g;
-    parameters[p] -= rate * first[p] / (std::sqrt(correction * second[p]) + 1e-8f);
+    const auto moments =
+        adam_moments(AdamMoments<float>{first[p], second[p]}, factor * gradient[p]);
+    first[p] = moments.first;
+    second[p] = moments.second;
+    parameters[p] -= adam_step(moments, factors);
   }
+}
+
+float average_share(double decay, std::uint64_t seen) {
+  return static_cast<float>((1 - decay) / (1 - std::pow(decay, static_cast<double>(seen))));
 }
 
 void update_average(std::span<float> average, std::span<const float> parameters, double decay,
                     std::uint64_t seen) {
-  const auto share =
-      static_cast<float>((1 - decay) / (1 - std::pow(decay, static_cast<double>(seen))));
+  const float share = average_share(decay, seen);
   for (std::size_t p = 0; p < average.size(); ++p)
     average[p] += share * (parameters[p] - average[p]);
 }

@@ -7,6 +7,10 @@
 
 #include <ito/fit.hpp>
 
+#include "model/scalar_math.hpp"  // whose functions the next one takes
+
+#include "kernels/adam.cuh"
+
 namespace ito {
 
 /// Factors of step `step` (from 0) of a run of `steps`, `steps_per_epoch` in an epoch.
@@ -24,6 +28,9 @@ struct StepSchedule {
 /// √Σ g², summed in double in order.
 double norm(std::span<const float> gradient);
 
+/// Those of the `taken`-th step, from 1.
+AdamFactors adam_factors(double learning_rate, std::uint64_t taken);
+
 /// Adam (Kingma & Ba 2015, algorithm 1) with β = (0.9, 0.999), ε = 1e-8.
 struct Adam {
   std::vector<float> first, second;  ///< moments, [P]
@@ -34,6 +41,9 @@ struct Adam {
   void update(std::span<float> parameters, std::span<const float> gradient, double scale,
               double learning_rate);
 };
+
+/// How far towards the parameters an average of `decay` moves when it sees the `seen`-th of them.
+float average_share(double decay, std::uint64_t seen);
 
 /// Moves `average` to the exponential average of all parameters seen, the `seen`-th (from 1) being
 /// `parameters`. It is the bias-corrected average, Σ decay^(n−k) p_k / Σ decay^(n−k), kept

@@ -7,7 +7,9 @@ namespace ito {
 using std::abs;
 using std::erf;
 using std::exp;
+using std::log;
 using std::log1p;
+using std::sqrt;
 using std::tanh;
 inline double max(double a, double b) { return a < b ? b : a; }
 inline double select(bool condition, double yes, double no) { return condition ? yes : no; }
