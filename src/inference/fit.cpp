@@ -43,12 +43,14 @@ Trainer::Trainer(const LatentModel& latent, const Dataset& training, const FitOp
       batch_(std::min(options.batch, training.count)),
       schedule_{.steps_per_epoch = (count_ + batch_ - 1) / batch_},
       identity_(run_identity(latent, options, training, held_out)),
-      minibatch_(latent_, shape_, training, options),
       state_(shape_.parameters),
-      order_(count_),
-      gradient_(shape_.parameters) {
+      engine_(make_training_engine({.latent = latent_,
+                                    .shape = shape_,
+                                    .training = training,
+                                    .options = options_,
+                                    .fixed = fixed_tensors(shape_.tensors, options.fixed)},
+                                   state_)) {
   schedule_.steps = schedule_.steps_per_epoch * options.epochs;
-  fixed_ = fixed_tensors(shape_.tensors, options.fixed);
   if (held_out.count > 0) {
     held_out_ =
         std::make_unique<Evaluator>(latent_, shape_, held_out,
@@ -83,10 +85,12 @@ FitResult Trainer::run(const ProgressCallback& progress, const std::function<boo
     begin_epoch();
     while (state_.step < schedule_.steps_per_epoch) {
       if (stop && stop()) {
+        engine_->finish();
         save();
         return result(true);
       }
-      step();
+      engine_->step(state_.step);
+      ++state_.step;
     }
     finish_epoch();
     const bool last = state_.epoch == options_.epochs;
@@ -97,55 +101,32 @@ FitResult Trainer::run(const ProgressCallback& progress, const std::function<boo
 }
 
 void Trainer::begin_epoch() {
-  random_order(options_.seed, index32(state_.epoch), order_);
-  training_seconds_ = 0;
-  epoch_observations_ = 0;
-}
-
-void Trainer::step() {
-  const Clock::time_point start = Clock::now();
-  const std::size_t begin = state_.step * batch_, rows = std::min(batch_, count_ - begin);
-  const std::size_t global = state_.epoch * schedule_.steps_per_epoch + state_.step;
-  const auto where = [&] {
-    return fmt::format("fit: epoch {}, step {}", state_.epoch + 1, state_.step + 1);
-  };
-  const Minibatch::Result batch =
-      minibatch_.run(state_.parameters, std::span(order_).subspan(begin, rows),
-                     step_seed(options_.seed, index32(state_.epoch), index32(state_.step)),
-                     schedule_.annealing(options_, global), gradient_);
-  const std::size_t paths = rows * options_.samples;
-  if (static_cast<double>(batch.non_finite) >
-      options_.non_finite_limit * static_cast<double>(paths))
-    throw Error(where(), fmt::format("{} of {} paths not finite", batch.non_finite, paths),
-                fmt::format("a fraction up to non_finite_limit = {}; a smaller learning_rate or "
-                            "clip_norm may help",
-                            options_.non_finite_limit));
-  for (const Tensor& tensor : fixed_)
-    std::ranges::fill(std::span(gradient_).subspan(tensor.offset, tensor.size), 0.0F);
-  const double gradient_norm = norm(gradient_);
-  if (!std::isfinite(batch.loss) || !std::isfinite(gradient_norm))
-    throw Error(where(), fmt::format("loss {} with gradient norm {}", batch.loss, gradient_norm),
-                "finite numbers; a smaller learning_rate or clip_norm may help");
-
-  const bool clip = options_.clip_norm > 0 && gradient_norm > options_.clip_norm;
-  const double learning_rate = schedule_.learning_rate(options_, global);
-  state_.adam.update(state_.parameters, gradient_, clip ? options_.clip_norm / gradient_norm : 1.0,
-                     learning_rate);
-  update_average(state_.average, state_.parameters, options_.averaging, state_.adam.steps);
-
-  EpochSums& sums = state_.sums;
-  sums.elbo += batch.elbo;
-  sums.energy += batch.energy;
-  sums.observations += static_cast<double>(batch.observations);
-  sums.gradient_norm += gradient_norm;
-  sums.learning_rate = learning_rate;
-  sums.non_finite += static_cast<double>(batch.non_finite);
-  ++state_.step;
-  epoch_observations_ += rows;
-  training_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+  std::vector<std::size_t> order(count_);
+  random_order(options_.seed, index32(state_.epoch), order);
+  std::vector<StepPlan> steps;
+  for (std::size_t step = 0; step < schedule_.steps_per_epoch; ++step) {
+    const std::size_t global = state_.epoch * schedule_.steps_per_epoch + step;
+    steps.push_back({.first = step * batch_,
+                     .rows = std::min(batch_, count_ - step * batch_),
+                     .seed = step_seed(options_.seed, index32(state_.epoch), index32(step)),
+                     .annealing = schedule_.annealing(options_, global),
+                     .learning_rate = schedule_.learning_rate(options_, global)});
+  }
+  epoch_began_ = Clock::now();
+  epoch_observations_ = count_ - state_.step * batch_;
+  engine_->begin(order, steps);
 }
 
 void Trainer::finish_epoch() {
+  engine_->finish();
+  training_seconds_ = std::chrono::duration<double>(Clock::now() - epoch_began_).count();
+  state_.history.push_back(record());
+  state_.sums = {};
+  state_.step = 0;
+  ++state_.epoch;
+}
+
+EpochRecord Trainer::record() const {
   const EpochSums& sums = state_.sums;
   const double nothing = std::numeric_limits<double>::quiet_NaN();
   EpochRecord record{
@@ -164,10 +145,7 @@ void Trainer::finish_epoch() {
     record.held_out_iwae = evaluation.iwae;
     record.held_out_ess = evaluation.ess;
   }
-  state_.history.push_back(record);
-  state_.sums = {};
-  state_.step = 0;
-  ++state_.epoch;
+  return record;
 }
 
 void Trainer::report(const ProgressCallback& progress) const {

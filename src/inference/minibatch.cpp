@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "inference/trainer.hpp"
+#include "inference/minibatch.hpp"
 
 namespace ito {
 

@@ -11,6 +11,7 @@
 #include "cuda/gpu.hpp"
 #include "cuda/runtime.hpp"
 #include "engine/engine.hpp"
+#include "inference/training_engine.hpp"
 #include "reference/engine.hpp"
 
 namespace ito {
@@ -83,6 +84,11 @@ template std::unique_ptr<Engine<double>> make_engine(const ModelShape&, Device, 
 std::unique_ptr<Network> make_network(const NetShape& shape, Device device, int threads) {
   if (device == Device::reference()) return make_reference_network(shape);
   return make_cpu_network(shape, threads);
+}
+
+std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
+                                                     TrainingState& state) {
+  return make_host_training(task, state);
 }
 
 }  // namespace ito

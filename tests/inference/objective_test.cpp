@@ -12,7 +12,7 @@
 #include <ito/ito.hpp>
 
 #include "inference/models.hpp"
-#include "inference/trainer.hpp"
+#include "inference/minibatch.hpp"
 
 namespace ito::test {
 namespace {
