@@ -2,6 +2,7 @@
 // writes at save steps and (for a following adjoint) at the tape's steps.
 #pragma once
 
+#include "kernels/finite.cuh"
 #include "kernels/path.cuh"
 
 namespace ito {
@@ -93,11 +94,6 @@ ITO_DEVICE void save_interval(const SimulateArguments<Number>& arguments,
               sums.interval_martingale[r].value);
   }
   sums.close_interval();
-}
-
-template <class Number>
-ITO_DEVICE bool is_finite(Number value) {
-  return value - value == Number(0);
 }
 
 /// Totals, and whether the last state and they are finite.

@@ -10,6 +10,7 @@
 #include "cuda/engine.hpp"
 #include "cuda/gpu.hpp"
 #include "cuda/runtime.hpp"
+#include "cuda_training/cuda_training.hpp"
 #include "engine/engine.hpp"
 #include "inference/training_engine.hpp"
 #include "reference/engine.hpp"
@@ -88,6 +89,8 @@ std::unique_ptr<Network> make_network(const NetShape& shape, Device device, int 
 
 std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
                                                      TrainingState& state) {
+  const Device device = task.options.device;
+  if (device.kind() == Device::Kind::cuda) return make_cuda_training(task, state, device.ordinal());
   return make_host_training(task, state);
 }
 

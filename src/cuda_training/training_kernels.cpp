@@ -1,0 +1,82 @@
+#include "cuda_training/training_kernels.hpp"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <variant>
+
+namespace ito {
+namespace {
+
+/// kernels/likelihood.cuh's name of a likelihood, and whether it has a scale.
+std::string terms(const Likelihood& likelihood) {
+  return std::visit(
+      []<class Kind>(const Kind&) -> std::string {
+        if constexpr (std::is_same_v<Kind, Gaussian>) return "ito::GaussianTerms, true";
+        if constexpr (std::is_same_v<Kind, Poisson>) return "ito::PoissonTerms, false";
+        if constexpr (std::is_same_v<Kind, StudentT>) return "ito::StudentTerms, true";
+        return "ito::BinomialTerms, false";
+      },
+      likelihood);
+}
+
+std::string kernel(const std::string& name, const char* arguments, const std::string& function) {
+  return fmt::format("ITO_KERNEL(ito_{}, ito::{}, 256) {{ ito::{}(arguments); }}\n", name,
+                     arguments, function);
+}
+
+std::string activate_name(Activation activation) {
+  return fmt::format("activate_{}", static_cast<int>(activation));
+}
+
+}  // namespace
+
+KernelSource training_source(const TrainingKind& kind) {
+  std::string text =
+      "#include \"kernels/training.cuh\"\n#include \"kernels/observation.cuh\"\n"
+      "#include \"kernels/dense.cuh\"\n";
+  text += kernel("begin_step", "BeginArguments", "begin_step");
+  text += kernel("gather", "GatherArguments", "gather_rows");
+  text += kernel("clear_dropped", "DroppedArguments", "clear_dropped");
+  text += kernel("compare", "CompareArguments",
+                 fmt::format("compare_with_rows<{}>", terms(kind.likelihood)));
+  text += kernel("cotangents", "ObjectiveArguments",
+                 fmt::format("choose_cotangents<static_cast<ito::LossKind>({})>",
+                             static_cast<int>(kind.objective)));
+  text += kernel("weigh_slopes", "EtaArguments", "weigh_slopes");
+  text += kernel("add_block", "TotalArguments", "add_block_to_step");
+  text += kernel("norm", "NormArguments", "add_squares");
+  text += kernel("finish_step", "FinishArguments", "finish_step");
+  text += kernel("move", "AdamArguments", "move_parameters");
+  text += kernel("scale", "ScaleArguments", "scale_values");
+  text += kernel("add", "AddArguments", "add_values");
+  text += kernel("add_columns", "ColumnArguments", "add_columns");
+  for (const Activation activation : kind.activations) {
+    text += kernel(
+        activate_name(activation), "ActivateArguments",
+        fmt::format("activate<static_cast<ito::Activation>({})>", static_cast<int>(activation)));
+  }
+  return {"training", text};
+}
+
+TrainingKernels::TrainingKernels(const TrainingKind& kind, Gpu& gpu)
+    : module(gpu.compile(training_source(kind))) {
+  const auto get = [&](const std::string& name) { return module->kernel("ito_" + name); };
+  begin_step = get("begin_step");
+  gather = get("gather");
+  clear_dropped = get("clear_dropped");
+  compare = get("compare");
+  cotangents = get("cotangents");
+  weigh_slopes = get("weigh_slopes");
+  add_block = get("add_block");
+  norm = get("norm");
+  finish_step = get("finish_step");
+  move = get("move");
+  scale = get("scale");
+  add = get("add");
+  add_columns = get("add_columns");
+  for (const Activation activation : kind.activations)
+    activate[activation] = get(activate_name(activation));
+}
+
+}  // namespace ito

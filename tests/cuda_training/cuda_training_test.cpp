@@ -1,0 +1,276 @@
+// Training on a CUDA device (the emulated one where there is none) against training on the host.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <ito/ito.hpp>
+
+#include "cuda/gpu.hpp"
+#include "cuda_training/cuda_training.hpp"
+#include "inference/fit_options.hpp"
+#include "inference/models.hpp"
+#include "io/temporary_folder.hpp"
+#include "refusal.hpp"
+#include "simt/emulated_gpu.hpp"
+
+namespace ito::test {
+namespace {
+
+/// Counts what a training asks of its device.
+class CountingGpu : public EmulatedGpu {
+ public:
+  int allocations = 0, waits = 0, graphs = 0;
+
+  void* allocate(std::size_t bytes) override {
+    ++allocations;
+    return EmulatedGpu::allocate(bytes);
+  }
+  void synchronize(GpuStream stream) override {
+    ++waits;
+    EmulatedGpu::synchronize(stream);
+  }
+  std::unique_ptr<GpuGraph> capture(GpuStream stream, const std::function<void()>& work) override {
+    ++graphs;
+    return EmulatedGpu::capture(stream, work);
+  }
+};
+
+class CudaTraining : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (cuda_report().gpus.empty()) replace_gpu(std::make_shared<EmulatedGpu>());
+  }
+  /// Counts from here on, on the emulated device.
+  std::shared_ptr<CountingGpu> count() {
+    auto gpu = std::make_shared<CountingGpu>();
+    replace_gpu(gpu);
+    return gpu;
+  }
+};
+
+/// 20 observations in steps of 8, 8 and 4.
+FitOptions few_steps() {
+  return {.epochs = 2,
+          .batch = 8,
+          .learning_rate = 0.01,
+          .warmup_epochs = 0.5,
+          .averaging = 0.8,
+          .device = Device::cuda()};
+}
+
+/// A latent model with an encoder that hands over y, no decoder and two observation times.
+LatentModel without_nets(Likelihood likelihood, bool context) {
+  LatentModel latent;
+  latent.model.state = 2;
+  latent.model.grid = uniform_grid(1.0, 4);
+  latent.model.save = {2, 4};
+  latent.model.initial = LearnedInitial{};
+  latent.model.control = Feedback{.net = Mlp{.hidden = {5}}, .context = context ? 4 : 0};
+  if (context) latent.encoder = IdentityEncoder{.shift = 1.0, .scale = 0.5};
+  latent.likelihood = likelihood;
+  latent.observed = 2;
+  return latent;
+}
+
+LatentModel with_activations(LatentModel latent) {
+  std::get<MlpEncoder>(latent.encoder).net = {.hidden = {6, 5}, .activation = Activation::gelu};
+  std::get<MlpDecoder>(latent.decoder).net = {
+      .hidden = {7}, .activation = Activation::silu, .output = Activation::softplus};
+  return latent;
+}
+
+struct TrainingCase {
+  std::string name;
+  LatentModel latent;
+  Dataset data;
+  FitOptions options;
+};
+
+Dataset bits(std::size_t rows) {
+  Dataset data = counts(rows, 2, 2);
+  for (float& y : data.values) y = y > 1 ? 1.0f : 0.0f;
+  return data;
+}
+
+std::vector<TrainingCase> training_cases() {
+  std::vector<TrainingCase> cases;
+  const auto add = [&](const char* name, LatentModel latent, Dataset data, auto set) {
+    FitOptions options = few_steps();
+    set(options);
+    options.start = scattered(latent, 3);
+    cases.push_back({name, std::move(latent), std::move(data), std::move(options)});
+  };
+  add("binomial_clipped_and_annealed", full_model(Binomial{3}), counts(20, 2, 5),
+      [](FitOptions& o) { o.clip_norm = 0.5, o.annealing_epochs = 1.5; });
+  add("gaussian_importance_weighted", full_model(Gaussian{.scale = 0.7, .learned = true}),
+      counts(20, 2, 5), [](FitOptions& o) { o.objective = Objective::importance_weighted; });
+  add("student_sticking_the_landing_with_fixed_parts",
+      with_activations(full_model(StudentT{.degrees = 3, .scale = 0.8, .learned = true})),
+      counts(20, 2, 5), [](FitOptions& o) {
+        o.objective = Objective::sticking_the_landing;
+        o.fixed = {"drift", "decoder.0.weight"};
+      });
+  add("poisson_without_nets", without_nets(Poisson{}, true), counts(20, 2, 2),
+      [](FitOptions& o) { o.samples = 32; });
+  add("bernoulli_without_encoder", without_nets(Bernoulli{}, false), bits(20),
+      [](FitOptions& o) { o.averaging = 0, o.schedule = Schedule::constant; });
+  add("gaussian_of_fixed_scale", without_nets(Gaussian{.scale = 0.5}, true), counts(16, 2, 2),
+      [](FitOptions&) {});
+  return cases;
+}
+
+class AgainstTheHost : public CudaTraining, public ::testing::WithParamInterface<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(Cases, AgainstTheHost, ::testing::Range(std::size_t{0}, std::size_t{6}),
+                         [](const auto& row) { return training_cases()[row.param].name; });
+
+/// Norm of a − b over that of c − b.
+double relative_difference(std::span<const float> a, std::span<const float> b,
+                           std::span<const float> from) {
+  double difference = 0, size = 0;
+  for (std::size_t p = 0; p < a.size(); ++p) {
+    const double d = static_cast<double>(a[p]) - static_cast<double>(b[p]);
+    const double s = static_cast<double>(b[p]) - static_cast<double>(from[p]);
+    difference += d * d;
+    size += s * s;
+  }
+  return std::sqrt(difference / size);
+}
+
+// Adam divides a gradient by its own size, so a parameter whose gradient is small against rounding
+// may differ by much of its way: hence norm-wise. The emulated device's differences are near 1e-6.
+TEST_P(AgainstTheHost, ParametersAndHistoryAgreeToRounding) {
+  const TrainingCase row = training_cases()[GetParam()];
+  FitOptions host_options = row.options;
+  host_options.device = Device::cpu();
+  const FitResult host = fit(row.latent, row.data, host_options, {}, row.data);
+  const FitResult device = fit(row.latent, row.data, row.options, {}, row.data);
+  EXPECT_LE(relative_difference(device.parameters.values(), host.parameters.values(),
+                                row.options.start.values()),
+            1e-4);
+  ASSERT_EQ(device.history.size(), host.history.size());
+  for (std::size_t e = 0; e < host.history.size(); ++e) {
+    const EpochRecord &got = device.history[e], &wanted = host.history[e];
+    const auto near = [](double a, double b, double tolerance) {
+      EXPECT_NEAR(a, b, tolerance * (1 + std::abs(b)));
+    };
+    near(got.elbo, wanted.elbo, 2e-5);
+    near(got.energy, wanted.energy, 2e-4);
+    near(got.gradient_norm, wanted.gradient_norm, 1e-4);
+    near(got.held_out_elbo, wanted.held_out_elbo, 2e-5);
+    EXPECT_EQ(got.learning_rate, wanted.learning_rate);
+    EXPECT_EQ(got.non_finite, wanted.non_finite);
+  }
+  for (const std::string& name : row.options.fixed) {
+    for (const Tensor& tensor : device.parameters.tensors()) {
+      if (!tensor.name.starts_with(name)) continue;
+      for (std::size_t p = tensor.offset; p < tensor.offset + tensor.size; ++p)
+        EXPECT_EQ(device.parameters.values()[p], row.options.start.values()[p]) << tensor.name;
+    }
+  }
+}
+
+TEST_F(CudaTraining, AStepIsOneGraphAndTheHostWaitsOnlyWhereAnEpochEnds) {
+  const auto gpu = count();
+  const TrainingCase row = training_cases()[3];
+  std::vector<int> waits, allocations;
+  for (const std::size_t batch : {8, 2}) {
+    FitOptions options = row.options;
+    options.batch = batch;
+    gpu->waits = gpu->graphs = 0;
+    int first = 0;
+    fit(row.latent, row.data, options, [&](const Progress& progress) {
+      if (progress.record.epoch == 1) first = gpu->allocations;
+    });
+    waits.push_back(gpu->waits);
+    EXPECT_EQ(gpu->allocations, first) << "an epoch has allocated";
+    EXPECT_EQ(gpu->graphs, batch == 8 ? 2 : 1);
+  }
+  EXPECT_EQ(waits[0], waits[1]) << "waits depend on the number of steps";
+  replace_gpu(std::make_shared<EmulatedGpu>());
+}
+
+TEST_F(CudaTraining, BlocksAddUpToTheWholeMinibatch) {
+  const TrainingCase row = training_cases()[0];
+  const LatentShape shape = resolve(row.latent);
+  std::vector<std::size_t> order{5, 2, 11, 0, 7, 19, 3, 4};
+  const std::vector<StepPlan> steps{{.first = 0, .rows = 8, .seed = 9, .learning_rate = 0.01}};
+  std::vector<TrainingState> states;
+  for (const std::size_t memory : {std::size_t{0}, std::size_t{4000}}) {
+    order.resize(row.data.count);
+    TrainingState& state = states.emplace_back(shape.parameters);
+    const auto start = row.options.start.values();
+    state.parameters.assign(start.begin(), start.end());
+    const auto engine =
+        make_cuda_training({row.latent, shape, row.data, row.options, {}}, state, 0, memory);
+    engine->begin(order, steps);
+    engine->step(0);
+    engine->finish();
+    EXPECT_EQ(state.adam.steps, 1u);
+    EXPECT_EQ(state.sums.observations, 8);
+  }
+  EXPECT_NEAR(states[0].sums.elbo, states[1].sums.elbo, 1e-5 * std::abs(states[0].sums.elbo));
+  EXPECT_NEAR(states[0].sums.gradient_norm, states[1].sums.gradient_norm,
+              1e-5 * states[0].sums.gradient_norm);
+  EXPECT_LE(relative_difference(states[1].adam.first, states[0].adam.first,
+                                std::vector<float>(shape.parameters)),
+            1e-5);
+  EXPECT_NE(states[0].sums.elbo, 0);
+}
+
+TEST_F(CudaTraining, GoesOnToTheSameBitsAfterABreakInTheMiddleOfAnEpoch) {
+  const TrainingCase row = training_cases()[4];
+  const TemporaryFolder folder;
+  FitOptions options = row.options;
+  options.checkpoint = folder.path() / "checkpoint";
+  const FitResult whole = fit(row.latent, row.data, options);
+  int asked = 0;
+  const FitResult broken = fit(row.latent, row.data, options, {}, {}, [&] { return ++asked == 5; });
+  EXPECT_TRUE(broken.interrupted);
+  options.resume = true;
+  const FitResult resumed = fit(row.latent, row.data, options);
+  EXPECT_TRUE(std::ranges::equal(resumed.parameters.values(), whole.parameters.values()));
+  ASSERT_EQ(resumed.history.size(), whole.history.size());
+  EXPECT_EQ(resumed.history.back().elbo, whole.history.back().elbo);
+  EXPECT_EQ(resumed.history.back().gradient_norm, whole.history.back().gradient_norm);
+}
+
+// States spread over millions: their Poisson rates are 0 or overflow.
+TEST_F(CudaTraining, CountsNonFinitePathsAsTheHostDoesAndRefusesTooMany) {
+  TrainingCase row = training_cases()[0];
+  row.latent.decoder = IdentityDecoder{};
+  row.latent.likelihood = Poisson{};
+  row.latent.observed = row.latent.model.state;
+  row.data = counts(20, 2, 3);
+  row.options.start = scattered(row.latent, 3);
+  for (float& log_std : row.options.start["initial.log_std"]) log_std = 14;
+  const auto outcome = [&](Device device) {
+    FitOptions options = row.options;
+    options.device = device;
+    return refusal([&] { fit(row.latent, row.data, options); });
+  };
+  EXPECT_NE(outcome(Device::cpu()).find("of 128 paths not finite"), std::string::npos);
+  EXPECT_EQ(outcome(Device::cuda()), outcome(Device::cpu()));
+  row.options.non_finite_limit = 1.0;
+  const FitResult device = fit(row.latent, row.data, row.options);
+  row.options.device = Device::cpu();
+  const FitResult host = fit(row.latent, row.data, row.options);
+  EXPECT_GT(host.history[0].non_finite, 0u);
+  EXPECT_LT(host.history[0].non_finite, 20u * 16);
+  EXPECT_EQ(device.history[0].non_finite, host.history[0].non_finite);
+  EXPECT_NEAR(device.history[0].elbo, host.history[0].elbo, 1e-3 * std::abs(host.history[0].elbo));
+}
+
+TEST_F(CudaTraining, RefusesWhatThePlansOfItsDeviceRefuse) {
+  TrainingCase row = training_cases()[3];
+  row.latent.model.solver = Solver::heun;
+  EXPECT_EQ(refusal([&] { fit(row.latent, row.data, row.options); }),
+            "solver: got heun on device cuda; accepted: euler-maruyama there, or any solver on "
+            "device cpu");
+}
+
+}  // namespace
+}  // namespace ito::test
