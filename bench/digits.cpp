@@ -1,8 +1,7 @@
 #include <fstream>
 #include <iterator>
 
-#include <ito/ito.hpp>
-
+#include "digits.hpp"
 #include "memory.hpp"
 #include "rows.hpp"
 
@@ -13,12 +12,7 @@ constexpr std::size_t held_out = 297;
 
 /// One epoch of the demo: encode, simulate, decode, adjoint, Adam.
 void train(benchmark::State& state) {
-  const std::string folder = ITO_BENCH_DIGITS;
-  std::ifstream file(folder + "/model.json");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const ito::LatentModel latent = ito::parse_latent_model(text);
-  const ito::Dataset all = ito::read_dataset(folder + "/digits.csv");
-  const ito::Dataset training = all.slice(0, all.count - held_out);
+  const auto [latent, training] = read_digits();
   const ito::FitOptions options{.epochs = 1, .warmup_epochs = 0.0, .threads = 2};
   double rate = 0;
   for ([[maybe_unused]] auto _ : state) {
@@ -33,6 +27,14 @@ void train(benchmark::State& state) {
 }
 
 }  // namespace
+
+Digits read_digits() {
+  const std::string folder = ITO_BENCH_DIGITS;
+  std::ifstream file(folder + "/model.json");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const ito::Dataset all = ito::read_dataset(folder + "/digits.csv");
+  return {ito::parse_latent_model(text), all.slice(0, all.count - held_out)};
+}
 
 void add_digits() { add_row("digits/threads=2", train); }
 

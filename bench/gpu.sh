@@ -39,11 +39,13 @@ stage() {
 build_here() {
   cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DITO_CUDA=ON -DITO_BUILD_TESTS=ON \
     -DITO_BUILD_BENCH=ON &&
-    ninja -C "$build" ito_program cuda_tests engine_tests ito_bench
+    ninja -C "$build" ito_program cuda_tests engine_tests cuda_training_tests ito_bench
 }
 
 # Where there is a device, the engine's tests run on it and not on the emulation.
 engine_tests() { "$build/tests/engine_tests" --gtest_filter='*cuda*'; }
+# Less what counts the calls of the emulated device.
+training_tests() { "$build/tests/cuda_training_tests" --gtest_filter='-*OneGraph*'; }
 
 sanitize() {
   compute-sanitizer --tool "$1" --error-exitcode 1 "$build/tests/cuda_tests" --gtest_filter='GpuTest.*'
@@ -55,6 +57,7 @@ nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,memory.total --format=c
 stage info 20 "$build/src/ito" info
 stage cuda_tests 60 "$build/tests/cuda_tests"
 stage engine_tests 120 engine_tests
+stage training_tests 60 training_tests
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck; do stage "$tool" 40 sanitize "$tool"; done
 else

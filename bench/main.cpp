@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   bench::add_errors();
   bench::add_digits();
   bench::add_sweeps(full);
+  bench::add_gpu_training();
   bench::add_gpu();
   benchmark::AddCustomContext("instruction_set", ito::cpu_instruction_set());
   benchmark::Initialize(&argc, argv);

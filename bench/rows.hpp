@@ -21,6 +21,8 @@ void add_sweeps(bool all);  ///< shape/… and size/…: one axis at a time; gri
 
 void add_gpu();  ///< gpu/…: the CUDA engine, where there is a device
 
+void add_gpu_training();  ///< gpu/of=digits/…: one training step of the demo
+
 /// Compiles the kernels of all gpu/… rows into the cache, side by side.
 void compile_gpu_rows();
 

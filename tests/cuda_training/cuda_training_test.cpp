@@ -44,12 +44,6 @@ class CudaTraining : public ::testing::Test {
   static void SetUpTestSuite() {
     if (cuda_report().gpus.empty()) replace_gpu(std::make_shared<EmulatedGpu>());
   }
-  /// Counts from here on, on the emulated device.
-  std::shared_ptr<CountingGpu> count() {
-    auto gpu = std::make_shared<CountingGpu>();
-    replace_gpu(gpu);
-    return gpu;
-  }
 };
 
 /// 20 observations in steps of 8, 8 and 4.
@@ -174,7 +168,8 @@ TEST_P(AgainstTheHost, ParametersAndHistoryAgreeToRounding) {
 }
 
 TEST_F(CudaTraining, AStepIsOneGraphAndTheHostWaitsOnlyWhereAnEpochEnds) {
-  const auto gpu = count();
+  const auto gpu = std::make_shared<CountingGpu>();
+  replace_gpu(gpu);
   const TrainingCase row = training_cases()[3];
   std::vector<int> waits, allocations;
   for (const std::size_t batch : {8, 2}) {

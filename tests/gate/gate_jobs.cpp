@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 namespace ito {
 namespace {
 
@@ -59,6 +61,23 @@ std::vector<GateJob> covering_jobs() {
     const auto precision = row / 4 % 2 == 0 && !slow ? Precision::fp32 : Precision::fast;
     jobs.push_back({shape, gate_targets[row % 4], precision, adjoint});
     ++row;
+  }
+  return jobs;
+}
+
+std::vector<TrainingJob> training_jobs() {
+  const std::vector<std::tuple<const char*, Likelihood, Objective>> kinds{
+      {"binomial", Binomial{}, Objective::free_energy},
+      {"poisson", Poisson{}, Objective::sticking_the_landing},
+      {"gaussian", Gaussian{}, Objective::importance_weighted},
+      {"student", StudentT{}, Objective::free_energy}};
+  const std::set<Activation> all{Activation::identity, Activation::relu,     Activation::tanh,
+                                 Activation::sigmoid,  Activation::softplus, Activation::silu,
+                                 Activation::lipswish, Activation::gelu};
+  std::vector<TrainingJob> jobs;
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const auto& [text, likelihood, objective] = kinds[i];
+    jobs.push_back({text, gate_targets[i], {likelihood, objective, all}});
   }
   return jobs;
 }

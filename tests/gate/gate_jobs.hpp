@@ -6,6 +6,8 @@
 #include <ito/model.hpp>
 #include <ito/plan.hpp>
 
+#include "cuda_training/training_kernels.hpp"
+
 namespace ito {
 
 /// What the gate compiles models for: of a compute capability, the shared memory of a block.
@@ -38,6 +40,15 @@ std::vector<GateJob> all_jobs();
 /// A part of `all_jobs` that takes a few minutes: every shape, and every target with every
 /// activation, precision and kernel.
 std::vector<GateJob> covering_jobs();
+
+/// Every kernel of a training step, with some likelihood and objective and all activations.
+struct TrainingJob {
+  std::string text;
+  GateTarget target;
+  TrainingKind kind;
+};
+/// Every likelihood, objective and target.
+std::vector<TrainingJob> training_jobs();
 
 /// Whether the job's kernel must do without local memory.
 bool must_stay_in_registers(const GateJob& job);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <mutex>
@@ -20,46 +21,74 @@
 namespace ito {
 namespace {
 
+/// One translation unit for one target.
+struct Compilation {
+  std::string label;
+  KernelSource source;
+  int compute_capability = 0;
+  std::string kernel;         ///< whose resources are reported; empty: the worst of all
+  int dynamic_shared = 0;     ///< bytes
+  bool in_registers = false;  ///< whether local memory is a failure
+
+  std::string architecture() const {
+    return cubin_architecture(compute_capability, Nvrtc::instance().architectures());
+  }
+};
+
+Compilation compilation(const GateJob& job) {
+  const ModelShape shape = resolve(job.shape.model());
+  const KernelLayout layout(shape, job.precision, job.target.shared_memory_per_block);
+  return {fmt::format("sm_{:<4} {:<8} {}  {}", job.target.compute_capability,
+                      job.adjoint ? "adjoint" : "simulate",
+                      job.precision == Precision::fast ? "fast" : "fp32", job.shape.text()),
+          job.adjoint ? adjoint_source(shape, layout, job.precision)
+                      : simulate_source(shape, layout, job.precision),
+          job.target.compute_capability,
+          job.adjoint ? "ito_adjoint" : "ito_simulate",
+          (job.adjoint ? layout.adjoint : layout.simulate).shared_bytes,
+          must_stay_in_registers(job)};
+}
+
+Compilation compilation(const TrainingJob& job) {
+  return {fmt::format("sm_{:<4} training {}", job.target.compute_capability, job.text),
+          training_source(job.kind),
+          job.target.compute_capability,
+          "",
+          0,
+          true};
+}
+
 struct GateResult {
-  GateJob job{};
+  Compilation compilation;
   KernelResources resources{};
-  int dynamic_shared = 0;  ///< bytes
   double seconds = 0;
   std::string error;  ///< why it did not compile
 
-  std::string architecture() const {
-    return cubin_architecture(job.target.compute_capability, Nvrtc::instance().architectures());
-  }
   bool in_registers() const {
     return resources.stack + resources.spill_stores + resources.spill_loads == 0;
   }
-  bool passes() const { return error.empty() && (in_registers() || !must_stay_in_registers(job)); }
+  bool passes() const { return error.empty() && (in_registers() || !compilation.in_registers); }
 };
 
-std::string label(const GateJob& job) {
-  return fmt::format("sm_{:<4} {:<8} {}  {}", job.target.compute_capability,
-                     job.adjoint ? "adjoint" : "simulate",
-                     job.precision == Precision::fast ? "fast" : "fp32", job.shape.text());
-}
-
-GateResult compile(const GateJob& job) {
+GateResult compile(const Compilation& compilation) {
   GateResult result;
-  result.job = job;
-  const ModelShape shape = resolve(job.shape.model());
-  const KernelLayout layout(shape, job.precision, job.target.shared_memory_per_block);
-  result.dynamic_shared = (job.adjoint ? layout.adjoint : layout.simulate).shared_bytes;
-  const KernelSource source = job.adjoint ? adjoint_source(shape, layout, job.precision)
-                                          : simulate_source(shape, layout, job.precision);
-  auto options = kernel_options(result.architecture());
+  result.compilation = compilation;
+  auto options = kernel_options(compilation.architecture());
   options.emplace_back("--ptxas-options=-v");
   const auto begin = std::chrono::steady_clock::now();
   try {
-    const std::string log = Nvrtc::instance().compile(source, kernel_headers(), options).log;
-    const std::string wanted = job.adjoint ? "ito_adjoint" : "ito_simulate";
+    const std::string log =
+        Nvrtc::instance().compile(compilation.source, kernel_headers(), options).log;
+    KernelResources& worst = result.resources;
     for (const KernelResources& one : read_ptxas_log(log)) {
-      if (one.kernel == wanted) result.resources = one;
+      if (!compilation.kernel.empty() && one.kernel != compilation.kernel) continue;
+      worst.registers = std::max(worst.registers, one.registers);
+      worst.stack = std::max(worst.stack, one.stack);
+      worst.spill_stores = std::max(worst.spill_stores, one.spill_stores);
+      worst.spill_loads = std::max(worst.spill_loads, one.spill_loads);
+      worst.shared_memory = std::max(worst.shared_memory, one.shared_memory);
     }
-    if (result.resources.registers == 0) result.error = "ptxas has not reported on " + wanted;
+    if (worst.registers == 0) result.error = "ptxas has not reported on " + compilation.label;
   } catch (const Error& error) {
     result.error = error.what();
   }
@@ -70,19 +99,20 @@ GateResult compile(const GateJob& job) {
 void print(const GateResult& result) {
   const KernelResources& r = result.resources;
   if (!result.error.empty()) {
-    fmt::print("{:<44} FAILS: {}\n", label(result.job), result.error);
+    fmt::print("{:<44} FAILS: {}\n", result.compilation.label, result.error);
     return;
   }
-  fmt::print("{:<44} {:>9} {:>11} {:>11} {:>13.1f} {:>7.1f}  {}\n", label(result.job), r.registers,
-             r.stack, r.spill_stores + r.spill_loads,
-             static_cast<double>(r.shared_memory + result.dynamic_shared) / 1024, result.seconds,
+  fmt::print("{:<44} {:>9} {:>11} {:>11} {:>13.1f} {:>7.1f}  {}\n", result.compilation.label,
+             r.registers, r.stack, r.spill_stores + r.spill_loads,
+             static_cast<double>(r.shared_memory + result.compilation.dynamic_shared) / 1024,
+             result.seconds,
              result.in_registers() ? ""
              : result.passes()     ? "local memory"
                                    : "FAILS: local memory");
 }
 
 /// Prints results as they come; the number that fail.
-int run(const std::vector<GateJob>& jobs, unsigned threads) {
+int run(const std::vector<Compilation>& jobs, unsigned threads) {
   fmt::print("NVRTC {}, {} kernels\n", Nvrtc::instance().version(), jobs.size());
   fmt::print("{:<44} {:>9} {:>11} {:>11} {:>13} {:>7}\n", "kernel", "registers", "stack bytes",
              "spill bytes", "shared KiB", "s");
@@ -121,10 +151,13 @@ int main(int count, char** arguments) {
   program.add_option("--threads", threads, "Compilations side by side")->check(CLI::PositiveNumber);
   CLI11_PARSE(program, count, arguments);
   try {
-    std::vector<ito::GateJob> jobs = all ? ito::all_jobs() : ito::covering_jobs();
+    std::vector<ito::Compilation> jobs;
+    for (const auto& job : all ? ito::all_jobs() : ito::covering_jobs())
+      jobs.push_back(ito::compilation(job));
+    for (const auto& job : ito::training_jobs()) jobs.push_back(ito::compilation(job));
     const std::regex expression(only);
-    std::erase_if(jobs, [&](const ito::GateJob& job) {
-      return !std::regex_search(ito::label(job), expression);
+    std::erase_if(jobs, [&](const ito::Compilation& job) {
+      return !std::regex_search(job.label, expression);
     });
     return ito::run(jobs, threads) == 0 ? 0 : 1;
   } catch (const std::exception& error) {
