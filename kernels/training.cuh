@@ -88,14 +88,15 @@ ITO_DEVICE void add_squares(const NormArguments& arguments) {
   if (thread_index() == 0) arguments.partials[block_index()] = sum;
 }
 
-/// One thread. Decides whether the step may be taken, as `acceptable` does on the host, and adds it
+/// One warp. Decides whether the step may be taken, as `acceptable` does on the host, and adds it
 /// to the epoch.
 ITO_DEVICE void finish_step(const FinishArguments& arguments) {
-  if (thread_index() != 0) return;
-  TrainingRecord& record = *arguments.record;
   double squares = 0;
-  for (unsigned i = 0; i < arguments.partial_count; ++i) squares += arguments.partials[i];
-  const double norm = sqrt(squares);
+  for (unsigned i = lane_index(); i < arguments.partial_count; i += 32)
+    squares += arguments.partials[i];
+  const double norm = sqrt(WarpTeam().sum(squares));
+  if (lane_index() != 0) return;
+  TrainingRecord& record = *arguments.record;
   record.gradient_norm = norm;
   const unsigned step = record.next++;
   if (record.failed) return;

@@ -93,7 +93,9 @@ struct FitResult {
 /// threads and however often a run is broken off. `stop` is asked before every step and may read a
 /// signal handler's flag. Throws ito::Error on bad options, data that do not fit, too many
 /// non-finite paths, a non-finite loss or gradient (the last checkpoint stays), or a checkpoint
-/// that is truncated or belongs to another model, data or options, naming what differs.
+/// that is truncated or belongs to another model, data or options, naming what differs. On a CUDA
+/// device a step is one CUDA graph: the host puts an epoch's steps on a stream and waits at its end
+/// (or where `stop` breaks it off), and there throws what a step in it was refused for.
 FitResult fit(const LatentModel& latent, const Dataset& training, const FitOptions& options = {},
               const ProgressCallback& progress = {}, const Dataset& held_out = {},
               const std::function<bool()>& stop = {});

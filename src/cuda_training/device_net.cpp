@@ -71,7 +71,7 @@ void DeviceNet::backward(const TrainingStream& stream, const float* parameters, 
     weights.c = gradient + shape.weight;
     weights.beta = 1;
     stream.gpu.multiply(weights, stream.handle);
-    stream.launch(stream.kernels.add_columns, {(outputs + 31) / 32, 256, 256 * sizeof(double)},
+    stream.launch(stream.kernels.add_columns, {(outputs + 31) / 32, 1024, 1024 * sizeof(double)},
                   ColumnArguments{cotangents, gradient + shape.bias, rows, outputs});
     // The layer below's values have served; their cotangents take their place.
     float* below = l > 0 ? layers_[l - 1].values : input_cotangents;

@@ -20,9 +20,10 @@ std::string terms(const Likelihood& likelihood) {
       likelihood);
 }
 
-std::string kernel(const std::string& name, const char* arguments, const std::string& function) {
-  return fmt::format("ITO_KERNEL(ito_{}, ito::{}, 256) {{ ito::{}(arguments); }}\n", name,
-                     arguments, function);
+std::string kernel(const std::string& name, const char* arguments, const std::string& function,
+                   int threads = 256) {
+  return fmt::format("ITO_KERNEL(ito_{}, ito::{}, {}) {{ ito::{}(arguments); }}\n", name, arguments,
+                     threads, function);
 }
 
 std::string activate_name(Activation activation) {
@@ -50,7 +51,7 @@ KernelSource training_source(const TrainingKind& kind) {
   text += kernel("move", "AdamArguments", "move_parameters");
   text += kernel("scale", "ScaleArguments", "scale_values");
   text += kernel("add", "AddArguments", "add_values");
-  text += kernel("add_columns", "ColumnArguments", "add_columns");
+  text += kernel("add_columns", "ColumnArguments", "add_columns", 1024);
   for (const Activation activation : kind.activations) {
     text += kernel(
         activate_name(activation), "ActivateArguments",
