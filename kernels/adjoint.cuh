@@ -16,10 +16,37 @@ namespace ito {
 /// Which cotangents a pull-back carries, and whether parameters receive them.
 struct Carry {
   bool state, energy, martingale, parameters;
+
+  /// Where parameters are not to see M but the path is: M alone goes first, to the state.
+  ITO_DEVICE static Carry martingale_through_path() { return {false, false, true, false}; }
+  /// What is left of a step.
+  ITO_DEVICE static Carry step(bool detached_state, bool detached_martingale) {
+    return {!detached_state, true, !detached_martingale, true};
+  }
 };
 
-/// 16 paths on their way back.
-template <class P, class Shape, class Parameters>
+/// The gradient of a constant mixing σ: λ wᵀ over the paths of a block.
+template <class P, class Shape, class Bench, class Sums>
+requires(Bench::kStages) ITO_DEVICE
+    void mixing_gradient(Bench& bench, Sums& sums, typename P::Number time,
+                         const Tile<typename P::Number> (&w)[noise_tiles<Shape>],
+                         const Tile<typename P::Number> (&lambda)[state_tiles<Shape>]) {
+  using Diffusion = typename Shape::Diffusion;
+  constexpr int kNoises = noise_tiles<Shape>;
+  block_barrier();  // no warp still reads what the net before has staged
+  constexpr int kRow = staged_row(kNoises, sizeof(typename P::Outer::Element));
+  ITO_UNROLL
+  for (int n = 0; n < kNoises; ++n) {
+    stage_tile<P>(bench.evaluator.array(Diffusion::staged(0)), kRow, n, w[n]);
+  }
+  const int place = stage_cotangents<P, Shape, Diffusion, 0>(bench, lambda);
+  block_barrier();
+  add_weight_gradient<P, Shape, Diffusion, 0>(bench, sums, time, 0, place);
+}
+
+/// 16 paths on their way back. Bench evaluates nets and takes their gradients, Sums holds those of
+/// parameters.
+template <class P, class Shape, class Bench, class Sums>
 class WarpAdjoint {
   using Number = typename P::Number;
   static constexpr int kStates = state_tiles<Shape>, kNoises = noise_tiles<Shape>;
@@ -33,9 +60,8 @@ class WarpAdjoint {
   static constexpr int kRowTiles = Shape::kRow / 8;
 
  public:
-  ITO_DEVICE WarpAdjoint(const AdjointArguments<Number>& arguments,
-                         Workbench<P, Parameters, Shape::kWarpStage>& bench,
-                         GradientSums<P, Shape>& sums, int index)
+  ITO_DEVICE WarpAdjoint(const AdjointArguments<Number>& arguments, Bench& bench, Sums& sums,
+                         int index)
       : arguments_(arguments),
         call_(arguments.path),
         bench_(bench),
@@ -68,28 +94,21 @@ class WarpAdjoint {
     leave();
   }
 
- private:
+  // The parts of `run`, for who takes the loop apart.
+  ITO_DEVICE States& costate() { return lambda_; }
+
+  /// Where `saves_left` save steps are still ahead.
+  ITO_DEVICE void resume(int saves_left) {
+    row_sums_.clear();
+    save_ = saves_left;
+    load_sum_cotangents();
+  }
+
+  /// Zero where a path is not finite.
   ITO_DEVICE Tile<Number> living(Tile<Number> tile) const {
     ITO_UNROLL
     for (int e = 0; e < 4; ++e) tile.v[e] = alive_[e / 2] ? tile.v[e] : Number(0);
     return tile;
-  }
-
-  ITO_DEVICE void load_sum_cotangents() {
-    ITO_UNROLL
-    for (int r = 0; r < 2; ++r) {
-      energy_[r] = martingale_[r] = Number(0);
-      if (!alive_[r]) continue;
-      const long long path = paths_.path[r];
-      if (arguments_.energy != nullptr) energy_[r] = arguments_.energy[path];
-      if (arguments_.martingale != nullptr) martingale_[r] = arguments_.martingale[path];
-      if (save_ == call_.saves) continue;
-      const long long at = path * call_.saves + save_;
-      if (arguments_.interval_energy != nullptr) energy_[r] += arguments_.interval_energy[at];
-      if (arguments_.interval_martingale != nullptr) {
-        martingale_[r] += arguments_.interval_martingale[at];
-      }
-    }
   }
 
   /// At step k, on the way back: the cotangent of a saved state comes in.
@@ -109,6 +128,90 @@ class WarpAdjoint {
       }
     }
     load_sum_cotangents();
+  }
+
+  /// Noise and what a control that gives a drift needs, at x_k.
+  ITO_DEVICE void open_step(int k) {
+    const GridStep<Number> step = call_.grid[k];
+    size_ = {step.step, step.root_step};
+    input_ = {step.time, paths_.bias_rows + step.interval * Shape::kRow};
+    ITO_UNROLL
+    for (int n = 0; n < kNoises; ++n) {
+      z_[n] = path_noise<P, Shape>(call_, paths_.tile, k, n);
+    }
+    if constexpr (kThroughDrift) evaluate_drift<P, Shape>(bench_.evaluator, input_, x_, b_);
+    if constexpr (!mixing_diffusion<Shape>()) {
+      evaluate_diagonal<P, Shape>(bench_.evaluator, input_, x_, sigma_);
+    }
+  }
+
+  ITO_DEVICE void pull_back(Carry carry) {
+    bench_.weights = carry.parameters;
+    States lambda, b_cotangent, sigma_cotangent;
+    Noises omega;
+    ITO_UNROLL
+    for (int n = 0; n < kStates; ++n) {
+      lambda[n] = carry.state ? lambda_[n] : uniform_tile(Number(0));
+      sigma_cotangent[n] = uniform_tile(Number(0));
+      ITO_UNROLL
+      for (int e = 0; e < 4; ++e) b_cotangent[n].v[e] = size_.h * lambda[n].v[e];
+    }
+    make_omega(lambda, omega);
+    pull_back_control(carry, omega, b_cotangent, sigma_cotangent);
+    if (!carry.state && !kThroughDrift) return;
+    pull_back_drift(b_cotangent);
+    pull_back_diffusion(carry, lambda, sigma_cotangent);
+  }
+
+  /// At step 0: λ is the cotangent of x_0.
+  ITO_DEVICE void leave() {
+    if (arguments_.x0_gradient != nullptr) {
+      ITO_UNROLL
+      for (int n = 0; n < kStates; ++n) {
+        ITO_UNROLL
+        for (int e = 0; e < 4; ++e) {
+          const int channel = channel_of(n, e);
+          const long long path = paths_.path[e / 2];
+          if (path >= 0 && channel < Shape::kState) {
+            arguments_.x0_gradient[path * Shape::kState + channel] =
+                alive_[e / 2] ? lambda_[n].v[e] : Number(0);
+          }
+        }
+      }
+    }
+    if constexpr (Shape::kInitial != InitialKind::point) {
+      if (call_.x0 != nullptr) return;
+      ITO_UNROLL
+      for (int n = 0; n < kStates; ++n) {
+        sums_.initial.add(n, living(lambda_[n]));
+        if constexpr (Shape::kInitial == InitialKind::gaussian) {
+          const auto log_std = spread(bench_.evaluator.parameters, Shape::kInitialStd, n);
+          auto part =
+              within<Shape::kState>(normal_tile<P>(seed_of(call_), paths_.tile, 0, n, 1), n);
+          ITO_UNROLL
+          for (int e = 0; e < 4; ++e) part.v[e] *= exp(log_std.v[e]) * lambda_[n].v[e];
+          sums_.deviation.add(n, living(part));
+        }
+      }
+    }
+  }
+
+ private:
+  ITO_DEVICE void load_sum_cotangents() {
+    ITO_UNROLL
+    for (int r = 0; r < 2; ++r) {
+      energy_[r] = martingale_[r] = Number(0);
+      if (!alive_[r]) continue;
+      const long long path = paths_.path[r];
+      if (arguments_.energy != nullptr) energy_[r] = arguments_.energy[path];
+      if (arguments_.martingale != nullptr) martingale_[r] = arguments_.martingale[path];
+      if (save_ == call_.saves) continue;
+      const long long at = path * call_.saves + save_;
+      if (arguments_.interval_energy != nullptr) energy_[r] += arguments_.interval_energy[at];
+      if (arguments_.interval_martingale != nullptr) {
+        martingale_[r] += arguments_.interval_martingale[at];
+      }
+    }
   }
 
   /// The states of steps begin … end − 1, stored or recomputed.
@@ -140,22 +243,11 @@ class WarpAdjoint {
       x_[n] = index_ < call_.tiles ? living(x_[n]) : uniform_tile(Number(0));
       moved_[n] = uniform_tile(Number(0));
     }
-    const GridStep<Number> step = call_.grid[k];
-    size_ = {step.step, step.root_step};
-    input_ = {step.time, paths_.bias_rows + step.interval * Shape::kRow};
-    ITO_UNROLL
-    for (int n = 0; n < kNoises; ++n) {
-      z_[n] = path_noise<P, Shape>(call_, paths_.tile, k, n);
-    }
-    if constexpr (kThroughDrift) evaluate_drift<P, Shape>(bench_.evaluator, input_, x_, b_);
-    if constexpr (!mixing_diffusion<Shape>()) {
-      evaluate_diagonal<P, Shape>(bench_.evaluator, input_, x_, sigma_);
-    }
+    open_step(k);
     const bool split = arguments_.detach_martingale_parameters != 0;
     const bool detached = arguments_.detach_state != 0;
-    if (split && !detached)
-      pull_back({false, false, true, false});  // the path sees M, its parameters do not
-    pull_back({!detached, true, !split, true});
+    if (split && !detached) pull_back(Carry::martingale_through_path());
+    pull_back(Carry::step(detached, split));
     if (!detached) {
       ITO_UNROLL
       for (int n = 0; n < kStates; ++n) {
@@ -164,7 +256,8 @@ class WarpAdjoint {
       }
     }
     if constexpr (kHasRow) {
-      if (k == 0 || call_.grid[k - 1].interval != step.interval) store_row(step.interval);
+      const int interval = call_.grid[k].interval;
+      if (k == 0 || call_.grid[k - 1].interval != interval) store_row(interval);
     }
   }
 
@@ -213,24 +306,6 @@ class WarpAdjoint {
       out.v[e] = control_cotangent(size_, omega.v[e], u.v[e], z_[n].v[e], energy, martingale);
     }
     return living(within<Shape::kNoise>(out, n));
-  }
-
-  ITO_DEVICE void pull_back(Carry carry) {
-    bench_.weights = carry.parameters;
-    States lambda, b_cotangent, sigma_cotangent;
-    Noises omega;
-    ITO_UNROLL
-    for (int n = 0; n < kStates; ++n) {
-      lambda[n] = carry.state ? lambda_[n] : uniform_tile(Number(0));
-      sigma_cotangent[n] = uniform_tile(Number(0));
-      ITO_UNROLL
-      for (int e = 0; e < 4; ++e) b_cotangent[n].v[e] = size_.h * lambda[n].v[e];
-    }
-    make_omega(lambda, omega);
-    pull_back_control(carry, omega, b_cotangent, sigma_cotangent);
-    if (!carry.state && !kThroughDrift) return;
-    pull_back_drift(b_cotangent);
-    pull_back_diffusion(carry, lambda, sigma_cotangent);
   }
 
   ITO_DEVICE void pull_back_control(Carry carry, const Noises& omega, States& b_cotangent,
@@ -315,15 +390,10 @@ class WarpAdjoint {
           [](int, const Tile<Number>&) {});
     } else if constexpr (Shape::kDiffusion == DiffusionKind::constant_general) {
       if (!carry.parameters) return;
-      block_barrier();  // no warp still reads what the net before has staged
-      constexpr int kRow = staged_row(kNoises, sizeof(typename P::Outer::Element));
+      Noises w;
       ITO_UNROLL
-      for (int n = 0; n < kNoises; ++n) {
-        stage_tile<P>(bench_.evaluator.array(Diffusion::staged(0)), kRow, n, living(w_[n]));
-      }
-      const int place = stage_cotangents<P, Shape, Diffusion, 0>(bench_, lambda);
-      block_barrier();
-      add_weight_gradient<P, Shape, Diffusion, 0>(bench_, sums_.diffusion, input_.time, 0, place);
+      for (int n = 0; n < kNoises; ++n) w[n] = living(w_[n]);
+      mixing_gradient<P, Shape>(bench_, sums_.diffusion, input_.time, w, lambda);
     } else if constexpr (Shape::kDiffusion == DiffusionKind::general) {
       Pair<Number> of_row{};
       net_gradient<P, Shape, Diffusion>(
@@ -363,43 +433,10 @@ class WarpAdjoint {
     }
   }
 
-  /// At step 0: λ is the cotangent of x_0.
-  ITO_DEVICE void leave() {
-    if (arguments_.x0_gradient != nullptr) {
-      ITO_UNROLL
-      for (int n = 0; n < kStates; ++n) {
-        ITO_UNROLL
-        for (int e = 0; e < 4; ++e) {
-          const int channel = channel_of(n, e);
-          const long long path = paths_.path[e / 2];
-          if (path >= 0 && channel < Shape::kState) {
-            arguments_.x0_gradient[path * Shape::kState + channel] =
-                alive_[e / 2] ? lambda_[n].v[e] : Number(0);
-          }
-        }
-      }
-    }
-    if constexpr (Shape::kInitial != InitialKind::point) {
-      if (call_.x0 != nullptr) return;
-      ITO_UNROLL
-      for (int n = 0; n < kStates; ++n) {
-        sums_.initial.add(n, living(lambda_[n]));
-        if constexpr (Shape::kInitial == InitialKind::gaussian) {
-          const auto log_std = spread(bench_.evaluator.parameters, Shape::kInitialStd, n);
-          auto part =
-              within<Shape::kState>(normal_tile<P>(seed_of(call_), paths_.tile, 0, n, 1), n);
-          ITO_UNROLL
-          for (int e = 0; e < 4; ++e) part.v[e] *= exp(log_std.v[e]) * lambda_[n].v[e];
-          sums_.deviation.add(n, living(part));
-        }
-      }
-    }
-  }
-
   const AdjointArguments<Number>& arguments_;
   const PathArguments<Number>& call_;
-  Workbench<P, Parameters, Shape::kWarpStage>& bench_;
-  GradientSums<P, Shape>& sums_;
+  Bench& bench_;
+  Sums& sums_;
   int index_;
   WarpPaths<Number> paths_;
   bool alive_[2];
@@ -420,8 +457,8 @@ ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
   auto* memory = reinterpret_cast<Tile<Number>*>(arguments.sums + block_index() * kSums);
   using Parameters = decltype(open_parameters<P, Shape>(arguments.path));
   const auto stage = shared_memory() + static_cast<unsigned>(Shape::kStageBytes);
-  Workbench<P, Parameters, Shape::kWarpStage> bench{
-      {parameters, stage.template as<typename P::Outer::Element>()}, 0, memory, true};
+  using Bench = Workbench<P, Parameters, Shape::kWarpStage>;
+  Bench bench{{parameters, stage.template as<typename P::Outer::Element>()}, 0, memory, true};
   GradientSums<P, Shape> sums;
   sums.clear(memory);
   const long long groups = arguments.groups;
@@ -429,7 +466,7 @@ ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
   const long long end = groups * (block_index() + 1) / grid_size();
   for (long long group = begin; group < end; ++group) {
     const int index = static_cast<int>(group * Shape::kWarps + warp_index());
-    WarpAdjoint<P, Shape, Parameters>(arguments, bench, sums, index).run();
+    WarpAdjoint<P, Shape, Bench, GradientSums<P, Shape>>(arguments, bench, sums, index).run();
   }
   sums.store(memory, stage.template as<Number>());
 }

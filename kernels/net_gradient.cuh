@@ -15,6 +15,8 @@ namespace ito {
 /// What the transposes of a block's nets share.
 template <class P, class Parameters, int kWarpStage>
 struct Workbench {
+  /// Gradients of nets and matrices are overloads for benches that stage and for others.
+  static constexpr bool kStages = true;
   StagedEvaluator<P, Parameters, kWarpStage> evaluator;
   int flip;                        ///< which of the two arrays of cotangents comes next
   Tile<typename P::Number>* sums;  ///< [slots, 32 lanes] in global memory
@@ -218,8 +220,9 @@ ITO_DEVICE void pull_back_hidden(
 /// `moved` receives the cotangent of x.
 template <class P, class Shape, class Net, class Bench, class Sums, class States, class Moved,
           class Cotangent, class First>
-ITO_DEVICE void net_gradient(Bench& bench, Sums& sums, const NetInput<typename P::Number>& input,
-                             const States& x, Moved& moved, Cotangent cotangent, First first) {
+requires(Bench::kStages) ITO_DEVICE
+    void net_gradient(Bench& bench, Sums& sums, const NetInput<typename P::Number>& input,
+                      const States& x, Moved& moved, Cotangent cotangent, First first) {
   using Number = typename P::Number;
   constexpr int kLast = Net::kLayers - 1;
   constexpr int kIn = at_least_one(in_tiles<Net>(kLast)), kOut = out_tiles<Net>(kLast);

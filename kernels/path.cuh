@@ -12,6 +12,7 @@
 #include "kernels/model_kinds.cuh"
 #include "kernels/net.cuh"
 #include "kernels/noise.cuh"
+#include "kernels/observation_of_tile.cuh"
 
 namespace ito {
 
@@ -66,10 +67,8 @@ struct WarpPaths {
     }
     out.bias_rows = nullptr;
     if constexpr (Shape::kRow > 0) {
-      const long long last = static_cast<long long>(arguments.paths) - 1;
-      const long long nearest = first < 0 ? 0 : first > last ? last : first;
-      const auto observation =
-          static_cast<unsigned long long>(nearest) / arguments.paths_per_observation;
+      const auto observation = observation_of_tile(out.tile, arguments.first_path, arguments.paths,
+                                                   arguments.paths_per_observation);
       out.bias_rows = arguments.bias_rows + observation *
                                                 static_cast<unsigned>(arguments.intervals) *
                                                 static_cast<unsigned>(Shape::kRow);
