@@ -82,6 +82,13 @@ enum class Precision {
   fp64,  ///< double throughout, to check the others: DoublePlan
 };
 
+/// How the CUDA engine runs a time loop.
+enum class CudaKernels {
+  automatic,  ///< fused for nets of up to 4 hidden layers of up to 128 units that fit, else layered
+  fused,      ///< one kernel for the loop and one for its reverse, nets in registers
+  layered,    ///< a step at a time, nets layer by layer as matrix products of cuBLAS
+};
+
 /// A CUDA stream of the caller's, `cudaStream_t` as a plain handle; null is the default stream.
 struct Stream {
   void* handle = nullptr;
@@ -115,6 +122,7 @@ struct PlanOptions {
   Precision precision = Precision::fp32;
   /// What `adjoint` runs. Refused where the model's solver does not go with it.
   GradientMethod gradient = GradientMethod::adjoint;
+  CudaKernels cuda_kernels = CudaKernels::automatic;
 };
 
 /// Results of `simulate` in vectors of its own, with what `adjoint` needs to run the same paths
@@ -165,6 +173,8 @@ class BasicPlan {
   const Model& model() const { return model_; }
   Device device() const { return device_; }
   std::size_t parameter_count() const;  ///< P
+  /// On CUDA, fused or layered: what the plan has chosen or was told. Automatic elsewhere.
+  CudaKernels cuda_kernels() const;
 
   // Vectors in, vectors out. `parameters` is [≥ P]; the model's own come first.
   BasicPaths<Real> simulate(std::span<const Real> parameters,

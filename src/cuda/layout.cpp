@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <string>
-
-#include <ito/error.hpp>
 
 #include "kernels/staging.cuh"
 
@@ -190,11 +187,6 @@ class Builder {
   KernelLayout& layout_;
 };
 
-bool slope_needs_argument(Activation activation) {
-  return activation == Activation::silu || activation == Activation::lipswish ||
-         activation == Activation::gelu;
-}
-
 /// Places of a net's activations in a warp's part of shared memory; returns the elements they take.
 int stage(NetLayout& net, int element_bytes) {
   int used = 0;
@@ -218,6 +210,11 @@ int owned_blocks(const NetLayout& net, const LayerLayout& layer, int warps) {
 }
 
 }  // namespace
+
+bool slope_needs_argument(Activation activation) {
+  return activation == Activation::silu || activation == Activation::lipswish ||
+         activation == Activation::gelu;
+}
 
 PackedFormat packed_format(Precision precision) {
   switch (precision) {
@@ -298,11 +295,8 @@ KernelLayout::KernelLayout(const ModelShape& shape, Precision precision,
     adjoint.shared_bytes = adjoint.stage_bytes + bytes;
     if (adjoint.shared_bytes <= static_cast<int>(shared_memory_per_block)) break;
     if (adjoint.warps == 1) {
-      throw Error("model",
-                  "nets whose activations take " + std::to_string(adjoint.shared_bytes) +
-                      " bytes of shared memory for 16 paths",
-                  "at most " + std::to_string(shared_memory_per_block) +
-                      " bytes: narrower or fewer hidden layers, or device cpu");
+      fits = false;
+      break;
     }
   }
   int registers = 0;

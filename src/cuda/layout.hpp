@@ -20,6 +20,9 @@ struct PackedFormat {
 };
 PackedFormat packed_format(Precision precision);
 
+/// Whether f'(z) is no function of f(z), so that a backward pass keeps it.
+bool slope_needs_argument(Activation activation);
+
 /// One layer's places; see kernels/net.cuh and net_gradient.cuh for their meaning.
 struct LayerLayout {
   int inputs = 0;   ///< channels that products run over: state or hidden
@@ -63,6 +66,7 @@ struct KernelLayout {
     int shared_bytes = 0;
   };
   Launch simulate, adjoint;
+  bool fits = true;  ///< whether the adjoint's activations fit the shared memory of a block
 
   std::vector<int> word_sources;    ///< [word_count, 32, numbers a word]
   std::vector<int> number_sources;  ///< [number_count]

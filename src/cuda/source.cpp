@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace ito {
 namespace {
+
+constexpr int layered_threads = 128;  ///< layered_warps of kernels/layered_path.cuh
 
 template <class Get>
 std::string list(const std::vector<LayerLayout>& layers, Get get) {
@@ -48,6 +51,20 @@ std::string net(const char* name, const NetLayout& net) {
   return out + "  };\n";
 }
 
+std::string constant(const char* name, std::size_t value) {
+  return fmt::format("  static constexpr int {} = {};\n", name, value);
+}
+
+/// Where the kernels of bias rows find the first layer of a control.
+std::string context_constants(const NetShape& net) {
+  const LayerShape& first = net.layers.front();
+  const auto size = [](int value) { return static_cast<std::size_t>(value); };
+  return constant("kContextSize", size(net.context_inputs)) +
+         constant("kContextWeights", first.weight + size(net.state_inputs + net.time_inputs)) +
+         constant("kFirstInputs", size(first.inputs)) +
+         constant("kFirstOutputs", size(first.outputs)) + constant("kFirstBias", first.bias);
+}
+
 std::string shape_struct(const ModelShape& shape, const KernelLayout& layout,
                          const KernelLayout::Launch& launch, int words, bool refined) {
   std::string out = "struct Shape {\n";
@@ -74,16 +91,7 @@ std::string shape_struct(const ModelShape& shape, const KernelLayout& layout,
   number("kSlotCount", layout.slot_count);
   number("kVectorCount", layout.vector_count);
   number("kRow", layout.row);
-  if (layout.row > 0) {
-    const LayerShape& first = layout.control.shape.layers.front();
-    number("kContextSize", layout.control.shape.context_inputs);
-    number("kContextWeights",
-           first.weight + static_cast<std::size_t>(layout.control.shape.state_inputs +
-                                                   layout.control.shape.time_inputs));
-    number("kFirstInputs", first.inputs);
-    number("kFirstOutputs", first.outputs);
-    number("kFirstBias", first.bias);
-  }
+  if (layout.row > 0) out += context_constants(layout.control.shape);
   out += fmt::format("  static constexpr bool kSharedParameters = {}, kRefined = {};\n",
                      launch.shared_parameters, refined);
   out += fmt::format("  static constexpr double kDiffusionScale = {:a}, kDiffusionFloor = {:a};\n",
@@ -114,10 +122,12 @@ const char* precision_struct(Precision precision) {
   }
 }
 
-/// One kernel: name, its arguments' template, the function and the most threads of a block.
-std::string kernel(const char* name, const char* arguments, const char* function, int threads) {
-  return fmt::format("ITO_KERNEL({}, ito::{}<Number>, {}) {{ ito::{}<P, Shape>(arguments); }}\n",
-                     name, arguments, threads, function);
+/// One kernel: name, its arguments' template, the function, the most threads of a block and what
+/// the function is a template over besides the precision.
+std::string kernel(const std::string& name, const char* arguments, const char* function,
+                   int threads, const std::string& shape = ", Shape") {
+  return fmt::format("ITO_KERNEL({}, ito::{}<Number>, {}) {{ ito::{}<P{}>(arguments); }}\n", name,
+                     arguments, threads, function, shape);
 }
 
 std::string opening(const char* include, Precision precision, const std::string& shape) {
@@ -154,6 +164,65 @@ KernelSource adjoint_source(const ModelShape& shape, const KernelLayout& layout,
         kernel("ito_context_weights", "ContextGradientArguments", "context_weight_gradient", 256);
   }
   return {"adjoint", text};
+}
+
+ModelShape outputs_of_nets(const ModelShape& shape) {
+  ModelShape outputs = shape;
+  for (std::optional<NetShape>* net :
+       {&outputs.drift, &outputs.diffusion_net, &outputs.control_net}) {
+    if (*net) *net = NetShape{0, 0, 0, {(*net)->layers.back()}};
+  }
+  return outputs;
+}
+
+int context_row(const ModelShape& shape) {
+  return shape.context() == 0 ? 0 : (shape.control_net->layers.front().outputs + 7) / 8 * 8;
+}
+
+KernelSource layered_source(const ModelShape& shape, const KernelLayout& layout,
+                            Precision precision, bool refined) {
+  const KernelLayout::Launch threads{};
+  std::string text =
+      "#include \"kernels/layered_simulate.cuh\"\n#include \"kernels/reduce.cuh\"\n" +
+      opening("kernels/layered_adjoint.cuh", precision,
+              shape_struct(outputs_of_nets(shape), layout, threads, layout.word_count, refined));
+  const auto of_step = [&](const char* name, const char* arguments, const char* function) {
+    text += kernel(name, arguments, function, layered_threads);
+  };
+  text += kernel("ito_pack", "PackArguments", "pack_parameters", 256);
+  of_step("ito_start", "LayeredSimulateArguments", "layered_start");
+  of_step("ito_step", "LayeredSimulateArguments", "layered_step");
+  of_step("ito_finish", "LayeredSimulateArguments", "layered_finish");
+  of_step("ito_arrive", "LayeredAdjointArguments", "layered_arrive");
+  of_step("ito_reverse", "LayeredAdjointArguments", "layered_reverse");
+  of_step("ito_leave", "LayeredAdjointArguments", "layered_leave");
+  text += kernel("ito_sigma_gradient", "SigmaGradientArguments", "sigma_gradient", 256);
+  if (const int row = context_row(shape); row > 0) {
+    text += "struct Rows {\n" + constant("kRow", static_cast<std::size_t>(row)) +
+            context_constants(*shape.control_net) + "};\n";
+    const auto of_rows = [&](const char* name, const char* arguments, const char* function) {
+      text += kernel(name, arguments, function, 256, ", Rows");
+    };
+    of_rows("ito_bias_rows", "ContextArguments", "make_bias_rows");
+    of_rows("ito_reduce_rows", "ContextGradientArguments", "reduce_rows_of_tiles");
+    of_rows("ito_context_gradient", "ContextGradientArguments", "context_gradient");
+    of_rows("ito_context_weights", "ContextGradientArguments", "context_weight_gradient");
+  }
+  return {"layered", text};
+}
+
+KernelSource layers_source(Precision precision) {
+  std::string text = opening("kernels/layer.cuh", precision, "");
+  for (int i = 0; i < activation_kinds; ++i) {
+    const std::string of = ", " + activation(static_cast<Activation>(i));
+    text += kernel(fmt::format("ito_layer_forward_{}", i), "LayerForwardArguments", "layer_forward",
+                   256, of);
+    text += kernel(fmt::format("ito_layer_backward_{}", i), "LayerBackwardArguments",
+                   "layer_backward", 256, of);
+  }
+  text += kernel("ito_widen", "WidenArguments", "widen", 256, "");
+  text += kernel("ito_gather", "GatherArguments", "gather_gradient", 256, "");
+  return {"layers", text};
 }
 
 }  // namespace ito

@@ -15,4 +15,19 @@ KernelSource simulate_source(const ModelShape& shape, const KernelLayout& layout
 KernelSource adjoint_source(const ModelShape& shape, const KernelLayout& layout,
                             Precision precision, bool refined = false);
 
+/// The outputs of a model's nets as nets of their own: what the layered kernels of a step see,
+/// whose KernelLayout is that of this shape.
+ModelShape outputs_of_nets(const ModelShape& shape);
+/// Numbers of a bias row, or 0.
+int context_row(const ModelShape& shape);
+/// The translation unit of the layered kernels of a model's steps (`ito_pack`, `ito_start`,
+/// `ito_step`, `ito_finish`, `ito_arrive`, `ito_reverse`, `ito_leave`, `ito_sigma_gradient` and the
+/// kernels of context rows). `layout`: of `outputs_of_nets(shape)`.
+KernelSource layered_source(const ModelShape& shape, const KernelLayout& layout,
+                            Precision precision, bool refined = false);
+/// That of the kernels between the products of any layered net (`ito_layer_forward_…` and
+/// `ito_layer_backward_…` by activation, `ito_widen`, `ito_gather`).
+inline constexpr int activation_kinds = static_cast<int>(Activation::exp) + 1;
+KernelSource layers_source(Precision precision);
+
 }  // namespace ito

@@ -39,6 +39,8 @@ class Engine {
     return workspace_bytes(paths, observations);
   }
 
+  virtual CudaKernels kernels() const { return CudaKernels::automatic; }
+
   // The same with every span in the memory of the device, put on a stream.
   virtual void simulate_on(Stream, std::span<const Real>, const BasicRequest<Real>&,
                            const BasicOutputs<Real>&, std::span<std::byte>, bool /*record*/) {

@@ -25,13 +25,14 @@ class Arena {
   /// Bytes taken, with room to align an arbitrary block.
   std::size_t bytes() const { return used_ + alignment; }
 
-  static std::byte* align(std::span<std::byte> block) {
+  static constexpr std::size_t alignment = 64;
+
+  static std::byte* align(std::span<std::byte> block, std::size_t to = alignment) {
     const auto address = reinterpret_cast<std::uintptr_t>(block.data());
-    return block.data() + (alignment - address % alignment) % alignment;
+    return block.data() + (to - address % to) % to;
   }
 
  private:
-  static constexpr std::size_t alignment = 64;
   std::byte* base_;
   std::size_t used_ = 0;
 };

@@ -175,6 +175,11 @@ std::size_t BasicPlan<Real>::parameter_count() const {
 }
 
 template <class Real>
+CudaKernels BasicPlan<Real>::cuda_kernels() const {
+  return compiled_->engine->kernels();
+}
+
+template <class Real>
 std::size_t BasicPlan<Real>::workspace_bytes(std::uint64_t paths,
                                              std::uint64_t observations) const {
   return compiled_->engine->workspace_bytes(paths, observations);

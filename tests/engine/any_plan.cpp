@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <type_traits>
 
 #include "cuda/gpu.hpp"
@@ -81,7 +82,26 @@ const std::vector<EngineKind>& cuda_engines() {
   return all;
 }
 
+const std::vector<EngineKind>& layered_engines() {
+  static const std::vector<EngineKind> all = [] {
+    std::vector<EngineKind> kinds = cuda_engines();
+    for (EngineKind& kind : kinds) {
+      kind.name += "_layered";
+      kind.kernels = CudaKernels::layered;
+    }
+    return kinds;
+  }();
+  return all;
+}
+
 namespace {
+
+/// A card with one multiprocessor, for which blocks of paths are small.
+std::shared_ptr<Gpu> small_gpu() {
+  EmulatedGpu::Options options;
+  options.properties.multiprocessors = 1;
+  return std::make_shared<EmulatedGpu>(options);
+}
 
 /// A plan of the kind; the emulated device is put in its place when it is first asked for.
 template <class Plan>
@@ -94,6 +114,13 @@ Plan make_plan(const EngineKind& kind, const Model& model, PlanOptions options) 
     (void)placed;
   }
   if (options.precision == Precision::fp32) options.precision = kind.precision;
+  options.cuda_kernels = kind.kernels;
+  if (kind.emulated && kind.kernels == CudaKernels::layered) {
+    replace_gpu(small_gpu());
+    Plan plan(model, kind.device, options);
+    replace_gpu(std::make_shared<EmulatedGpu>());
+    return plan;
+  }
   return Plan(model, kind.device, options);
 }
 

@@ -26,10 +26,14 @@ struct EngineKind {
   /// Its kernels run on the host, a thread a fiber: too slow for samples that say something and for
   /// every row of the model table.
   bool emulated = false;
+  CudaKernels kernels = CudaKernels::automatic;
 };
 
 /// The CUDA engine in all its precisions: on a device where there is one, and emulated otherwise.
 const std::vector<EngineKind>& cuda_engines();
+
+/// The same with layered kernels, whatever the model. Emulated, their blocks are of 64 paths.
+const std::vector<EngineKind>& layered_engines();
 
 /// The engines that run on this machine.
 inline const std::vector<EngineKind>& host_engines() {

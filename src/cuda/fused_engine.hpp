@@ -1,0 +1,18 @@
+#pragma once
+
+#include <memory>
+
+#include "cuda/gpu.hpp"
+#include "cuda/layout.hpp"
+#include "engine/engine.hpp"
+
+namespace ito {
+
+/// The engine whose time loop is one kernel and whose reverse is another, nets in registers.
+/// `limit`: PlanOptions::workspace_limit.
+template <class Real>
+std::unique_ptr<Engine<Real>> make_fused_engine(const ModelShape& shape, KernelLayout layout,
+                                                Precision precision, std::size_t limit,
+                                                std::shared_ptr<Gpu> gpu);
+
+}  // namespace ito

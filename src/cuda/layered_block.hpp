@@ -1,0 +1,98 @@
+#pragma once
+
+#include <optional>
+
+#include "cuda/layered_net.hpp"
+#include "engine/workspace.hpp"
+
+namespace ito {
+
+/// The kernels of a model's steps (kernels/layered_simulate.cuh, kernels/layered_adjoint.cuh).
+struct StepKernels {
+  StepKernels(Gpu& gpu, const KernelSource& source);
+
+  std::shared_ptr<const GpuModule> module;
+  GpuKernel start, step, finish, arrive, reverse, leave;
+};
+
+/// The gradient of a vector of parameters: a sum of rows [B, stride].
+template <class Real>
+struct SummedRows {
+  int width = 0;  ///< 0: there is no such vector
+  std::size_t parameter = 0;
+  Real* rows = nullptr;
+  Real* sums = nullptr;  ///< [tiles of a block, width]
+
+  int stride() const { return row_stride(width); }
+};
+
+/// One call's arrays in the workspace. B = rows of a block, D = state padded to tiles.
+template <class Real>
+struct LayeredWorkspace {
+  explicit LayeredWorkspace(const LayeredWork<Real>& with) : work(with) {}
+
+  Tape tape;
+  std::byte* words = nullptr;
+  Real* numbers = nullptr;
+  Real* bias_rows = nullptr;        ///< [observations, intervals, row]
+  Real* row_sums = nullptr;         ///< [tiles, intervals, row]
+  Real* row_gradients = nullptr;    ///< as bias_rows
+  Real* states = nullptr;           ///< [blocks, checkpoints, B, D]
+  Real* segment = nullptr;          ///< [stride, B, D]
+  unsigned char* status = nullptr;  ///< [tiles, 16]
+  std::array<Real*, 2> x{};         ///< [B, D]: states without a place on the tape take turns
+  std::byte* running = nullptr;     ///< [tiles of a block, 32] RunningSums
+  Real *living = nullptr, *costate = nullptr, *moved = nullptr;  ///< [B, D]
+  Real* mixed = nullptr;           ///< [B, noise padded]: w of a constant mixing σ
+  Real* mixed_gradient = nullptr;  ///< [state, noise padded]
+  std::optional<LayeredNet<Real>> drift, diffusion, control;
+  SummedRows<Real> control_value, sigma, initial, deviation;
+  LayeredWork<Real> work;
+  std::byte *sums_begin = nullptr, *sums_end = nullptr;  ///< every sum of gradients
+  std::size_t bytes = 0;
+};
+
+/// One call's blocks on their way through the time loop. Every method puts work on the stream.
+template <class Real>
+class LayeredCall {
+ public:
+  const ModelShape& shape;
+  const StepKernels& kernels;
+  const LayeredWorkspace<Real>& space;
+  Stream stream;
+  const Real* parameters;
+  PathArguments<Real> path;
+
+  /// Block `b` of the call, whose first block is number `first_block` of all.
+  BlockTiles tiles(std::uint64_t first_block, std::uint64_t b) const;
+
+  /// From x_0 to outputs and status, keeping states where `record`.
+  void forward(std::uint64_t b, const BlockTiles& tiles, const SimulateArguments<Real>& call,
+               bool record) const;
+  /// Back from the kept states, adding to the sums of gradients. `weights`: whether those of
+  /// parameters are wanted.
+  void backward(std::uint64_t b, const BlockTiles& tiles, const AdjointArguments<Real>& call,
+                bool weights) const;
+
+ private:
+  using Nets = std::array<const std::optional<LayeredNet<Real>>*, 3>;
+
+  int width() const { return row_stride(shape.state); }
+  std::size_t block_size() const {
+    return static_cast<std::size_t>(space.work.block_rows) * static_cast<std::size_t>(width());
+  }
+  Real* on_tape(std::uint64_t b, int k) const;
+  LayeredStep<Real> at(const BlockTiles& tiles, int k) const;
+  NetOutputs<Real> outputs() const;
+  LayeredAdjointArguments<Real> adjoint_arguments(const BlockTiles& tiles,
+                                                  const AdjointArguments<Real>& call) const;
+  template <class Arguments>
+  void launch_step(const GpuKernel& kernel, const BlockTiles& tiles,
+                   const Arguments& arguments) const;
+  void evaluate_nets(const LayeredStep<Real>& step, const Real* x) const;
+  void reverse_step(int k, const LayeredAdjointArguments<Real>& arguments, bool weights) const;
+  bool pull_back_nets(const LayeredStep<Real>& step, const LayeredAdjointArguments<Real>& arguments,
+                      bool alone, bool weights, bool moved) const;
+};
+
+}  // namespace ito

@@ -1,0 +1,297 @@
+#include "cuda/layered_engine.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <optional>
+#include <string>
+
+#include <ito/error.hpp>
+
+#include "cuda/call_arguments.hpp"
+#include "cuda/context_rows.hpp"
+#include "cuda/host_calls.hpp"
+#include "cuda/layered_block.hpp"
+#include "cuda/layout.hpp"
+#include "cuda/source.hpp"
+
+namespace ito {
+namespace {
+
+constexpr std::uint64_t tile_paths = 16;
+constexpr int widest_state = 256;  ///< of states and noises: a warp holds those of 16 paths
+
+void check_width(const char* field, int got) {
+  if (got <= widest_state) return;
+  throw Error(field, std::to_string(got) + " on device cuda",
+              "up to " + std::to_string(widest_state) + " there, or device cpu");
+}
+
+/// Of a lane: E and M of two paths, since the beginning and the last save, each a sum with its
+/// excess (RunningSums of kernels/simulate.cuh).
+constexpr std::size_t running_numbers = 16;
+
+/// How a call's paths fall into blocks, which are aligned to global path indices.
+struct BlockCut {
+  std::uint64_t first_block, blocks, most_blocks, tiles, most_tiles, observations;
+};
+
+template <class Real>
+class LayeredEngine final : public HostCalls<Real> {
+ public:
+  LayeredEngine(const ModelShape& shape, Precision precision, std::size_t limit,
+                std::shared_ptr<Gpu> gpu)
+      : HostCalls<Real>(shape, std::move(gpu)),
+        precision_(precision),
+        limit_(limit),
+        product_bytes_(gpu_->product_workspace_bytes()),
+        layout_(outputs_of_nets(shape_), precision, gpu_->properties().shared_memory_per_block),
+        constants_(shape_, layout_, gpu_),
+        layers_(*gpu_, precision),
+        plain_(*gpu_, layered_source(shape_, layout_, precision)),
+        pack_(plain_.module->kernel("ito_pack")),
+        sigma_gradient_(plain_.module->kernel("ito_sigma_gradient")),
+        context_(shape_, context_row(shape_), *plain_.module, *plain_.module),
+        block_rows_(rows_of_a_block()) {}
+
+  CudaKernels kernels() const override { return CudaKernels::layered; }
+
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations) const override {
+    const auto rows = static_cast<std::uint64_t>(block_rows_);
+    BlockCut cut{};
+    cut.most_blocks = Partition::largest(paths, rows, 1).tiles;
+    cut.most_tiles = Partition::largest(paths, tile_paths, 1).tiles;
+    cut.observations = observations;
+    return lay_out(nullptr, cut).bytes;
+  }
+
+  void simulate_on(Stream stream, std::span<const Real> parameters,
+                   const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
+                   std::span<std::byte> workspace, bool record) override {
+    const BlockCut cut = block_cut(request);
+    const LayeredWorkspace<Real> space = lay_out(Arena::align(workspace), cut);
+    pack(stream, parameters, request, cut, space);
+    LayeredCall<Real> call = call_on(stream, parameters, request, cut, space);
+    if (!record) call.path.tape_status = nullptr;
+    const SimulateArguments<Real> arguments = simulate_arguments(call.path, outputs);
+    for (std::uint64_t b = 0; b < cut.blocks; ++b)
+      call.forward(b, call.tiles(cut.first_block, b), arguments, record);
+  }
+
+  void adjoint_on(Stream stream, std::span<const Real> parameters,
+                  const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
+                  const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
+                  AdjointOptions options, bool recorded) override {
+    if (!recorded) simulate_on(stream, parameters, request, {}, workspace, true);
+    const BlockCut cut = block_cut(request);
+    const LayeredWorkspace<Real> space = lay_out(Arena::align(workspace), cut);
+    const LayeredCall<Real> call = call_on(stream, parameters, request, cut, space);
+    const AdjointArguments<Real> arguments =
+        adjoint_arguments(call.path, cotangents, gradient, options);
+    gpu_->clear(space.sums_begin, static_cast<std::size_t>(space.sums_end - space.sums_begin),
+                stream.handle);
+    for (std::uint64_t b = 0; b < cut.blocks; ++b) {
+      call.backward(b, call.tiles(cut.first_block, b), arguments, !gradient.parameters.empty());
+    }
+    if (!gradient.parameters.empty()) gather(stream, parameters, gradient.parameters, space);
+    context_.reduce(*gpu_, stream, parameters, request, gradient, cut.observations, space.row_sums,
+                    space.row_gradients);
+  }
+
+ private:
+  using HostCalls<Real>::shape_;
+  using HostCalls<Real>::gpu_;
+  using HostCalls<Real>::observation_count;
+
+  BlockCut block_cut(const BasicRequest<Real>& request) const {
+    const Partition blocks(request.first_path, request.paths,
+                           static_cast<std::uint64_t>(block_rows_), 1);
+    const Partition tiles(request.first_path, request.paths, tile_paths, 1);
+    return {blocks.first_tile, blocks.tiles,     blocks.most_tiles,
+            tiles.tiles,       tiles.most_tiles, observation_count(request)};
+  }
+
+  /// The nets and vectors that the model has, without memory.
+  LayeredWorkspace<Real> parts() const {
+    LayeredWorkspace<Real> space({*gpu_, layers_, precision_, block_rows_});
+    if (shape_.drift) space.drift.emplace(*shape_.drift, 0);
+    if (shape_.diffusion_net) space.diffusion.emplace(*shape_.diffusion_net, 0);
+    if (shape_.control_net) space.control.emplace(*shape_.control_net, context_row(shape_));
+    if (shape_.control == ControlKind::constant)
+      space.control_value = {shape_.noise, shape_.control_value};
+    if (shape_.diffusion == DiffusionKind::constant_diagonal)
+      space.sigma = {shape_.state, shape_.diffusion_value};
+    if (shape_.initial != InitialKind::point) space.initial = {shape_.state, shape_.initial_value};
+    if (shape_.initial == InitialKind::gaussian)
+      space.deviation = {shape_.state, shape_.initial_log_std};
+    return space;
+  }
+
+  /// 64 rows a multiprocessor, rounded down to a power of two, so that a product of rows × 128
+  /// columns has a tile of work for about each; less where a block would take over 1 GiB. It
+  /// depends on the model and the device alone: see LayeredNet.
+  int rows_of_a_block() const {
+    check_width("state", shape_.state);
+    check_width("noise", shape_.noise);
+    constexpr std::size_t most_bytes = std::size_t{1} << 30;
+    const LayeredWorkspace<Real> space = parts();
+    std::size_t numbers = 0;
+    for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
+      if (*net)
+        numbers += (*net)->numbers_a_path() + 2 * static_cast<std::size_t>((*net)->widest());
+    }
+    auto rows = 64 * std::bit_floor(static_cast<unsigned>(gpu_->properties().multiprocessors));
+    while (rows > 64 && rows * numbers * sizeof(Real) > most_bytes) rows /= 2;
+    return static_cast<int>(rows);
+  }
+
+  LayeredWorkspace<Real> lay_out(std::byte* base, const BlockCut& cut) const {
+    const auto rows = static_cast<std::size_t>(block_rows_);
+    const auto block = rows * static_cast<std::size_t>(row_stride(shape_.state));
+    const auto noise = static_cast<std::size_t>(row_stride(shape_.noise));
+    Arena arena(base);
+    LayeredWorkspace<Real> space = parts();
+    space.tape = Tape::choose(cut.most_blocks, shape_.steps, block * sizeof(Real), 1, limit_);
+    constexpr std::size_t alignment = 256;  // of products
+    space.work.product_bytes = product_bytes_;
+    auto* products = arena.take<std::byte>(product_bytes_ + alignment);
+    space.work.products =
+        base ? Arena::align({products, product_bytes_ + alignment}, alignment) : nullptr;
+    space.words = arena.take<std::byte>(static_cast<std::size_t>(layout_.word_count) * 512);
+    space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
+    space.bias_rows = arena.take<Real>(cut.observations * context_.size());
+    space.row_gradients = arena.take<Real>(cut.observations * context_.size());
+    space.states = arena.take<Real>(cut.most_blocks * space.tape.checkpoints * block);
+    space.segment = arena.take<Real>(space.tape.segment * block);
+    space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);
+    for (Real*& x : space.x) x = arena.take<Real>(block);
+    space.running = arena.take<std::byte>(rows * 2 * running_numbers * sizeof(Real));
+    for (Real** array : {&space.living, &space.costate, &space.moved})
+      *array = arena.take<Real>(block);
+    int widest = 0;
+    for (auto* net : {&space.drift, &space.diffusion, &space.control}) {
+      if (!*net) continue;
+      (*net)->place(arena, block_rows_);
+      widest = std::max(widest, (*net)->widest());
+    }
+    for (Real*& delta : space.work.deltas)
+      delta = arena.take<Real>(rows * static_cast<std::size_t>(widest));
+    const std::array vectors{&space.control_value, &space.sigma, &space.initial, &space.deviation};
+    for (SummedRows<Real>* vector : vectors)
+      vector->rows = arena.take<Real>(rows * static_cast<std::size_t>(vector->stride()));
+    const bool mixes = shape_.diffusion == DiffusionKind::constant_general;
+    if (mixes) space.mixed = arena.take<Real>(rows * noise);
+    space.sums_begin = arena.take<std::byte>(0);
+    for (auto* net : {&space.drift, &space.diffusion, &space.control}) {
+      if (*net) (*net)->place_sums(arena, block_rows_);
+    }
+    for (SummedRows<Real>* vector : vectors)
+      vector->sums = arena.take<Real>(rows / tile_paths * static_cast<std::size_t>(vector->width));
+    if (mixes)
+      space.mixed_gradient = arena.take<Real>(static_cast<std::size_t>(shape_.state) * noise);
+    space.row_sums = arena.take<Real>(cut.most_tiles * context_.size());
+    space.sums_end = arena.take<std::byte>(0);
+    space.bytes = arena.bytes();
+    return space;
+  }
+
+  LayeredCall<Real> call_on(Stream stream, std::span<const Real> parameters,
+                            const BasicRequest<Real>& request, const BlockCut& cut,
+                            const LayeredWorkspace<Real>& space) {
+    LayeredCall<Real> call{
+        shape_, steps(request),    space,
+        stream, parameters.data(), path_arguments(shape_, constants_, request, cut.observations)};
+    call.path.words = space.words;
+    call.path.numbers = space.numbers;
+    call.path.tape_status = space.status;
+    call.path.tiles = static_cast<int>(cut.tiles);
+    return call;
+  }
+
+  const StepKernels& steps(const BasicRequest<Real>& request) {
+    if (request.refinement == 0) return plain_;
+    if (!refined_) refined_.emplace(*gpu_, layered_source(shape_, layout_, precision_, true));
+    return *refined_;
+  }
+
+  /// Weights in aligned rows, the other parameters, and the bias rows.
+  void pack(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
+            const BlockCut& cut, const LayeredWorkspace<Real>& space) const {
+    PackArguments<Real> arguments{};
+    arguments.parameters = parameters.data();
+    arguments.word_sources = constants_.word_sources;
+    arguments.number_sources = constants_.number_sources;
+    arguments.words = space.words;
+    arguments.numbers = space.numbers;
+    arguments.word_count = layout_.word_count * 32;
+    arguments.number_count = layout_.number_count;
+    launch_threads(
+        *gpu_, pack_,
+        static_cast<std::uint64_t>(std::max({arguments.word_count, arguments.number_count, 1})),
+        arguments, stream);
+    for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
+      if (*net) (*net)->pack(space.work, stream, parameters.data());
+    }
+    context_.make(*gpu_, stream, parameters, request, cut.observations, space.bias_rows);
+  }
+
+  /// From the sums to the flat gradient.
+  void gather(Stream stream, std::span<const Real> parameters, std::span<Real> gradient,
+              const LayeredWorkspace<Real>& space) const {
+    gpu_->clear(gradient.data(), gradient.size_bytes(), stream.handle);
+    for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
+      if (*net) (*net)->gather(space.work, stream, gradient.data());
+    }
+    for (const SummedRows<Real>* vector :
+         {&space.control_value, &space.sigma, &space.initial, &space.deviation}) {
+      if (vector->width == 0) continue;
+      space.work.gather_sums(stream, vector->sums, vector->width,
+                             gradient.data() + vector->parameter);
+    }
+    if (space.mixed_gradient != nullptr) {
+      GatherArguments<Real> arguments{};
+      arguments.sums = space.mixed_gradient;
+      arguments.gradient = gradient.data() + shape_.diffusion_value;
+      arguments.rows = shape_.state;
+      arguments.columns = shape_.noise;
+      arguments.parts = 1;
+      arguments.sums_stride = row_stride(shape_.noise);
+      arguments.row_stride = shape_.noise;
+      arguments.column_stride = 1;
+      launch_threads(
+          *gpu_, layers_.gather,
+          static_cast<std::uint64_t>(shape_.state) * static_cast<std::uint64_t>(shape_.noise),
+          arguments, stream);
+    }
+    if (layout_.sigma_count > 0) {
+      launch_threads(*gpu_, sigma_gradient_, static_cast<std::uint64_t>(layout_.sigma_count),
+                     SigmaGradientArguments<Real>{parameters.data(), gradient.data()}, stream);
+    }
+  }
+
+  Precision precision_;
+  std::size_t limit_;
+  std::size_t product_bytes_;
+  KernelLayout layout_;
+  ModelConstants<Real> constants_;
+  LayerKernels layers_;
+  StepKernels plain_;
+  std::optional<StepKernels> refined_;  ///< compiled at the first request that refines
+  GpuKernel pack_, sigma_gradient_;
+  ContextRows<Real> context_;
+  int block_rows_;
+};
+
+}  // namespace
+
+template <class Real>
+std::unique_ptr<Engine<Real>> make_layered_engine(const ModelShape& shape, Precision precision,
+                                                  std::size_t limit, std::shared_ptr<Gpu> gpu) {
+  return std::make_unique<LayeredEngine<Real>>(shape, precision, limit, std::move(gpu));
+}
+
+template std::unique_ptr<Engine<float>> make_layered_engine(const ModelShape&, Precision,
+                                                            std::size_t, std::shared_ptr<Gpu>);
+template std::unique_ptr<Engine<double>> make_layered_engine(const ModelShape&, Precision,
+                                                             std::size_t, std::shared_ptr<Gpu>);
+
+}  // namespace ito

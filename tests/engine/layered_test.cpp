@@ -1,0 +1,197 @@
+// Layered kernels held to the reference: every kind of diffusion, control and initial state, every
+// way an activation's slope is found, contexts, and nets that fused kernels do not take. Blocks of
+// the emulated device are 64 paths, so that calls meet several of them and their ragged ends.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "engine/any_plan.hpp"
+#include "engine/closeness.hpp"
+#include "engine/model_table.hpp"
+#include "refusal.hpp"
+
+namespace ito::test {
+namespace {
+
+constexpr std::uint64_t paths = 150;
+
+/// Rows of the model table, with what each is there for.
+const std::vector<std::string>& rows() {
+  static const std::vector<std::string> all{
+      "deep_identity_feedback",
+      "mlp_diagonal_drift",  // two nets that a third goes through
+      "mlp_constant_constant",
+      "mlp_constant_rectangular_feedback",  // λ wᵀ
+      "mlp_general_rectangular_open_loop",
+      "hidden_silu",  // a slope that is kept
+      "context_of_three",
+      "context_affine",                  // a first layer that is the last
+      "context_open_loop_without_time",  // one that sees no state
+  };
+  return all;
+}
+
+ModelCase model_of(const std::string& name) {
+  ModelCase row = model_case(name);
+  row.first_path = row.observations == 1 ? 53 : 48;  // inside a block
+  return row;
+}
+
+using Case = std::tuple<EngineKind, std::string>;
+
+class Layered : public ::testing::TestWithParam<Case> {
+ protected:
+  const EngineKind& kind() const { return std::get<0>(GetParam()); }
+  ModelCase row = model_of(std::get<1>(GetParam()));
+  Knobs knobs = row.knobs(paths);
+  Call call = row.call(paths);
+  PathValues cotangents = random_cotangents(row.model, paths, 6);
+
+  void expect_near(const GradientValues& got, const GradientValues& wanted) const {
+    EXPECT_LE(relative_error(got.parameters, wanted.parameters), kind().gradient_tolerance);
+    EXPECT_LE(relative_error(got.x0, wanted.x0), kind().gradient_tolerance);
+    EXPECT_LE(relative_error(got.context, wanted.context), kind().gradient_tolerance);
+  }
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const std::string& name : rows()) {
+    for (const EngineKind& kind : layered_engines()) {
+      const bool one_of_each = name == "hidden_silu" || name == "mlp_general_rectangular_open_loop";
+      if (kind.precision == Precision::fp32 && !kind.double_precision)
+        all.emplace_back(kind, name);
+      else if (one_of_each)
+        all.emplace_back(kind, name);
+    }
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, Layered, ::testing::ValuesIn(cases()), [](const auto& one) {
+  return std::get<1>(one.param) + "_" + std::get<0>(one.param).name;
+});
+
+TEST_P(Layered, IsWithinToleranceOfTheReference) {
+  const AnyPlan exact(engine("reference64"), row.model), plan(kind(), row.model);
+  const PathValues wanted = exact.simulate(knobs.parameters, call);
+  const PathValues got = plan.simulate(knobs.parameters, call);
+  EXPECT_LE(relative_error(got.states, wanted.states), kind().state_tolerance);
+  EXPECT_LE(relative_error(got.energy, wanted.energy), kind().state_tolerance);
+  EXPECT_LE(relative_error(got.martingale, wanted.martingale), kind().state_tolerance);
+  EXPECT_LE(relative_error(got.interval_energy, wanted.interval_energy), kind().state_tolerance);
+  EXPECT_LE(relative_error(got.interval_martingale, wanted.interval_martingale),
+            kind().state_tolerance);
+  EXPECT_EQ(got.status, wanted.status);
+  for (const AdjointOptions options :
+       {AdjointOptions{}, AdjointOptions{true, false}, AdjointOptions{false, true}}) {
+    SCOPED_TRACE(options.detach_state                   ? "state detached"
+                 : options.detach_martingale_parameters ? "martingale detached"
+                                                        : "");
+    expect_near(plan.adjoint(knobs.parameters, call, cotangents, options),
+                exact.adjoint(knobs.parameters, call, cotangents, options));
+  }
+}
+
+/// A model with one net wider than 128 units and one of more than 4 hidden layers.
+ModelCase wide() {
+  ModelCase row{"wide", {}, X0::per_path, 1, 3, 5};
+  row.model.state = 5;
+  row.model.grid = uniform_grid(0.5, 3);
+  row.model.save = {1, 3};
+  row.model.drift = Mlp{.hidden = {192, 192}, .activation = Activation::silu};
+  row.model.diffusion =
+      Diagonal{{.hidden = {4, 4, 4, 4, 4}, .output = Activation::sigmoid}, 1.0, 0.2};
+  row.model.control = Feedback{{.hidden = {136}}};
+  return row;
+}
+
+TEST(LayeredKernels, AreChosenForWideAndDeepNetsAndHoldThem) {
+  ModelCase row = wide();
+  EngineKind kind = layered_engines().front();
+  const Knobs knobs = row.knobs(20);
+  const Call call = row.call(20);
+  const PathValues cotangents = random_cotangents(row.model, 20, 6);
+  const AnyPlan exact(engine("reference64"), row.model), plan(kind, row.model);
+  EXPECT_LE(relative_error(plan.simulate(knobs.parameters, call).states,
+                           exact.simulate(knobs.parameters, call).states),
+            kind.state_tolerance);
+  EXPECT_LE(relative_error(plan.adjoint(knobs.parameters, call, cotangents).parameters,
+                           exact.adjoint(knobs.parameters, call, cotangents).parameters),
+            kind.gradient_tolerance);
+
+  const auto chosen = [](const Model& model, CudaKernels wanted = CudaKernels::automatic) {
+    return Plan(model, Device::cuda(), {.cuda_kernels = wanted}).cuda_kernels();
+  };
+  EXPECT_EQ(chosen(row.model), CudaKernels::layered);
+  row.model.drift = Mlp{.hidden = {128, 128, 128, 128}};
+  row.model.control = Feedback{{.hidden = {128}}};
+  EXPECT_EQ(chosen(row.model), CudaKernels::layered);  // the diffusion is too deep
+  row.model.diffusion = IdentityDiffusion{};
+  EXPECT_EQ(chosen(row.model), CudaKernels::fused);
+  EXPECT_EQ(chosen(row.model, CudaKernels::layered), CudaKernels::layered);
+  EXPECT_EQ(Plan(row.model, Device::cpu()).cuda_kernels(), CudaKernels::automatic);
+}
+
+TEST(LayeredKernels, RefuseByNameWhatNoWarpHolds) {
+  Model model = wide().model;
+  model.drift = Mlp{.hidden = {1000}};
+  EXPECT_EQ(refusal([&] {
+              Plan(model, Device::cuda(), {.cuda_kernels = CudaKernels::fused});
+            }).substr(0, 60),
+            "cuda_kernels: got fused with nets whose activations take ");
+  model.state = 300;
+  EXPECT_EQ(refusal([&] { AnyPlan(layered_engines().front(), model); }),
+            "state: got 300 on device cuda; accepted: up to 256 there, or device cpu");
+}
+
+/// Blocks of 64 paths begin at multiples of 64, wherever calls begin.
+TEST(LayeredKernels, GiveAPathTheSameBitsInEveryCall) {
+  const ModelCase row = wide();
+  for (const EngineKind& kind : layered_engines()) {
+    SCOPED_TRACE(kind.name);
+    const AnyPlan plan(kind, row.model);
+    ModelCase all = row;
+    all.x0 = X0::shared;
+    const Knobs knobs = all.knobs(90);
+    Call call = all.call(90);
+    const PathValues whole = plan.simulate(knobs.parameters, call);
+    const auto d = static_cast<std::size_t>(row.model.state), s = std::size_t{2};
+    std::uint64_t done = 0;
+    for (const std::uint64_t part : {1, 40, 30, 19}) {
+      Call piece = call;
+      piece.first_path += done;
+      piece.paths = part;
+      const PathValues got = plan.simulate(knobs.parameters, piece);
+      const auto begin = static_cast<std::ptrdiff_t>(done);
+      const auto states = whole.states.begin() + begin * static_cast<std::ptrdiff_t>(s * d);
+      EXPECT_TRUE(std::equal(got.states.begin(), got.states.end(), states));
+      EXPECT_TRUE(std::equal(got.energy.begin(), got.energy.end(), whole.energy.begin() + begin));
+      done += part;
+    }
+  }
+}
+
+/// With room for fewer states than there are steps, over three blocks.
+TEST(LayeredKernels, GiveTheSameGradientFromCheckpointsAndAfterARecording) {
+  const ModelCase row = model_of("mlp_diagonal_drift");
+  const EngineKind& kind = layered_engines().front();
+  const Knobs knobs = row.knobs(paths);
+  const Call call = row.call(paths);
+  const PathValues cotangents = random_cotangents(row.model, paths, 6);
+  const AnyPlan stored(kind, row.model);
+  const GradientValues wanted = stored.adjoint(knobs.parameters, call, cotangents);
+  EXPECT_EQ(stored.adjoint_in_workspace(knobs.parameters, call, cotangents, true), wanted);
+  EXPECT_EQ(stored.adjoint_in_workspace(knobs.parameters, call, cotangents, false), wanted);
+  const auto steps = row.model.grid.size() - 1;
+  const std::size_t every_state = 4 * steps * 64 * 8 * sizeof(float);
+  const AnyPlan checkpointed(kind, row.model, {.workspace_limit = every_state - 1});
+  EXPECT_LT(checkpointed.workspace_bytes(paths), stored.workspace_bytes(paths));
+  EXPECT_EQ(checkpointed.adjoint(knobs.parameters, call, cotangents), wanted);
+}
+
+}  // namespace
+}  // namespace ito::test
