@@ -143,10 +143,11 @@ def show(folder):
           [[row["batch"], row["paths"], f"{row['step_us']:.1f}", rate(row)] for row in training])
     lines = []
     for row in ours:
-        axis = row["of"] if row["of"] in row else "diffusion"
+        axis = {"layered": "hidden", "latent-4x64": "diffusion"}.get(row["of"], row["of"])
+        limit = ([f"{row['limit'] / 1e9:.1f}", row["binds"], f"{100 * row['of_limit']:.0f} %"]
+                 if "limit" in row else [None, row["binds"], None])
         lines.append([f"{row['of']} {row[axis]}", row["paths"], row["steps"], row["precision"],
-                      row["mode"], rate(row), f"{row['limit'] / 1e9:.1f}", row["binds"],
-                      f"{100 * row['of_limit']:.0f} %"])
+                      row["mode"], rate(row), *limit])
     table("The CUDA engine, 10⁹ path-steps a second, and the limit of bench/gpu_limit.hpp "
           "(its rates are assumed)",
           ["", "paths", "steps", "precision", "mode", "reached", "limit", "binds", "of limit"], lines)

@@ -17,6 +17,7 @@ struct GpuRow {
   std::string group;
   Workload workload;
   Precision precision;
+  ito::CudaKernels kernels = ito::CudaKernels::automatic;
 
   std::string name() const {
     const Workload& w = workload;
@@ -38,17 +39,18 @@ GpuWork work_of(const GpuRow& row, bool gradient) {
 
 void report(benchmark::State& state, const GpuRow& row, bool gradient, GpuRun& run,
             const ito::GpuProperties& device) {
-  const GpuLimit most =
-      limit(use_of(work_of(row, gradient)), assumed_rates(device.compute_capability, device.clock),
-            device.multiprocessors);
   const auto rate = [&](double amount) {
     return benchmark::Counter(amount, benchmark::Counter::kIsIterationInvariantRate);
   };
   state.counters["path_steps"] = rate(row.workload.path_steps());
-  state.counters["limit"] = most.path_steps;
-  state.counters["of_limit"] = rate(row.workload.path_steps() / most.path_steps);
   state.counters["device_MiB"] = static_cast<double>(run.device_bytes()) / (1 << 20);
   state.counters["loss"] = run.loss();
+  if (run.layered()) return state.SetLabel("layered");  // the limit is that of fused kernels
+  const GpuLimit most =
+      limit(use_of(work_of(row, gradient)), assumed_rates(device.compute_capability, device.clock),
+            device.multiprocessors);
+  state.counters["limit"] = most.path_steps;
+  state.counters["of_limit"] = rate(row.workload.path_steps() / most.path_steps);
   state.SetLabel(most.resource);
 }
 
@@ -57,7 +59,7 @@ void add(const GpuRow& row) {
   for (const bool gradient : {false, true}) {
     add_row(row.name() + (gradient ? "/gradient" : "/forward"),
             [row, gradient, gpu](benchmark::State& state) {
-              GpuRun run(row.workload, row.precision, gpu);
+              GpuRun run(row.workload, row.precision, row.kernels, gpu);
               const auto call = [&] {
                 gradient ? run.simulate_and_differentiate() : run.simulate();
                 run.wait();
@@ -90,8 +92,13 @@ std::vector<GpuRow> gpu_rows() {
       row("steps", [&](Workload& w) { w.paths = 1 << 14, w.steps = steps; });
     for (const int state : {2, 4, 8, 32})
       row("d", [&](Workload& w) { w.state = state, w.steps = 100; });
-    for (const int hidden : {32, 64, 128})
+    for (const int hidden : {32, 64, 128, 256})  // the last one layered
       row("hidden", [&](Workload& w) { w.hidden = hidden, w.steps = 100; });
+    row("hidden", [&](Workload& w) { w.hidden = 1024, w.steps = 100, w.paths = 1 << 14; });
+    for (const int hidden : {64, 128}) {  // beside the fused rows above
+      row("layered", [&](Workload& w) { w.hidden = hidden, w.steps = 100; });
+      rows.back().kernels = ito::CudaKernels::layered;
+    }
     for (const int layers : {1, 2, 3})
       row("layers", [&](Workload& w) { w.layers = layers, w.steps = 100; });
     for (const Activation activation : {Activation::tanh, Activation::silu, Activation::relu})
@@ -115,7 +122,7 @@ void compile_gpu_rows() {
     workers.emplace_back([&] {
       for (std::size_t r = next++; r < rows.size(); r = next++) {
         const ito::Plan plan(model_of(rows[r].workload), ito::Device::cuda(),
-                             {.precision = rows[r].precision});
+                             {.precision = rows[r].precision, .cuda_kernels = rows[r].kernels});
       }
     });
   }

@@ -25,10 +25,12 @@ std::size_t bytes_of(std::span<float> values) { return values.size_bytes(); }
 
 }  // namespace
 
-GpuRun::GpuRun(const Workload& workload, ito::Precision precision, std::shared_ptr<ito::Gpu> gpu)
+GpuRun::GpuRun(const Workload& workload, ito::Precision precision, ito::CudaKernels kernels,
+               std::shared_ptr<ito::Gpu> gpu)
     : workload_(workload),
       gpu_(std::move(gpu)),
-      plan_(model_of(workload), ito::Device::cuda(), {.precision = precision}),
+      plan_(model_of(workload), ito::Device::cuda(),
+            {.precision = precision, .cuda_kernels = kernels}),
       module_(gpu_->compile(scale_source)),
       state_cotangents_of_(module_->kernel("scale")),
       request_{.paths = workload.paths, .seed = 7} {

@@ -13,13 +13,15 @@ namespace bench {
 /// stream and return; `wait` waits for it. The loss is mean |x_T|² + mean path KL.
 class GpuRun {
  public:
-  GpuRun(const Workload& workload, ito::Precision precision, std::shared_ptr<ito::Gpu> gpu);
+  GpuRun(const Workload& workload, ito::Precision precision, ito::CudaKernels kernels,
+         std::shared_ptr<ito::Gpu> gpu);
 
   void simulate(bool record = false);
   void simulate_and_differentiate();
   void wait();
 
   double loss();
+  bool layered() const { return plan_.cuda_kernels() == ito::CudaKernels::layered; }
   std::size_t device_bytes() const;
 
  private:

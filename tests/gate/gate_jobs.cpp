@@ -82,6 +82,37 @@ std::vector<TrainingJob> training_jobs() {
   return jobs;
 }
 
+std::vector<LayeredJob> layered_jobs() {
+  const Mlp net{.hidden = {256, 256}, .activation = Activation::silu};
+  const Mlp positive{.hidden = {256}, .output = Activation::softplus};
+  Model model;
+  model.state = 8;
+  model.grid = uniform_grid(1.0, 64);
+  std::vector<LayeredJob> jobs;
+  const auto add = [&](const char* text, Diffusion diffusion, Control control, int noise = 0) {
+    model.diffusion = std::move(diffusion);
+    model.control = std::move(control);
+    model.noise = noise;
+    const std::size_t i = jobs.size();
+    jobs.push_back({text, resolve(validated(model)), gate_targets[i % 4],
+                    i % 8 < 4 ? Precision::fp32 : Precision::fast});
+  };
+  model.drift = net;
+  add("identity, none", IdentityDiffusion{}, NoControl{});
+  add("constant, constant", ConstantDiffusion{}, ConstantControl{});
+  add("constant d x m, open loop", ConstantDiffusion{}, OpenLoop{net, 4}, 6);
+  add("diagonal, drift", Diagonal{positive}, DriftControl{net, 16, {0, 32}});
+  add("general, feedback", General{net}, Feedback{net}, 6);
+  model.initial = GaussianInitial{};
+  model.state = 32;
+  add("identity, feedback", IdentityDiffusion{}, Feedback{net});
+  for (const Precision precision : {Precision::fp32, Precision::fast, Precision::fp64}) {
+    const std::size_t i = jobs.size();
+    jobs.push_back({"between products", {}, gate_targets[i % 4], precision});
+  }
+  return jobs;
+}
+
 bool must_stay_in_registers(const GateJob& job) {
   const auto& [state, width, layers, activation] = job.shape;
   const bool fast = job.precision == Precision::fast;

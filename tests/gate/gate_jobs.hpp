@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,6 +8,7 @@
 #include <ito/plan.hpp>
 
 #include "cuda_training/training_kernels.hpp"
+#include "model/shape.hpp"
 
 namespace ito {
 
@@ -49,6 +51,17 @@ struct TrainingJob {
 };
 /// Every likelihood, objective and target.
 std::vector<TrainingJob> training_jobs();
+
+/// A module of layered kernels. `shape`: of the model whose steps it takes; without, it is the one
+/// of the kernels between products.
+struct LayeredJob {
+  std::string text;
+  std::optional<ModelShape> shape;
+  GateTarget target;
+  Precision precision;
+};
+/// Every kind of diffusion and control once, targets and precisions taking turns.
+std::vector<LayeredJob> layered_jobs();
 
 /// Whether the job's kernel must do without local memory.
 bool must_stay_in_registers(const GateJob& job);

@@ -58,6 +58,25 @@ Compilation compilation(const TrainingJob& job) {
           true};
 }
 
+Compilation compilation(const LayeredJob& job) {
+  const auto source = [&] {
+    if (!job.shape) return layers_source(job.precision);
+    const KernelLayout layout(outputs_of_nets(*job.shape), job.precision,
+                              job.target.shared_memory_per_block);
+    return layered_source(*job.shape, layout, job.precision);
+  };
+  const char* precision = job.precision == Precision::fast   ? "fast"
+                          : job.precision == Precision::fp64 ? "fp64"
+                                                             : "fp32";
+  return {
+      fmt::format("sm_{:<4} layered  {}  {}", job.target.compute_capability, precision, job.text),
+      source(),
+      job.target.compute_capability,
+      "",
+      0,
+      true};
+}
+
 struct GateResult {
   Compilation compilation;
   KernelResources resources{};
@@ -154,6 +173,7 @@ int main(int count, char** arguments) {
     std::vector<ito::Compilation> jobs;
     for (const auto& job : all ? ito::all_jobs() : ito::covering_jobs())
       jobs.push_back(ito::compilation(job));
+    for (const auto& job : ito::layered_jobs()) jobs.push_back(ito::compilation(job));
     for (const auto& job : ito::training_jobs()) jobs.push_back(ito::compilation(job));
     const std::regex expression(only);
     std::erase_if(jobs, [&](const ito::Compilation& job) {
