@@ -138,7 +138,7 @@ TEST(LayeredKernels, AreChosenForWideAndDeepNetsAndHoldThem) {
 
 TEST(LayeredKernels, RefuseByNameWhatNoWarpHolds) {
   Model model = wide().model;
-  model.drift = Mlp{.hidden = {1000}};
+  model.drift = Mlp{.hidden = {1000, 1000}};
   EngineKind fused = cuda_engines().front();
   fused.kernels = CudaKernels::fused;
   EXPECT_EQ(refusal([&] { AnyPlan(fused, model); }).substr(0, 57),
