@@ -54,6 +54,8 @@ struct CudaReport {
   std::string driver, runtime;  ///< versions of CUDA
   /// NVRTC, the compiler of kernels: its version and file, or why it cannot be loaded.
   std::string compiler, compiler_file, compiler_absence;
+  /// cuBLAS, which multiplies the matrices of nets too wide for fused kernels: likewise.
+  std::string products, products_file, products_absence;
   /// The folder that keeps compiled kernels (it may be deleted at any time), empty when none does.
   std::string cache;
   std::uint64_t cache_bytes = 0;

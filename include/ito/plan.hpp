@@ -86,7 +86,9 @@ enum class Precision {
 enum class CudaKernels {
   automatic,  ///< fused for nets of up to 4 hidden layers of up to 128 units that fit, else layered
   fused,      ///< one kernel for the loop and one for its reverse, nets in registers
-  layered,    ///< a step at a time, nets layer by layer as matrix products of cuBLAS
+  /// A step at a time, nets layer by layer as matrix products of cuBLAS over blocks of paths; with
+  /// `fast`, of factors rounded to tf32. States and noises of up to 256 channels.
+  layered,
 };
 
 /// A CUDA stream of the caller's, `cudaStream_t` as a plain handle; null is the default stream.

@@ -30,6 +30,9 @@ Json as_json(const CudaReport& cuda) {
           {"nvrtc", text(cuda.compiler)},
           {"nvrtc_file", text(cuda.compiler_file)},
           {"nvrtc_absence", text(cuda.compiler_absence)},
+          {"cublas", text(cuda.products)},
+          {"cublas_file", text(cuda.products_file)},
+          {"cublas_absence", text(cuda.products_absence)},
           {"cache", text(cuda.cache)},
           {"cache_bytes", cuda.cache_bytes}};
 }
@@ -49,10 +52,14 @@ std::string as_text(const CudaReport& cuda) {
   const auto version = [](const std::string& value) { return value.empty() ? "none" : value; };
   text += fmt::format("CUDA driver      {}\n", version(cuda.driver));
   text += fmt::format("CUDA runtime     {}\n", version(cuda.runtime));
+  const auto library = [](const std::string& number, const std::string& file,
+                          const std::string& absence) {
+    return number.empty() ? "none: " + absence : fmt::format("{} ({})", number, file);
+  };
   text += fmt::format("NVRTC            {}\n",
-                      cuda.compiler.empty()
-                          ? "none: " + cuda.compiler_absence
-                          : fmt::format("{} ({})", cuda.compiler, cuda.compiler_file));
+                      library(cuda.compiler, cuda.compiler_file, cuda.compiler_absence));
+  text += fmt::format("cuBLAS           {}\n",
+                      library(cuda.products, cuda.products_file, cuda.products_absence));
   text += fmt::format("compiled kernels {}\n",
                       cuda.cache.empty()
                           ? "not kept"
@@ -75,8 +82,9 @@ int info(bool json) {
     return 0;
   }
   print(fmt::format("ito {}\n", version()));
-  print(fmt::format("engines          cpu (float32), cuda (float32), reference (float64); default {}\n",
-                    Device::best().name()));
+  print(fmt::format(
+      "engines          cpu (float32), cuda (float32), reference (float64); default {}\n",
+      Device::best().name()));
   print(fmt::format("instruction set  {}\n", cpu_instruction_set()));
   print(fmt::format("threads          {}\n", threads));
   print(as_text(cuda));

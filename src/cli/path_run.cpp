@@ -36,6 +36,12 @@ Precision precision_of(const std::string& name) {
   return name == "fast" ? Precision::fast : name == "fp64" ? Precision::fp64 : Precision::fp32;
 }
 
+CudaKernels kernels_of(const std::string& name) {
+  return name == "fused"     ? CudaKernels::fused
+         : name == "layered" ? CudaKernels::layered
+                             : CudaKernels::automatic;
+}
+
 std::size_t context_size(const Model& model) {
   return std::visit(
       [](const auto& control) -> std::size_t {
@@ -79,6 +85,14 @@ void add_path_options(CLI::App& command, PathArguments& arguments) {
           "fp32; fast (16-bit factors) and fp64 need device cuda")
       ->check(CLI::IsMember({"fp32", "fast", "fp64"}))
       ->default_str("fp32");
+  command
+      .add_option_function<std::string>(
+          "--cuda-kernels",
+          [&arguments](const std::string& name) { arguments.cuda_kernels = kernels_of(name); },
+          "On device cuda: fused (nets in registers), layered (nets as matrix products); auto "
+          "chooses by the nets' size")
+      ->check(CLI::IsMember({"auto", "fused", "layered"}))
+      ->default_str("auto");
   command
       .add_option(
           "--refinement", arguments.refinement,

@@ -28,6 +28,7 @@ struct PathArguments {
   bool prior = false;
   std::string solver;  ///< empty: the model's
   Precision precision = Precision::fp32;
+  CudaKernels cuda_kernels = CudaKernels::automatic;
   int refinement = 0;
 
   /// Whether numbers are doubles: on the reference, and in fp64.
@@ -36,6 +37,7 @@ struct PathArguments {
   PlanOptions plan_options() const {
     PlanOptions options;
     options.threads = threads;
+    options.cuda_kernels = cuda_kernels;
     if (!in_double()) options.precision = precision;
     return options;
   }

@@ -2,6 +2,7 @@
 #include <ito/error.hpp>
 
 #include "cuda/cubin_cache.hpp"
+#include "cuda/cublas.hpp"
 #include "cuda/gpu.hpp"
 #include "cuda/nvrtc.hpp"
 #include "cuda/runtime.hpp"
@@ -27,6 +28,12 @@ CudaReport cuda_report() {
     report.compiler_file = Nvrtc::instance().path();
   } catch (const Error& error) {
     report.compiler_absence = error.what();
+  }
+  try {
+    report.products = Cublas::instance().version();
+    report.products_file = Cublas::instance().path();
+  } catch (const Error& error) {
+    report.products_absence = error.what();
   }
   const CubinCache cache(CubinCache::default_folder());
   report.cache = cache.folder().string();

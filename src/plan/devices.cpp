@@ -68,6 +68,10 @@ std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device
     throw Error("precision", "fast or fp64 on device " + device.name(),
                 "fp32; fast needs device cuda, and a DoublePlan computes in fp64");
   }
+  if (device.kind() != Device::Kind::cuda && options.cuda_kernels != CudaKernels::automatic) {
+    throw Error("cuda_kernels", "fused or layered on device " + device.name(),
+                "automatic, or device cuda");
+  }
   if (device == Device::reference()) return make_reference_engine<Real>(shape, options);
   if (device.kind() == Device::Kind::cuda) {
     return make_cuda_engine<Real>(shape, options, open_gpu(device.ordinal()));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -143,6 +144,9 @@ TEST(LayeredKernels, RefuseByNameWhatNoWarpHolds) {
   fused.kernels = CudaKernels::fused;
   EXPECT_EQ(refusal([&] { AnyPlan(fused, model); }).substr(0, 57),
             "cuda_kernels: got fused with nets whose activations take ");
+  EXPECT_EQ(
+      refusal([&] { Plan(model, Device::cpu(), {.cuda_kernels = CudaKernels::layered}); }),
+      "cuda_kernels: got fused or layered on device cpu; accepted: automatic, or device cuda");
   model.state = 300;
   EXPECT_EQ(refusal([&] { AnyPlan(layered_engines().front(), model); }),
             "state: got 300 on device cuda; accepted: up to 256 there, or device cpu");
@@ -191,6 +195,44 @@ TEST(LayeredKernels, GiveTheSameGradientFromCheckpointsAndAfterARecording) {
   const AnyPlan checkpointed(kind, row.model, {.workspace_limit = every_state - 1});
   EXPECT_LT(checkpointed.workspace_bytes(paths), stored.workspace_bytes(paths));
   EXPECT_EQ(checkpointed.adjoint(knobs.parameters, call, cotangents), wanted);
+}
+
+TEST(LayeredKernels, ReportPathsThatAreNotFiniteAndLeaveThemOut) {
+  const ModelCase row = model_of("context_of_three");
+  const AnyPlan plan(layered_engines().front(), row.model);
+  const Knobs knobs = row.knobs(paths);
+  const Call good = row.call(paths);
+  Call spoilt = good;
+  PathValues cotangents = random_cotangents(row.model, paths, 6);
+  PathValues without = cotangents;
+  const auto clear = [&](std::vector<double>& values, std::size_t path) {
+    const std::size_t each = values.size() / paths;
+    std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(path * each), each, 0.0);
+  };
+  const auto d = static_cast<std::size_t>(row.model.state);
+  for (const std::size_t path : {std::size_t{0}, std::size_t{77}, std::size_t{149}}) {
+    spoilt.x0[path * d + path % d] = path == 77 ? INFINITY : NAN;
+    for (auto* values : {&without.states, &without.energy, &without.martingale,
+                         &without.interval_energy, &without.interval_martingale})
+      clear(*values, path);
+  }
+  const PathValues got = plan.simulate(knobs.parameters, spoilt);
+  for (std::size_t path = 0; path < paths; ++path)
+    EXPECT_EQ(got.status[path], path == 0 || path == 77 || path == 149) << path;
+  EXPECT_EQ(plan.adjoint(knobs.parameters, spoilt, cotangents),
+            plan.adjoint(knobs.parameters, good, without));
+}
+
+TEST(LayeredKernels, TakeNoiseOfOtherSteps) {
+  const ModelCase row = model_of("mlp_constant_constant");
+  const EngineKind& kind = layered_engines().front();
+  const AnyPlan exact(engine("reference64"), row.model), plan(kind, row.model);
+  const Knobs knobs = row.knobs(20);
+  Call call = row.call(20);
+  call.refinement = -2;
+  EXPECT_LE(relative_error(plan.simulate(knobs.parameters, call).states,
+                           exact.simulate(knobs.parameters, call).states),
+            kind.state_tolerance);
 }
 
 }  // namespace

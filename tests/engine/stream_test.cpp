@@ -18,9 +18,18 @@
 namespace ito::test {
 namespace {
 
+/// For which blocks of layered kernels are small.
+GpuProperties one_multiprocessor() {
+  GpuProperties properties = emulated_properties();
+  properties.multiprocessors = 1;
+  return properties;
+}
+
 /// A device that counts what a plan asks of it.
 class CountingGpu : public EmulatedGpu {
  public:
+  CountingGpu() : EmulatedGpu({.properties = one_multiprocessor()}) {}
+
   int allocations = 0, waits = 0;
   std::vector<GpuStream> streams;
 
@@ -157,6 +166,34 @@ TEST_F(OnAStream, ACapturedGraphFollowsTheSeedInDeviceMemory) {
   EXPECT_EQ(refusal([&] { plan.simulate(host_parameters, request, {}, on_host); }),
             "request.seed_on_device: got an address; accepted: none: it is for calls on a stream; "
             "here `seed` is the seed");
+}
+
+// Products among them.
+TEST_F(OnAStream, LayeredKernelsAreCapturedAndRepeatTheirBits) {
+  constexpr std::uint64_t paths = 40;
+  const ModelCase& row = model_case("hidden_silu");
+  const Knobs knobs = row.knobs(paths);
+  const Plan plan(row.model, Device::cuda(), {.cuda_kernels = CudaKernels::layered});
+  const PathValues cotangents = random_cotangents(row.model, paths, 3);
+  const auto parameters = device(knobs.parameters);
+  const Request request{.paths = paths, .seed = 7};
+  const Cotangents given{.states = device(cotangents.states), .energy = device(cotangents.energy)};
+  const GradientOutputs gradient{.parameters = device<float>(plan.parameter_count())};
+  const auto workspace = device<std::byte>(plan.workspace_bytes(paths));
+  const OwnStream stream(gpu);
+  const auto work = [&] {
+    plan.adjoint(Stream{stream.handle()}, parameters, request, given, gradient, workspace);
+  };
+  const int allocations = gpu->allocations, waits = gpu->waits;
+  work();
+  const std::vector<double> wanted = host(gradient.parameters);
+  const auto graph = gpu->capture(stream.handle(), work);
+  gpu->clear(gradient.parameters.data(), gradient.parameters.size_bytes(), nullptr);
+  std::memset(workspace.data(), 0xA5, workspace.size());
+  graph->launch(stream.handle());
+  EXPECT_EQ(host(gradient.parameters), wanted);
+  EXPECT_EQ(gpu->allocations, allocations);
+  EXPECT_EQ(gpu->waits, waits);
 }
 
 TEST_F(OnAStream, TwoPlansInTurnDoNotDisturbEachOther) {
