@@ -32,6 +32,7 @@ class CountingGpu : public EmulatedGpu {
 
   int allocations = 0, waits = 0;
   std::vector<GpuStream> streams;
+  std::vector<int> product_rows;
 
   void* allocate(std::size_t bytes) override {
     ++allocations;
@@ -41,6 +42,11 @@ class CountingGpu : public EmulatedGpu {
               std::size_t argument_bytes, GpuStream stream) override {
     streams.push_back(stream);
     EmulatedGpu::launch(kernel, shape, argument, argument_bytes, stream);
+  }
+  void multiply(const MatrixProduct& product, GpuStream stream) override {
+    streams.push_back(stream);
+    product_rows.push_back(product.rows);
+    EmulatedGpu::multiply(product, stream);
   }
   void synchronize(GpuStream stream) override {
     ++waits;
@@ -194,6 +200,20 @@ TEST_F(OnAStream, LayeredKernelsAreCapturedAndRepeatTheirBits) {
   EXPECT_EQ(host(gradient.parameters), wanted);
   EXPECT_EQ(gpu->allocations, allocations);
   EXPECT_EQ(gpu->waits, waits);
+}
+
+// A library of products may take another order of summation for another number of rows.
+TEST_F(OnAStream, ProductsOfAForwardRunHaveTheSameRowsForAnyPaths) {
+  const ModelCase& row = model_case("hidden_silu");
+  const Plan plan(row.model, Device::cuda(), {.cuda_kernels = CudaKernels::layered});
+  const std::vector<double> values = row.knobs(1).parameters;
+  const std::vector<float> parameters(values.begin(), values.end());
+  for (const std::uint64_t paths : {1, 50, 200}) {
+    gpu->product_rows.clear();
+    plan.simulate(parameters, {.paths = paths, .first_path = 60});
+    EXPECT_FALSE(gpu->product_rows.empty());
+    EXPECT_EQ(gpu->product_rows, std::vector<int>(gpu->product_rows.size(), 64));
+  }
 }
 
 TEST_F(OnAStream, TwoPlansInTurnDoNotDisturbEachOther) {
