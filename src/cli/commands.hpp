@@ -21,6 +21,7 @@ void add_fit(CLI::App& program, Action& action, std::vector<std::string> command
 void add_evaluate(CLI::App& program, Action& action);
 void add_sample(CLI::App& program, Action& action);
 void add_solvers(CLI::App& program, Action& action);
-void add_study(CLI::App& program, Action& action);
+/// One for each of study::studies().
+void add_studies(CLI::App& program, Action& action);
 
 }  // namespace ito::cli

@@ -1,46 +1,15 @@
 #include "cli/gnuplot.hpp"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cmath>
 
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
+#include "cli/child_process.hpp"
 #include "io/file.hpp"
 
 namespace ito::cli {
 namespace {
-
-namespace fs = std::filesystem;
-
-/// Runs gnuplot in `folder` with what it says going to the file `log` there. Gives its exit status,
-/// or −1 where there is no such program.
-int spawn_gnuplot(const fs::path& folder, std::vector<std::string> arguments) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, 1, "log", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_adddup2(&actions, 1, 2);
-
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  pid_t child = 0;
-  const int failure = posix_spawnp(&child, "gnuplot", &actions, nullptr, pointers.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (failure != 0) return -1;
-
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 std::string number(double value) {
   return std::isfinite(value) ? fmt::format("{:.7g}", value) : std::string("NaN");
@@ -50,7 +19,7 @@ std::string number(double value) {
 
 bool Gnuplot::available() {
   const TemporaryFolder folder;
-  return spawn_gnuplot(folder.path(), {"gnuplot", "--version"}) == 0;
+  return run_child(folder.path(), "gnuplot", {"gnuplot", "--version"}) == 0;
 }
 
 std::string Gnuplot::next_name(const char* kind) { return fmt::format("{}-{}", kind, files_++); }
@@ -79,7 +48,7 @@ std::string Gnuplot::run(const std::string& script, const std::string& output) {
   const std::string name = next_name("script");
   write_file(folder_.path() / name, script);
   // -d: the user's own start-up file must not change the pictures.
-  const int status = spawn_gnuplot(folder_.path(), {"gnuplot", "-d", name});
+  const int status = run_child(folder_.path(), "gnuplot", {"gnuplot", "-d", name});
   if (status != 0) {
     throw Error(fmt::format("gnuplot ended with status {}: {}", status,
                             status < 0 ? "not found" : read_file(folder_.path() / "log")));

@@ -10,6 +10,7 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/path_run.hpp"
+#include "cli/peak_memory.hpp"
 #include "io/safetensors.hpp"
 
 namespace ito::cli {
@@ -63,7 +64,8 @@ void report(const GradientArguments& arguments, const BasicPaths<Real>& paths,
                                         {"martingale", loss.martingale},
                                         {"gradient_norm", std::sqrt(squares)},
                                         {"paths", paths.size()},
-                                        {"non_finite", paths.non_finite()}};
+                                        {"non_finite", paths.non_finite()},
+                                        {"peak_memory", peak_memory()}};
     print(object.dump() + "\n");
     return;
   }

@@ -50,7 +50,7 @@ int run(int count, char** arguments) {
   add_evaluate(program, action);
   add_sample(program, action);
   add_solvers(program, action);
-  add_study(program, action);
+  add_studies(program, action);
 
   int status = 0;
   try {

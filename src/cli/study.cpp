@@ -16,6 +16,7 @@
 #include "cli/interrupt.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
+#include "cli/peak_memory.hpp"
 #include "cli/report_html.hpp"
 #include "cli/study_figures.hpp"
 #include "io/file.hpp"
@@ -27,6 +28,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct StudyArguments {
+  const study::Study* study = nullptr;
   std::vector<std::string> parts;
   std::string digits, out;
   study::Settings settings;
@@ -81,6 +83,8 @@ struct Stopped {};
 
 std::string part_html(Gnuplot* gnuplot, const study::Part& part) {
   std::string text = fmt::format("<h1 class=\"part\">{}</h1>\n", escaped(part.title));
+  for (const std::string& finding : part.findings)
+    text += fmt::format("<p><strong>{}</strong></p>\n", escaped(finding));
   for (const std::string& paragraph : part.text)
     text += fmt::format("<p>{}</p>\n", escaped(paragraph));
   for (const study::Figure& figure : part.figures) {
@@ -103,13 +107,16 @@ std::string part_html(Gnuplot* gnuplot, const study::Part& part) {
 std::string render(const StudyArguments& arguments, const std::vector<study::Part>& parts,
                    double seconds) {
   const study::Settings& settings = arguments.settings;
+  const study::Study& study = *arguments.study;
+  const std::string seeds = study.seeded
+                                ? fmt::format("{} seeds from {}", settings.seeds, settings.seed)
+                                : fmt::format("seed {}", settings.seed);
   std::string page = page_head(
-      "Neural SDEs: a study", "Neural SDEs in the diffusion limit: a study",
-      fmt::format(
-          "What Tzen & Raginsky (arXiv:1905.09883) claim, measured. Effort {:g}, {} seeds from "
-          "{}, engine {}, {} min; ito {}. All numbers are in study.json beside this page.",
-          settings.effort, settings.seeds, settings.seed, settings.device.name(), duration(seconds),
-          version()));
+      study.heading, study.heading,
+      fmt::format("{} Effort {:g}, {}, engine {}, {} min; ito {}. All numbers are in {}.json "
+                  "beside this page.",
+                  study.subtitle, settings.effort, seeds, settings.device.name(), duration(seconds),
+                  version(), study.name));
   std::unique_ptr<Gnuplot> gnuplot;
   if (Gnuplot::available()) {
     gnuplot = std::make_unique<Gnuplot>();
@@ -122,22 +129,24 @@ std::string render(const StudyArguments& arguments, const std::vector<study::Par
   return page + "</body></html>\n";
 }
 
-std::vector<study::PartKind> chosen_parts(const std::vector<std::string>& names) {
+std::vector<study::PartKind> chosen_parts(const StudyArguments& arguments) {
+  const std::vector<std::string>& names = arguments.parts;
   std::vector<study::PartKind> chosen;
-  for (const study::PartKind& part : study::parts())
+  for (const study::PartKind& part : arguments.study->parts)
     if (names.empty() || std::ranges::find(names, part.name) != names.end()) chosen.push_back(part);
   return chosen;
 }
 
 int run_study(StudyArguments arguments) {
   require_writable_folder(arguments.out, "--out");
-  const std::vector<study::PartKind> chosen = chosen_parts(arguments.parts);
+  const std::vector<study::PartKind> chosen = chosen_parts(arguments);
   study::Settings& settings = arguments.settings;
   settings.digits = arguments.digits;
   if (!(settings.effort > 0 && settings.effort <= 1000))
     throw Error("--effort", fmt::format("{:g}", settings.effort), "a number above 0, up to 1000");
   if (settings.seeds < 1) throw Error("--seeds", "0", "at least 1");
   catch_interrupts();
+  settings.resident_bytes = peak_memory_of;
   StudyProgress progress(chosen);
   settings.progress = [&](const std::string& what, double done) {
     if (interrupted_by() != 0) throw Stopped{};
@@ -160,46 +169,61 @@ int run_study(StudyArguments arguments) {
       numbers["parts"][kind.name]["seconds"] = seconds_since(start);
     }
   } catch (const Stopped&) {
-    throw Error(fmt::format("study: stopped by signal {}; nothing was written", interrupted_by()));
+    throw Error(fmt::format("{}: stopped by signal {}; nothing was written", arguments.study->name,
+                            interrupted_by()));
   }
   const std::filesystem::path folder(arguments.out);
-  write_file(folder / "study.json", numbers.dump(1) + "\n");
+  const std::filesystem::path json = folder / (arguments.study->name + ".json");
+  write_file(json, numbers.dump(1) + "\n");
   write_file(folder / "report.html", render(arguments, parts, progress.seconds()));
+  for (const study::Part& part : parts)
+    for (const std::string& finding : part.findings) print(finding + "\n");
   print(fmt::format("The report is {}, its numbers {}\n", (folder / "report.html").string(),
-                    (folder / "study.json").string()));
+                    json.string()));
   return 0;
 }
 
 }  // namespace
 
-void add_study(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand(
-      "study", "Measure the claims about neural SDEs; write a report and its numbers to a folder");
-  auto arguments = std::make_shared<StudyArguments>();
-  std::vector<std::string> names;
-  std::string footer = "Parts:\n";
-  for (const study::PartKind& part : study::parts()) {
-    names.push_back(part.name);
-    footer += fmt::format("  {:<16} {} (about {:g} min)\n", part.name, part.summary, part.minutes);
+void add_studies(CLI::App& program, Action& action) {
+  for (const study::Study& study : study::studies()) {
+    auto* command = program.add_subcommand(study.name, study.summary);
+    auto arguments = std::make_shared<StudyArguments>();
+    arguments->study = &study;
+    std::vector<std::string> names;
+    std::string footer = "Parts:\n";
+    for (const study::PartKind& part : study.parts) {
+      names.push_back(part.name);
+      footer +=
+          fmt::format("  {:<16} {} (about {:g} min)\n", part.name, part.summary, part.minutes);
+    }
+    command->footer(footer + "Times are for two cores at effort 1" +
+                    (study.seeded ? " and three seeds." : "."));
+    command->add_option("PART", arguments->parts, "Parts to run; none: all of them, in order")
+        ->check(CLI::IsMember(names))
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    command
+        ->add_option("--out", arguments->out,
+                     fmt::format("Folder for report.html and {}.json", study.name))
+        ->required();
+    command
+        ->add_option("--effort", arguments->settings.effort,
+                     "Scales iterations and numbers of samples; below 0.25 sweeps keep their ends "
+                     "only")
+        ->capture_default_str();
+    if (study.seeded) {
+      command->add_option("--digits", arguments->digits,
+                          "Handwritten digits (.csv, 64 numbers 0 to 16 a row) for part 1");
+      add_whole_number(*command, "--seeds", arguments->settings.seeds,
+                       "Runs with seeds of their own");
+    }
+    add_whole_number(*command, "--seed", arguments->settings.seed,
+                     study.seeded ? "The first run's seed" : "Seed of the noise");
+    add_device(*command, arguments->settings.device);
+    add_threads(*command, arguments->settings.threads);
+    command->callback(
+        [arguments, &action] { action = [arguments] { return run_study(*arguments); }; });
   }
-  command->footer(footer + "Times are for two cores at effort 1 and three seeds.");
-  command->add_option("PART", arguments->parts, "Parts to run; none: all of them, in order")
-      ->check(CLI::IsMember(names))
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_option("--out", arguments->out, "Folder for report.html and study.json")->required();
-  command->add_option("--digits", arguments->digits,
-                      "Handwritten digits (.csv, 64 numbers 0 to 16 a row) for part 1");
-  command
-      ->add_option(
-          "--effort", arguments->settings.effort,
-          "Scales iterations and numbers of samples; below 0.25 sweeps keep their ends only")
-      ->capture_default_str();
-  add_whole_number(*command, "--seeds", arguments->settings.seeds, "Runs with seeds of their own");
-  add_whole_number(*command, "--seed", arguments->settings.seed, "The first run's seed");
-  add_device(*command, arguments->settings.device);
-  add_threads(*command, arguments->settings.threads);
-  command->callback(
-      [arguments, &action] { action = [arguments] { return run_study(*arguments); }; });
 }
 
 }  // namespace ito::cli

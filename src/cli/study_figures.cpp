@@ -15,7 +15,8 @@ using study::Series;
 constexpr const char* green = "#4b8b5b";
 constexpr const char* purple = "#7a4f93";
 constexpr const char* red = "#b23a48";
-constexpr const char* palette[] = {blue, orange, grey, green, purple, red};
+constexpr const char* ochre = "#b08d2b";
+constexpr const char* palette[] = {blue, orange, grey, green, purple, red, ochre};
 
 const char* colour_of(const Series& series) {
   return palette[static_cast<std::size_t>(series.colour) % std::size(palette)];
@@ -81,6 +82,12 @@ std::string range(const char* axis, const Axis& of) {
     text += fmt::format("set format {} '%g'\n", axis);
   }
   if (of.least < of.most) text += fmt::format("set {}range [{}:{}]\n", axis, of.least, of.most);
+  if (!of.names.empty()) {
+    std::string ticks;
+    for (std::size_t i = 0; i < of.names.size(); ++i)
+      ticks += fmt::format("{}'{}' {}", i > 0 ? ", " : "", unquoted(of.names[i]), i);
+    text += fmt::format("set {}tics ({}) rotate by -30\n", axis, ticks);
+  }
   return text;
 }
 

@@ -26,16 +26,39 @@ std::string plus_minus(double value, double error, int digits) {
   return number(value, digits) + " ± " + number(error, digits);
 }
 
-const std::vector<PartKind>& parts() {
-  static const std::vector<PartKind> all{
-      {"diffusion-limit", "bounds of k layers as k grows, against closed forms and on digits", 3,
-       diffusion_limit},
-      {"paper", "the paper's experiment: mesh sizes and numbers of samples", 2, paper_experiment},
-      {"expressivity", "neural SDEs from one point to any target", 2.5, expressivity},
-      {"samplers", "unnormalised targets: log Z, effective sample size, four losses", 5.5,
-       samplers},
-      {"inference", "gaps, importance-weighted bounds and calibration of three controls", 1.5,
-       inference_quality}};
+const std::vector<Study>& studies() {
+  static const std::vector<Study> all{
+      {"study",
+       "Measure the claims about neural SDEs; write a report and its numbers to a folder",
+       "Neural SDEs in the diffusion limit: a study",
+       "What Tzen & Raginsky (arXiv:1905.09883) claim, measured.",
+       true,
+       {{"diffusion-limit", "bounds of k layers as k grows, against closed forms and on digits", 3,
+         diffusion_limit},
+        {"paper", "the paper's experiment: mesh sizes and numbers of samples", 2, paper_experiment},
+        {"expressivity", "neural SDEs from one point to any target", 2.5, expressivity},
+        {"samplers", "unnormalised targets: log Z, effective sample size, four losses", 5.5,
+         samplers},
+        {"inference", "gaps, importance-weighted bounds and calibration of three controls", 1.5,
+         inference_quality}}},
+      {"orders",
+       "Measure the strong and weak order of every solver on every kind of noise it takes",
+       "Orders of convergence: declared and measured",
+       "Every solver of `ito solvers` on every kind of noise it takes.",
+       false,
+       {{"strong", "mean square distance of paths at h and h/2, or from the exact path", 2,
+         strong_orders},
+        {"weak", "differences of means between coupled grids", 3, weak_orders}}},
+      {"gradients",
+       "Measure error, variance, time and memory of every route to the gradient",
+       "Routes to the gradient: which to take when",
+       "Every gradient method of `ito solvers`.",
+       false,
+       {{"convergence", "the stochastic adjoint against the exact gradient, with a σ that mixes", 1,
+         gradient_convergence},
+        {"reversal", "gradients from steps undone, in float32 and double", 0.2, reversal},
+        {"routes", "bias, variance, time and memory over steps, d, parameters and paths", 2,
+         gradient_routes}}}};
   return all;
 }
 

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include <ito/device.hpp>
+#include <ito/model.hpp>
+#include <ito/parameters.hpp>
 #include <nlohmann/json.hpp>
 
 namespace ito::study {
@@ -27,7 +29,7 @@ struct Series {
   };
   std::string name{};  ///< empty: not in the key
   Style style = Style::line;
-  int colour = 0;  ///< 0 blue, 1 orange, 2 grey, 3 green, 4 purple, 5 red
+  int colour = 0;  ///< 0 blue, 1 orange, 2 grey, 3 green, 4 purple, 5 red, 6 ochre
   bool dashed = false;
   std::vector<double> x{}, y{}, error{}, dx{}, dy{};
 
@@ -41,7 +43,8 @@ struct Series {
 struct Axis {
   std::string label{};  ///< with the unit
   bool logarithmic = false;
-  double least = 0, most = 0;  ///< equal: chosen by the data
+  double least = 0, most = 0;        ///< equal: chosen by the data
+  std::vector<std::string> names{};  ///< of 0, 1, 2, …, in place of numbers
 };
 
 struct Panel {
@@ -67,10 +70,21 @@ struct Table {
 struct Part {
   std::string name{};  ///< on the command line and in the JSON
   std::string title{};
-  std::vector<std::string> text{};  ///< paragraphs
+  std::vector<std::string> findings{};  ///< one line each; also printed when all is done
+  std::vector<std::string> text{};      ///< paragraphs
   std::vector<Figure> figures{};
   std::vector<Table> tables{};
   nlohmann::ordered_json numbers{};
+};
+
+/// A gradient to be taken elsewhere.
+struct GradientRun {
+  const Model& model;
+  const Parameters& parameters;
+  GradientMethod method;
+  std::uint64_t paths;
+  std::size_t workspace_limit;
+  int threads;
 };
 
 struct Settings {
@@ -81,6 +95,9 @@ struct Settings {
       digits{};  ///< handwritten digits, .csv; empty: that half of part 1 is left out
   Device device = Device::best();
   int threads = 0;
+  /// Peak resident bytes of one gradient of ½|x_T|² + E by a program of its own; 0 where that
+  /// cannot be measured.
+  std::function<double(const GradientRun&)> resident_bytes = [](const GradientRun&) { return 0.0; };
   /// Called with what was just done and which fraction of the part that makes; throws to stop.
   std::function<void(const std::string& what, double done)> progress = [](auto&&...) {};
 
@@ -89,6 +106,9 @@ struct Settings {
     const auto wanted = static_cast<std::size_t>(std::lround(static_cast<double>(full) * effort));
     return (std::max(wanted, least) + 15) / 16 * 16;
   }
+  /// For what the CUDA engine refuses: other solvers than Euler–Maruyama, other routes to the
+  /// gradient than the adjoint.
+  Device host() const { return device == Device::reference() ? device : Device::cpu(); }
   /// Whether there is time for the whole of a sweep, or only for its ends.
   bool whole() const { return effort >= 0.25; }
 };
@@ -103,12 +123,21 @@ Spread spread(const std::vector<double>& values);
 std::string plus_minus(double value, double error, int digits = 3);
 std::string number(double value, int digits = 3);
 
-// The parts, in order.
+// The parts of the study, in order.
 Part diffusion_limit(const Settings& settings);
 Part paper_experiment(const Settings& settings);
 Part expressivity(const Settings& settings);
 Part samplers(const Settings& settings);
 Part inference_quality(const Settings& settings);
+
+// Of the orders of convergence.
+Part strong_orders(const Settings& settings);
+Part weak_orders(const Settings& settings);
+
+// Of the routes to the gradient.
+Part gradient_convergence(const Settings& settings);
+Part reversal(const Settings& settings);
+Part gradient_routes(const Settings& settings);
 
 /// A part by its name on the command line.
 struct PartKind {
@@ -117,6 +146,15 @@ struct PartKind {
   double minutes;  ///< on two cores at full effort, for the progress bar
   Part (*run)(const Settings&);
 };
-const std::vector<PartKind>& parts();
+
+/// A command of the program that runs parts and writes what they found.
+struct Study {
+  std::string name;  ///< the command's, and of its JSON
+  std::string summary;
+  std::string heading, subtitle;  ///< of the report
+  bool seeded;                    ///< repeats runs with seeds, of digits too
+  std::vector<PartKind> parts;    ///< in order
+};
+const std::vector<Study>& studies();
 
 }  // namespace ito::study

@@ -1,0 +1,187 @@
+#include "study/gradient_cost.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include <ito/ito.hpp>
+
+namespace ito::study {
+namespace {
+
+constexpr std::size_t blocks = 16;
+
+Model model_of(const Workload& load, Solver solver) {
+  const Mlp net{.hidden = {load.hidden}};
+  Model model;
+  model.state = load.state;
+  model.grid = uniform_grid(1.0, load.steps);
+  model.initial = PointInitial{std::vector<double>(static_cast<std::size_t>(load.state), 0.5)};
+  model.drift = net;
+  model.diffusion = Diagonal{{.hidden = {load.hidden}, .output = Activation::softplus}, 0.5, 0.1};
+  model.control = Feedback{.net = net};
+  model.calculus = load.calculus;
+  model.solver = solver;
+  return model;
+}
+
+/// The shortest of a few runs: others on the machine only make them longer.
+template <class Work>
+double shortest(Work work) {
+  double best = std::numeric_limits<double>::infinity(), total = 0;
+  for (int run = 0; run < 3 || (total < 0.05 && run < 50); ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    best = std::min(best, taken.count());
+    total += taken.count();
+    if (total > 1) break;
+  }
+  return best;
+}
+
+/// One route at one workload, in memory of its own.
+class Runner {
+ public:
+  Runner(GradientMethod method, Solver solver, bool checkpoints, const Workload& load,
+         const Settings& settings)
+      : method_(method),
+        load_(load),
+        settings_(settings),
+        model_(model_of(load, solver)),
+        parameters_(initialize(model_, settings.seed)) {
+    plan_.emplace(model_, settings.host(), options(limit_));
+    if (checkpoints) {
+      for (std::size_t less = plan_->workspace_bytes(load.paths) / 2; fits(less); less /= 2)
+        limit_ = less;
+      plan_.emplace(model_, settings.host(), options(limit_));
+    }
+    // Under a limit a few paths may take more than many, as less is computed again.
+    workspace_.resize(std::max(workspace(), plan_->workspace_bytes(load.paths / blocks)));
+    states_.resize(load.paths * static_cast<std::size_t>(load.state));
+    energy_.assign(load.paths, 1.0F / static_cast<float>(load.paths));
+    gradient_.resize(parameters_.size());
+  }
+
+  /// The part of the mean's gradient that `count` of the paths make, `gradient()` from now on.
+  void differentiate(std::uint64_t first, std::uint64_t count, int refinement = 0) {
+    const Request request{
+        .paths = count, .seed = settings_.seed, .first_path = first, .refinement = refinement};
+    const auto states = std::span(states_).first(count * static_cast<std::size_t>(load_.state));
+    plan_->simulate(parameters_, request, {.states = states}, workspace_, true);
+    for (float& x : states) x /= static_cast<float>(load_.paths);
+    plan_->adjoint(parameters_, request,
+                   {.states = states, .energy = std::span(energy_).first(count)},
+                   {.parameters = gradient_}, workspace_, {}, true);
+  }
+  void differentiate_all(int refinement = 0) { differentiate(0, load_.paths, refinement); }
+  const std::vector<float>& gradient() const { return gradient_; }
+
+  /// Relative standard error of the mean over the paths.
+  double noise() {
+    std::vector<double> sums(gradient_.size()), squares(gradient_.size());
+    const std::uint64_t share = load_.paths / blocks;
+    for (std::size_t b = 0; b < blocks; ++b) {
+      differentiate(b * share, share);
+      for (std::size_t i = 0; i < sums.size(); ++i) {
+        const auto value = static_cast<double>(gradient_[i]);
+        sums[i] += value;
+        squares[i] += value * value;
+      }
+    }
+    constexpr auto n = static_cast<double>(blocks);
+    double variance = 0, norm = 0;
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      variance += (squares[i] - sums[i] * sums[i] / n) * n / (n - 1);
+      norm += sums[i] * sums[i];
+    }
+    return std::sqrt(variance / norm);
+  }
+
+  double resident() const {
+    return settings_.resident_bytes(
+        {model_, parameters_, method_, load_.paths, limit_, settings_.threads});
+  }
+  std::size_t workspace() const { return plan_->workspace_bytes(load_.paths); }
+
+ private:
+  PlanOptions options(std::size_t limit) const {
+    return {.workspace_limit = limit, .threads = settings_.threads, .gradient = method_};
+  }
+  bool fits(std::size_t limit) const {
+    try {
+      return Plan(model_, settings_.host(), options(limit)).workspace_bytes(load_.paths) <= limit;
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
+  GradientMethod method_;
+  Workload load_;
+  const Settings& settings_;
+  Model model_;
+  Parameters parameters_;
+  std::optional<Plan> plan_;
+  std::size_t limit_ = PlanOptions{}.workspace_limit;
+  std::vector<std::byte> workspace_;
+  std::vector<float> states_, energy_, gradient_;
+};
+
+double relative(const std::vector<float>& got, const std::vector<float>& wanted) {
+  double difference = 0, squares = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const auto w = static_cast<double>(wanted[i]);
+    difference += std::pow(static_cast<double>(got[i]) - w, 2);
+    squares += w * w;
+  }
+  return std::sqrt(difference / squares);
+}
+
+}  // namespace
+
+std::vector<Route> routes() {
+  std::vector<Route> all;
+  for (const GradientMethodProperties& method : gradient_methods()) {
+    const bool undoes = method.method == GradientMethod::reversible;
+    all.push_back({std::string(method.name), method.method,
+                   undoes ? Solver::reversible_heun : Solver::euler_maruyama});
+    if (method.method == GradientMethod::adjoint)
+      all.push_back({.name = "adjoint, checkpoints", .method = method.method, .checkpoints = true});
+  }
+  return all;
+}
+
+GradientCost gradient_cost(const Route& route, const Workload& load, int finest,
+                           const Settings& settings) {
+  Runner runner(route.method, route.solver, route.checkpoints, load, settings);
+  GradientCost cost{.parameters = runner.gradient().size(), .workspace = runner.workspace()};
+  cost.seconds = shortest([&] { runner.differentiate_all(); });
+  cost.resident = runner.resident();
+  const std::vector<float> got = runner.gradient();
+  cost.noise = runner.noise();
+  Runner exact(GradientMethod::adjoint, route.solver, false, load, settings);
+  exact.differentiate_all();
+  cost.off_chain = relative(got, exact.gradient());
+  if (finest == 0) return cost;
+  Workload fine = load;
+  fine.steps = finest;
+  Runner equation(GradientMethod::adjoint, Solver::heun, false, fine, settings);
+  equation.differentiate_all(static_cast<int>(std::lround(std::log2(finest / load.steps))));
+  cost.off_equation = relative(got, equation.gradient());
+  return cost;
+}
+
+double tangent_seconds(const Workload& load, std::size_t directions, const Settings& settings) {
+  const Model model = model_of(load, Solver::euler_maruyama);
+  const Plan plan(model, settings.host(), {.threads = settings.threads});
+  const Parameters parameters = initialize(model, settings.seed);
+  const std::vector<float> along(directions * parameters.size(), 1.0F);
+  return shortest([&] {
+    plan.tangents(parameters, {.paths = load.paths, .seed = settings.seed},
+                  {.count = directions, .parameters = along});
+  });
+}
+
+}  // namespace ito::study

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <ito/solver.hpp>
+
+#include "study/study.hpp"
+
+namespace ito::study {
+
+/// Latent diffusion with nets of one hidden layer for drift, diagonal σ and feedback control.
+struct Workload {
+  int steps = 64, state = 4, hidden = 8;
+  std::uint64_t paths = 256;
+  Calculus calculus = Calculus::ito;
+};
+
+struct Route {
+  std::string name;
+  GradientMethod method;
+  Solver solver = Solver::euler_maruyama;
+  bool checkpoints = false;  ///< with the least workspace that serves
+};
+
+/// All methods there are, each with Euler–Maruyama where it takes it, and the adjoint short of
+/// memory.
+std::vector<Route> routes();
+
+/// Of the gradient of the mean of ½|x_T|² + E.
+struct GradientCost {
+  std::size_t parameters = 0;
+  double seconds = 0;         ///< the forward run included
+  std::size_t workspace = 0;  ///< bytes the plan asks its caller for
+  double resident = 0;        ///< peak bytes of a program that takes this gradient; 0: unknown
+  double off_chain = 0;       ///< relative error against the same chain's on the same paths
+  double off_equation = 0;    ///< against that of `finest` steps on the same Brownian paths; 0: not
+                              ///< measured
+  double noise = 0;           ///< standard error of the mean over the paths, relative
+};
+
+/// `finest`: steps of the grid that stands for the equation, a power of two times the workload's;
+/// 0: none.
+GradientCost gradient_cost(const Route& route, const Workload& load, int finest,
+                           const Settings& settings);
+
+/// Seconds of derivatives of all paths along `directions` directions at once, with Euler–Maruyama.
+double tangent_seconds(const Workload& load, std::size_t directions, const Settings& settings);
+
+}  // namespace ito::study
