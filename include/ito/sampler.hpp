@@ -14,10 +14,18 @@
 
 namespace ito {
 
-/// X_0 = start (empty: the origin), dX = scale dW.
+/// X_0 = start (empty: the origin), dX = σ(t) dW with σ falling geometrically,
+///   σ(t) = scale · cooling^(1/2 − t/T):
+/// cooling is σ(0)/σ(T), and 1 makes it a Brownian motion. Where a target's detail is much finer
+/// than the target is wide, cooling lets equal steps resolve both, with a control of one size
+/// throughout.
 struct BrownianReference {
   std::vector<double> start{};
   double scale = 1.0;
+  double cooling = 1.0;
+
+  /// Of that cooling, on [0, horizon], ending with standard deviation `std` in continuous time.
+  static BrownianReference ending(double std, double cooling = 1.0, double horizon = 1.0);
 };
 /// Stationary: X_0 ~ N(0, std² I), dX = −rate X dt + std √(2 rate) dW.
 struct OrnsteinUhlenbeckReference {
@@ -55,13 +63,21 @@ struct SamplerOptions {
   /// t_k = T(1 − (1 − k/K)^grading): above 1 steps get shorter towards the end, where the last
   /// step's noise blurs the samples.
   double grading = 1.5;
+  /// The state is this many equal parts, and the same control, a function of one part, steers each:
+  /// what to choose when the target is known to be made of like parts. Reference and control are of
+  /// one part's size, d/parts.
+  int parts = 1;
   /// Starts as u = 0; takes no context.
   Control control = Feedback{.net = {.hidden = {64, 64}, .activation = Activation::silu}};
   SamplerLoss loss = SamplerLoss::log_variance;
   std::size_t iterations = 1000;
-  std::size_t paths = 512;        ///< per iteration
-  double learning_rate = 5e-3;    ///< Adam, along a cosine to 1 % of it
-  double clip_norm = 1.0;         ///< gradient norms above are scaled down to it; 0: never
+  std::size_t paths = 512;      ///< per iteration
+  double learning_rate = 5e-3;  ///< Adam, along a cosine to 1 % of it
+  double clip_norm = 1.0;       ///< gradient norms above are scaled down to it; 0: never
+  /// β rises from 0 to 1 over this fraction of the iterations, whose target is
+  /// exp(β log_density) · law^(1 − β), law being that of the reference's end: modes grow out of it
+  /// together, where losses that see only where paths go would settle on the first they find.
+  double annealing = 0.0;
   double averaging = 0.98;        ///< decay of the exponential average of parameters; 0: none
   double non_finite_limit = 0.1;  ///< largest accepted fraction of paths without a finite weight
   std::uint64_t seed = 1;
@@ -71,7 +87,8 @@ struct SamplerOptions {
 
 /// A controlled diffusion whose end X_T has, once trained, the target's law.
 struct Sampler {
-  Model model{};            ///< the reference as the prior, and the control
+  Model model{};            ///< the reference as the prior, and the control; of one part
+  int parts = 1;            ///< paths of the model that make one of the target's dimension
   Parameters parameters{};  ///< those of the reference fixed, those of the control learned
   Reference reference{};
   double log_normalizer = 0;  ///< learned by trajectory balance; NaN with other losses
@@ -83,6 +100,7 @@ struct SamplerProgress {
   double loss = 0;
   double elbo = 0;     ///< mean of log w over this iteration's paths: at most log Z on average
   double ess = 0;      ///< effective sample size of this iteration's paths over their number
+                       ///< (both of the annealed target where there is one)
   double seconds = 0;  ///< since training began
 };
 using SamplerCallback = std::function<void(const SamplerProgress&)>;

@@ -23,10 +23,11 @@ struct IsotropicGaussian {
 void describe_reference(const Reference& reference, Model& model);
 
 /// Sets the reference's parameters where they differ from those the description starts at.
-void set_reference(const Reference& reference, Parameters& parameters);
+void set_reference(const Reference& reference, const Model& model, Parameters& parameters);
 
 /// The law of a Brownian or Ornstein–Uhlenbeck reference's last state of the Euler chain on `grid`:
 ///   m' = (1 − θh) m,   P' = (1 − θh)² P + σ² h.
+/// A start of fewer numbers than `dimension` is repeated: that of each part.
 IsotropicGaussian reference_law(const Reference& reference, std::span<const double> grid,
                                 int dimension);
 

@@ -39,6 +39,7 @@ void scale_inputs(Sampler& sampler) {
 Sampler make_sampler(const Target& target, const SamplerOptions& options) {
   check_sampler(target, options);
   Sampler sampler{.model = {},
+                  .parts = options.parts,
                   .parameters = {},
                   .reference = options.reference,
                   .log_normalizer = std::numeric_limits<double>::quiet_NaN()};
@@ -47,14 +48,14 @@ Sampler make_sampler(const Target& target, const SamplerOptions& options) {
     sampler.model = prior(own->model);
     sampler.model.save = {};
   } else {
-    sampler.model.state = target.dimension;
+    sampler.model.state = target.dimension / options.parts;
     sampler.model.grid = graded_grid(options);
     describe_reference(options.reference, sampler.model);
   }
   sampler.model.control = options.control;
   sampler.model = validated(sampler.model);
   sampler.parameters = initialize(sampler.model, options.seed);
-  set_reference(options.reference, sampler.parameters);
+  set_reference(options.reference, sampler.model, sampler.parameters);
   if (!own) scale_inputs(sampler);
   return sampler;
 }
@@ -62,9 +63,9 @@ Sampler make_sampler(const Target& target, const SamplerOptions& options) {
 SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t paths,
                       std::uint64_t seed, Device device, int threads) {
   if (paths < 1) throw Error("run_sampler.paths", "0", "at least 1");
-  if (target.dimension != sampler.model.state)
+  if (target.dimension != sampler.parts * sampler.model.state)
     throw Error("target.dimension", fmt::format("{}", target.dimension),
-                fmt::format("{}, the sampler's", sampler.model.state));
+                fmt::format("{}, the sampler's", sampler.parts * sampler.model.state));
   constexpr std::size_t most = 4096;
   SampleSet result;
   Averages elbo;
@@ -88,14 +89,15 @@ SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t 
 
 double reference_log_density(const Sampler& sampler, std::span<const double> x,
                              std::span<double> gradient) {
-  if (x.size() != static_cast<std::size_t>(sampler.model.state) ||
+  const int dimension = sampler.parts * sampler.model.state;
+  if (x.size() != static_cast<std::size_t>(dimension) ||
       (!gradient.empty() && gradient.size() != x.size()))
-    throw Error("reference_log_density.x", fmt::format("{} numbers", x.size()),
-                fmt::format("{} (state), and as many for the gradient", sampler.model.state));
+    throw Error(
+        "reference_log_density.x", fmt::format("{} numbers", x.size()),
+        fmt::format("{} (the target's dimension), and as many for the gradient", dimension));
   if (std::holds_alternative<PriorReference>(sampler.reference))
     throw Error("sampler.reference", "a PriorReference", "one whose law is known in closed form");
-  const IsotropicGaussian law =
-      reference_law(sampler.reference, sampler.model.grid, sampler.model.state);
+  const IsotropicGaussian law = reference_law(sampler.reference, sampler.model.grid, dimension);
   for (std::size_t j = 0; j < gradient.size(); ++j) gradient[j] = law.slope(x, j);
   return law.log_density(x);
 }

@@ -28,11 +28,11 @@ void check_control(const Control& control) {
       control);
 }
 
-void check_own(const Target& target, const PriorReference& own) {
+void check_own(int part, const PriorReference& own) {
   const Model model = prior(validated(own.model));
-  if (model.state != target.dimension)
+  if (model.state != part)
     throw Error("reference.model.state", fmt::format("{}", model.state),
-                fmt::format("{}, the target's dimension", target.dimension));
+                fmt::format("{}, the dimension of the target or of one of its parts", part));
   const std::size_t wanted = zero_parameters(model).size();
   if (own.parameters.size() < wanted)
     throw Error("reference.parameters", fmt::format("{} numbers", own.parameters.size()),
@@ -45,7 +45,11 @@ void check_sampler(const Target& target, const SamplerOptions& options) {
   if (!target.log_density) throw Error("target.log_density", "nothing", "a function");
   check_integer("target.dimension", target.dimension, state_range);
   check_control(options.control);
-  if (const auto* own = std::get_if<PriorReference>(&options.reference)) check_own(target, *own);
+  if (options.parts < 1 || target.dimension % options.parts != 0)
+    throw Error("sampler.parts", fmt::format("{}", options.parts),
+                fmt::format("a divisor of {}, the target's dimension", target.dimension));
+  if (const auto* own = std::get_if<PriorReference>(&options.reference))
+    check_own(target.dimension / options.parts, *own);
   check_positive("sampler.horizon", options.horizon);
   check_integer("sampler.steps", options.steps, steps_range);
   check_positive("sampler.grading", options.grading);
@@ -53,6 +57,9 @@ void check_sampler(const Target& target, const SamplerOptions& options) {
   if (options.iterations < 1) throw Error("sampler.iterations", "0", "at least 1");
   if (options.paths < 2)
     throw Error("sampler.paths", fmt::format("{}", options.paths), "at least 2");
+  if (!(options.annealing >= 0 && options.annealing <= 1))
+    throw Error("sampler.annealing", fmt::format("{}", options.annealing),
+                "a fraction from 0 to 1");
   if (!(options.averaging >= 0 && options.averaging < 1))
     throw Error("sampler.averaging", fmt::format("{}", options.averaging),
                 "from 0 up to, not at, 1");
@@ -73,31 +80,44 @@ SamplerPaths::SamplerPaths(const Target& target, const Sampler& sampler, std::si
                      reference_law(sampler.reference, sampler.model.grid, target.dimension))),
       plan_(sampler.model, device, {.threads = threads}),
       state_(static_cast<std::size_t>(target.dimension)),
+      parts_(static_cast<std::size_t>(sampler.parts)),
       threads_(threads),
       log_weights_(paths),
       costs_(paths),
       slopes_(gradient ? paths * state_ : 0),
       states_(paths * state_),
-      energy_(paths),
       martingale_(paths),
+      part_energy_(paths * parts_),
+      part_martingale_(paths * parts_),
       state_cotangent_(slopes_.size()),
-      status_(paths),
-      workspace_(plan_.workspace_bytes(paths)) {}
+      status_(paths * parts_),
+      workspace_(plan_.workspace_bytes(paths * parts_)) {}
 
-void SamplerPaths::forward(std::span<const float> parameters, const Request& request, bool record) {
+void SamplerPaths::forward(std::span<const float> parameters, Request request, bool record,
+                           double anneal) {
+  request.paths *= parts_;
+  request.first_path *= parts_;
   request_ = request;
-  plan_.simulate(
-      parameters, request,
-      {.states = states_, .energy = energy_, .martingale = martingale_, .status = status_},
-      workspace_, record);
+  anneal_ = anneal;
+  plan_.simulate(parameters, request_,
+                 {.states = states_,
+                  .energy = part_energy_,
+                  .martingale = part_martingale_,
+                  .status = status_},
+                 workspace_, record);
   evaluate_rows(
       [this](std::span<const double> x, std::span<double> gradient) { return cost(x, gradient); },
       states_, costs_, slopes_, threads_);
-  for (std::size_t i = 0; i < log_weights_.size(); ++i)
-    log_weights_[i] =
-        usable(i)
-            ? -costs_[i] - (static_cast<double>(martingale_[i]) + static_cast<double>(energy_[i]))
-            : -std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < log_weights_.size(); ++i) {
+    double energy = 0, martingale = 0;
+    for (std::size_t part = i * parts_; part < (i + 1) * parts_; ++part) {
+      energy += static_cast<double>(part_energy_[part]);
+      martingale += static_cast<double>(part_martingale_[part]);
+    }
+    martingale_[i] = static_cast<float>(martingale);
+    log_weights_[i] = usable(i) ? -anneal * costs_[i] - (martingale + energy)
+                                : -std::numeric_limits<double>::infinity();
+  }
 }
 
 double SamplerPaths::cost(std::span<const double> x, std::span<double> gradient) const {
@@ -108,7 +128,9 @@ double SamplerPaths::cost(std::span<const double> x, std::span<double> gradient)
 }
 
 bool SamplerPaths::usable(std::size_t path) const {
-  if (status_[path] != 0 || !std::isfinite(costs_[path])) return false;
+  if (!std::isfinite(costs_[path])) return false;
+  for (std::size_t part = path * parts_; part < (path + 1) * parts_; ++part)
+    if (status_[part] != 0) return false;
   return slopes_.empty() || std::ranges::all_of(std::span(slopes_).subspan(path * state_, state_),
                                                 [](double s) { return std::isfinite(s); });
 }
@@ -118,13 +140,17 @@ void SamplerPaths::backward(std::span<const float> parameters, const CotangentRo
   for (std::size_t i = 0; i < slopes_.size(); ++i) {
     const float weight = cotangents.cost[i / state_];
     // An unusable path's slope may be NaN, which a weight of zero would not make zero.
-    state_cotangent_[i] = weight == 0 ? 0.0F : weight * static_cast<float>(slopes_[i]);
+    state_cotangent_[i] = weight == 0 ? 0.0F : weight * static_cast<float>(anneal_ * slopes_[i]);
   }
-  plan_.adjoint(parameters, request_,
-                {.states = state_cotangent_,
-                 .energy = cotangents.energy,
-                 .martingale = cotangents.martingale},
-                {.parameters = gradient}, workspace_, options, true);
+  // A path's sums are those of its parts added up. The parts' own sums are of no more use.
+  for (std::size_t i = 0; i < part_energy_.size(); ++i) {
+    part_energy_[i] = cotangents.energy[i / parts_];
+    part_martingale_[i] = cotangents.martingale[i / parts_];
+  }
+  plan_.adjoint(
+      parameters, request_,
+      {.states = state_cotangent_, .energy = part_energy_, .martingale = part_martingale_},
+      {.parameters = gradient}, workspace_, options, true);
 }
 
 std::size_t SamplerPaths::non_finite() const {

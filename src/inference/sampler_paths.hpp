@@ -25,8 +25,10 @@ class SamplerPaths {
   SamplerPaths(const Target& target, const Sampler& sampler, std::size_t paths, bool gradient,
                Device device, int threads);
 
-  /// Runs as many paths as there is room for. With `record`, `backward` may follow.
-  void forward(std::span<const float> parameters, const Request& request, bool record);
+  /// Runs as many paths as there is room for. With `record`, `backward` may follow. The terminal
+  /// cost counts `anneal` times, 0 to 1.
+  void forward(std::span<const float> parameters, Request request, bool record,
+               double anneal = 1.0);
 
   /// Derivatives of a loss with respect to each path's sums, [N]; `cost` is the terminal
   /// log reference marginal − log target.
@@ -49,11 +51,12 @@ class SamplerPaths {
   const Target& target_;
   std::optional<IsotropicGaussian> law_;  ///< of the reference, where it is known
   Plan plan_;
-  std::size_t state_;
+  std::size_t state_, parts_;
   int threads_;
-  Request request_;
+  Request request_;  ///< for paths of parts
+  double anneal_ = 1.0;
   std::vector<double> log_weights_, costs_, slopes_;
-  std::vector<float> states_, energy_, martingale_, state_cotangent_;
+  std::vector<float> states_, martingale_, part_energy_, part_martingale_, state_cotangent_;
   std::vector<std::uint8_t> status_;
   std::vector<std::byte> workspace_;
 };

@@ -77,7 +77,7 @@ class SamplerTrainer {
     paths_.forward(sampler_.parameters,
                    {.paths = options_.paths,
                     .seed = step_seed(options_.seed, 0, static_cast<std::uint32_t>(step))},
-                   true);
+                   true, anneal(step));
     refuse_non_finite(step);
     if (step == 0) log_normalizer_ = loss().elbo;  // where its loss is least
     const SamplerLossValue value = loss();
@@ -88,6 +88,12 @@ class SamplerTrainer {
         gradient_);
     descend(step, value);
     return value;
+  }
+
+  /// β of this iteration.
+  double anneal(std::size_t step) const {
+    const double over = options_.annealing * static_cast<double>(options_.iterations);
+    return std::min(1.0, static_cast<double>(step + 1) / std::max(1.0, over));
   }
 
   SamplerLossValue loss() {

@@ -27,11 +27,13 @@ Target scaled_gaussian(double mean, double variance, double c) {
 const Reference brownian = BrownianReference{.start = {0.3}, .scale = 1.5};
 const Reference ornstein_uhlenbeck = OrnsteinUhlenbeckReference{.rate = 2.0, .std = 1.5};
 
+const Reference cooled = BrownianReference{.start = {0.3}, .scale = 1.2, .cooling = 6.0};
+
 class References : public ::testing::TestWithParam<Reference> {};
-INSTANTIATE_TEST_SUITE_P(, References, ::testing::Values(brownian, ornstein_uhlenbeck),
-                         [](const auto& kind) {
-                           return kind.index == 0 ? "Brownian" : "OrnsteinUhlenbeck";
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    , References, ::testing::Values(brownian, ornstein_uhlenbeck, cooled), [](const auto& kind) {
+      return std::vector{"Brownian", "OrnsteinUhlenbeck", "Cooled"}[kind.index];
+    });
 
 TEST_P(References, UntrainedWeightsGiveTheNormalizerWithinTheirError) {
   const Target target = scaled_gaussian(0.5, 0.8, 3.0);
@@ -60,6 +62,85 @@ TEST_P(References, MarginalIsThatOfTheEulerChain) {
   for (const float x : set.states) squares += std::pow(static_cast<double>(x) - mean, 2) / 20'000;
   const double variance = (mean - at) / gradient;
   EXPECT_NEAR(squares / variance, 1.0, 4 * std::sqrt(2.0 / 20'000) + 0.03);
+}
+
+TEST(CooledReference, EndsAsWideAsAsked) {
+  for (const double cooling : {0.5, 1.0, 8.0}) {
+    const Sampler sampler =
+        make_sampler(scaled_gaussian(0, 1, 0),
+                     {.reference = BrownianReference::ending(1.5, cooling, /*horizon=*/4),
+                      .horizon = 4,
+                      .steps = 4000,
+                      .grading = 1});
+    // Curvature of the marginal: −1/variance.
+    double slope = 0;
+    reference_log_density(sampler, std::vector{1.0}, {&slope, 1});
+    EXPECT_NEAR(-1 / slope, 1.5 * 1.5, 3e-3) << cooling;
+  }
+}
+
+/// Two copies of a one-dimensional target, `c` nats heavier in all.
+Target pair(double mean, double variance, double c) {
+  const LogDensity one = scaled_gaussian(mean, variance, c / 2).log_density;
+  return {.name = "pair",
+          .dimension = 2,
+          .log_density =
+              [one](std::span<const double> x, std::span<double> gradient) {
+                const bool slopes = !gradient.empty();
+                return one(x.first(1), slopes ? gradient.first(1) : gradient) +
+                       one(x.last(1), slopes ? gradient.last(1) : gradient);
+              },
+          .log_normalizer = c};
+}
+
+TEST(LikeParts, AreSteeredByOneControlAndTheirWeightsMultiply) {
+  const double one_mean = 1.5, one_variance = 0.5;
+  for (const SamplerLoss loss : {SamplerLoss::sticking_the_landing, SamplerLoss::log_variance}) {
+    const SamplerOptions options{.reference = cooled,
+                                 .steps = 32,
+                                 .grading = 1,
+                                 .parts = 2,
+                                 .control = Feedback{.net = Mlp{.hidden = {16}}},
+                                 .loss = loss,
+                                 .iterations = 250,
+                                 .paths = 128,
+                                 .learning_rate = 0.02};
+    const Target target = pair(one_mean, one_variance, 3.0);
+    const Sampler sampler = train_sampler(target, options);
+    EXPECT_EQ(sampler.model.state, 1);
+    const std::size_t n = 4096;
+    const SampleSet both = run_sampler(target, sampler, n, 9);
+    EXPECT_GT(both.estimate.weights.ess, 0.7 * n);
+    EXPECT_NEAR(both.estimate.weights.log_mean, 3.0, 4 * both.estimate.weights.log_mean_error);
+    // The same control alone, on twice as many paths of one part.
+    Sampler alone = sampler;
+    alone.parts = 1;
+    const SampleSet halves =
+        run_sampler(scaled_gaussian(one_mean, one_variance, 1.5), alone, 2 * n, 9);
+    for (std::size_t i = 0; i < n; ++i) {
+      ASSERT_EQ(both.states[2 * i + 1], halves.states[2 * i + 1]);
+      ASSERT_NEAR(both.log_weights[i], halves.log_weights[2 * i] + halves.log_weights[2 * i + 1],
+                  1e-5);
+    }
+  }
+}
+
+TEST(Annealing, WeighsTheTargetByHowFarItIs) {
+  const Target target = scaled_gaussian(2.0, 1.0, -2.0);
+  SamplerOptions options{.reference = brownian, .steps = 8, .iterations = 10, .paths = 64};
+  const auto elbos = [&] {
+    std::vector<double> result;
+    train_sampler(target, options,
+                  [&](const SamplerProgress& progress) { result.push_back(progress.elbo); });
+    return result;
+  };
+  const std::vector<double> plain = elbos();
+  options.annealing = 0.4;
+  // Of 10 iterations the first four have β = ¼ … 1. Paths begin as the reference's: log w is the
+  // terminal cost alone.
+  EXPECT_NEAR(elbos()[0], 0.25 * plain[0], 1e-9 * std::abs(plain[0]));
+  options.annealing = 1.0;
+  EXPECT_NEAR(elbos()[0], 0.1 * plain[0], 1e-9 * std::abs(plain[0]));
 }
 
 struct Trained {
@@ -224,6 +305,12 @@ TEST(SamplerErrors, NameTheField) {
             std::string::npos);
   EXPECT_NE(message({.reference = BrownianReference{.start = {1, 2}}}).find("reference.start"),
             std::string::npos);
+  EXPECT_NE(
+      message({.reference = BrownianReference{.cooling = 0}}).find("reference.cooling: got 0"),
+      std::string::npos);
+  EXPECT_NE(message({.parts = 2}).find("sampler.parts: got 2; a divisor of 1"), std::string::npos)
+      << message({.parts = 2});
+  EXPECT_NE(message({.annealing = 2}).find("sampler.annealing: got 2"), std::string::npos);
   EXPECT_NE(message({.control = NoControl{}}).find("sampler.control: got none"), std::string::npos);
   EXPECT_NE(message({.control = Feedback{.context = 2}}).find("sampler.control.context: got 2"),
             std::string::npos);

@@ -1,0 +1,197 @@
+#include "study/sampler_cases.hpp"
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+namespace ito::study {
+namespace {
+
+/// Controls of order one learn faster than large ones, and u scales as 1/√T for the same paths.
+constexpr double horizon = 16;
+constexpr int steps = 64;
+/// Of the Ornstein–Uhlenbeck reference, times the horizon; and the grid that ends as finely.
+constexpr double ou_rate = 2, ou_grading = 2;
+
+std::vector<double> grid(int side) {
+  std::vector<double> centres;
+  for (int i = 0; i < side; ++i)
+    for (int j = 0; j < side; ++j)
+      for (const int k : {i, j}) centres.push_back(5.0 * (k - 0.5 * (side - 1)));
+  return centres;
+}
+
+/// A user's own density: the banana of Haario et al. (1999), as a C++ lambda.
+Target banana() {
+  return {.name = "a user's functor",
+          .dimension = 2,
+          .log_density =
+              [](std::span<const double> x, std::span<double> gradient) {
+                const double bend = x[1] + 0.5 * (x[0] * x[0] - 4);
+                if (!gradient.empty()) {
+                  gradient[0] = -x[0] / 4 - bend * x[0];
+                  gradient[1] = -bend;
+                }
+                return -x[0] * x[0] / 8 - 0.5 * bend * bend;
+              },
+          // ∫ = 2π · 2: a shear of a Gaussian.
+          .log_normalizer = std::log(4 * std::numbers::pi)};
+}
+
+}  // namespace
+
+double SamplerCase::cost() const {
+  // Products of a net's layers, and what a step takes whatever the net.
+  const double d = target.dimension / static_cast<double>(parts);
+  return static_cast<double>(paths * iterations) * parts * (width * (2 * d + width) + 300);
+}
+
+std::vector<SamplerCase> sampler_cases() {
+  const std::vector all{SamplerLoss::kl, SamplerLoss::sticking_the_landing,
+                        SamplerLoss::log_variance, SamplerLoss::trajectory_balance};
+  // std, cooling, grading; parts, width; paths, iterations, rate.
+  return {
+      {"double well", double_well(), 1.25, 8, 1, 1, 32, 256, 400, 0.01, all},
+      {"user's functor", banana(), 2.5, 8, 1, 1, 32, 256, 400, 0.01, all},
+      {"9 modes", grid_mixture(3, 5, 0.3), 5, 8, 1.25, 1, 64, 256, 800, 0.01, all, true, grid(3),
+       8},
+      {"25 modes", grid_mixture(5, 5, 0.3), 8, 8, 1, 1, 64, 256, 800, 0.01, all, true, grid(5), 13},
+      {"funnel, d = 10", funnel(), 3, 16, 1.25, 1, 64, 256, 500, 0.01, all, true, {}, 10},
+      {"many-well, d = 32, like parts",
+       many_well(),
+       1,
+       8,
+       1,
+       16,
+       32,
+       128,
+       320,
+       0.02,
+       all,
+       true,
+       {},
+       3.5,
+       {0, 2}},
+      {"many-well, d = 32, one net",
+       many_well(),
+       1,
+       8,
+       1,
+       1,
+       64,
+       256,
+       400,
+       0.01,
+       {SamplerLoss::kl, SamplerLoss::log_variance},
+       false,
+       {},
+       3.5,
+       {0, 2}}};
+}
+
+std::string name(SamplerLoss loss) {
+  switch (loss) {
+    case SamplerLoss::kl:
+      return "KL";
+    case SamplerLoss::sticking_the_landing:
+      return "sticking the landing";
+    case SamplerLoss::log_variance:
+      return "log-variance";
+    case SamplerLoss::trajectory_balance:
+      return "trajectory balance";
+  }
+  return "";
+}
+
+int modes_found(const std::vector<double>& centres, std::span<const float> points) {
+  const std::size_t n = centres.size() / 2, count = points.size() / 2;
+  std::vector<std::size_t> visits(n);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::size_t nearest = 0;
+    double best = 1e300;
+    for (std::size_t m = 0; m < n; ++m) {
+      const double distance =
+          std::hypot(static_cast<double>(points[2 * i]) - centres[2 * m],
+                     static_cast<double>(points[2 * i + 1]) - centres[2 * m + 1]);
+      if (distance < best) {
+        best = distance;
+        nearest = m;
+      }
+    }
+    if (best < 2) ++visits[nearest];
+  }
+  int found = 0;
+  for (const std::size_t v : visits) found += 10 * v * n >= count;
+  return found;
+}
+
+SamplerRun run_case(const SamplerCase& problem, bool ou, SamplerLoss loss, std::size_t evaluated,
+                    std::uint64_t seed, const Settings& settings) {
+  SamplerOptions options{.horizon = horizon,
+                         .steps = steps,
+                         .grading = ou ? ou_grading : problem.grading,
+                         .parts = problem.parts,
+                         .control = Feedback{.net = Mlp{.hidden = {problem.width, problem.width},
+                                                        .activation = Activation::silu}},
+                         .loss = loss,
+                         .iterations = settings.scaled(problem.iterations, 32),
+                         .paths = problem.paths,
+                         .learning_rate = problem.learning_rate,
+                         .annealing = 0.5,
+                         .seed = seed,
+                         .device = settings.device,
+                         .threads = settings.threads};
+  if (ou) {
+    options.reference = OrnsteinUhlenbeckReference{.rate = ou_rate / horizon, .std = problem.std};
+  } else {
+    options.reference = BrownianReference::ending(problem.std, problem.cooling, horizon);
+  }
+  // s.e. of log Z² ≈ (1/ESS fraction − 1)/N.
+  const double enough = 1 / (1 + wanted_error * wanted_error * static_cast<double>(evaluated));
+  constexpr std::size_t window = 20;
+  std::vector<double> ess;
+  SamplerRun result{.set = {}, .seconds_to_accuracy = std::numeric_limits<double>::quiet_NaN()};
+  const Sampler sampler =
+      train_sampler(problem.target, options, [&](const SamplerProgress& progress) {
+        result.seconds = progress.seconds;
+        if (2 * progress.iteration <= progress.iterations) return;  // annealing
+        ess.push_back(progress.ess);
+        if (ess.size() < window || !std::isnan(result.seconds_to_accuracy)) return;
+        double mean = 0;
+        for (std::size_t i = ess.size() - window; i < ess.size(); ++i)
+          mean += ess[i] / static_cast<double>(window);
+        if (mean >= enough) result.seconds_to_accuracy = progress.seconds;
+      });
+  result.learned_log_z = sampler.log_normalizer;
+  result.set = run_sampler(problem.target, sampler, evaluated, seed + 400, settings.device,
+                           settings.threads);
+  return result;
+}
+
+std::vector<float> resampled(const SampleSet& set, std::size_t d) {
+  double largest = -1e300, total = 0;
+  for (const double w : set.log_weights) largest = std::max(largest, w);
+  for (const double w : set.log_weights) total += std::exp(w - largest);
+  const std::size_t n = set.log_weights.size();
+  std::vector<float> result;
+  double sum = 0;
+  std::size_t next = 0;
+  // Systematic resampling, then every path in turn: points come in the order of their paths.
+  for (std::size_t i = 0; i < n; ++i) {
+    sum += std::exp(set.log_weights[i] - largest) / total * static_cast<double>(n);
+    for (; static_cast<double>(next) + 0.5 < sum; ++next)
+      result.insert(result.end(), set.states.begin() + static_cast<std::ptrdiff_t>(i * d),
+                    set.states.begin() + static_cast<std::ptrdiff_t>((i + 1) * d));
+  }
+  // Spread the order, so that the first points shown stand for all.
+  std::vector<float> shuffled;
+  const std::size_t count = result.size() / d, stride = 7919;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t from = (i * stride) % count;
+    shuffled.insert(shuffled.end(), result.begin() + static_cast<std::ptrdiff_t>(from * d),
+                    result.begin() + static_cast<std::ptrdiff_t>((from + 1) * d));
+  }
+  return shuffled;
+}
+
+}  // namespace ito::study
