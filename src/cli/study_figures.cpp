@@ -99,7 +99,11 @@ Figure draw(Gnuplot& gnuplot, const study::Figure& figure) {
     std::string script =
         axes(unquoted(panel.title), unquoted(panel.x.label), unquoted(panel.y.label));
     script += range("x", panel.x) + range("y", panel.y);
-    if (panel.square) script += "set size ratio -1\n";
+    if (panel.square) {
+      // A small panel has room for few numbers.
+      const int spacing = panel.x.most - panel.x.least > 12 ? 5 : 2;
+      script += fmt::format("set size ratio -1\nset xtics {0}\nset ytics {0}\n", spacing);
+    }
     std::string clauses;
     std::size_t named = 0;
     for (const Series& series : panel.series) {

@@ -206,7 +206,7 @@ LatentModel digits_model(int steps) {
 
 void digits(const Settings& settings, Part& part) {
   const Dataset all = read_dataset(settings.digits);
-  const std::size_t held_out = settings.whole() ? 8 : 2;
+  const std::size_t held_out = settings.whole() ? 4 : 2;
   if (all.count < 400) throw Error("digits", fmt::format("{} rows", all.count), "at least 400");
   const Dataset training = all.slice(0, all.count - 297);
   const Dataset shown = all.slice(all.count - held_out, all.count);
@@ -221,7 +221,7 @@ void digits(const Settings& settings, Part& part) {
   settings.progress("generative model of digits", 0.7);
 
   const std::vector<int> ks =
-      settings.whole() ? std::vector{1, 2, 4, 8, 16, 32, 64, 128} : std::vector{1, 16};
+      settings.whole() ? std::vector{1, 2, 4, 8, 16, 32, 64, 128, 256, 512} : std::vector{1, 16};
   Panel panel{.title = fmt::format("{} held-out digits", held_out),
               .x = {.label = "layers k", .logarithmic = true},
               .y = {.label = "free energy, nats per digit"}};
@@ -242,7 +242,7 @@ void digits(const Settings& settings, Part& part) {
   nlohmann::ordered_json points = nlohmann::ordered_json::array();
   std::vector<double> last(3);
   const Effort effort{
-      .iterations = settings.scaled(250, 32), .paths = 64, .evaluated = settings.scaled(2048, 512)};
+      .iterations = settings.scaled(160, 32), .paths = 64, .evaluated = settings.scaled(2048, 512)};
   for (std::size_t i = 0; i < ks.size(); ++i) {
     NeuralSde sde;
     sde.model = prior(latent.model);

@@ -181,7 +181,7 @@ Part inference_quality(const Settings& settings) {
              .y = {.label = "log p(y) − bound, nats", .logarithmic = true}};
   Panel plain{.title = "Ranks of the true state",
               .x = {.label = "rank among 63 draws"},
-              .y = {.label = "share × 16", .least = 0, .most = 2.4}};
+              .y = {.label = "share of ranks, 1: uniform", .least = 0, .most = 2.4}};
   Panel weighted = plain;
   weighted.title = "Ranks, draws resampled by weight";
   const double ranks_total = 2.0 * static_cast<double>(ranked.y.count);

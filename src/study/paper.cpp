@@ -171,7 +171,8 @@ std::string verdict(double low, const std::string& yes, const std::string& no) {
 
 Part paper_experiment(const Settings& settings) {
   Part part{.name = "paper", .title = "2. The paper's experiment"};
-  const std::size_t most = settings.scaled(1000, 64), iterations = settings.scaled(120, 32);
+  const auto most = static_cast<std::size_t>(std::max(64L, std::lround(1000 * settings.effort)));
+  const std::size_t iterations = settings.scaled(120, 32);
   const std::size_t evaluated = settings.scaled(16384, 1024);
   const std::vector<int> meshes =
       settings.whole() ? std::vector{32, 64, 128, 256, 512} : std::vector{32, 128};
@@ -275,7 +276,7 @@ Part paper_experiment(const Settings& settings) {
   part.tables.push_back(table);
   const double floor = Experiment::constant();
   part.figures.push_back({.title = fmt::format("Meshes finer than 1/32 gain {} nats",
-                                               plus_minus(coarse_gain.mean, coarse_gain.error, 3)),
+                                               plus_minus(coarse_gain.mean, coarse_gain.error, 4)),
                           .caption = fmt::format("Left: training curves, means over {} seeds. "
                                                  "Right: the trained control's free energy, always "
                                                  "taken on the mesh 1/{} with the same {} paths, "
@@ -284,8 +285,9 @@ Part paper_experiment(const Settings& settings) {
                                                  settings.seeds, finest, evaluated),
                           .panels = {mesh_curves, mesh_points}});
   part.figures.push_back(
-      {.title = fmt::format("Near √d copies, training is noisy, yet it ends within {} nats",
-                            plus_minus(root_n.mean, root_n.error, 3)),
+      {.title =
+           fmt::format("Near √d copies training is noisy, yet its control is only {} nats worse",
+                       plus_minus(root_n.mean, root_n.error, 2)),
        .caption = "n copies mean n paths a step, so the noise of a step's free energy grows as "
                   "1/√n (left). "
                   "The trained control, judged on all copies, loses what gradient noise moves it "

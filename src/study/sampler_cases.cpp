@@ -43,50 +43,51 @@ Target banana() {
 double SamplerCase::cost() const {
   // Products of a net's layers, and what a step takes whatever the net.
   const double d = target.dimension / static_cast<double>(parts);
-  return static_cast<double>(paths * iterations) * parts * (width * (2 * d + width) + 300);
+  return static_cast<double>(paths * iterations) * parts *
+         (width * (2 * d + (layers - 1) * width) + 300);
 }
 
 std::vector<SamplerCase> sampler_cases() {
   const std::vector all{SamplerLoss::kl, SamplerLoss::sticking_the_landing,
                         SamplerLoss::log_variance, SamplerLoss::trajectory_balance};
-  // std, cooling, grading; parts, width; paths, iterations, rate.
-  return {
-      {"double well", double_well(), 1.25, 8, 1, 1, 32, 256, 400, 0.01, all},
-      {"user's functor", banana(), 2.5, 8, 1, 1, 32, 256, 400, 0.01, all},
-      {"9 modes", grid_mixture(3, 5, 0.3), 5, 8, 1.25, 1, 64, 256, 800, 0.01, all, true, grid(3),
-       8},
-      {"25 modes", grid_mixture(5, 5, 0.3), 8, 8, 1, 1, 64, 256, 800, 0.01, all, true, grid(5), 13},
-      {"funnel, d = 10", funnel(), 3, 16, 1.25, 1, 64, 256, 500, 0.01, all, true, {}, 10},
-      {"many-well, d = 32, like parts",
-       many_well(),
-       1,
-       8,
-       1,
-       16,
-       32,
-       128,
-       320,
-       0.02,
-       all,
-       true,
-       {},
-       3.5,
-       {0, 2}},
-      {"many-well, d = 32, one net",
-       many_well(),
-       1,
-       8,
-       1,
-       1,
-       64,
-       256,
-       400,
-       0.01,
-       {SamplerLoss::kl, SamplerLoss::log_variance},
-       false,
-       {},
-       3.5,
-       {0, 2}}};
+  // std, cooling, grading; parts, layers, width; paths, iterations, rate.
+  return {{"double well", double_well(), 1.25, 8, 1, 1, 2, 32, 256, 400, 0.01, all},
+          {"user's functor", banana(), 2.5, 8, 1, 1, 2, 32, 256, 400, 0.01, all},
+          {"9 modes", grid_mixture(3, 5, 0.3), 5, 8, 1.25, 1, 3, 64, 256, 800, 0.01, all, true,
+           grid(3), 8},
+          {"25 modes", grid_mixture(5, 5, 0.3), 8, 8, 1, 1, 3, 64, 256, 800, 0.01, all, true,
+           grid(5), 13},
+          {"funnel, d = 10", funnel(), 3, 16, 1.25, 1, 2, 64, 256, 500, 0.01, all, true, {}, 10},
+          {"many-well, d = 32, like parts",
+           many_well(),
+           1,
+           8,
+           1,
+           16,
+           32,
+           128,
+           320,
+           0.02,
+           all,
+           true,
+           {},
+           3.5,
+           {0, 2}},
+          {"many-well, d = 32, one net",
+           many_well(),
+           1,
+           8,
+           1,
+           1,
+           64,
+           256,
+           400,
+           0.01,
+           {SamplerLoss::kl, SamplerLoss::log_variance},
+           false,
+           {},
+           3.5,
+           {0, 2}}};
 }
 
 std::string name(SamplerLoss loss) {
@@ -127,20 +128,22 @@ int modes_found(const std::vector<double>& centres, std::span<const float> point
 
 SamplerRun run_case(const SamplerCase& problem, bool ou, SamplerLoss loss, std::size_t evaluated,
                     std::uint64_t seed, const Settings& settings) {
-  SamplerOptions options{.horizon = horizon,
-                         .steps = steps,
-                         .grading = ou ? ou_grading : problem.grading,
-                         .parts = problem.parts,
-                         .control = Feedback{.net = Mlp{.hidden = {problem.width, problem.width},
-                                                        .activation = Activation::silu}},
-                         .loss = loss,
-                         .iterations = settings.scaled(problem.iterations, 32),
-                         .paths = problem.paths,
-                         .learning_rate = problem.learning_rate,
-                         .annealing = 0.5,
-                         .seed = seed,
-                         .device = settings.device,
-                         .threads = settings.threads};
+  SamplerOptions options{
+      .horizon = horizon,
+      .steps = steps,
+      .grading = ou ? ou_grading : problem.grading,
+      .parts = problem.parts,
+      .control = Feedback{.net = Mlp{.hidden = std::vector<int>(
+                                         static_cast<std::size_t>(problem.layers), problem.width),
+                                     .activation = Activation::silu}},
+      .loss = loss,
+      .iterations = settings.scaled(problem.iterations, 32),
+      .paths = problem.paths,
+      .learning_rate = problem.learning_rate,
+      .annealing = 0.5,
+      .seed = seed,
+      .device = settings.device,
+      .threads = settings.threads};
   if (ou) {
     options.reference = OrnsteinUhlenbeckReference{.rate = ou_rate / horizon, .std = problem.std};
   } else {

@@ -19,7 +19,7 @@ struct SamplerCase {
   double std;                     ///< of the reference at its end: as wide as the target
   double cooling;                 ///< of the Brownian reference
   double grading;                 ///< of its time grid
-  int parts, width;               ///< of the control
+  int parts, layers, width;       ///< of the control
   std::size_t paths, iterations;  ///< of training, at full effort
   double learning_rate;
   std::vector<SamplerLoss> losses;  ///< with the Brownian reference

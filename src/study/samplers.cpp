@@ -221,10 +221,10 @@ Part samplers(const Settings& settings) {
       "The many-well's 32 dimensions are 16 like pairs, 65536 modes. Told so, one net of a pair's "
       "two coordinates steers all 16 (SamplerOptions::parts), and the weights of the whole come to "
       "{} with the best loss. Not told, a net of all 32 coordinates comes to {}: it leaves the "
-      "shallower well of most pairs, each of which hides 0.16 nats. A net of the state alone has "
-      "too few units a coordinate to hold 16 double wells at this size; wider ones (128 + 128, "
-      "256), a finer grid and a start from annealed Langevin particles gave −0.8 to −2.7 nats at "
-      "an ESS of 0.3 to 4 % in single runs that took two to three times as long.",
+      "shallower well of most pairs, each of which hides 0.16 nats: few of its units are left for "
+      "each of the 16 double wells. Single runs of wider nets (128 + 128, 256), with first layers "
+      "of one coordinate a unit, or from a start fitted to annealed Langevin particles gave −0.5 "
+      "to −2.8 nats at an ESS of 0.1 to 4 %.",
       describe(parted), describe(dense)));
   std::string misled;
   for (const std::string& row : wrong) misled += (misled.empty() ? "" : "; ") + row;

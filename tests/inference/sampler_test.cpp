@@ -30,10 +30,12 @@ const Reference ornstein_uhlenbeck = OrnsteinUhlenbeckReference{.rate = 2.0, .st
 const Reference cooled = BrownianReference{.start = {0.3}, .scale = 1.2, .cooling = 6.0};
 
 class References : public ::testing::TestWithParam<Reference> {};
-INSTANTIATE_TEST_SUITE_P(
-    , References, ::testing::Values(brownian, ornstein_uhlenbeck, cooled), [](const auto& kind) {
-      return std::vector{"Brownian", "OrnsteinUhlenbeck", "Cooled"}[kind.index];
-    });
+std::string reference_name(const ::testing::TestParamInfo<Reference>& kind) {
+  const std::vector<std::string> names{"Brownian", "OrnsteinUhlenbeck", "Cooled"};
+  return names[kind.index];
+}
+INSTANTIATE_TEST_SUITE_P(, References, ::testing::Values(brownian, ornstein_uhlenbeck, cooled),
+                         reference_name);
 
 TEST_P(References, UntrainedWeightsGiveTheNormalizerWithinTheirError) {
   const Target target = scaled_gaussian(0.5, 0.8, 3.0);
@@ -308,7 +310,8 @@ TEST(SamplerErrors, NameTheField) {
   EXPECT_NE(
       message({.reference = BrownianReference{.cooling = 0}}).find("reference.cooling: got 0"),
       std::string::npos);
-  EXPECT_NE(message({.parts = 2}).find("sampler.parts: got 2; a divisor of 1"), std::string::npos)
+  EXPECT_NE(message({.parts = 2}).find("sampler.parts: got 2; accepted: a divisor of 1"),
+            std::string::npos)
       << message({.parts = 2});
   EXPECT_NE(message({.annealing = 2}).find("sampler.annealing: got 2"), std::string::npos);
   EXPECT_NE(message({.control = NoControl{}}).find("sampler.control: got none"), std::string::npos);
