@@ -227,7 +227,7 @@ void digits(const Settings& settings, Part& part) {
               .y = {.label = "free energy, nats per digit"}};
   Series reference{.name = "−log p(y), importance weighted",
                    .style = Series::Style::linked,
-                   .colour = 2,
+                   .colour = 3,
                    .dashed = true};
   Table table{.title =
                   "Digits: free energy and estimate of −log p(y), nats per digit (± Monte Carlo "

@@ -50,44 +50,51 @@ double SamplerCase::cost() const {
 std::vector<SamplerCase> sampler_cases() {
   const std::vector all{SamplerLoss::kl, SamplerLoss::sticking_the_landing,
                         SamplerLoss::log_variance, SamplerLoss::trajectory_balance};
-  // std, cooling, grading; parts, layers, width; paths, iterations, rate.
-  return {{"double well", double_well(), 1.25, 8, 1, 1, 2, 32, 256, 400, 0.01, all},
-          {"user's functor", banana(), 2.5, 8, 1, 1, 2, 32, 256, 400, 0.01, all},
-          {"9 modes", grid_mixture(3, 5, 0.3), 5, 8, 1.25, 1, 3, 64, 256, 800, 0.01, all, true,
-           grid(3), 8},
-          {"25 modes", grid_mixture(5, 5, 0.3), 8, 8, 1, 1, 3, 64, 256, 800, 0.01, all, true,
-           grid(5), 13},
-          {"funnel, d = 10", funnel(), 3, 16, 1.25, 1, 2, 64, 256, 500, 0.01, all, true, {}, 10},
-          {"many-well, d = 32, like parts",
-           many_well(),
-           1,
-           8,
-           1,
-           16,
-           32,
-           128,
-           320,
-           0.02,
-           all,
-           true,
-           {},
-           3.5,
-           {0, 2}},
-          {"many-well, d = 32, one net",
-           many_well(),
-           1,
-           8,
-           1,
-           1,
-           64,
-           256,
-           400,
-           0.01,
-           {SamplerLoss::kl, SamplerLoss::log_variance},
-           false,
-           {},
-           3.5,
-           {0, 2}}};
+  SamplerCase well{.name = "double well", .target = double_well(), .std = 1.25, .losses = all};
+  SamplerCase user{.name = "user's functor", .target = banana(), .std = 2.5, .losses = all};
+  SamplerCase nine{.name = "9 modes",
+                   .target = grid_mixture(3, 5, 0.3),
+                   .std = 5,
+                   .grading = 1.25,
+                   .layers = 3,
+                   .width = 64,
+                   .iterations = 600,
+                   .losses = all,
+                   .modes = grid(3),
+                   .reach = 8};
+  SamplerCase many = nine;
+  many.name = "25 modes";
+  many.target = grid_mixture(5, 5, 0.3);
+  many.std = 8;
+  many.grading = 1;
+  many.modes = grid(5);
+  many.reach = 13;
+  SamplerCase neal{.name = "funnel, d = 10",
+                   .target = funnel(),
+                   .std = 3,
+                   .cooling = 16,
+                   .grading = 1.25,
+                   .width = 64,
+                   .iterations = 500,
+                   .losses = all,
+                   .reach = 10};
+  SamplerCase pairs{.name = "many-well, d = 32, like parts",
+                    .target = many_well(),
+                    .parts = 16,
+                    .paths = 128,
+                    .iterations = 320,
+                    .learning_rate = 0.02,
+                    .losses = all,
+                    .reach = 3.5,
+                    .shown = {0, 2}};
+  SamplerCase dense{.name = "many-well, d = 32, one net",
+                    .target = many_well(),
+                    .width = 64,
+                    .losses = {SamplerLoss::kl, SamplerLoss::log_variance},
+                    .both_references = false,
+                    .reach = 3.5,
+                    .shown = {0, 2}};
+  return {well, user, nine, many, neal, pairs, dense};
 }
 
 std::string name(SamplerLoss loss) {

@@ -14,19 +14,21 @@ namespace ito::study {
 
 /// A target and how it is sampled.
 struct SamplerCase {
-  std::string name;
-  Target target;
-  double std;                     ///< of the reference at its end: as wide as the target
-  double cooling;                 ///< of the Brownian reference
-  double grading;                 ///< of its time grid
-  int parts, layers, width;       ///< of the control
-  std::size_t paths, iterations;  ///< of training, at full effort
-  double learning_rate;
-  std::vector<SamplerLoss> losses;  ///< with the Brownian reference
-  bool both_references = true;      ///< log-variance also with the Ornstein–Uhlenbeck process
-  std::vector<double> modes{};      ///< [n, 2]: centres of equal parts, where there are any
-  double reach = 4;                 ///< of the picture
-  std::size_t shown[2] = {0, 1};    ///< components in it
+  std::string name{};
+  Target target{};
+  double std = 1;                ///< of the reference at its end: as wide as the target
+  double cooling = 8;            ///< of the Brownian reference
+  double grading = 1;            ///< of its time grid
+  int parts = 1;                 ///< steered by one control
+  int layers = 2, width = 32;    ///< of that control's net
+  std::size_t paths = 256;       ///< per iteration of training
+  std::size_t iterations = 400;  ///< at full effort
+  double learning_rate = 0.01;
+  std::vector<SamplerLoss> losses{};  ///< with the Brownian reference
+  bool both_references = true;        ///< log-variance also with the Ornstein–Uhlenbeck process
+  std::vector<double> modes{};        ///< [n, 2]: centres of equal parts, where there are any
+  double reach = 4;                   ///< of the picture
+  std::size_t shown[2] = {0, 1};      ///< components in it
 
   /// Of one training run, relative to that of others.
   double cost() const;
