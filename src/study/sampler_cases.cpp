@@ -51,14 +51,14 @@ std::vector<SamplerCase> sampler_cases() {
   const std::vector all{SamplerLoss::kl, SamplerLoss::sticking_the_landing,
                         SamplerLoss::log_variance, SamplerLoss::trajectory_balance};
   SamplerCase well{.name = "double well", .target = double_well(), .std = 1.25, .losses = all};
-  SamplerCase user{.name = "user's functor", .target = banana(), .std = 2.5, .losses = all};
+  SamplerCase user{.name = "user's functor", .target = banana(), .std = 4, .losses = all};
   SamplerCase nine{.name = "9 modes",
                    .target = grid_mixture(3, 5, 0.3),
                    .std = 5,
                    .grading = 1.25,
                    .layers = 3,
                    .width = 64,
-                   .iterations = 600,
+                   .iterations = 800,
                    .losses = all,
                    .modes = grid(3),
                    .reach = 8};
@@ -67,27 +67,27 @@ std::vector<SamplerCase> sampler_cases() {
   many.target = grid_mixture(5, 5, 0.3);
   many.std = 8;
   many.grading = 1;
+  many.iterations = 600;
   many.modes = grid(5);
   many.reach = 13;
   SamplerCase neal{.name = "funnel, d = 10",
                    .target = funnel(),
-                   .std = 3,
+                   .std = 2.5,
                    .cooling = 16,
                    .grading = 1.25,
+                   .layers = 3,
                    .width = 64,
                    .iterations = 500,
                    .losses = all,
                    .reach = 10};
-  SamplerCase pairs{.name = "many-well, d = 32, like parts",
+  SamplerCase pairs{.name = "many-well by parts",
                     .target = many_well(),
                     .parts = 16,
                     .paths = 128,
-                    .iterations = 320,
-                    .learning_rate = 0.02,
                     .losses = all,
                     .reach = 3.5,
                     .shown = {0, 2}};
-  SamplerCase dense{.name = "many-well, d = 32, one net",
+  SamplerCase dense{.name = "many-well, one net",
                     .target = many_well(),
                     .width = 64,
                     .losses = {SamplerLoss::kl, SamplerLoss::log_variance},

@@ -44,7 +44,8 @@ Part samplers(const Settings& settings) {
   Table table{
       .title = fmt::format("log Z from {} paths, means over {} seeds. z: error over its own "
                            "standard error, the farthest seed. To ± {}: seconds of training until "
-                           "these paths would tell log Z so well, and seeds that came to it",
+                           "the standard error of these paths would be so small, wherever they "
+                           "go, and how many seeds came to it; annealing takes the first half",
                            evaluated, settings.seeds, wanted_error),
       .header = {"target", "reference", "loss", "log Z − exact", "own s.e.", "ESS", "modes found",
                  "log Z − ELBO", "largest weight", "z", "training, s",
@@ -221,7 +222,7 @@ Part samplers(const Settings& settings) {
       "The many-well's 32 dimensions are 16 like pairs, 65536 modes. Told so, one net of a pair's "
       "two coordinates steers all 16 (SamplerOptions::parts), and the weights of the whole come to "
       "{} with the best loss. Not told, a net of all 32 coordinates comes to {}: it leaves the "
-      "shallower well of most pairs, each of which hides 0.16 nats: few of its units are left for "
+      "shallower well of the pairs, each of which hides 0.16 nats; few of its units are left for "
       "each of the 16 double wells. Single runs of wider nets (128 + 128, 256), with first layers "
       "of one coordinate a unit, or from a start fitted to annealed Langevin particles gave −0.5 "
       "to −2.8 nats at an ESS of 0.1 to 4 %.",
