@@ -17,8 +17,8 @@ struct Convergence {
   double half_width =
       0;  ///< of its 95 % interval; infinite where too few points can be told from 0
 
-  /// Against a declared order, where the two may differ by 0.1 more than chance allows: steps are
-  /// not yet short.
+  /// Against a declared order, where the two may differ by 0.1 more than chance allows, or by 0.4
+  /// where the slope is that of three points: steps are not yet short.
   std::string verdict(double declared) const;
 };
 

@@ -126,8 +126,8 @@ Part report(Sense sense, const std::vector<OrderProblem>& problems,
   Figure slopes{.title = part.findings.front().substr(0, part.findings.front().find(" ("))};
   slopes.caption =
       "Grey: declared. Points: the slope of log₂ error, fitted with one more term of the error, "
-      "± 95 % interval. “As declared” allows the interval 0.1 more on either side, since steps are "
-      "not yet short.";
+      "± 95 % interval. “As declared” allows the interval 0.1 more on either side, 0.4 where only "
+      "three steps tell the error from chance, since steps are not yet short.";
   Figure errors{.title = strong ? "Distances of paths at h and h/2 fall as powers of h"
                                 : "Distances of moments at h and h/2 fall as powers of h"};
   errors.caption =
