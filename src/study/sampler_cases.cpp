@@ -51,7 +51,7 @@ std::vector<SamplerCase> sampler_cases() {
   const std::vector all{SamplerLoss::kl, SamplerLoss::sticking_the_landing,
                         SamplerLoss::log_variance, SamplerLoss::trajectory_balance};
   SamplerCase well{.name = "double well", .target = double_well(), .std = 1.25, .losses = all};
-  SamplerCase user{.name = "user's functor", .target = banana(), .std = 4, .losses = all};
+  SamplerCase user{.name = "user's functor", .target = banana(), .std = 2.5, .losses = all};
   SamplerCase nine{.name = "9 modes",
                    .target = grid_mixture(3, 5, 0.3),
                    .std = 5,
