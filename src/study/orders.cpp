@@ -185,7 +185,7 @@ void add_extrapolation(const std::vector<OrderProblem>& problems,
                                     {"extrapolated_error", m.extrapolated.points.front().error}};
   }
   part.figures.push_back(
-      {.title = "Richardson’s extrapolation on the same paths gains an order",
+      {.title = fmt::format("Richardson’s extrapolation on the same paths: orders {}", orders),
        .caption = fmt::format("Geometric Brownian motion by Euler–Maruyama: errors of the means of "
                               "x and x² against their closed forms, and of 2 m(h/2) − m(h) on the "
                               "same Brownian paths. Orders {}.",
