@@ -6,7 +6,8 @@
 #include "cpu/net_tangent.hpp"
 #include "cpu/scheme_kernels.hpp"
 #include "cpu/tile_noise.hpp"
-#include "engine/stochastic_adjoint.hpp"
+#include "engine/scheme_step.hpp"
+#include "kernels/stochastic_adjoint.cuh"
 
 namespace ito {
 
@@ -15,6 +16,7 @@ template <class Arch>
 class SchemeTile {
  public:
   using Number = Lanes<Arch>;
+  using Scalar = double;
   static constexpr int lanes = tile_paths, lane_step = lane_count<Arch>;
 
   SchemeTile(const TileModel& model, const TileCall& call)
@@ -148,7 +150,7 @@ class SchemeTile {
 
   StepTime time_of(int k) const {
     const auto i = static_cast<std::size_t>(k);
-    return {k, double{model_.time[i]}, double{model_.h[i]}};
+    return {k, double{model_.time[i]}, double{model_.h[i]}, std::sqrt(double{model_.h[i]})};
   }
   void load_noise(const Scheme& scheme, const SchemePlaces& places, int k) const {
     TileNoise<Arch>(model_, call_)

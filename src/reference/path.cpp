@@ -215,7 +215,7 @@ void ReferencePath::reverse(int k, std::span<const double> chain, std::span<doub
   sum_cotangents_ = sums;
   gradient_ = gradient;
   context_gradient_ = context_gradient;
-  SchemeStep(*this, scheme_, places_, entries_).reverse(time_of(k), options);
+  SchemeStep(*this, scheme_, places_, entries_).reverse(time_of(k), detached(options));
   std::copy_n(at(places_.cotangent, scheme_.carried(shape_.state)).begin(), lambda.size(),
               lambda.begin());
 }
@@ -242,7 +242,7 @@ void ReferencePath::reverse_stochastic(int k, std::span<double> x, std::span<dou
   gradient_ = gradient;
   context_gradient_ = context_gradient;
   StochasticAdjoint(*this, field_, *field_places_, entries_, kept_, kept_cotangent_)
-      .back(time_of(k), options);
+      .back(time_of(k), detached(options));
   std::copy(at_x.begin(), at_x.end(), x.begin());
   std::copy(at_lambda.begin(), at_lambda.end(), lambda.begin());
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -8,7 +9,7 @@
 #include <ito/plan.hpp>
 
 #include "engine/scheme_step.hpp"
-#include "engine/stochastic_adjoint.hpp"
+#include "kernels/stochastic_adjoint.cuh"
 #include "model/shape.hpp"
 #include "reference/net.hpp"
 
@@ -76,6 +77,7 @@ class ReferencePath {
 
   // As a machine of SchemeStep: one path, one number at a time.
   using Number = double;
+  using Scalar = double;
   static constexpr int lanes = 1, lane_step = 1;
   double get(std::size_t place, int row, int) const {
     return scratch_[place + static_cast<std::size_t>(row)];
@@ -107,7 +109,8 @@ class ReferencePath {
   std::span<const double> push_net(std::optional<ReferenceNet>& net, std::size_t point, int k,
                                    const PathDirection& direction);
   StepTime time_of(int k, double sign = 1) const {
-    return {k, shape_.grid[static_cast<std::size_t>(k)], shape_.step_size(k), sign};
+    const double h = shape_.step_size(k);
+    return {k, shape_.grid[static_cast<std::size_t>(k)], h, std::sqrt(h), sign};
   }
 
   const ModelShape& shape_;

@@ -1,6 +1,7 @@
+// One step back of the stochastic adjoint.
 #pragma once
 
-#include "engine/scheme_step.hpp"
+#include "kernels/scheme_step.cuh"
 
 namespace ito {
 
@@ -10,14 +11,17 @@ namespace ito {
 ///     λ̃ = λ + J(x, t+h)ᵀλ,         λ_k = λ + ½(J(x, t+h)ᵀλ + J(x̃, t)ᵀλ̃),
 /// and likewise the gradient of parameters: Heun's scheme of the joint backward equation. E is a
 /// component of F; M, an Itô sum, is differentiated as the sum it is, at x_k.
-template <class Machine>
+template <class Machine, class Scheme, class Places, class Entries>
 class StochasticAdjoint {
   using T = typename Machine::Number;
+  using Scalar = typename Machine::Scalar;
+  using StepTime = BasicStepTime<Scalar>;
+  using Place = typename Places::Place;
 
  public:
   /// `field` is make_field's; `kept` and `kept_cotangent` are [state] rows of its own.
-  StochasticAdjoint(Machine& machine, const Scheme& field, const SchemePlaces& places,
-                    const DiffusionEntries& entries, std::size_t kept, std::size_t kept_cotangent)
+  StochasticAdjoint(Machine& machine, const Scheme& field, const Places& places,
+                    const Entries& entries, Place kept, Place kept_cotangent)
       : m_(machine),
         step_(machine, field, places, entries),
         state_(entries.state),
@@ -29,27 +33,27 @@ class StochasticAdjoint {
   }
 
   /// The places of x and λ: of the next step on entry, of step k on return.
-  void back(const StepTime& step, AdjointOptions options) {
-    const bool detach = options.detach_state;
-    const StepTime end{step.k, step.t + step.h, step.h};
+  void back(const StepTime& step, Detached detached) {
+    const Detached state{detached.state};
+    const StepTime end{step.k, step.t + step.h, step.h, step.root_h};
     copy(x_, kept_);
-    scale(lambda_, 0.5, kept_cotangent_);
+    scale(lambda_, Scalar(0.5), kept_cotangent_);
 
-    step_.scale_cotangents(0.5, 0);
+    step_.scale_cotangents(Scalar(0.5), 0);
     copy(kept_cotangent_, lambda_);
-    step_.reverse(end, {.detach_state = detach});          // λ̃/2
-    step_.forward({step.k, step.t, step.h, -1});           // x̃
-    step_.reverse(step, {.detach_state = detach});         // (λ̃ + J(x̃)ᵀλ̃)/2
-    add(kept_cotangent_, 1, lambda_);                      // λ_k
-    step_.forward({step.k, step.t - step.h, step.h, -1});  // x̃ − F(x̃, t)
+    step_.reverse(end, state);                                          // λ̃/2
+    step_.forward({step.k, step.t, step.h, step.root_h, -1});           // x̃
+    step_.reverse(step, state);                                         // (λ̃ + J(x̃)ᵀλ̃)/2
+    add(kept_cotangent_, 1, lambda_);                                   // λ_k
+    step_.forward({step.k, step.t - step.h, step.h, step.root_h, -1});  // x̃ − F(x̃, t)
     add(kept_, 1, x_);
-    scale(x_, 0.5, x_);  // x_k
+    scale(x_, Scalar(0.5), x_);  // x_k
 
     copy(lambda_, kept_cotangent_);
     scale(lambda_, 0, lambda_);
     step_.scale_cotangents(0, 1);
-    step_.reverse(step, options);
-    if (!detach) add(kept_cotangent_, 1, lambda_);
+    step_.reverse(step, detached);
+    if (!detached.state) add(kept_cotangent_, 1, lambda_);
   }
 
  private:
@@ -59,14 +63,14 @@ class StochasticAdjoint {
       for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) each(i, lane);
     }
   }
-  void copy(std::size_t from, std::size_t to) {
+  void copy(Place from, Place to) {
     for_rows([&](int i, int lane) { m_.put(to, i, lane, m_.get(from, i, lane)); });
   }
-  void scale(std::size_t from, double factor, std::size_t to) {
+  void scale(Place from, Scalar factor, Place to) {
     const T number = constant<T>(factor);
     for_rows([&](int i, int lane) { m_.put(to, i, lane, number * m_.get(from, i, lane)); });
   }
-  void add(std::size_t from, double factor, std::size_t to) {
+  void add(Place from, Scalar factor, Place to) {
     const T number = constant<T>(factor);
     for_rows([&](int i, int lane) {
       m_.put(to, i, lane, m_.get(to, i, lane) + number * m_.get(from, i, lane));
@@ -74,9 +78,9 @@ class StochasticAdjoint {
   }
 
   Machine& m_;
-  SchemeStep<Machine> step_;
+  SchemeStep<Machine, Scheme, Places, Entries> step_;
   int state_;
-  std::size_t x_, lambda_, kept_, kept_cotangent_;
+  Place x_, lambda_, kept_, kept_cotangent_;
 };
 
 }  // namespace ito
