@@ -2,23 +2,11 @@
 // writes at save steps and (for a following adjoint) at the tape's steps.
 #pragma once
 
+#include "kernels/compensated_sum.cuh"
 #include "kernels/finite.cuh"
 #include "kernels/path.cuh"
 
 namespace ito {
-
-/// A sum with what rounding has added to it so far (Kahan 1965): over 100,000 steps a plain float
-/// sum of energies is off by 1e-3.
-template <class Number>
-struct CompensatedSum {
-  Number value, excess;
-
-  ITO_DEVICE void add(Number increment) {
-    const Number corrected = increment - excess, after = value + corrected;
-    excess = (after - value) - corrected;
-    value = after;
-  }
-};
 
 /// E and M of a lane's two paths since the beginning and since the last save, each from the lane's
 /// own channels.

@@ -84,11 +84,14 @@ enum class Precision {
 
 /// How the CUDA engine runs a time loop.
 enum class CudaKernels {
-  automatic,  ///< fused for nets of up to 4 hidden layers of up to 128 units that fit, else layered
-  fused,      ///< one kernel for the loop and one for its reverse, nets in registers
+  /// For Euler–Maruyama of an Itô model and its adjoint, fused for nets of up to 4 hidden layers of
+  /// up to 128 units that fit, else layered; for every other solver and gradient per_path.
+  automatic,
+  fused,  ///< one kernel for the loop and one for its reverse, nets in registers
   /// A step at a time, nets layer by layer as matrix products of cuBLAS over blocks of paths; with
   /// `fast`, of factors rounded to tf32. States and noises of up to 256 channels.
   layered,
+  per_path,  ///< one kernel for the loop and one for its reverse, a path a thread: of any solver
 };
 
 /// A CUDA stream of the caller's, `cudaStream_t` as a plain handle; null is the default stream.
@@ -175,7 +178,8 @@ class BasicPlan {
   const Model& model() const { return model_; }
   Device device() const { return device_; }
   std::size_t parameter_count() const;  ///< P
-  /// On CUDA, fused or layered: what the plan has chosen or was told. Automatic elsewhere.
+  /// On CUDA, fused, layered or per_path: what the plan has chosen or was told. Automatic
+  /// elsewhere.
   CudaKernels cuda_kernels() const;
 
   // Vectors in, vectors out. `parameters` is [≥ P]; the model's own come first.

@@ -37,9 +37,10 @@ Precision precision_of(const std::string& name) {
 }
 
 CudaKernels kernels_of(const std::string& name) {
-  return name == "fused"     ? CudaKernels::fused
-         : name == "layered" ? CudaKernels::layered
-                             : CudaKernels::automatic;
+  return name == "fused"      ? CudaKernels::fused
+         : name == "layered"  ? CudaKernels::layered
+         : name == "per-path" ? CudaKernels::per_path
+                              : CudaKernels::automatic;
 }
 
 std::size_t context_size(const Model& model) {
@@ -89,9 +90,9 @@ void add_path_options(CLI::App& command, PathArguments& arguments) {
       .add_option_function<std::string>(
           "--cuda-kernels",
           [&arguments](const std::string& name) { arguments.cuda_kernels = kernels_of(name); },
-          "On device cuda: fused (nets in registers), layered (nets as matrix products); auto "
-          "chooses by the nets' size")
-      ->check(CLI::IsMember({"auto", "fused", "layered"}))
+          "On device cuda: fused (nets in registers), layered (nets as matrix products), per-path "
+          "(any solver); auto chooses by solver and size of nets")
+      ->check(CLI::IsMember({"auto", "fused", "layered", "per-path"}))
       ->default_str("auto");
   command
       .add_option(

@@ -36,11 +36,12 @@ void print_tables() {
   }
   print(
       "\nA model in the other calculus is converted. Weights: whether exp(-M - E) is exactly the\n"
-      "ratio of the two discrete chains' densities. Device cuda takes euler-maruyama.\n\n");
+      "ratio of the two discrete chains' densities. Every device takes every solver.\n\n");
   print("Gradient methods (ito gradient --method)\n\n");
   for (const GradientMethodProperties& method : gradient_methods()) {
     print(fmt::format("{:<20} {}\n", method.name, method.meaning));
   }
+  print("\nDevice cuda takes all but pathwise.\n");
 }
 
 void print_json() {

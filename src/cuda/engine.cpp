@@ -8,6 +8,7 @@
 
 #include "cuda/fused_engine.hpp"
 #include "cuda/layered_engine.hpp"
+#include "cuda/scheme_engine.hpp"
 
 namespace ito {
 namespace {
@@ -15,22 +16,29 @@ namespace {
 constexpr int fused_width = 128;        ///< of a hidden layer, at most
 constexpr std::size_t fused_depth = 4;  ///< hidden layers at most
 
-/// Both engines step by Euler–Maruyama and reverse that step.
+/// Whether every step is one of Euler–Maruyama in Itô's calculus, and the gradient its adjoint:
+/// what the kernels on tensor cores take.
+bool fits_tensor_cores(const ModelShape& shape, GradientMethod method) {
+  return is_plain(shape.solver, method) &&
+         (shape.calculus == Calculus::ito || !shape.diffusion_net);
+}
+
 void check_accepted(const ModelShape& shape, const PlanOptions& options) {
-  if (shape.solver != Solver::euler_maruyama) {
-    throw Error("solver", std::string(name(shape.solver)) + " on device cuda",
-                "euler-maruyama there, or any solver on device cpu");
+  if (options.gradient == GradientMethod::pathwise) {
+    throw Error("gradient", "pathwise on device cuda",
+                "adjoint there, which is the same number, or pathwise on device cpu");
   }
-  if (options.gradient != GradientMethod::adjoint) {
-    throw Error("gradient", std::string(name(options.gradient)) + " on device cuda",
-                "adjoint there, or any method on device cpu");
+  const CudaKernels kernels = options.cuda_kernels;
+  if (fits_tensor_cores(shape, options.gradient) ||
+      (kernels != CudaKernels::fused && kernels != CudaKernels::layered)) {
+    return;
   }
-  if (shape.calculus != Calculus::ito &&
-      (shape.diffusion == DiffusionKind::diagonal || shape.diffusion == DiffusionKind::general)) {
-    throw Error("calculus",
-                "stratonovich on device cuda with a diffusion that depends on the state",
-                "ito there, or either on device cpu");
-  }
+  throw Error(
+      "cuda_kernels",
+      std::string(kernels == CudaKernels::fused ? "fused" : "layered") + " with solver " +
+          std::string(name(shape.solver)) + ", calculus " + std::string(name(shape.calculus)) +
+          ", gradient " + std::string(name(options.gradient)),
+      "automatic or per_path with these; fused or layered with euler-maruyama, ito, adjoint");
 }
 
 template <class Real>
@@ -61,6 +69,11 @@ std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const Pl
                                                std::shared_ptr<Gpu> gpu) {
   check_accepted(shape, options);
   const Precision precision = precision_of<Real>(options);
+  if (options.cuda_kernels == CudaKernels::per_path ||
+      !fits_tensor_cores(shape, options.gradient)) {
+    return make_scheme_engine<Real>(shape, precision, options.gradient, options.workspace_limit,
+                                    std::move(gpu));
+  }
   const bool forced = options.cuda_kernels == CudaKernels::fused;
   if (forced || (options.cuda_kernels == CudaKernels::automatic && is_small(shape))) {
     KernelLayout layout(shape, precision, gpu->properties().shared_memory_per_block);

@@ -7,9 +7,9 @@
 
 namespace ito {
 
-/// The engine of a GPU, fused or layered as `options.cuda_kernels` says. float: fp32 or fast, as
-/// `options.precision` says; double: fp64. Compiles here what a first call would otherwise wait
-/// for.
+/// The engine of a GPU, fused, layered or per_path as `options.cuda_kernels` says. float: fp32 or
+/// fast, as `options.precision` says; double: fp64. Compiles here what a first call would otherwise
+/// wait for.
 template <class Real>
 std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const PlanOptions& options,
                                                std::shared_ptr<Gpu> gpu);

@@ -5,6 +5,7 @@
 
 #include <ito/plan.hpp>
 
+#include "cuda/model_constants.hpp"
 #include "model/shape.hpp"
 
 namespace ito {
@@ -44,7 +45,7 @@ struct NetLayout {
 
 /// How a model lies in device memory and on chip, for one precision: decided here once, told to the
 /// kernels as constants (source.cpp) and to the packing and reducing kernels as tables.
-struct KernelLayout {
+struct KernelLayout : ParameterTables {
   KernelLayout(const ModelShape& shape, Precision precision, std::size_t shared_memory_per_block);
 
   PackedFormat format;
@@ -67,10 +68,6 @@ struct KernelLayout {
   };
   Launch simulate, adjoint;
   bool fits = true;  ///< whether the adjoint's activations fit the shared memory of a block
-
-  std::vector<int> word_sources;    ///< [word_count, 32, numbers a word]
-  std::vector<int> number_sources;  ///< [number_count]
-  std::vector<int> places;          ///< [parameters]: place in a block's sums, or −1
 
   std::size_t sum_count() const {  ///< numbers of a block's sums
     return static_cast<std::size_t>(slot_count) * 128 + static_cast<std::size_t>(vector_count);

@@ -1,8 +1,8 @@
 #include "cuda/model_constants.hpp"
 
 #include <cmath>
-#include <cstring>
 
+#include "cuda/image.hpp"
 #include "engine/call.hpp"
 
 namespace ito {
@@ -20,27 +20,10 @@ std::vector<GridStep<Real>> grid_steps(const ModelShape& shape) {
   return steps;
 }
 
-/// Several arrays in one block of bytes, each aligned.
-class Image {
- public:
-  template <class T>
-  std::size_t add(const std::vector<T>& values) {
-    const std::size_t begin = (bytes_.size() + 63) / 64 * 64;
-    bytes_.resize(begin + values.size() * sizeof(T));
-    if (!values.empty())
-      std::memcpy(bytes_.data() + begin, values.data(), values.size() * sizeof(T));
-    return begin;
-  }
-  const std::vector<std::byte>& bytes() const { return bytes_; }
-
- private:
-  std::vector<std::byte> bytes_;
-};
-
 }  // namespace
 
 template <class Real>
-ModelConstants<Real>::ModelConstants(const ModelShape& shape, const KernelLayout& layout,
+ModelConstants<Real>::ModelConstants(const ModelShape& shape, const ParameterTables& tables,
                                      std::shared_ptr<Gpu> gpu)
     : memory_(gpu) {
   Image image;
@@ -48,9 +31,9 @@ ModelConstants<Real>::ModelConstants(const ModelShape& shape, const KernelLayout
   const std::size_t at_save = image.add(shape.save);
   const std::size_t at_point =
       image.add(std::vector<Real>(shape.initial_point.begin(), shape.initial_point.end()));
-  const std::size_t at_words = image.add(layout.word_sources);
-  const std::size_t at_numbers = image.add(layout.number_sources);
-  const std::size_t at_places = image.add(layout.places);
+  const std::size_t at_words = image.add(tables.word_sources);
+  const std::size_t at_numbers = image.add(tables.number_sources);
+  const std::size_t at_places = image.add(tables.places);
   const auto& bytes = image.bytes();
   const std::byte* base = memory_.reserve(bytes.size());
   gpu->copy(memory_.data(), bytes.data(), bytes.size(), nullptr);

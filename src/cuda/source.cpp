@@ -3,20 +3,28 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "kernels/scheme_arguments.cuh"
 
 namespace ito {
 namespace {
 
 constexpr int layered_threads = 128;  ///< layered_warps of kernels/layered_path.cuh
 
-template <class Get>
-std::string list(const std::vector<LayerLayout>& layers, Get get) {
-  std::vector<int> values;
-  for (const LayerLayout& layer : layers) values.push_back(get(layer));
-  return fmt::format("{}", fmt::join(values, ", "));
+/// A constant of every layer, by the layer's index.
+template <class Layer, class Get>
+std::string by_layer(const char* type, const char* field, const std::vector<Layer>& layers,
+                     Get get) {
+  std::vector<std::int64_t> values;
+  for (const Layer& layer : layers) values.push_back(static_cast<std::int64_t>(get(layer)));
+  return fmt::format(
+      "    ITO_INLINE static constexpr {0} {1}(int layer) {{\n"
+      "      constexpr {0} values[] = {{{2}}};\n      return values[layer];\n    }}\n",
+      type, field, fmt::join(values, ", "));
 }
 
 std::string activation(Activation value) {
@@ -26,10 +34,7 @@ std::string activation(Activation value) {
 std::string net(const char* name, const NetLayout& net) {
   if (net.layers.empty()) return fmt::format("  using {} = ito::NoNet;\n", name);
   const auto array = [&](const char* type, const char* field, auto get) {
-    return fmt::format(
-        "    ITO_INLINE static constexpr {0} {1}(int layer) {{\n"
-        "      constexpr {0} values[] = {{{2}}};\n      return values[layer];\n    }}\n",
-        type, field, list(net.layers, get));
+    return by_layer(type, field, net.layers, get);
   };
   const auto& layers = net.shape.layers;
   std::string out = fmt::format("  struct {} {{\n", name);
@@ -65,6 +70,23 @@ std::string context_constants(const NetShape& net) {
          constant("kFirstOutputs", size(first.outputs)) + constant("kFirstBias", first.bias);
 }
 
+/// What of a model is no size and no place.
+std::string kinds(const ModelShape& shape) {
+  std::string out =
+      fmt::format("  static constexpr double kDiffusionScale = {:a}, kDiffusionFloor = {:a};\n",
+                  shape.diffusion_scale, shape.diffusion_floor);
+  out += fmt::format("  static constexpr ito::Activation kSigmaOutput = {};\n",
+                     activation(shape.diffusion_output));
+  const auto kind = [&](const char* type, const char* name, auto value) {
+    out += fmt::format("  static constexpr ito::{0} {1} = static_cast<ito::{0}>({2});\n", type,
+                       name, static_cast<int>(value));
+  };
+  kind("InitialKind", "kInitial", shape.initial);
+  kind("DiffusionKind", "kDiffusion", shape.diffusion);
+  kind("ControlKind", "kControl", shape.control);
+  return out;
+}
+
 std::string shape_struct(const ModelShape& shape, const KernelLayout& layout,
                          const KernelLayout::Launch& launch, int words, bool refined) {
   std::string out = "struct Shape {\n";
@@ -94,17 +116,7 @@ std::string shape_struct(const ModelShape& shape, const KernelLayout& layout,
   if (layout.row > 0) out += context_constants(layout.control.shape);
   out += fmt::format("  static constexpr bool kSharedParameters = {}, kRefined = {};\n",
                      launch.shared_parameters, refined);
-  out += fmt::format("  static constexpr double kDiffusionScale = {:a}, kDiffusionFloor = {:a};\n",
-                     shape.diffusion_scale, shape.diffusion_floor);
-  out += fmt::format("  static constexpr ito::Activation kSigmaOutput = {};\n",
-                     activation(shape.diffusion_output));
-  const auto kind = [&](const char* type, const char* name, auto value) {
-    out += fmt::format("  static constexpr ito::{0} {1} = static_cast<ito::{0}>({2});\n", type,
-                       name, static_cast<int>(value));
-  };
-  kind("InitialKind", "kInitial", shape.initial);
-  kind("DiffusionKind", "kDiffusion", shape.diffusion);
-  kind("ControlKind", "kControl", shape.control);
+  out += kinds(shape);
   out += net("Drift", layout.drift);
   out += net("Diffusion", layout.diffusion);
   out += net("Control", layout.control);
@@ -130,9 +142,88 @@ std::string kernel(const std::string& name, const char* arguments, const char* f
                      arguments, threads, function, shape);
 }
 
+/// The kernels of context rows, of the constants of `shape`.
+std::string context_kernels(const char* shape) {
+  const std::string of = fmt::format(", {}", shape);
+  return kernel("ito_bias_rows", "ContextArguments", "make_bias_rows", 256, of) +
+         kernel("ito_reduce_rows", "ContextGradientArguments", "reduce_rows_of_tiles", 256, of) +
+         kernel("ito_context_gradient", "ContextGradientArguments", "context_gradient", 256, of) +
+         kernel("ito_context_weights", "ContextGradientArguments", "context_weight_gradient", 256,
+                of);
+}
+
 std::string opening(const char* include, Precision precision, const std::string& shape) {
   return fmt::format("#include \"{}\"\n{}using P = {};\nusing Number = P::Number;\n", include,
                      shape, precision_struct(precision));
+}
+
+/// A net of kernels/thread_net.cuh.
+std::string thread_net(const char* name, const ThreadNet& net) {
+  if (net.layers.empty()) return fmt::format("  using {} = ito::NoThreadNet;\n", name);
+  const auto& layers = net.shape.layers;
+  std::string out = fmt::format("  struct {} {{\n", name);
+  out += fmt::format("    static constexpr int kLayers = {}, kInputs = {};\n", layers.size(),
+                     net.shape.state_inputs);
+  out += fmt::format("    static constexpr bool kTime = {}, kContext = {};\n",
+                     net.shape.time_inputs > 0, net.shape.context_inputs > 0);
+  out += fmt::format("    static constexpr ito::Activation kHidden = {}, kOutput = {};\n",
+                     activation(layers.front().activation), activation(layers.back().activation));
+  const auto place = [&](const char* field, auto get) {
+    out += by_layer("int", field, net.layers, get);
+  };
+  place("outputs", [](const ThreadLayer& l) { return l.outputs; });
+  place("forward", [](const ThreadLayer& l) { return l.forward; });
+  place("transposed", [](const ThreadLayer& l) { return l.transposed; });
+  place("bias", [](const ThreadLayer& l) { return l.bias; });
+  place("values", [](const ThreadLayer& l) { return l.values; });
+  place("slopes", [](const ThreadLayer& l) { return l.slopes; });
+  const auto parameter = [&](const char* field, auto get) {
+    out += by_layer("int", field, layers, get);
+  };
+  parameter("weight", [](const LayerShape& l) { return l.weight; });
+  parameter("columns", [](const LayerShape& l) { return l.inputs; });
+  parameter("parameter_bias", [](const LayerShape& l) { return l.bias; });
+  return out + "  };\n";
+}
+
+std::string scheme_struct(const ModelShape& shape, const SchemeLayout& layout) {
+  std::string out = "struct Shape {\n";
+  const auto number = [&](const char* name, auto value) {
+    out += constant(name, static_cast<std::size_t>(value));
+  };
+  number("kState", shape.state);
+  number("kNoise", shape.noise);
+  number("kForwardWords", 0);
+  number("kParameterCount", shape.parameters);
+  number("kSlotCount", 0);
+  number("kVectorCount", shape.parameters);
+  number("kSigma", layout.sigma);
+  number("kSigmaCount", layout.sigma_count);
+  number("kSigmaParameter", shape.diffusion_value);
+  number("kControlValue", layout.control_value);
+  number("kControlParameter", shape.control_value);
+  number("kInitialValue", layout.initial_value);
+  number("kInitialStd", layout.initial_std);
+  number("kInitialParameter", shape.initial_value);
+  number("kStdParameter", shape.initial_log_std);
+  number("kRow", layout.row);
+  if (layout.row > 0) out += context_constants(*shape.control_net);
+  out += kinds(shape);
+  out += thread_net("Drift", layout.drift);
+  out += thread_net("Diffusion", layout.diffusion);
+  out += thread_net("Control", layout.control);
+  return out + "};\n";
+}
+
+const char* reverse_kind(GradientMethod method) {
+  switch (method) {
+    case GradientMethod::stochastic_adjoint:
+      return "stochastic";
+    case GradientMethod::reversible:
+      return "undoing";
+    default:
+      return "stored";
+  }
 }
 
 }  // namespace
@@ -164,6 +255,19 @@ KernelSource adjoint_source(const ModelShape& shape, const KernelLayout& layout,
         kernel("ito_context_weights", "ContextGradientArguments", "context_weight_gradient", 256);
   }
   return {"adjoint", text};
+}
+
+KernelSource scheme_source(const ModelShape& shape, const SchemeLayout& layout, Precision precision,
+                           GradientMethod method) {
+  std::string text = "#include \"kernels/reduce.cuh\"\n" +
+                     opening("kernels/scheme_adjoint.cuh", precision, scheme_struct(shape, layout));
+  text += kernel("ito_pack", "PackArguments", "pack_parameters", 256);
+  text += kernel("ito_simulate", "SchemeSimulateArguments", "scheme_simulate", scheme_threads);
+  text += kernel("ito_adjoint", "SchemeAdjointArguments", "scheme_adjoint", scheme_threads,
+                 fmt::format(", Shape, ito::SchemeReverse::{}", reverse_kind(method)));
+  text += kernel("ito_reduce", "ReduceArguments", "reduce_gradient", 256);
+  if (layout.row > 0) text += context_kernels("Shape");
+  return {"scheme", text};
 }
 
 ModelShape outputs_of_nets(const ModelShape& shape) {
@@ -199,14 +303,7 @@ KernelSource layered_source(const ModelShape& shape, const KernelLayout& layout,
   text += kernel("ito_sigma_gradient", "SigmaGradientArguments", "sigma_gradient", 256);
   if (const int row = context_row(shape); row > 0) {
     text += "struct Rows {\n" + constant("kRow", static_cast<std::size_t>(row)) +
-            context_constants(*shape.control_net) + "};\n";
-    const auto of_rows = [&](const char* name, const char* arguments, const char* function) {
-      text += kernel(name, arguments, function, 256, ", Rows");
-    };
-    of_rows("ito_bias_rows", "ContextArguments", "make_bias_rows");
-    of_rows("ito_reduce_rows", "ContextGradientArguments", "reduce_rows_of_tiles");
-    of_rows("ito_context_gradient", "ContextGradientArguments", "context_gradient");
-    of_rows("ito_context_weights", "ContextGradientArguments", "context_weight_gradient");
+            context_constants(*shape.control_net) + "};\n" + context_kernels("Rows");
   }
   return {"layered", text};
 }

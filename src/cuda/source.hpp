@@ -2,6 +2,7 @@
 
 #include "cuda/gpu.hpp"
 #include "cuda/layout.hpp"
+#include "cuda/scheme_layout.hpp"
 
 namespace ito {
 
@@ -29,5 +30,11 @@ KernelSource layered_source(const ModelShape& shape, const KernelLayout& layout,
 /// `ito_layer_backward_…` by activation, `ito_widen`, `ito_gather`).
 inline constexpr int activation_kinds = static_cast<int>(Activation::exp) + 1;
 KernelSource layers_source(Precision precision);
+
+/// The translation unit of the kernels that take a path a thread, whatever the solver (`ito_pack`,
+/// `ito_simulate`, `ito_adjoint`, `ito_reduce` and the kernels of context rows). `method`: not
+/// pathwise.
+KernelSource scheme_source(const ModelShape& shape, const SchemeLayout& layout, Precision precision,
+                           GradientMethod method);
 
 }  // namespace ito

@@ -69,7 +69,7 @@ std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device
                 "fp32; fast needs device cuda, and a DoublePlan computes in fp64");
   }
   if (device.kind() != Device::Kind::cuda && options.cuda_kernels != CudaKernels::automatic) {
-    throw Error("cuda_kernels", "fused or layered on device " + device.name(),
+    throw Error("cuda_kernels", "fused, layered or per_path on device " + device.name(),
                 "automatic, or device cuda");
   }
   if (device == Device::reference()) return make_reference_engine<Real>(shape, options);

@@ -114,7 +114,7 @@ Plan make_plan(const EngineKind& kind, const Model& model, PlanOptions options) 
     (void)placed;
   }
   if (options.precision == Precision::fp32) options.precision = kind.precision;
-  options.cuda_kernels = kind.kernels;
+  if (kind.kernels != CudaKernels::automatic) options.cuda_kernels = kind.kernels;
   if (kind.emulated && kind.kernels == CudaKernels::layered) {
     replace_gpu(small_gpu());
     Plan plan(model, kind.device, options);

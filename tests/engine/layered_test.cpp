@@ -144,9 +144,9 @@ TEST(LayeredKernels, RefuseByNameWhatNoWarpHolds) {
   fused.kernels = CudaKernels::fused;
   EXPECT_EQ(refusal([&] { AnyPlan(fused, model); }).substr(0, 57),
             "cuda_kernels: got fused with nets whose activations take ");
-  EXPECT_EQ(
-      refusal([&] { Plan(model, Device::cpu(), {.cuda_kernels = CudaKernels::layered}); }),
-      "cuda_kernels: got fused or layered on device cpu; accepted: automatic, or device cuda");
+  EXPECT_EQ(refusal([&] { Plan(model, Device::cpu(), {.cuda_kernels = CudaKernels::layered}); }),
+            "cuda_kernels: got fused, layered or per_path on device cpu; accepted: automatic, or "
+            "device cuda");
   model.state = 300;
   EXPECT_EQ(refusal([&] { AnyPlan(layered_engines().front(), model); }),
             "state: got 300 on device cuda; accepted: up to 256 there, or device cpu");

@@ -79,11 +79,8 @@ TEST(StepNoise, OfPartsOfAStepAreIndependentNormals) {
 class Refinement : public ::testing::TestWithParam<EngineKind> {};
 INSTANTIATE_TEST_SUITE_P(Engines, Refinement, ::testing::ValuesIn(engines()), engine_name);
 
-/// A solver that sees increments alone and one that sees areas, where the engine takes it.
-std::vector<Solver> solvers_of(const EngineKind& kind) {
-  if (kind.device.kind() == Device::Kind::cuda) return {Solver::euler_maruyama};
-  return {Solver::euler_maruyama, Solver::sra1};
-}
+/// One that sees increments alone and one that sees areas.
+constexpr Solver each_solver[] = {Solver::euler_maruyama, Solver::sra1};
 
 /// x = W: every plan ends where the others do.
 TEST_P(Refinement, KeepsThePathOnEveryGrid) {
@@ -99,19 +96,19 @@ TEST_P(Refinement, KeepsThePathOnEveryGrid) {
   const std::vector<double> wanted = states(8, 0, Solver::euler_maruyama);
   for (int refinement = -3; refinement <= 3; ++refinement) {
     const int steps = refinement < 0 ? 8 >> -refinement : 8 << refinement;
-    for (const Solver solver : solvers_of(GetParam())) {
+    for (const Solver solver : each_solver) {
       EXPECT_LE(relative_error(states(steps, refinement, solver), wanted),
                 GetParam().state_tolerance);
     }
   }
 }
 
-/// Reference and CPU engines agree on areas too: SRA1 of a drift that moves.
+/// Engines agree on areas too: SRA1 of a drift that moves.
 TEST_P(Refinement, IsTheReferencesOnEveryEngine) {
   ModelCase row = model_case("mlp_identity_feedback");
   row.model.save = {};
   row.model.grid = uniform_grid(1.0, 8);
-  for (const Solver solver : solvers_of(GetParam())) {
+  for (const Solver solver : each_solver) {
     row.model.solver = solver;
     const Knobs knobs = row.knobs(70);
     Call call = row.call(70);

@@ -1,0 +1,228 @@
+#include "cuda/scheme_engine.hpp"
+
+#include <algorithm>
+
+#include "cuda/call_arguments.hpp"
+#include "cuda/context_rows.hpp"
+#include "cuda/host_calls.hpp"
+#include "cuda/launches.hpp"
+#include "cuda/scheme_layout.hpp"
+#include "cuda/scheme_tables.hpp"
+#include "cuda/source.hpp"
+#include "engine/directions.hpp"
+
+namespace ito {
+namespace {
+
+constexpr std::uint64_t tile_paths = 16;
+constexpr std::uint64_t group_tiles = scheme_threads / tile_paths;
+
+/// One call's arrays in the workspace, on the device.
+template <class Real>
+struct SchemeWorkspace {
+  Tape tape;
+  Real* numbers;
+  Real* bias_rows;
+  Real* states;
+  unsigned char* status;
+  Real* segments;
+  Real* scratch;
+  std::byte* sums_begin;
+  Real* sums;
+  Real* row_sums;
+  std::byte* sums_end;
+  Real* row_gradients;
+  std::size_t bytes;
+};
+
+/// How a call's paths fall into groups of a block's threads. The number of blocks depends on the
+/// number of paths alone.
+struct GroupCut {
+  std::uint64_t tiles, groups, most_groups, blocks, observations;
+};
+
+template <class Real>
+class SchemeEngine final : public HostCalls<Real> {
+ public:
+  SchemeEngine(const ModelShape& shape, Precision precision, GradientMethod method,
+               std::size_t limit, std::shared_ptr<Gpu> gpu)
+      : HostCalls<Real>(shape, std::move(gpu)),
+        method_(method),
+        limit_(limit),
+        layout_(shape_),
+        constants_(shape_, layout_, gpu_),
+        tables_(shape_, method, layout_.net_rows, gpu_),
+        module_(gpu_->compile(scheme_source(shape_, layout_, precision, method))),
+        pack_(module_->kernel("ito_pack")),
+        simulate_(module_->kernel("ito_simulate")),
+        adjoint_(module_->kernel("ito_adjoint")),
+        reduce_(module_->kernel("ito_reduce")),
+        rows_(shape_, layout_.row, *module_, *module_) {}
+
+  CudaKernels kernels() const override { return CudaKernels::per_path; }
+
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations) const override {
+    const auto tiles = Partition::largest(paths, tile_paths, 1).tiles;
+    return lay_out(nullptr, cut(tiles, tiles, observations)).bytes;
+  }
+
+  void simulate_on(Stream stream, std::span<const Real> parameters,
+                   const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
+                   std::span<std::byte> workspace, bool record) override {
+    const GroupCut groups = cut(request);
+    const SchemeWorkspace<Real> space = lay_out(Arena::align(workspace), groups);
+    prepare(stream, parameters, request, groups, space);
+    PathArguments<Real> path = path_in(request, groups, space);
+    if (!record) {
+      path.tape = nullptr;
+      path.tape_status = nullptr;
+    }
+    launch(
+        *gpu_, simulate_, groups.blocks, scheme_threads, 0,
+        SchemeSimulateArguments<Real>{simulate_arguments(path, outputs), scheme_in(groups, space)},
+        stream);
+  }
+
+  void adjoint_on(Stream stream, std::span<const Real> parameters,
+                  const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
+                  const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
+                  AdjointOptions options, bool recorded) override {
+    if (!recorded) simulate_on(stream, parameters, request, {}, workspace, true);
+    const GroupCut groups = cut(request);
+    const SchemeWorkspace<Real> space = lay_out(Arena::align(workspace), groups);
+    SchemeAdjointArguments<Real> arguments{
+        adjoint_arguments(path_in(request, groups, space), cotangents, gradient, options),
+        scheme_in(groups, space)};
+    arguments.call.segments = space.segments;
+    arguments.call.sums = space.sums;
+    arguments.call.row_sums = space.row_sums;
+    gpu_->clear(space.sums_begin, static_cast<std::size_t>(space.sums_end - space.sums_begin),
+                stream.handle);
+    constexpr int shared_bytes = outer_numbers * static_cast<int>(sizeof(Real));
+    launch(*gpu_, adjoint_, groups.blocks, scheme_threads, shared_bytes, arguments, stream);
+    if (!gradient.parameters.empty()) reduce(stream, parameters, gradient, groups, space);
+    rows_.reduce(*gpu_, stream, parameters, request, gradient, groups.observations, space.row_sums,
+                 space.row_gradients);
+  }
+
+ private:
+  using HostCalls<Real>::shape_;
+  using HostCalls<Real>::gpu_;
+  using HostCalls<Real>::observation_count;
+
+  std::size_t chain_bytes() const {
+    return static_cast<std::size_t>(tables_.carried() * scheme_threads) * sizeof(Real);
+  }
+  std::size_t scratch_numbers() const {
+    return static_cast<std::size_t>(tables_.arguments().rows) * scheme_threads;
+  }
+
+  GroupCut cut(std::uint64_t tiles, std::uint64_t most_tiles, std::uint64_t observations) const {
+    const auto groups = [](std::uint64_t count) { return (count + group_tiles - 1) / group_tiles; };
+    constexpr std::size_t budget = std::size_t{256} << 20;  // bytes of the blocks' own memory
+    const std::size_t fit = budget / (sizeof(Real) * (scratch_numbers() + shape_.parameters));
+    const std::uint64_t most = groups(most_tiles);
+    return {tiles, groups(tiles), most,
+            std::min<std::uint64_t>(most, std::clamp<std::size_t>(fit, 64, 2048)), observations};
+  }
+  GroupCut cut(const BasicRequest<Real>& request) const {
+    const Partition tiles(request.first_path, request.paths, tile_paths, 1);
+    return cut(tiles.tiles, tiles.most_tiles, observation_count(request));
+  }
+
+  SchemeWorkspace<Real> lay_out(std::byte* base, const GroupCut& groups) const {
+    const std::size_t chain = chain_bytes() / sizeof(Real);
+    Arena arena(base);
+    SchemeWorkspace<Real> space{};
+    space.tape = needs_tape(method_) ? Tape::choose(groups.most_groups, shape_.steps, chain_bytes(),
+                                                    static_cast<int>(groups.blocks), limit_)
+                                     : Tape::of_last_state();
+    space.numbers = arena.take<Real>(layout_.number_sources.size());
+    space.bias_rows = arena.take<Real>(groups.observations * rows_.size());
+    space.states = arena.take<Real>(groups.most_groups * space.tape.checkpoints * chain);
+    space.status = arena.take<unsigned char>(groups.most_groups * scheme_threads);
+    space.segments = arena.take<Real>(groups.blocks * space.tape.segment * chain);
+    space.scratch = arena.take<Real>(groups.blocks * scratch_numbers());
+    space.sums_begin = arena.take<std::byte>(0);
+    space.sums = arena.take<Real>(groups.blocks * shape_.parameters);
+    space.row_sums = arena.take<Real>(groups.most_groups * group_tiles * rows_.size());
+    space.sums_end = arena.take<std::byte>(0);
+    space.row_gradients = arena.take<Real>(groups.observations * rows_.size());
+    space.bytes = arena.bytes();
+    return space;
+  }
+
+  /// Packs the parameters and makes the bias rows.
+  void prepare(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
+               const GroupCut& groups, const SchemeWorkspace<Real>& space) const {
+    PackArguments<Real> pack{};
+    pack.parameters = parameters.data();
+    pack.number_sources = constants_.number_sources;
+    pack.numbers = space.numbers;
+    pack.number_count = static_cast<int>(layout_.number_sources.size());
+    launch_threads(*gpu_, pack_, static_cast<std::uint64_t>(std::max(pack.number_count, 1)), pack,
+                   stream);
+    rows_.make(*gpu_, stream, parameters, request, groups.observations, space.bias_rows);
+  }
+
+  PathArguments<Real> path_in(const BasicRequest<Real>& request, const GroupCut& groups,
+                              const SchemeWorkspace<Real>& space) const {
+    PathArguments<Real> path = path_arguments(shape_, constants_, request, groups.observations);
+    path.numbers = space.numbers;
+    path.bias_rows = space.bias_rows;
+    path.tape = space.states;
+    path.tape_status = space.status;
+    path.tiles = static_cast<int>(groups.tiles);
+    path.stride = static_cast<int>(space.tape.stride);
+    path.checkpoints = static_cast<int>(space.tape.checkpoints);
+    return path;
+  }
+  SchemeArguments<Real> scheme_in(const GroupCut& groups,
+                                  const SchemeWorkspace<Real>& space) const {
+    SchemeArguments<Real> scheme = tables_.arguments();
+    scheme.scratch = space.scratch;
+    scheme.groups = static_cast<int>(groups.groups);
+    return scheme;
+  }
+
+  void reduce(Stream stream, std::span<const Real> parameters,
+              const BasicGradientOutputs<Real>& gradient, const GroupCut& groups,
+              const SchemeWorkspace<Real>& space) const {
+    ReduceArguments<Real> arguments{};
+    arguments.parameters = parameters.data();
+    arguments.sums = space.sums;
+    arguments.places = constants_.places;
+    arguments.gradient = gradient.parameters.data();
+    arguments.blocks = static_cast<int>(groups.blocks);
+    arguments.parameter_count = static_cast<int>(shape_.parameters);
+    launch(*gpu_, reduce_, (shape_.parameters + 31) / 32, service_threads,
+           static_cast<int>(service_threads * sizeof(double)), arguments, stream);
+  }
+
+  GradientMethod method_;
+  std::size_t limit_;
+  SchemeLayout layout_;
+  ModelConstants<Real> constants_;
+  SchemeTables<Real> tables_;
+  std::shared_ptr<const GpuModule> module_;
+  GpuKernel pack_, simulate_, adjoint_, reduce_;
+  ContextRows<Real> rows_;
+};
+
+}  // namespace
+
+template <class Real>
+std::unique_ptr<Engine<Real>> make_scheme_engine(const ModelShape& shape, Precision precision,
+                                                 GradientMethod method, std::size_t limit,
+                                                 std::shared_ptr<Gpu> gpu) {
+  return std::make_unique<SchemeEngine<Real>>(shape, precision, method, limit, std::move(gpu));
+}
+
+template std::unique_ptr<Engine<float>> make_scheme_engine(const ModelShape&, Precision,
+                                                           GradientMethod, std::size_t,
+                                                           std::shared_ptr<Gpu>);
+template std::unique_ptr<Engine<double>> make_scheme_engine(const ModelShape&, Precision,
+                                                            GradientMethod, std::size_t,
+                                                            std::shared_ptr<Gpu>);
+
+}  // namespace ito

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "cuda/buffer.hpp"
+#include "kernels/scheme_arguments.cuh"
+#include "model/shape.hpp"
+
+namespace ito {
+
+/// The scheme of a model's solver on the device and, of a stochastic adjoint, that of its vector
+/// field, with the rows that a thread keeps for them. Uploaded when the engine is made.
+template <class Real>
+class SchemeTables {
+ public:
+  /// `first_row`: of the rows to hand out.
+  SchemeTables(const ModelShape& shape, GradientMethod method, int first_row,
+               std::shared_ptr<Gpu> gpu);
+
+  /// But for the scratch memory and the groups.
+  const SchemeArguments<Real>& arguments() const { return arguments_; }
+  /// Numbers of a chain.
+  int carried() const { return carried_; }
+
+ private:
+  GpuBuffer memory_;
+  SchemeArguments<Real> arguments_{};
+  int carried_;
+};
+
+}  // namespace ito
