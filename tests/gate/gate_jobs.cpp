@@ -113,6 +113,25 @@ std::vector<LayeredJob> layered_jobs() {
   return jobs;
 }
 
+std::vector<SchemeJob> scheme_jobs() {
+  const Mlp net{.hidden = {64, 64}};
+  Model model;
+  model.state = 4;
+  model.grid = uniform_grid(1.0, 64);
+  model.solver = Solver::heun;
+  model.drift = net;
+  model.diffusion = ConstantDiffusion{};
+  model.control = Feedback{net, 4};
+  std::vector<SchemeJob> jobs{{"constant, feedback, stored", resolve(validated(model)),
+                               gate_targets[1], Precision::fp32, GradientMethod::adjoint}};
+  model.drift = ZeroDrift{};
+  model.diffusion = Diagonal{{.output = Activation::softplus}};
+  model.control = NoControl{};
+  jobs.push_back({"diagonal, none, stochastic adjoint", resolve(validated(model)), gate_targets[0],
+                  Precision::fp64, GradientMethod::stochastic_adjoint});
+  return jobs;
+}
+
 bool must_stay_in_registers(const GateJob& job) {
   const auto& [state, width, layers, activation] = job.shape;
   const bool fast = job.precision == Precision::fast;

@@ -63,6 +63,16 @@ struct LayeredJob {
 /// Every kind of diffusion and control once, targets and precisions taking turns.
 std::vector<LayeredJob> layered_jobs();
 
+/// The kernels that take a path a thread, of some model.
+struct SchemeJob {
+  std::string text;
+  ModelShape shape;
+  GateTarget target;
+  Precision precision;
+  GradientMethod method;
+};
+std::vector<SchemeJob> scheme_jobs();
+
 /// Whether the job's kernel must do without local memory.
 bool must_stay_in_registers(const GateJob& job);
 

@@ -17,6 +17,7 @@
 #include "cuda/source.hpp"
 #include "gate/gate_jobs.hpp"
 #include "gate/ptxas_report.hpp"
+#include "kernels/scheme_arguments.cuh"
 
 namespace ito {
 namespace {
@@ -34,6 +35,10 @@ struct Compilation {
     return cubin_architecture(compute_capability, Nvrtc::instance().architectures());
   }
 };
+
+const char* text_of(Precision precision) {
+  return precision == Precision::fast ? "fast" : precision == Precision::fp64 ? "fp64" : "fp32";
+}
 
 Compilation compilation(const GateJob& job) {
   const ModelShape shape = resolve(job.shape.model());
@@ -65,16 +70,24 @@ Compilation compilation(const LayeredJob& job) {
                               job.target.shared_memory_per_block);
     return layered_source(*job.shape, layout, job.precision);
   };
-  const char* precision = job.precision == Precision::fast   ? "fast"
-                          : job.precision == Precision::fp64 ? "fp64"
-                                                             : "fp32";
-  return {
-      fmt::format("sm_{:<4} layered  {}  {}", job.target.compute_capability, precision, job.text),
-      source(),
-      job.target.compute_capability,
-      "",
-      0,
-      true};
+  return {fmt::format("sm_{:<4} layered  {}  {}", job.target.compute_capability,
+                      text_of(job.precision), job.text),
+          source(),
+          job.target.compute_capability,
+          "",
+          0,
+          true};
+}
+
+Compilation compilation(const SchemeJob& job) {
+  const bool registers = job.method == GradientMethod::adjoint;
+  return {fmt::format("sm_{:<4} per path {}  {}", job.target.compute_capability,
+                      text_of(job.precision), job.text),
+          scheme_source(job.shape, SchemeLayout(job.shape), job.precision, job.method),
+          job.target.compute_capability,
+          "",
+          outer_numbers * (job.precision == Precision::fp64 ? 8 : 4),
+          registers};
 }
 
 struct GateResult {
@@ -174,6 +187,7 @@ int main(int count, char** arguments) {
     for (const auto& job : all ? ito::all_jobs() : ito::covering_jobs())
       jobs.push_back(ito::compilation(job));
     for (const auto& job : ito::layered_jobs()) jobs.push_back(ito::compilation(job));
+    for (const auto& job : ito::scheme_jobs()) jobs.push_back(ito::compilation(job));
     for (const auto& job : ito::training_jobs()) jobs.push_back(ito::compilation(job));
     const std::regex expression(only);
     std::erase_if(jobs, [&](const ito::Compilation& job) {
