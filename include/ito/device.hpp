@@ -18,7 +18,9 @@ class Device {
   /// Throws ito::Error when `ordinal` is negative.
   static Device cuda(int ordinal = 0);
   static Device reference() { return Device(Kind::reference); }
-  /// The fastest engine this build and machine have.
+  /// The fastest engine this build and machine have. A Plan that it does not serve (CUDA does not
+  /// take every solver, and the CPU engine no double precision) takes the next one: Plan::device
+  /// says which.
   static Device best();
   /// "auto", "cpu", "cuda", "cuda:1" or "reference". Throws ito::Error.
   static Device parse(std::string_view text);
@@ -26,14 +28,19 @@ class Device {
   Kind kind() const { return kind_; }
   /// Which of the devices of its kind: 0 but for CUDA.
   int ordinal() const { return ordinal_; }
+  /// Whether it is `best()`'s choice, not the caller's.
+  bool automatic() const { return automatic_; }
   /// What `parse` reads.
   std::string name() const;
-  bool operator==(const Device&) const = default;
+  bool operator==(const Device& other) const {
+    return kind_ == other.kind_ && ordinal_ == other.ordinal_;
+  }
 
  private:
   explicit Device(Kind kind, int ordinal = 0) : kind_(kind), ordinal_(ordinal) {}
   Kind kind_;
   int ordinal_;
+  bool automatic_ = false;
 };
 
 /// The vector instruction set the CPU engine picked on this machine: "avx512", "avx2" or "sse2".

@@ -247,7 +247,7 @@ using Gradient = BasicGradient<float>;
 using Directions = BasicDirections<float>;
 using Tangents = BasicTangents<float>;
 
-/// Double precision in and out; runs on Device::reference() only.
+/// Double precision in and out; runs on the reference engine and, as fp64, on CUDA.
 using DoublePlan = BasicPlan<double>;
 using DoubleRequest = BasicRequest<double>;
 using DoubleOutputs = BasicOutputs<double>;

@@ -15,30 +15,19 @@ namespace {
 
 constexpr int fused_width = 128;        ///< of a hidden layer, at most
 constexpr std::size_t fused_depth = 4;  ///< hidden layers at most
+constexpr int widest_state = 256;       ///< of states and noises: a warp holds those of 16 paths
+
+void check_width(const char* field, int got) {
+  if (got <= widest_state) return;
+  throw Error(field, std::to_string(got) + " on device cuda",
+              "up to " + std::to_string(widest_state) + " there, or device cpu");
+}
 
 /// Whether every step is one of Euler–Maruyama in Itô's calculus, and the gradient its adjoint:
 /// what the kernels on tensor cores take.
 bool fits_tensor_cores(const ModelShape& shape, GradientMethod method) {
   return is_plain(shape.solver, method) &&
          (shape.calculus == Calculus::ito || !shape.diffusion_net);
-}
-
-void check_accepted(const ModelShape& shape, const PlanOptions& options) {
-  if (options.gradient == GradientMethod::pathwise) {
-    throw Error("gradient", "pathwise on device cuda",
-                "adjoint there, which is the same number, or pathwise on device cpu");
-  }
-  const CudaKernels kernels = options.cuda_kernels;
-  if (fits_tensor_cores(shape, options.gradient) ||
-      (kernels != CudaKernels::fused && kernels != CudaKernels::layered)) {
-    return;
-  }
-  throw Error(
-      "cuda_kernels",
-      std::string(kernels == CudaKernels::fused ? "fused" : "layered") + " with solver " +
-          std::string(name(shape.solver)) + ", calculus " + std::string(name(shape.calculus)) +
-          ", gradient " + std::string(name(options.gradient)),
-      "automatic or per_path with these; fused or layered with euler-maruyama, ito, adjoint");
 }
 
 template <class Real>
@@ -64,10 +53,30 @@ bool is_small(const ModelShape& shape) {
 
 }  // namespace
 
+void check_cuda_takes(const ModelShape& shape, const PlanOptions& options) {
+  if (options.gradient == GradientMethod::pathwise) {
+    throw Error("gradient", "pathwise on device cuda",
+                "adjoint there, which is the same number, or pathwise on device cpu");
+  }
+  const CudaKernels kernels = options.cuda_kernels;
+  if (kernels == CudaKernels::per_path) return;
+  if (fits_tensor_cores(shape, options.gradient)) {
+    check_width("state", shape.state);
+    check_width("noise", shape.noise);
+  } else if (kernels != CudaKernels::automatic) {
+    throw Error(
+        "cuda_kernels",
+        std::string(kernels == CudaKernels::fused ? "fused" : "layered") + " with solver " +
+            std::string(name(shape.solver)) + ", calculus " + std::string(name(shape.calculus)) +
+            ", gradient " + std::string(name(options.gradient)),
+        "automatic or per_path with these; fused or layered with euler-maruyama, ito, adjoint");
+  }
+}
+
 template <class Real>
 std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const PlanOptions& options,
                                                std::shared_ptr<Gpu> gpu) {
-  check_accepted(shape, options);
+  check_cuda_takes(shape, options);
   const Precision precision = precision_of<Real>(options);
   if (options.cuda_kernels == CudaKernels::per_path ||
       !fits_tensor_cores(shape, options.gradient)) {

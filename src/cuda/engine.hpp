@@ -7,6 +7,9 @@
 
 namespace ito {
 
+/// Throws ito::Error, saying what to use instead, where no engine of a GPU serves the model.
+void check_cuda_takes(const ModelShape& shape, const PlanOptions& options);
+
 /// The engine of a GPU, fused, layered or per_path as `options.cuda_kernels` says. float: fp32 or
 /// fast, as `options.precision` says; double: fp64. Compiles here what a first call would otherwise
 /// wait for.

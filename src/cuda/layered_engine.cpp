@@ -18,14 +18,6 @@ namespace ito {
 namespace {
 
 constexpr std::uint64_t tile_paths = 16;
-constexpr int widest_state = 256;  ///< of states and noises: a warp holds those of 16 paths
-
-void check_width(const char* field, int got) {
-  if (got <= widest_state) return;
-  throw Error(field, std::to_string(got) + " on device cuda",
-              "up to " + std::to_string(widest_state) + " there, or device cpu");
-}
-
 /// Of a lane: E and M of two paths, since the beginning and the last save, each a sum with its
 /// excess (RunningSums of kernels/simulate.cuh).
 constexpr std::size_t running_numbers = 16;
@@ -130,8 +122,6 @@ class LayeredEngine final : public HostCalls<Real> {
   /// columns has a tile of work for about each; less where a block would take over 1 GiB. It
   /// depends on the model and the device alone: see LayeredNet.
   int rows_of_a_block() const {
-    check_width("state", shape_.state);
-    check_width("noise", shape_.noise);
     constexpr std::size_t most_bytes = std::size_t{1} << 30;
     const LayeredWorkspace<Real> space = parts();
     std::size_t numbers = 0;

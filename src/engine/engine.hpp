@@ -75,6 +75,10 @@ class Network {
                         std::span<float> parameter_gradient, std::span<float> input_cotangents) = 0;
 };
 
+/// `device`, or where it is automatic and does not serve the model, the next best that does.
+template <class Real>
+Device serving_device(Device device, const ModelShape& shape, const PlanOptions& options);
+
 /// The engine of a device. Throws ito::Error when `Real` is double and the device is not the
 /// reference.
 template <class Real>

@@ -9,7 +9,6 @@
 #include "cpu/engine.hpp"
 #include "cuda/engine.hpp"
 #include "cuda/gpu.hpp"
-#include "cuda/runtime.hpp"
 #include "cuda_training/cuda_training.hpp"
 #include "engine/engine.hpp"
 #include "inference/training_engine.hpp"
@@ -23,15 +22,17 @@ Device Device::cuda(int ordinal) {
 }
 
 Device Device::best() {
-  for (int ordinal = 0; ordinal < cuda_runtime().devices; ++ordinal) {
+  Device device = cpu();
+  for (int ordinal = 0; ordinal < gpu_count() && device == cpu(); ++ordinal) {
     try {
       open_gpu(ordinal);
-      return cuda(ordinal);
+      device = cuda(ordinal);
     } catch (const Error&) {
       // Too old for the engine, or there is no NVRTC.
     }
   }
-  return cpu();
+  device.automatic_ = true;
+  return device;
 }
 
 Device Device::parse(std::string_view text) {
@@ -60,6 +61,23 @@ std::string Device::name() const {
   }
   return "reference";
 }
+
+template <class Real>
+Device serving_device(Device device, const ModelShape& shape, const PlanOptions& options) {
+  if (!device.automatic()) return device;
+  if (device.kind() == Device::Kind::cuda) {
+    try {
+      check_cuda_takes(shape, options);
+      return device;
+    } catch (const Error&) {
+      // Another engine does.
+    }
+  }
+  return std::is_same_v<Real, double> ? Device::reference() : Device::cpu();
+}
+
+template Device serving_device<float>(Device, const ModelShape&, const PlanOptions&);
+template Device serving_device<double>(Device, const ModelShape&, const PlanOptions&);
 
 template <class Real>
 std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device,
@@ -93,7 +111,7 @@ std::unique_ptr<Network> make_network(const NetShape& shape, Device device, int 
 
 std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
                                                      TrainingState& state) {
-  const Device device = task.options.device;
+  const Device device = serving_device<float>(task.options.device, task.shape.model, {});
   if (device.kind() == Device::Kind::cuda) return make_cuda_training(task, state, device.ordinal());
   return make_host_training(task, state);
 }

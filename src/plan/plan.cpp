@@ -157,7 +157,8 @@ BasicPlan<Real>::BasicPlan(const Model& model, Device device, PlanOptions option
     : model_(validated(model)), device_(device) {
   ModelShape shape = resolve(model_);
   check_method(shape, options.gradient);
-  auto engine = make_engine<Real>(shape, device, options);
+  device_ = serving_device<Real>(device, shape, options);
+  auto engine = make_engine<Real>(shape, device_, options);
   compiled_ =
       std::make_unique<Compiled>(Compiled{std::move(shape), std::move(engine), options.gradient});
 }
