@@ -47,8 +47,11 @@ engine_tests() { "$build/tests/engine_tests" --gtest_filter='*cuda*'; }
 # Less what counts the calls of the emulated device.
 training_tests() { "$build/tests/cuda_training_tests" --gtest_filter='-*OneGraph*'; }
 
+# The loops there and back, with and without contexts, from stored states and from checkpoints.
+small_set='Engines/Detach.IsTheGradient*/cuda:Engines/Checkpoint.GivesTheBitsOfStoredStates/cuda'
+small_set+=':Engines/BatchSplit.LeavesThePathsOfWhole*/cuda:Engines/Precision.IsFaithfulForEveryNumberOfPaths/*'
 sanitize() {
-  compute-sanitizer --tool "$1" --error-exitcode 1 "$build/tests/cuda_tests" --gtest_filter='GpuTest.*'
+  compute-sanitizer --tool "$1" --error-exitcode 1 "$build/tests/engine_tests" --gtest_filter="$small_set"
 }
 
 nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,memory.total --format=csv,noheader |
@@ -59,7 +62,7 @@ stage cuda_tests 60 "$build/tests/cuda_tests"
 stage engine_tests 120 engine_tests
 stage training_tests 60 training_tests
 if command -v compute-sanitizer >/dev/null; then
-  for tool in memcheck racecheck; do stage "$tool" 40 sanitize "$tool"; done
+  for tool in memcheck racecheck initcheck synccheck; do stage "$tool" 25 sanitize "$tool"; done
 else
   echo "compute-sanitizer: not here"
 fi
