@@ -11,8 +11,8 @@
 
 #include <ito/ito.hpp>
 
-#include "inference/models.hpp"
 #include "inference/minibatch.hpp"
+#include "inference/models.hpp"
 
 namespace ito::test {
 namespace {
