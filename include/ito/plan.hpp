@@ -84,8 +84,8 @@ enum class Precision {
 
 /// How the CUDA engine runs a time loop.
 enum class CudaKernels {
-  /// For Euler–Maruyama of an Itô model and its adjoint, fused for nets of up to 4 hidden layers of
-  /// up to 128 units that fit, else layered; for every other solver and gradient per_path.
+  /// For Euler–Maruyama of an Itô model of up to 256 channels and its adjoint, fused for nets of up
+  /// to 4 hidden layers of up to 128 units that fit, else layered; for all others per_path.
   automatic,
   fused,  ///< one kernel for the loop and one for its reverse, nets in registers
   /// A step at a time, nets layer by layer as matrix products of cuBLAS over blocks of paths; with

@@ -19,15 +19,16 @@ constexpr int widest_state = 256;       ///< of states and noises: a warp holds 
 
 void check_width(const char* field, int got) {
   if (got <= widest_state) return;
-  throw Error(field, std::to_string(got) + " on device cuda",
-              "up to " + std::to_string(widest_state) + " there, or device cpu");
+  throw Error(field, std::to_string(got) + " with cuda_kernels fused or layered",
+              "up to " + std::to_string(widest_state) + " with these, or automatic or per_path");
 }
 
-/// Whether every step is one of Euler–Maruyama in Itô's calculus, and the gradient its adjoint:
-/// what the kernels on tensor cores take.
+/// Whether every step is one of Euler–Maruyama in Itô's calculus, the gradient its adjoint, and the
+/// state not too wide: what the kernels on tensor cores take.
 bool fits_tensor_cores(const ModelShape& shape, GradientMethod method) {
   return is_plain(shape.solver, method) &&
-         (shape.calculus == Calculus::ito || !shape.diffusion_net);
+         (shape.calculus == Calculus::ito || !shape.diffusion_net) &&
+         std::max(shape.state, shape.noise) <= widest_state;
 }
 
 template <class Real>
@@ -59,11 +60,10 @@ void check_cuda_takes(const ModelShape& shape, const PlanOptions& options) {
                 "adjoint there, which is the same number, or pathwise on device cpu");
   }
   const CudaKernels kernels = options.cuda_kernels;
-  if (kernels == CudaKernels::per_path) return;
-  if (fits_tensor_cores(shape, options.gradient)) {
-    check_width("state", shape.state);
-    check_width("noise", shape.noise);
-  } else if (kernels != CudaKernels::automatic) {
+  if (kernels == CudaKernels::per_path || kernels == CudaKernels::automatic) return;
+  check_width("state", shape.state);
+  check_width("noise", shape.noise);
+  if (!fits_tensor_cores(shape, options.gradient)) {
     throw Error(
         "cuda_kernels",
         std::string(kernels == CudaKernels::fused ? "fused" : "layered") + " with solver " +

@@ -149,7 +149,10 @@ TEST(LayeredKernels, RefuseByNameWhatNoWarpHolds) {
             "device cuda");
   model.state = 300;
   EXPECT_EQ(refusal([&] { AnyPlan(layered_engines().front(), model); }),
-            "state: got 300 on device cuda; accepted: up to 256 there, or device cpu");
+            "state: got 300 with cuda_kernels fused or layered; accepted: up to 256 with these, or "
+            "automatic or per_path");
+  model.drift = Mlp{.hidden = {4}};
+  EXPECT_EQ(Plan(model, Device::cuda()).cuda_kernels(), CudaKernels::per_path);
 }
 
 /// Blocks of 64 paths begin at multiples of 64, wherever calls begin.
