@@ -2,7 +2,7 @@
 #include <iterator>
 
 #include "digits.hpp"
-#include "memory.hpp"
+#include "io/peak_memory.hpp"
 #include "rows.hpp"
 
 namespace bench {
@@ -23,7 +23,7 @@ void train(benchmark::State& state) {
   state.counters["path_steps"] = rate;
   state.counters["fit_steps"] =
       benchmark::Counter(static_cast<double>(steps), benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["peak_MiB"] = peak_memory_mib();
+  state.counters["peak_MiB"] = ito::peak_memory() / (1 << 20);
 }
 
 }  // namespace

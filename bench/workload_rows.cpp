@@ -1,7 +1,7 @@
 #include "workload_rows.hpp"
 
+#include "io/peak_memory.hpp"
 #include "limit.hpp"
-#include "memory.hpp"
 #include "rows.hpp"
 
 namespace bench {
@@ -15,7 +15,7 @@ void report(benchmark::State& state, const Workload& workload, const Work& work,
   state.counters["path_steps"] = rate(workload.path_steps());
   state.counters["flops"] = rate(workload.path_steps() * work.flops());
   state.counters["of_limit"] = rate(workload.path_steps() / most);
-  state.counters["peak_MiB"] = peak_memory_mib();
+  state.counters["peak_MiB"] = ito::peak_memory() / (1 << 20);
   state.counters["workspace_MiB"] = static_cast<double>(run.workspace_bytes()) / (1 << 20);
   state.counters["loss"] = run.loss();
 }

@@ -10,7 +10,7 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/path_run.hpp"
-#include "cli/peak_memory.hpp"
+#include "io/peak_memory.hpp"
 #include "io/safetensors.hpp"
 
 namespace ito::cli {

@@ -12,11 +12,11 @@
 #include <ito/version.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/gradient_memory.hpp"
 #include "cli/html.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
-#include "cli/peak_memory.hpp"
 #include "cli/report_html.hpp"
 #include "cli/study_figures.hpp"
 #include "io/file.hpp"

@@ -1,7 +1,5 @@
-#include "cli/peak_memory.hpp"
+#include "cli/gradient_memory.hpp"
 
-#include <cstdlib>
-#include <fstream>
 #include <string>
 
 #include <fmt/format.h>
@@ -11,17 +9,9 @@
 #include "cli/child_process.hpp"
 #include "cli/temporary_folder.hpp"
 #include "io/file.hpp"
+#include "io/peak_memory.hpp"
 
 namespace ito::cli {
-
-double peak_memory() {
-  // Not getrusage: there a child process counts what its parent had when it was started.
-  std::ifstream status("/proc/self/status");
-  const std::string key = "VmHWM:";
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with(key)) return 1024 * std::atof(line.c_str() + key.size());
-  return 0;
-}
 
 double peak_memory_of(const study::GradientRun& run) {
   if (peak_memory() == 0) return 0;
