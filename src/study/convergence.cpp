@@ -3,51 +3,31 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <utility>
+
+#include <Eigen/Cholesky>
+#include <Eigen/Core>
 
 namespace ito::study {
 namespace {
 
-/// The slope of log₂ errors over ℓ.
-class Fit {
- public:
-  explicit Fit(const std::vector<Convergence::Point>& points) {
-    std::size_t used = 0;
-    for (const auto& point : points) used += point.used;
-    columns_ = used >= 4 ? 3 : 2;
-    for (std::size_t l = 0; l < points.size(); ++l) {
-      if (!points[l].used) continue;
-      // Terms the fit leaves out bend it by a few thousandths whatever the number of paths.
-      const double relative = points[l].standard_error / points[l].error / std::log(2.0);
-      weights_.push_back(1 / (relative * relative + 4e-6));
-      rows_.push_back({1.0, -static_cast<double>(l), std::exp2(-static_cast<double>(l))});
-    }
+/// What each log₂ error of the points used weighs in the slope over ℓ, so that many are cheap.
+Eigen::VectorXd slope_weights(const std::vector<Convergence::Point>& points) {
+  const auto used = std::ranges::count_if(points, &Convergence::Point::used);
+  Eigen::MatrixXd rows(used, used >= 4 ? 3 : 2);
+  Eigen::VectorXd weights(used);
+  for (Eigen::Index l = 0; l < used; ++l) {  // those used come first
+    const Convergence::Point& point = points[static_cast<std::size_t>(l)];
+    // Terms the fit leaves out bend it by a few thousandths whatever the number of paths.
+    const double relative = point.standard_error / point.error / std::log(2.0);
+    weights[l] = 1 / (relative * relative + 4e-6);
+    const auto level = static_cast<double>(l);
+    rows.row(l).head<2>() << 1.0, -level;
+    if (rows.cols() == 3) rows(l, 2) = std::exp2(-level);
   }
-
-  double order(const std::vector<double>& logarithms) const {
-    double a[3][4] = {};
-    for (std::size_t r = 0; r < rows_.size(); ++r) {
-      for (std::size_t i = 0; i < columns_; ++i) {
-        for (std::size_t j = 0; j < columns_; ++j)
-          a[i][j] += weights_[r] * rows_[r][i] * rows_[r][j];
-        a[i][3] += weights_[r] * rows_[r][i] * logarithms[r];
-      }
-    }
-    for (std::size_t i = 0; i < columns_; ++i) {  // Gauss and Jordan; positive definite
-      for (std::size_t k = 0; k < columns_; ++k) {
-        if (k == i) continue;
-        const double factor = a[k][i] / a[i][i];
-        for (std::size_t j = 0; j < 4; ++j) a[k][j] -= factor * a[i][j];
-      }
-    }
-    return a[1][3] / a[1][1];
-  }
-
- private:
-  std::size_t columns_;
-  std::vector<double> weights_;
-  std::vector<std::vector<double>> rows_;
-};
+  const Eigen::MatrixXd weighted = rows.transpose() * weights.asDiagonal();
+  const Eigen::MatrixXd solved = (weighted * rows).ldlt().solve(weighted);
+  return solved.row(1).transpose();
+}
 
 }  // namespace
 
@@ -85,12 +65,12 @@ Convergence converge(const std::vector<std::vector<std::vector<double>>>& sums, 
     result.half_width = std::numeric_limits<double>::infinity();
     return result;
   }
-  const Fit fit(result.points);
+  const Eigen::VectorXd weights = slope_weights(result.points);
   const auto order = [&](const auto& value) {
-    std::vector<double> logarithms;
-    for (std::size_t l = 0; l < levels; ++l)
-      if (result.points[l].used) logarithms.push_back(std::log2(value(l)));
-    return fit.order(logarithms);
+    double slope = 0;
+    for (Eigen::Index l = 0; l < weights.size(); ++l)
+      slope += weights[l] * std::log2(value(static_cast<std::size_t>(l)));
+    return slope;
   };
   result.order = order([&](std::size_t l) { return result.points[l].error; });
   double spread = 0;

@@ -8,8 +8,6 @@
 namespace ito::study {
 namespace {
 
-// ---------------------------------------------------------------------------
-
 std::size_t index_of(const std::vector<Route>& by, GradientMethod method, bool checkpoints) {
   for (std::size_t r = 0; r < by.size(); ++r)
     if (by[r].method == method && by[r].checkpoints == checkpoints) return r;

@@ -244,9 +244,6 @@ Part gradient_convergence(const Settings& settings) {
   return part;
 }
 
-// --- Reversal
-// -------------------------------------------------------------------------------------
-
 namespace {
 
 /// The relative difference of a route's gradient from the exact adjoint of the same chain.

@@ -153,23 +153,37 @@ std::vector<Route> routes() {
   return all;
 }
 
-GradientCost gradient_cost(const Route& route, const Workload& load, int finest,
-                           const Settings& settings) {
-  Runner runner(route.method, route.solver, route.checkpoints, load, settings);
+const std::vector<float>& ExactGradients::of_chain(Solver solver) {
+  std::vector<float>& gradient = of_chains_[solver];
+  if (gradient.empty()) {
+    Runner runner(GradientMethod::adjoint, solver, false, load_, settings_);
+    runner.differentiate_all();
+    gradient = runner.gradient();
+  }
+  return gradient;
+}
+
+const std::vector<float>* ExactGradients::of_equation() {
+  if (finest_ == 0) return nullptr;
+  if (of_equation_.empty()) {
+    Workload fine = load_;
+    fine.steps = finest_;
+    Runner runner(GradientMethod::adjoint, Solver::heun, false, fine, settings_);
+    runner.differentiate_all(static_cast<int>(std::lround(std::log2(finest_ / load_.steps))));
+    of_equation_ = runner.gradient();
+  }
+  return &of_equation_;
+}
+
+GradientCost gradient_cost(const Route& route, ExactGradients& exact) {
+  Runner runner(route.method, route.solver, route.checkpoints, exact.load(), exact.settings());
   GradientCost cost{.parameters = runner.gradient().size(), .workspace = runner.workspace()};
   cost.seconds = shortest([&] { runner.differentiate_all(); });
   cost.resident = runner.resident();
   const std::vector<float> got = runner.gradient();
   cost.noise = runner.noise();
-  Runner exact(GradientMethod::adjoint, route.solver, false, load, settings);
-  exact.differentiate_all();
-  cost.off_chain = relative(got, exact.gradient());
-  if (finest == 0) return cost;
-  Workload fine = load;
-  fine.steps = finest;
-  Runner equation(GradientMethod::adjoint, Solver::heun, false, fine, settings);
-  equation.differentiate_all(static_cast<int>(std::lround(std::log2(finest / load.steps))));
-  cost.off_equation = relative(got, equation.gradient());
+  cost.off_chain = relative(got, exact.of_chain(route.solver));
+  if (const auto* equation = exact.of_equation()) cost.off_equation = relative(got, *equation);
   return cost;
 }
 

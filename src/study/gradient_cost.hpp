@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,10 +41,32 @@ struct GradientCost {
   double noise = 0;           ///< standard error of the mean over the paths, relative
 };
 
-/// `finest`: steps of the grid that stands for the equation, a power of two times the workload's;
-/// 0: none.
-GradientCost gradient_cost(const Route& route, const Workload& load, int finest,
-                           const Settings& settings);
+/// The gradients that routes at one workload are held against, each taken when it is first asked
+/// for.
+class ExactGradients {
+ public:
+  /// `finest`: steps of the grid that stands for the equation, a power of two times the workload's;
+  /// 0: none. Keeps a reference to the settings.
+  ExactGradients(const Workload& load, int finest, const Settings& settings)
+      : load_(load), settings_(settings), finest_(finest) {}
+
+  const Workload& load() const { return load_; }
+  const Settings& settings() const { return settings_; }
+
+  /// The exact adjoint's, of a solver's chain.
+  const std::vector<float>& of_chain(Solver solver);
+  /// Of the equation; null where there is no grid for it.
+  const std::vector<float>* of_equation();
+
+ private:
+  Workload load_;
+  const Settings& settings_;
+  int finest_;
+  std::map<Solver, std::vector<float>> of_chains_;
+  std::vector<float> of_equation_;
+};
+
+GradientCost gradient_cost(const Route& route, ExactGradients& exact);
 
 /// Seconds of derivatives of all paths along `directions` directions at once, with Euler–Maruyama.
 double tangent_seconds(const Workload& load, std::size_t directions, const Settings& settings);

@@ -10,9 +10,6 @@
 namespace ito::study {
 namespace {
 
-// --- What is shown
-// ---------------------------------------------------------------------------------
-
 using Quantity = double (*)(const GradientCost&);
 
 /// One panel for each sweep, one line for each route.
@@ -101,7 +98,8 @@ double add_directions(const Settings& settings, Part& part) {
   for (const int d : {2, 16}) {
     for (const int hidden : {8, 64}) {
       const Workload load{.state = d, .hidden = hidden};
-      const GradientCost back = gradient_cost(adjoint, load, 0, settings);
+      ExactGradients exact(load, 0, settings);
+      const GradientCost back = gradient_cost(adjoint, exact);
       std::vector<std::string> row{fmt::format("{}", d), fmt::format("{}", back.parameters),
                                    number(1e3 * back.seconds, 2)};
       double seconds[3];
@@ -133,9 +131,10 @@ void add_one_chain(const std::vector<Route>& by, const Settings& settings, Part&
                   "conversion of Itô’s calculus is part of its cost",
               .header = {"calculus", "route", "time, ms", "workspace, MiB", "off the chain’s, %"}};
   for (const Calculus calculus : {Calculus::ito, Calculus::stratonovich}) {
+    ExactGradients exact({.calculus = calculus}, 0, settings);
     for (Route route : by) {
       route.solver = Solver::reversible_heun;
-      const GradientCost c = gradient_cost(route, {.calculus = calculus}, 0, settings);
+      const GradientCost c = gradient_cost(route, exact);
       table.rows.push_back({std::string(name(calculus)), route.name, number(1e3 * c.seconds, 2),
                             number(static_cast<double>(c.workspace) / (1 << 20), 3),
                             fmt::format("{:.2g}", 100 * c.off_chain)});

@@ -51,12 +51,13 @@ std::vector<Sweep> measure_sweeps(const std::vector<Route>& by, const Settings& 
     for (std::size_t l = 0; l < sweep.loads.size(); ++l) {
       const Workload& load = sweep.loads[l];
       const int finest = s != by_steps || load.steps > 256 ? 0 : settings.whole() ? 2048 : 512;
+      ExactGradients exact(load, finest, settings);
       for (std::size_t r = 0; r < by.size(); ++r) {
         auto& costs = sweep.costs[r];
         costs.emplace_back();
         done += 0.9 / count;
         if (l > 0 && (!costs[l - 1] || costs[l - 1]->seconds > patience)) continue;
-        costs[l] = gradient_cost(by[r], load, finest, settings);
+        costs[l] = gradient_cost(by[r], exact);
         sweep.x[l] = moved(s, load, *costs[l]);
         settings.progress(fmt::format("{} {:g}, {}", sweep.label, sweep.x[l], by[r].name), done);
       }

@@ -106,8 +106,7 @@ struct Settings {
     const auto wanted = static_cast<std::size_t>(std::lround(static_cast<double>(full) * effort));
     return (std::max(wanted, least) + 15) / 16 * 16;
   }
-  /// For what the CUDA engine refuses: other solvers than Euler–Maruyama, other routes to the
-  /// gradient than the adjoint.
+  /// For comparisons of solvers and of routes to the gradient, all by one host engine.
   Device host() const { return device == Device::reference() ? device : Device::cpu(); }
   /// Whether there is time for the whole of a sweep, or only for its ends.
   bool whole() const { return effort >= 0.25; }
