@@ -8,22 +8,11 @@
 // kDeltaSize (its two arrays of cotangents, elements), kSlotCount (blocks of weight-gradient sums).
 #pragma once
 
+#include "kernels/carry.cuh"
 #include "kernels/gradient_sums.cuh"
 #include "kernels/path.cuh"
 
 namespace ito {
-
-/// Which cotangents a pull-back carries, and whether parameters receive them.
-struct Carry {
-  bool state, energy, martingale, parameters;
-
-  /// Where parameters are not to see M but the path is: M alone goes first, to the state.
-  ITO_DEVICE static Carry martingale_through_path() { return {false, false, true, false}; }
-  /// What is left of a step.
-  ITO_DEVICE static Carry step(bool detached_state, bool detached_martingale) {
-    return {!detached_state, true, !detached_martingale, true};
-  }
-};
 
 /// The gradient of a constant mixing σ: λ wᵀ over the paths of a block.
 template <class P, class Shape, class Bench, class Sums>

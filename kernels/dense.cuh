@@ -2,6 +2,7 @@
 // slope on the way back, and the bias's gradient.
 #pragma once
 
+#include "kernels/global_index.cuh"
 #include "kernels/teams.cuh"
 #include "kernels/training_arguments.cuh"
 

@@ -3,6 +3,7 @@
 // of a tile's 16 rows, so that neighbouring threads meet neighbouring numbers.
 #pragma once
 
+#include "kernels/global_index.cuh"
 #include "kernels/layered_arguments.cuh"
 #include "kernels/observation_of_tile.cuh"
 #include "kernels/precision.cuh"
@@ -15,7 +16,7 @@ struct LayerPlace {
   bool inside;
 
   ITO_DEVICE LayerPlace(int width, int tiles) {
-    const long long i = static_cast<long long>(block_index()) * block_size() + thread_index();
+    const long long i = static_cast<long long>(global_index());
     column = static_cast<int>(i % width);
     tile = static_cast<int>(i / width);
     inside = i < static_cast<long long>(width) * tiles;
@@ -89,7 +90,7 @@ ITO_DEVICE void layer_backward(const LayerBackwardArguments<typename P::Number>&
 template <class P>
 ITO_DEVICE void widen(const WidenArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  const long long i = static_cast<long long>(block_index()) * block_size() + thread_index();
+  const long long i = static_cast<long long>(global_index());
   if (i >= static_cast<long long>(arguments.rows) * arguments.to_stride) return;
   const long long row = i / arguments.to_stride, column = i % arguments.to_stride;
   arguments.to[i] =
@@ -100,7 +101,7 @@ ITO_DEVICE void widen(const WidenArguments<typename P::Number>& arguments) {
 template <class P>
 ITO_DEVICE void gather_gradient(const GatherArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  const long long i = static_cast<long long>(block_index()) * block_size() + thread_index();
+  const long long i = static_cast<long long>(global_index());
   if (i >= static_cast<long long>(arguments.rows) * arguments.columns) return;
   const long long row = i / arguments.columns, column = i % arguments.columns;
   double sum = 0;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/adjoint.cuh"
+#include "kernels/global_index.cuh"
 #include "kernels/layered_path.cuh"
 #include "kernels/pack.cuh"
 
@@ -150,7 +151,7 @@ ITO_DEVICE void layered_leave(const LayeredAdjointArguments<typename P::Number>&
 template <class P, class Shape>
 ITO_DEVICE void sigma_gradient(const SigmaGradientArguments<typename P::Number>& arguments) {
   if constexpr (Shape::kSigmaCount > 0) {
-    const auto e = static_cast<int>(block_index() * block_size() + thread_index());
+    const auto e = static_cast<int>(global_index());
     if (e >= Shape::kSigmaCount) return;
     arguments.gradient[Shape::kSigmaParameter + e] *=
         constant_sigma<Shape>(arguments.parameters, e).slope;

@@ -6,6 +6,8 @@
 
 namespace ito {
 
+inline constexpr int layered_warps = 4;  ///< of a block of the kernels of a step, each a tile
+
 /// The tiles of a launch.
 struct BlockTiles {
   int first_row;    ///< of the first one in the arrays of the block

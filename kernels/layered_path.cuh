@@ -6,8 +6,6 @@
 
 namespace ito {
 
-inline constexpr int layered_warps = 4;  ///< of a block of threads
-
 /// Which tile of a launch a warp has.
 struct WarpTile {
   int row;    ///< its first one in the arrays of the block

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/finite.cuh"
+#include "kernels/global_index.cuh"
 #include "kernels/teams.cuh"
 #include "kernels/training_arguments.cuh"
 

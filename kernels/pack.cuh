@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/arguments.cuh"
+#include "kernels/global_index.cuh"
 #include "kernels/model_kinds.cuh"
 #include "kernels/precision.cuh"
 
@@ -37,7 +38,7 @@ ITO_DEVICE void pack_parameters(const PackArguments<typename P::Number>& argumen
   using Forward = typename P::Forward;
   using Backward = typename P::Backward;
   constexpr int kNumbers = 2 * Forward::kDepth * Forward::kGroup;
-  const int first = static_cast<int>(block_index() * block_size() + thread_index());
+  const int first = static_cast<int>(global_index());
   const int stride = static_cast<int>(grid_size() * block_size());
   for (int i = first; i < arguments.word_count; i += stride) {
     Number weights[kNumbers];
@@ -58,8 +59,7 @@ ITO_DEVICE void pack_parameters(const PackArguments<typename P::Number>& argumen
 template <class P, class Shape>
 ITO_DEVICE void make_bias_rows(const ContextArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  const unsigned long long i =
-      static_cast<unsigned long long>(block_index()) * block_size() + thread_index();
+  const unsigned long long i = global_index();
   if (i >= arguments.rows * static_cast<unsigned>(Shape::kRow)) return;
   const auto h = static_cast<int>(i % static_cast<unsigned>(Shape::kRow));
   const Number* context = arguments.context + i / static_cast<unsigned>(Shape::kRow) *

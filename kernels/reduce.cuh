@@ -2,6 +2,7 @@
 // but the number of paths.
 #pragma once
 
+#include "kernels/global_index.cuh"
 #include "kernels/pack.cuh"
 
 namespace ito {
@@ -46,8 +47,7 @@ ITO_DEVICE void reduce_rows_of_tiles(
   using Number = typename P::Number;
   const unsigned long long row_size =
       static_cast<unsigned long long>(arguments.intervals) * static_cast<unsigned>(Shape::kRow);
-  const unsigned long long i =
-      static_cast<unsigned long long>(block_index()) * block_size() + thread_index();
+  const unsigned long long i = global_index();
   if (i >= arguments.observations * row_size) return;
   const unsigned long long r = i / row_size;
   const unsigned long long base = arguments.first_path / 16;
@@ -69,8 +69,7 @@ ITO_DEVICE void reduce_rows_of_tiles(
 template <class P, class Shape>
 ITO_DEVICE void context_gradient(const ContextGradientArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  const unsigned long long i =
-      static_cast<unsigned long long>(block_index()) * block_size() + thread_index();
+  const unsigned long long i = global_index();
   const unsigned long long rows =
       arguments.observations * static_cast<unsigned>(arguments.intervals);
   if (i >= rows * static_cast<unsigned>(Shape::kContextSize)) return;
@@ -90,7 +89,7 @@ template <class P, class Shape>
 ITO_DEVICE void context_weight_gradient(
     const ContextGradientArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  const int i = static_cast<int>(block_index() * block_size() + thread_index());
+  const int i = static_cast<int>(global_index());
   if (i >= Shape::kFirstOutputs * Shape::kContextSize) return;
   const int h = i / Shape::kContextSize, c = i % Shape::kContextSize;
   const unsigned long long rows =

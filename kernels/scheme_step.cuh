@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/activation.cuh"
+#include "kernels/carry.cuh"
 #include "kernels/scheme.cuh"
 
 namespace ito {
@@ -65,9 +66,7 @@ class SchemeStep {
     const bool split = detached.martingale_parameters;
     ITO_ROLLED
     for (int pass = split && !detached.state ? 0 : 1; pass < 2; ++pass) {
-      sweep(pass == 0
-                ? Carry{.state = false, .energy = false, .martingale = true, .parameters = false}
-                : Carry{.state = !detached.state, .martingale = !split});
+      sweep(pass == 0 ? Carry::martingale_through_path() : Carry::step(detached.state, split));
     }
     const int carried = scheme_.carried(entries_.state);
     ITO_ROLLED
@@ -108,13 +107,6 @@ class SchemeStep {
   }
 
  private:
-  /// Cotangents of the sums E and M over the step at hand, or which of them a sweep carries.
-  struct Carry {
-    bool state = true;  ///< the cotangent of x' and the points of the stages
-    bool energy = true, martingale = true;
-    bool parameters = true;  ///< whether parameters and context receive anything
-  };
-
   static T number(Scalar value) { return constant<T>(value); }
 
   void begin(const StepTime& step) {

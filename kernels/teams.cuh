@@ -35,9 +35,4 @@ struct BlockTeam {
   }
 };
 
-/// A thread of a launch over so many numbers.
-ITO_DEVICE unsigned long long global_index() {
-  return static_cast<unsigned long long>(block_index()) * block_size() + thread_index();
-}
-
 }  // namespace ito

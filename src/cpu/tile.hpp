@@ -6,6 +6,7 @@
 #include "cpu/kernels.hpp"
 #include "cpu/net.hpp"
 #include "cpu/tile_noise.hpp"
+#include "kernels/carry.cuh"
 #include "kernels/euler_maruyama.cuh"
 
 namespace ito {
@@ -66,23 +67,13 @@ class TileStep {
     }
     clear(model_.moved, model_.state);
     const bool split = options.detach_martingale_parameters;
-    if (split && !options.detach_state) {
-      // The path sees the martingale, its parameters do not.
-      pull_back(x, {.state = false, .energy = false, .martingale = true, .parameters = false});
-    }
-    pull_back(
-        x,
-        {.state = !options.detach_state, .energy = true, .martingale = !split, .parameters = true});
+    if (split && !options.detach_state) pull_back(x, Carry::martingale_through_path());
+    pull_back(x, Carry::step(options.detach_state, split));
     if (options.detach_state) return clear(model_.lambda, model_.state);
     add_rows<Arch>(at(model_.moved), model_.state, at(model_.lambda));
   }
 
  private:
-  /// Which cotangents a pull-back carries, and whether parameters receive them.
-  struct Carry {
-    bool state, energy, martingale, parameters;
-  };
-
   float* at(std::size_t place) const { return scratch_ + place; }
   L get(std::size_t place, int row, int lane) const {
     return load<Arch>(scratch_ + place + row * tile_paths + lane);

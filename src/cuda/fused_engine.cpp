@@ -7,12 +7,11 @@
 #include "cuda/context_rows.hpp"
 #include "cuda/host_calls.hpp"
 #include "cuda/launches.hpp"
+#include "cuda/parameter_passes.hpp"
 #include "cuda/source.hpp"
 
 namespace ito {
 namespace {
-
-constexpr std::uint64_t tile_paths = 16;
 
 /// One call's arrays in the workspace, on the device.
 template <class Real>
@@ -92,7 +91,9 @@ class FusedEngine final : public HostCalls<Real> {
     arguments.groups = static_cast<int>(cut.groups);
     launch(*gpu_, loops(request).adjoint, cut.blocks, layout_.adjoint.warps * 32,
            layout_.adjoint.shared_bytes, arguments, stream);
-    reduce(stream, parameters, gradient, cut, space);
+    if (!gradient.parameters.empty())
+      reduce_gradient(*gpu_, reduce_, stream, constants_, parameters, space.sums, cut.blocks,
+                      gradient.parameters);
     rows_.reduce(*gpu_, stream, parameters, request, gradient, cut.observations, space.row_sums,
                  space.row_gradients);
   }
@@ -156,17 +157,7 @@ class FusedEngine final : public HostCalls<Real> {
   /// Packs the parameters and makes the bias rows.
   void prepare(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
                const Spread& cut, const CudaWorkspace<Real>& space) const {
-    PackArguments<Real> pack{};
-    pack.parameters = parameters.data();
-    pack.word_sources = constants_.word_sources;
-    pack.number_sources = constants_.number_sources;
-    pack.words = space.words;
-    pack.numbers = space.numbers;
-    pack.word_count = layout_.word_count * 32;
-    pack.number_count = layout_.number_count;
-    launch_threads(*gpu_, pack_,
-                   static_cast<std::uint64_t>(std::max({pack.word_count, pack.number_count, 1})),
-                   pack, stream);
+    pack_parameters(*gpu_, pack_, stream, constants_, parameters, space.words, space.numbers);
     rows_.make(*gpu_, stream, parameters, request, cut.observations, space.bias_rows);
   }
 
@@ -182,21 +173,6 @@ class FusedEngine final : public HostCalls<Real> {
     path.stride = static_cast<int>(space.tape.stride);
     path.checkpoints = static_cast<int>(space.tape.checkpoints);
     return path;
-  }
-
-  void reduce(Stream stream, std::span<const Real> parameters,
-              const BasicGradientOutputs<Real>& gradient, const Spread& cut,
-              const CudaWorkspace<Real>& space) const {
-    if (gradient.parameters.empty()) return;
-    ReduceArguments<Real> arguments{};
-    arguments.parameters = parameters.data();
-    arguments.sums = space.sums;
-    arguments.places = constants_.places;
-    arguments.gradient = gradient.parameters.data();
-    arguments.blocks = static_cast<int>(cut.blocks);
-    arguments.parameter_count = static_cast<int>(shape_.parameters);
-    launch(*gpu_, reduce_, (shape_.parameters + 31) / 32, service_threads,
-           static_cast<int>(service_threads * sizeof(double)), arguments, stream);
   }
 
   using HostCalls<Real>::shape_;

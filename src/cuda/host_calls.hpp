@@ -9,6 +9,8 @@
 
 namespace ito {
 
+inline constexpr std::uint64_t tile_paths = 16;  ///< that share a row of context
+
 /// An engine of a device whose calls on host arrays are its calls on a stream, between copies. The
 /// workspace of such calls is its own.
 template <class Real>
@@ -44,8 +46,8 @@ class HostCalls : public Engine<Real> {
   std::size_t state() const { return static_cast<std::size_t>(shape_.state); }
   int intervals() const { return std::max(1, shape_.intervals()); }
   std::uint64_t observation_count(const BasicRequest<Real>& request) const {
-    return ObservationMap(shape_, request, 16, Partition(request.first_path, request.paths, 16, 1))
-        .rows;
+    const Partition tiles(request.first_path, request.paths, tile_paths, 1);
+    return ObservationMap(shape_, request, tile_paths, tiles).rows;
   }
 
   ModelShape shape_;

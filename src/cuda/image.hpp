@@ -4,9 +4,11 @@
 #include <cstring>
 #include <vector>
 
+#include "cuda/buffer.hpp"
+
 namespace ito {
 
-/// Several arrays in one block of bytes, each aligned.
+/// Several arrays in one block of bytes, each aligned, on their way to a device.
 class Image {
  public:
   template <class T>
@@ -17,7 +19,14 @@ class Image {
       std::memcpy(bytes_.data() + begin, values.data(), values.size() * sizeof(T));
     return begin;
   }
-  const std::vector<std::byte>& bytes() const { return bytes_; }
+
+  /// Fills `memory` and waits; returns where it begins.
+  const std::byte* upload(Gpu& gpu, GpuBuffer& memory) const {
+    const std::byte* base = memory.reserve(bytes_.size());
+    gpu.copy(memory.data(), bytes_.data(), bytes_.size(), nullptr);
+    gpu.synchronize(nullptr);
+    return base;
+  }
 
  private:
   std::vector<std::byte> bytes_;

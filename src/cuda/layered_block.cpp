@@ -7,8 +7,6 @@
 namespace ito {
 namespace {
 
-constexpr int step_tiles = 4;  ///< layered_warps of kernels/layered_path.cuh
-
 int save_at(const ModelShape& shape, int k) {
   const auto place = std::lower_bound(shape.save.begin(), shape.save.end(), k);
   return place != shape.save.end() && *place == k ? static_cast<int>(place - shape.save.begin())
@@ -77,8 +75,8 @@ template <class Arguments>
 void LayeredCall<Real>::launch_step(const GpuKernel& kernel, const BlockTiles& tiles,
                                     const Arguments& arguments) const {
   launch(space.work.gpu, kernel,
-         static_cast<std::uint64_t>((tiles.count + step_tiles - 1) / step_tiles), 32 * step_tiles,
-         0, arguments, stream);
+         static_cast<std::uint64_t>((tiles.count + layered_warps - 1) / layered_warps),
+         32 * layered_warps, 0, arguments, stream);
 }
 
 template <class Real>

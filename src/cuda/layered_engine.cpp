@@ -12,12 +12,12 @@
 #include "cuda/host_calls.hpp"
 #include "cuda/layered_block.hpp"
 #include "cuda/layout.hpp"
+#include "cuda/parameter_passes.hpp"
 #include "cuda/source.hpp"
 
 namespace ito {
 namespace {
 
-constexpr std::uint64_t tile_paths = 16;
 /// Of a lane: E and M of two paths, since the beginning and the last save, each a sum with its
 /// excess (RunningSums of kernels/simulate.cuh).
 constexpr std::size_t running_numbers = 16;
@@ -206,18 +206,7 @@ class LayeredEngine final : public HostCalls<Real> {
   /// Weights in aligned rows, the other parameters, and the bias rows.
   void pack(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
             const BlockCut& cut, const LayeredWorkspace<Real>& space) const {
-    PackArguments<Real> arguments{};
-    arguments.parameters = parameters.data();
-    arguments.word_sources = constants_.word_sources;
-    arguments.number_sources = constants_.number_sources;
-    arguments.words = space.words;
-    arguments.numbers = space.numbers;
-    arguments.word_count = layout_.word_count * 32;
-    arguments.number_count = layout_.number_count;
-    launch_threads(
-        *gpu_, pack_,
-        static_cast<std::uint64_t>(std::max({arguments.word_count, arguments.number_count, 1})),
-        arguments, stream);
+    pack_parameters(*gpu_, pack_, stream, constants_, parameters, space.words, space.numbers);
     for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
       if (*net) (*net)->pack(space.work, stream, parameters.data());
     }

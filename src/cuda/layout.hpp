@@ -50,11 +50,7 @@ struct KernelLayout : ParameterTables {
 
   PackedFormat format;
   NetLayout drift, diffusion, control;
-  int sigma = 0, control_value = 0, initial_value = 0,
-      initial_std = 0;  ///< places among the numbers
-  int sigma_count = 0;  ///< entries of a σ made of parameters alone
-  int row = 0;  ///< numbers of a bias row: the first layer of a control that takes a context
-  int forward_words = 0, word_count = 0, number_count = 0;
+  int forward_words = 0, number_count = 0;
   int slot_count = 0;             ///< blocks of weight-gradient sums
   int vector_count = 0;           ///< numbers of vector sums
   int delta = 0, delta_size = 0;  ///< staged elements of a warp

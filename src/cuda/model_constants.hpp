@@ -8,11 +8,17 @@
 
 namespace ito {
 
-/// Which parameter goes where: tables that packing and reducing kernels read.
+/// Which parameter goes where: tables that packing and reducing kernels read, and places that
+/// kernels know as constants.
 struct ParameterTables {
+  int word_count = 0;
   std::vector<int> word_sources;    ///< [word count, 32, numbers a word]
   std::vector<int> number_sources;  ///< [number count]
   std::vector<int> places;          ///< [parameters]: place in a block's sums, or −1
+  int sigma = 0, control_value = 0, initial_value = 0,
+      initial_std = 0;  ///< places among the numbers
+  int sigma_count = 0;  ///< entries of a σ made of parameters alone
+  int row = 0;  ///< numbers of a bias row: the first layer of a control that takes a context
 };
 
 /// What a model needs on the device that no call changes: the grid, the save steps, a fixed initial
@@ -28,6 +34,7 @@ class ModelConstants {
   const int* word_sources = nullptr;
   const int* number_sources = nullptr;
   const int* places = nullptr;
+  int word_count, number_count, parameter_count;
 
  private:
   GpuBuffer memory_;

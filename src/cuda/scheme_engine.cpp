@@ -6,6 +6,7 @@
 #include "cuda/context_rows.hpp"
 #include "cuda/host_calls.hpp"
 #include "cuda/launches.hpp"
+#include "cuda/parameter_passes.hpp"
 #include "cuda/scheme_layout.hpp"
 #include "cuda/scheme_tables.hpp"
 #include "cuda/source.hpp"
@@ -14,7 +15,6 @@
 namespace ito {
 namespace {
 
-constexpr std::uint64_t tile_paths = 16;
 constexpr std::uint64_t group_tiles = scheme_threads / tile_paths;
 
 /// One call's arrays in the workspace, on the device.
@@ -100,7 +100,9 @@ class SchemeEngine final : public HostCalls<Real> {
                 stream.handle);
     constexpr int shared_bytes = outer_numbers * static_cast<int>(sizeof(Real));
     launch(*gpu_, adjoint_, groups.blocks, scheme_threads, shared_bytes, arguments, stream);
-    if (!gradient.parameters.empty()) reduce(stream, parameters, gradient, groups, space);
+    if (!gradient.parameters.empty())
+      reduce_gradient(*gpu_, reduce_, stream, constants_, parameters, space.sums, groups.blocks,
+                      gradient.parameters);
     rows_.reduce(*gpu_, stream, parameters, request, gradient, groups.observations, space.row_sums,
                  space.row_gradients);
   }
@@ -155,13 +157,7 @@ class SchemeEngine final : public HostCalls<Real> {
   /// Packs the parameters and makes the bias rows.
   void prepare(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
                const GroupCut& groups, const SchemeWorkspace<Real>& space) const {
-    PackArguments<Real> pack{};
-    pack.parameters = parameters.data();
-    pack.number_sources = constants_.number_sources;
-    pack.numbers = space.numbers;
-    pack.number_count = static_cast<int>(layout_.number_sources.size());
-    launch_threads(*gpu_, pack_, static_cast<std::uint64_t>(std::max(pack.number_count, 1)), pack,
-                   stream);
+    pack_parameters(*gpu_, pack_, stream, constants_, parameters, nullptr, space.numbers);
     rows_.make(*gpu_, stream, parameters, request, groups.observations, space.bias_rows);
   }
 
@@ -183,20 +179,6 @@ class SchemeEngine final : public HostCalls<Real> {
     scheme.scratch = space.scratch;
     scheme.groups = static_cast<int>(groups.groups);
     return scheme;
-  }
-
-  void reduce(Stream stream, std::span<const Real> parameters,
-              const BasicGradientOutputs<Real>& gradient, const GroupCut& groups,
-              const SchemeWorkspace<Real>& space) const {
-    ReduceArguments<Real> arguments{};
-    arguments.parameters = parameters.data();
-    arguments.sums = space.sums;
-    arguments.places = constants_.places;
-    arguments.gradient = gradient.parameters.data();
-    arguments.blocks = static_cast<int>(groups.blocks);
-    arguments.parameter_count = static_cast<int>(shape_.parameters);
-    launch(*gpu_, reduce_, (shape_.parameters + 31) / 32, service_threads,
-           static_cast<int>(service_threads * sizeof(double)), arguments, stream);
   }
 
   GradientMethod method_;

@@ -25,10 +25,6 @@ struct SchemeLayout : ParameterTables {
   explicit SchemeLayout(const ModelShape& shape);
 
   ThreadNet drift, diffusion, control;
-  int sigma = 0, control_value = 0, initial_value = 0,
-      initial_std = 0;  ///< places among the numbers
-  int sigma_count = 0;  ///< entries of a σ made of parameters alone
-  int row = 0;       ///< numbers of a bias row: the first layer of a control that takes a context
   int net_rows = 0;  ///< rows of a thread that the nets take, the first ones
 };
 

@@ -101,10 +101,7 @@ SchemeTables<Real>::SchemeTables(const ModelShape& shape, GradientMethod method,
     arguments_.kept = static_cast<int>(rows(shape.state));
     arguments_.kept_cotangent = static_cast<int>(rows(shape.state));
   }
-  const auto& bytes = image.bytes();
-  const std::byte* base = memory_.reserve(bytes.size());
-  gpu->copy(memory_.data(), bytes.data(), bytes.size(), nullptr);
-  gpu->synchronize(nullptr);
+  const std::byte* base = image.upload(*gpu, memory_);
   complete(base, arguments_.scheme);
   if (stochastic) complete_field(base, arguments_.field);
   arguments_.rows = static_cast<int>(next);

@@ -8,12 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "kernels/layered_arguments.cuh"
 #include "kernels/scheme_arguments.cuh"
 
 namespace ito {
 namespace {
-
-constexpr int layered_threads = 128;  ///< layered_warps of kernels/layered_path.cuh
 
 /// A constant of every layer, by the layer's index.
 template <class Layer, class Get>
@@ -31,20 +30,26 @@ std::string activation(Activation value) {
   return fmt::format("static_cast<ito::Activation>({})", static_cast<int>(value));
 }
 
+/// What the kernels are told of a net, however it lies in memory.
+std::string net_constants(const NetShape& net) {
+  return fmt::format(
+      "    static constexpr int kLayers = {}, kInputs = {};\n"
+      "    static constexpr bool kTime = {}, kContext = {};\n"
+      "    static constexpr ito::Activation kHidden = {}, kOutput = {};\n",
+      net.layers.size(), net.state_inputs, net.time_inputs > 0, net.context_inputs > 0,
+      activation(net.layers.front().activation), activation(net.layers.back().activation));
+}
+
 std::string net(const char* name, const NetLayout& net) {
   if (net.layers.empty()) return fmt::format("  using {} = ito::NoNet;\n", name);
   const auto array = [&](const char* type, const char* field, auto get) {
     return by_layer(type, field, net.layers, get);
   };
-  const auto& layers = net.shape.layers;
   std::string out = fmt::format("  struct {} {{\n", name);
-  out += fmt::format(
-      "    static constexpr int kLayers = {}, kInputs = {}, kRows = {}, kTimeWeights = {};\n",
-      layers.size(), net.shape.state_inputs, net.rows, net.time_weights);
-  out += fmt::format("    static constexpr bool kTime = {}, kContext = {}, kHasBias = {};\n",
-                     net.shape.time_inputs > 0, net.shape.context_inputs > 0, net.has_bias);
-  out += fmt::format("    static constexpr ito::Activation kHidden = {}, kOutput = {};\n",
-                     activation(layers.front().activation), activation(layers.back().activation));
+  out += net_constants(net.shape);
+  out += fmt::format("    static constexpr int kRows = {}, kTimeWeights = {};\n", net.rows,
+                     net.time_weights);
+  out += fmt::format("    static constexpr bool kHasBias = {};\n", net.has_bias);
   out += array("int", "outputs", [](const LayerLayout& l) { return l.outputs; });
   out += array("int", "words", [](const LayerLayout& l) { return l.words; });
   out += array("int", "transposed", [](const LayerLayout& l) { return l.transposed; });
@@ -87,36 +92,39 @@ std::string kinds(const ModelShape& shape) {
   return out;
 }
 
+/// What every time loop is told of a model but its nets.
+std::string model_constants(const ModelShape& shape, const ParameterTables& tables) {
+  const auto size = [](int value) { return static_cast<std::size_t>(value); };
+  std::string out =
+      constant("kState", size(shape.state)) + constant("kNoise", size(shape.noise)) +
+      constant("kParameterCount", shape.parameters) + constant("kSigma", size(tables.sigma)) +
+      constant("kSigmaCount", size(tables.sigma_count)) +
+      constant("kSigmaParameter", shape.diffusion_value) +
+      constant("kControlValue", size(tables.control_value)) +
+      constant("kInitialValue", size(tables.initial_value)) +
+      constant("kInitialStd", size(tables.initial_std)) + constant("kRow", size(tables.row));
+  if (tables.row > 0) out += context_constants(*shape.control_net);
+  return out + kinds(shape);
+}
+
 std::string shape_struct(const ModelShape& shape, const KernelLayout& layout,
                          const KernelLayout::Launch& launch, int words, bool refined) {
-  std::string out = "struct Shape {\n";
-  const auto number = [&](const char* name, auto value) {
-    out += fmt::format("  static constexpr int {} = {};\n", name, value);
+  std::string out = "struct Shape {\n" + model_constants(shape, layout);
+  const auto number = [&](const char* name, int value) {
+    out += constant(name, static_cast<std::size_t>(value));
   };
-  number("kState", shape.state);
-  number("kNoise", shape.noise);
   number("kWarps", launch.warps);
   number("kWordCount", words);
   number("kForwardWords", layout.forward_words);
   number("kNumberCount", layout.number_count);
   number("kStageBytes", launch.stage_bytes);
-  number("kParameterCount", shape.parameters);
-  number("kSigma", layout.sigma);
-  number("kSigmaCount", layout.sigma_count);
-  number("kSigmaParameter", shape.diffusion_value);
-  number("kControlValue", layout.control_value);
-  number("kInitialValue", layout.initial_value);
-  number("kInitialStd", layout.initial_std);
   number("kDelta", layout.delta);
   number("kDeltaSize", layout.delta_size);
   number("kWarpStage", layout.warp_stage);
   number("kSlotCount", layout.slot_count);
   number("kVectorCount", layout.vector_count);
-  number("kRow", layout.row);
-  if (layout.row > 0) out += context_constants(layout.control.shape);
   out += fmt::format("  static constexpr bool kSharedParameters = {}, kRefined = {};\n",
                      launch.shared_parameters, refined);
-  out += kinds(shape);
   out += net("Drift", layout.drift);
   out += net("Diffusion", layout.diffusion);
   out += net("Control", layout.control);
@@ -142,11 +150,15 @@ std::string kernel(const std::string& name, const char* arguments, const char* f
                      arguments, threads, function, shape);
 }
 
-/// The kernels of context rows, of the constants of `shape`.
-std::string context_kernels(const char* shape) {
+/// The kernel that makes context rows, of the constants of `shape`.
+std::string row_kernel(const char* shape = "Shape") {
+  return kernel("ito_bias_rows", "ContextArguments", "make_bias_rows", 256,
+                fmt::format(", {}", shape));
+}
+/// Those of their gradients.
+std::string row_gradient_kernels(const char* shape = "Shape") {
   const std::string of = fmt::format(", {}", shape);
-  return kernel("ito_bias_rows", "ContextArguments", "make_bias_rows", 256, of) +
-         kernel("ito_reduce_rows", "ContextGradientArguments", "reduce_rows_of_tiles", 256, of) +
+  return kernel("ito_reduce_rows", "ContextGradientArguments", "reduce_rows_of_tiles", 256, of) +
          kernel("ito_context_gradient", "ContextGradientArguments", "context_gradient", 256, of) +
          kernel("ito_context_weights", "ContextGradientArguments", "context_weight_gradient", 256,
                 of);
@@ -160,14 +172,7 @@ std::string opening(const char* include, Precision precision, const std::string&
 /// A net of kernels/thread_net.cuh.
 std::string thread_net(const char* name, const ThreadNet& net) {
   if (net.layers.empty()) return fmt::format("  using {} = ito::NoThreadNet;\n", name);
-  const auto& layers = net.shape.layers;
-  std::string out = fmt::format("  struct {} {{\n", name);
-  out += fmt::format("    static constexpr int kLayers = {}, kInputs = {};\n", layers.size(),
-                     net.shape.state_inputs);
-  out += fmt::format("    static constexpr bool kTime = {}, kContext = {};\n",
-                     net.shape.time_inputs > 0, net.shape.context_inputs > 0);
-  out += fmt::format("    static constexpr ito::Activation kHidden = {}, kOutput = {};\n",
-                     activation(layers.front().activation), activation(layers.back().activation));
+  std::string out = fmt::format("  struct {} {{\n", name) + net_constants(net.shape);
   const auto place = [&](const char* field, auto get) {
     out += by_layer("int", field, net.layers, get);
   };
@@ -178,7 +183,7 @@ std::string thread_net(const char* name, const ThreadNet& net) {
   place("values", [](const ThreadLayer& l) { return l.values; });
   place("slopes", [](const ThreadLayer& l) { return l.slopes; });
   const auto parameter = [&](const char* field, auto get) {
-    out += by_layer("int", field, layers, get);
+    out += by_layer("int", field, net.shape.layers, get);
   };
   parameter("weight", [](const LayerShape& l) { return l.weight; });
   parameter("columns", [](const LayerShape& l) { return l.inputs; });
@@ -187,32 +192,12 @@ std::string thread_net(const char* name, const ThreadNet& net) {
 }
 
 std::string scheme_struct(const ModelShape& shape, const SchemeLayout& layout) {
-  std::string out = "struct Shape {\n";
-  const auto number = [&](const char* name, auto value) {
-    out += constant(name, static_cast<std::size_t>(value));
-  };
-  number("kState", shape.state);
-  number("kNoise", shape.noise);
-  number("kForwardWords", 0);
-  number("kParameterCount", shape.parameters);
-  number("kSlotCount", 0);
-  number("kVectorCount", shape.parameters);
-  number("kSigma", layout.sigma);
-  number("kSigmaCount", layout.sigma_count);
-  number("kSigmaParameter", shape.diffusion_value);
-  number("kControlValue", layout.control_value);
-  number("kControlParameter", shape.control_value);
-  number("kInitialValue", layout.initial_value);
-  number("kInitialStd", layout.initial_std);
-  number("kInitialParameter", shape.initial_value);
-  number("kStdParameter", shape.initial_log_std);
-  number("kRow", layout.row);
-  if (layout.row > 0) out += context_constants(*shape.control_net);
-  out += kinds(shape);
-  out += thread_net("Drift", layout.drift);
-  out += thread_net("Diffusion", layout.diffusion);
-  out += thread_net("Control", layout.control);
-  return out + "};\n";
+  return "struct Shape {\n" + model_constants(shape, layout) + constant("kForwardWords", 0) +
+         constant("kSlotCount", 0) + constant("kVectorCount", shape.parameters) +
+         constant("kControlParameter", shape.control_value) +
+         constant("kInitialParameter", shape.initial_value) +
+         constant("kStdParameter", shape.initial_log_std) + thread_net("Drift", layout.drift) +
+         thread_net("Diffusion", layout.diffusion) + thread_net("Control", layout.control) + "};\n";
 }
 
 const char* reverse_kind(GradientMethod method) {
@@ -235,7 +220,7 @@ KernelSource simulate_source(const ModelShape& shape, const KernelLayout& layout
       opening("kernels/simulate.cuh", precision,
               shape_struct(shape, layout, layout.simulate, layout.forward_words, refined));
   text += kernel("ito_pack", "PackArguments", "pack_parameters", 256);
-  if (layout.row > 0) text += kernel("ito_bias_rows", "ContextArguments", "make_bias_rows", 256);
+  if (layout.row > 0) text += row_kernel();
   text += kernel("ito_simulate", "SimulateArguments", "simulate", 32 * layout.simulate.warps);
   return {"simulate", text};
 }
@@ -248,12 +233,7 @@ KernelSource adjoint_source(const ModelShape& shape, const KernelLayout& layout,
               shape_struct(shape, layout, layout.adjoint, layout.word_count, refined));
   text += kernel("ito_adjoint", "AdjointArguments", "adjoint", 32 * layout.adjoint.warps);
   text += kernel("ito_reduce", "ReduceArguments", "reduce_gradient", 256);
-  if (layout.row > 0) {
-    text += kernel("ito_reduce_rows", "ContextGradientArguments", "reduce_rows_of_tiles", 256);
-    text += kernel("ito_context_gradient", "ContextGradientArguments", "context_gradient", 256);
-    text +=
-        kernel("ito_context_weights", "ContextGradientArguments", "context_weight_gradient", 256);
-  }
+  if (layout.row > 0) text += row_gradient_kernels();
   return {"adjoint", text};
 }
 
@@ -266,7 +246,7 @@ KernelSource scheme_source(const ModelShape& shape, const SchemeLayout& layout, 
   text += kernel("ito_adjoint", "SchemeAdjointArguments", "scheme_adjoint", scheme_threads,
                  fmt::format(", Shape, ito::SchemeReverse::{}", reverse_kind(method)));
   text += kernel("ito_reduce", "ReduceArguments", "reduce_gradient", 256);
-  if (layout.row > 0) text += context_kernels("Shape");
+  if (layout.row > 0) text += row_kernel() + row_gradient_kernels();
   return {"scheme", text};
 }
 
@@ -291,7 +271,7 @@ KernelSource layered_source(const ModelShape& shape, const KernelLayout& layout,
       opening("kernels/layered_adjoint.cuh", precision,
               shape_struct(outputs_of_nets(shape), layout, threads, layout.word_count, refined));
   const auto of_step = [&](const char* name, const char* arguments, const char* function) {
-    text += kernel(name, arguments, function, layered_threads);
+    text += kernel(name, arguments, function, 32 * layered_warps);
   };
   text += kernel("ito_pack", "PackArguments", "pack_parameters", 256);
   of_step("ito_start", "LayeredSimulateArguments", "layered_start");
@@ -303,7 +283,8 @@ KernelSource layered_source(const ModelShape& shape, const KernelLayout& layout,
   text += kernel("ito_sigma_gradient", "SigmaGradientArguments", "sigma_gradient", 256);
   if (const int row = context_row(shape); row > 0) {
     text += "struct Rows {\n" + constant("kRow", static_cast<std::size_t>(row)) +
-            context_constants(*shape.control_net) + "};\n" + context_kernels("Rows");
+            context_constants(*shape.control_net) + "};\n" + row_kernel("Rows") +
+            row_gradient_kernels("Rows");
   }
   return {"layered", text};
 }

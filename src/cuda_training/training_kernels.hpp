@@ -7,6 +7,7 @@
 #include <ito/fit.hpp>
 
 #include "cuda/gpu.hpp"
+#include "cuda/launches.hpp"
 
 namespace ito {
 
@@ -43,12 +44,14 @@ struct TrainingStream {
   /// A thread for each of `count` numbers, none where there are none.
   template <class Arguments>
   void launch_each(const GpuKernel& kernel, std::size_t count, const Arguments& arguments) const {
-    if (count > 0) launch(kernel, {static_cast<unsigned>((count + 255) / 256), 256, 0}, arguments);
+    if (count > 0) launch_threads(gpu, kernel, count, arguments, Stream{handle});
   }
   /// A warp for each of `count` rows.
   template <class Arguments>
   void launch_warps(const GpuKernel& kernel, std::size_t count, const Arguments& arguments) const {
-    launch(kernel, {static_cast<unsigned>((count + 7) / 8), 256, 0}, arguments);
+    constexpr std::size_t warps = service_threads / 32;
+    launch(kernel, {static_cast<unsigned>((count + warps - 1) / warps), service_threads, 0},
+           arguments);
   }
 };
 

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+#include "cuda/launches.hpp"
+#include "cuda/model_constants.hpp"
+#include "kernels/arguments.cuh"
+
+namespace ito {
+
+/// Puts parameters where the kernels of a time loop read them (kernels/pack.cuh).
+template <class Real>
+void pack_parameters(Gpu& gpu, const GpuKernel& kernel, Stream stream,
+                     const ModelConstants<Real>& constants, std::span<const Real> parameters,
+                     std::byte* words, Real* numbers) {
+  PackArguments<Real> arguments{};
+  arguments.parameters = parameters.data();
+  arguments.word_sources = constants.word_sources;
+  arguments.number_sources = constants.number_sources;
+  arguments.words = words;
+  arguments.numbers = numbers;
+  arguments.word_count = constants.word_count * 32;
+  arguments.number_count = constants.number_count;
+  const int threads = std::max({arguments.word_count, arguments.number_count, 1});
+  launch_threads(gpu, kernel, static_cast<std::uint64_t>(threads), arguments, stream);
+}
+
+/// The flat gradient from sums [blocks, numbers of a block's sums] (kernels/reduce.cuh).
+template <class Real>
+void reduce_gradient(Gpu& gpu, const GpuKernel& kernel, Stream stream,
+                     const ModelConstants<Real>& constants, std::span<const Real> parameters,
+                     const Real* sums, std::uint64_t blocks, std::span<Real> gradient) {
+  ReduceArguments<Real> arguments{};
+  arguments.parameters = parameters.data();
+  arguments.sums = sums;
+  arguments.places = constants.places;
+  arguments.gradient = gradient.data();
+  arguments.blocks = static_cast<int>(blocks);
+  arguments.parameter_count = constants.parameter_count;
+  launch(gpu, kernel, (static_cast<std::uint64_t>(constants.parameter_count) + 31) / 32,
+         service_threads, static_cast<int>(service_threads * sizeof(double)), arguments, stream);
+}
+
+}  // namespace ito
