@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the gpu/… rows of ito_bench and the peers on a GPU, and prints what they reached.
+"""Runs the gpu/… rows of ito_bench and the peers on a GPU, and prints what they reached. Files are
+written after every process, so that what is cut short keeps what it has.
 
     gpu.py run BINARY FOLDER [--seconds S] [--only REGEX]   FOLDER/ito.json
     gpu.py peers FOLDER [--seconds S]                       FOLDER/peers.json
@@ -7,7 +8,9 @@
 """
 
 import argparse
+import itertools
 import json
+import re
 import subprocess
 import sys
 import time
@@ -17,17 +20,18 @@ import machine
 from report import table
 from rows import GOOGLE_BENCHMARKS_OWN, PEER_SCRIPTS, fields
 
-# (name in tables, script, method, modes). Every peer runs in this Python.
+# (name in tables, script, method, modes), those others ask for first. Every peer runs in this Python.
 PEERS = [
+    ("JAX, hand-written scan", "jax_scan.py", "backprop", ["forward", "gradient"]),
     ("torch, CUDA graph", "torch_loop.py", "graphed", ["forward", "gradient"]),
     ("torch, compiled", "torch_loop.py", "compiled", ["forward", "gradient"]),
-    ("torch, eager", "torch_loop.py", "backprop", ["forward", "gradient"]),
-    ("JAX, hand-written scan", "jax_scan.py", "backprop", ["forward", "gradient"]),
-    ("JAX, checkpointed scan", "jax_scan.py", "checkpointed", ["gradient"]),
     ("diffrax", "diffrax_solve.py", "default", ["forward", "gradient"]),
+    ("JAX, checkpointed scan", "jax_scan.py", "checkpointed", ["gradient"]),
+    ("torch, eager", "torch_loop.py", "backprop", ["forward", "gradient"]),
     ("torchsde", "torchsde_solve.py", "backprop", ["forward", "gradient"]),
 ]
 SIZES = [1024, 1 << 17]
+SLOWEST = 60  # seconds a process may take
 
 
 def write(folder, name, rows):
@@ -44,30 +48,47 @@ def list_names(binary, only):
     return [name for name in listed.stdout.split() if name.startswith("gpu/")]
 
 
-def run(binary, folder, seconds, only):
-    """Rows one by one until the time is up, each in three repetitions, the fastest kept."""
-    end, rows = time.monotonic() + seconds, []
-    names = list_names(binary, only)
-    for name in names:
-        if time.monotonic() > end:
-            break
+def workload(name):
+    """What the rows of one workload share: all but precision and mode."""
+    return re.sub("/precision=.*", "", name)
+
+
+def measure(binary, names, seconds):
+    """Rows of a process of their own, in three repetitions, the fastest kept."""
+    try:
         done = subprocess.run(
-            [binary, f"--benchmark_filter=^{name}$", "--benchmark_repetitions=3",
+            [binary, f"--benchmark_filter=^({'|'.join(names)})$", "--benchmark_repetitions=3",
              "--benchmark_min_time=0.1", "--benchmark_format=json"],
-            capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            print(f"{name}: {done.stderr.strip()[-500:]}")
+            capture_output=True, text=True, check=False, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        print(f"{workload(names[0])}: took too long")
+        return
+    if done.returncode != 0:
+        print(f"{workload(names[0])}: {done.stderr.strip()[-500:]}")
+        return
+    runs = json.loads(done.stdout)["benchmarks"]
+    for name in names:
+        own = [run for run in runs if (run["run_type"], run["run_name"]) == ("iteration", name)]
+        if not own or any("error_occurred" in run for run in own):
+            print(f"{name}: {own[0].get('error_message') if own else 'not run'}")
             continue
-        runs = [each for each in json.loads(done.stdout)["benchmarks"]
-                if each["run_type"] == "iteration"]
-        if any("error_occurred" in each for each in runs):
-            print(f"{name}: {runs[0].get('error_message')}")
-            continue
-        best = max(runs, key=lambda each: each["path_steps"])
+        best = max(own, key=lambda run: run["path_steps"])
         row = {**fields(name.removesuffix("/real_time")), "binds": best.pop("label", "")}
         row |= {key: value for key, value in best.items() if key not in GOOGLE_BENCHMARKS_OWN}
-        row["spread"] = 1 - min(each["path_steps"] for each in runs) / best["path_steps"]
-        rows.append(row)
+        row["spread"] = 1 - min(run["path_steps"] for run in own) / best["path_steps"]
+        yield row
+
+
+def run(binary, folder, seconds, only):
+    """The rows of one workload after those of another until the time is up."""
+    end, rows = time.monotonic() + seconds, []
+    names = list_names(binary, only)
+    for _, same in itertools.groupby(names, workload):
+        left = end - time.monotonic()
+        if left < 5:
+            print("no time left")
+            break
+        rows += measure(binary, list(same), min(left, SLOWEST))
         write(folder, "ito.json", rows)
     print(f"{len(rows)} of {len(names)} rows")
     if len(rows) < len(names):
@@ -75,30 +96,30 @@ def run(binary, folder, seconds, only):
 
 
 def peers(folder, seconds):
-    end, rows, failures = time.monotonic() + seconds, [], []
-    for label, script, method, modes in PEERS:
-        for diffusion, paths, mode in [(d, p, m) for d in ["const", "mlp"] for p in SIZES
-                                       for m in modes]:
-            left = end - time.monotonic()
-            row = f"{label}, {diffusion}, {paths} paths, {mode}"
-            if left < 5:
-                failures.append(f"{row}: no time left")
-                continue
-            command = [sys.executable, PEER_SCRIPTS / script, "--device", "cuda", "--method", method,
-                       "--mode", mode, "--diffusion", diffusion, "--paths", str(paths)]
-            try:
-                done = subprocess.run(command, capture_output=True, text=True, check=False,
-                                      timeout=min(left, 60))
-            except subprocess.TimeoutExpired:
-                failures.append(f"{row}: took too long")
-                continue
-            if done.returncode != 0:
-                last = (done.stderr.strip() or "no message").splitlines()[-1]
-                failures.append(f"{row}: {last}")
-                continue
-            rows.append({"engine": label, **json.loads(done.stdout.splitlines()[-1])})
-            write(folder, "peers.json", rows)
-    print("\n".join(failures))
+    """Every peer at one size before any at the next, the constant diffusion first."""
+    end, rows = time.monotonic() + seconds, []
+    for diffusion, paths in itertools.product(["const", "mlp"], SIZES):
+        for label, script, method, modes in PEERS:
+            for mode in modes:
+                left = end - time.monotonic()
+                row = f"{label}, {diffusion}, {paths} paths, {mode}"
+                if left < 5:
+                    print(f"{row}: no time left")
+                    continue
+                command = [sys.executable, PEER_SCRIPTS / script, "--device", "cuda",
+                           "--method", method, "--mode", mode, "--diffusion", diffusion,
+                           "--paths", str(paths)]
+                try:
+                    done = subprocess.run(command, capture_output=True, text=True, check=False,
+                                          timeout=min(left, SLOWEST))
+                except subprocess.TimeoutExpired:
+                    print(f"{row}: took too long")
+                    continue
+                if done.returncode != 0:
+                    print(f"{row}: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
+                    continue
+                rows.append({"engine": label, **json.loads(done.stdout.splitlines()[-1])})
+                write(folder, "peers.json", rows)
 
 
 def load(folder, name):

@@ -14,13 +14,16 @@ def first(pattern, file):
 
 
 def commit():
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parent,
-        check=False,
-    )
+    """What a folder made by `gpu.sh pack` says it was made from, or what git says."""
+    root = Path(__file__).parent.parent
+    packed = root / "commit"
+    if packed.exists():
+        return packed.read_text().strip()
+    try:
+        done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True,
+                              text=True, cwd=root, check=False)
+    except OSError:
+        return "unknown"
     return done.stdout.strip() or "unknown"
 
 

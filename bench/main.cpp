@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iostream>
 #include <string_view>
 
 #include <ito/ito.hpp>
@@ -33,8 +34,13 @@ bool take(std::string_view option, int& argc, char** argv) {
 int main(int argc, char** argv) {
   const bool full = take("--full", argc, argv);
   if (take("--compile", argc, argv)) {
-    bench::compile_gpu_rows();
-    return 0;
+    try {
+      bench::compile_gpu_rows();
+      return 0;
+    } catch (const ito::Error& error) {
+      std::cerr << "ito_bench: " << error.what() << '\n';
+      return 1;
+    }
   }
   bench::add_peaks();
   bench::add_pieces();
@@ -42,8 +48,8 @@ int main(int argc, char** argv) {
   bench::add_errors();
   bench::add_digits();
   bench::add_sweeps(full);
-  bench::add_gpu_training();
   bench::add_gpu();
+  bench::add_gpu_training();
   benchmark::AddCustomContext("instruction_set", ito::cpu_instruction_set());
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;

@@ -4,14 +4,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "cuda/gpu.hpp"
 #include "engine/any_plan.hpp"
 #include "engine/closeness.hpp"
 #include "engine/model_table.hpp"
+#include "engine/workspace.hpp"
 #include "refusal.hpp"
 
 namespace ito::test {
@@ -178,7 +181,14 @@ TEST(LayeredKernels, GiveAPathTheSameBitsInEveryCall) {
   }
 }
 
-/// With room for fewer states than there are steps, over three blocks.
+/// Of a block of layered kernels: "rows_of_a_block" of the engine.
+std::size_t block_rows(const EngineKind& kind) {
+  if (kind.emulated) return 64;
+  const auto multiprocessors = static_cast<unsigned>(open_gpu(0)->properties().multiprocessors);
+  return 64 * std::bit_floor(multiprocessors);
+}
+
+/// With room for fewer states than there are steps, over as many blocks as there are.
 TEST(LayeredKernels, GiveTheSameGradientFromCheckpointsAndAfterARecording) {
   const ModelCase row = model_of("mlp_diagonal_drift");
   const EngineKind& kind = layered_engines().front();
@@ -190,7 +200,9 @@ TEST(LayeredKernels, GiveTheSameGradientFromCheckpointsAndAfterARecording) {
   EXPECT_EQ(stored.adjoint_in_workspace(knobs.parameters, call, cotangents, true), wanted);
   EXPECT_EQ(stored.adjoint_in_workspace(knobs.parameters, call, cotangents, false), wanted);
   const auto steps = row.model.grid.size() - 1;
-  const std::size_t every_state = 4 * steps * 64 * 8 * sizeof(float);
+  const std::size_t rows = block_rows(kind);
+  const auto blocks = Partition::largest(paths, rows, 1).tiles;
+  const std::size_t every_state = blocks * steps * rows * 8 * sizeof(float);
   const AnyPlan checkpointed(kind, row.model, {.workspace_limit = every_state - 1});
   EXPECT_LT(checkpointed.workspace_bytes(paths), stored.workspace_bytes(paths));
   EXPECT_EQ(checkpointed.adjoint(knobs.parameters, call, cotangents), wanted);
