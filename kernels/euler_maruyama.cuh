@@ -1,6 +1,6 @@
 // One channel of an Euler–Maruyama step with its Girsanov sums, and its exact reverse. With
 //     w_j = u_j h + √h z_j                    the increment the diffusion multiplies,
-// a step is x' = x + b h + σ w,  E' = E + ½ |u|² h,  M' = M + √h u·z   (DESIGN.md, section 1).
+// a step is x' = x + b h + σ w,  E' = E + ½ |u|² h,  M' = M + √h u·z.
 #pragma once
 
 #include "kernels/inline.cuh"

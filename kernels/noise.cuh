@@ -1,4 +1,4 @@
-// The noise contract (DESIGN.md, section 3) for a tile: one Philox call gives exactly the four
+// The noise contract (include/ito/noise.hpp) for a tile: one Philox call gives exactly the four
 // normals a lane needs, two channels of two paths.
 #pragma once
 

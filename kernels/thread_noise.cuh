@@ -1,4 +1,4 @@
-// The noise contract (DESIGN.md, section 3) for one path: one Philox call serves two channels.
+// The noise contract (include/ito/noise.hpp) for one path: one Philox call serves two channels.
 #pragma once
 
 #include "kernels/noise.cuh"

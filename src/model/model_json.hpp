@@ -17,7 +17,7 @@ const std::vector<std::string_view>& model_keys();
 /// Keys hidden, activation, output and, with `time`, time. Absent ones stay as in `defaults`.
 Mlp read_net(const JsonReader& object, Mlp defaults, bool time = true);
 
-/// Ordered as DESIGN section 5 lists the keys.
+/// Ordered as the README lists the keys.
 nlohmann::ordered_json write_model(const Model& model);
 void write_net(nlohmann::ordered_json& object, const Mlp& net, bool time = true);
 

@@ -27,7 +27,7 @@ struct PathDirection {
 };
 
 /// One path, one step at a time, and its exact reverse and derivatives, in plain doubles: the
-/// executable definition of DESIGN.md, section 1, and of every solver. A chain is x, and x̂ where
+/// executable definition of the discrete model and of every solver. A chain is x, and x̂ where
 /// the scheme has one. All buffers are made at construction.
 class ReferencePath {
  public:

@@ -17,7 +17,7 @@ struct EngineKind {
   std::string name;
   Device device;
   bool double_precision = false;
-  /// Norm-wise relative errors against exact arithmetic (DESIGN.md, section 7).
+  /// Norm-wise relative errors against exact arithmetic (README, "Numbers").
   double state_tolerance = 0;
   double gradient_tolerance = 0;
   /// Paths that a statistical test can afford.

@@ -1,4 +1,4 @@
-// X_0 = 0, σ = I, y | X_1 ~ N(X_1, s² I): everything is known in closed form (ORACLES.md).
+// X_0 = 0, σ = I, y | X_1 ~ N(X_1, s² I): everything is known in closed form.
 #include <gtest/gtest.h>
 
 #include <cmath>

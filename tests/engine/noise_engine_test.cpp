@@ -43,7 +43,7 @@ Comparison compare(const std::vector<double>& states, const Call& call, int d, s
   return out;
 }
 
-/// "Agree to a few ulp" (DESIGN.md, section 3). Logarithm, root, cosine and product err by up to
+/// Ulps an engine may be off the contract by. Logarithm, root, cosine and product err by up to
 /// one ulp each, and an ulp at the top of a binade is half of one at the foot.
 constexpr double few = 6;
 

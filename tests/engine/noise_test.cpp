@@ -1,4 +1,4 @@
-// The noise contract (DESIGN.md, section 3): Philox4x32-10, its counter, and Box–Muller.
+// The noise contract (include/ito/noise.hpp): Philox4x32-10, its counter, and Box–Muller.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -44,7 +44,7 @@ TEST(Philox, AgreesWithRandom123) {
 }
 #endif
 
-/// Section 3 of DESIGN.md, word for word, in extended precision.
+/// The contract, word for word, in extended precision.
 double contract(std::uint64_t seed, std::uint64_t path, std::uint32_t step, std::uint32_t channel,
                 std::uint32_t stream) {
   const auto path_word = static_cast<std::uint32_t>(path / 16 * 8 + path % 8);

@@ -1,5 +1,5 @@
 // The float32 engines against the double-precision reference: 1e-5 for states and sums, 1e-4 for
-// gradients, norm-wise (DESIGN.md, section 7).
+// gradients, norm-wise (README, "Numbers").
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>

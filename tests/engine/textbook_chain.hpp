@@ -37,7 +37,7 @@ std::vector<double> textbook_net(std::span<const double> parameters,
                                  const std::vector<Tensor>& layers, const Mlp& mlp,
                                  std::vector<double> input);
 
-/// The tests' own Euler–Maruyama chain, written from DESIGN.md, section 1, and the public headers
+/// The tests' own Euler–Maruyama chain, written from its definition and the public headers
 /// alone: nothing but the normals is shared with the library.
 class TextbookChain {
  public:

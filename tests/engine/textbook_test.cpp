@@ -1,4 +1,4 @@
-// Every engine runs the chain of DESIGN.md, section 1, as the tests write it down themselves.
+// Every engine runs the Euler–Maruyama chain as the tests write it down themselves.
 #include <gtest/gtest.h>
 
 #include "engine/any_plan.hpp"
