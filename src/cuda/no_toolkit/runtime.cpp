@@ -6,7 +6,7 @@
 namespace ito {
 
 const CudaRuntime& cuda_runtime() {
-  static const CudaRuntime none{0, "this build has no CUDA", "", ""};
+  static const CudaRuntime none{0, "this build of ito has no CUDA engine: there was no CUDA toolkit of 12.8 or newer", "", ""};
   return none;
 }
 
