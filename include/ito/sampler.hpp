@@ -67,7 +67,8 @@ struct SamplerOptions {
   /// what to choose when the target is known to be made of like parts. Reference and control are of
   /// one part's size, d/parts.
   int parts = 1;
-  /// Starts as u = 0; takes no context.
+  /// Starts as u = 0 (a DriftControl as v = 0 where its net cannot be the reference's drift); takes
+  /// no context.
   Control control = Feedback{.net = {.hidden = {64, 64}, .activation = Activation::silu}};
   SamplerLoss loss = SamplerLoss::log_variance;
   std::size_t iterations = 1000;

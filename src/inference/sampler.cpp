@@ -10,6 +10,7 @@
 #include "inference/averages.hpp"
 #include "inference/reference_law.hpp"
 #include "inference/sampler_paths.hpp"
+#include "model/initialize.hpp"
 
 namespace ito {
 namespace {
@@ -56,6 +57,7 @@ Sampler make_sampler(const Target& target, const SamplerOptions& options) {
   sampler.model = validated(sampler.model);
   sampler.parameters = initialize(sampler.model, options.seed);
   set_reference(options.reference, sampler.model, sampler.parameters);
+  start_at_drift(sampler.parameters, resolve(sampler.model));  // which is the reference's only now
   if (!own) scale_inputs(sampler);
   return sampler;
 }

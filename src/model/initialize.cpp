@@ -88,17 +88,20 @@ void initialize_net(Parameters& parameters, const NetShape& net, std::uint64_t s
   }
 }
 
+bool start_at_drift(Parameters& parameters, const ModelShape& shape) {
+  if (shape.control != ControlKind::drift || !shape.drift ||
+      !can_copy(*shape.drift, *shape.control_net))
+    return false;
+  copy_net(parameters, *shape.drift, *shape.control_net);
+  return true;
+}
+
 void initialize_model(Parameters& parameters, const Model& model, const ModelShape& shape,
                       std::uint64_t seed) {
   initialize_constants(parameters, model, shape);
   if (shape.drift) initialize_net(parameters, *shape.drift, seed);
   if (shape.diffusion_net) initialize_net(parameters, *shape.diffusion_net, seed);
-  if (!shape.control_net) return;
-  if (shape.control == ControlKind::drift && shape.drift &&
-      can_copy(*shape.drift, *shape.control_net)) {
-    copy_net(parameters, *shape.drift, *shape.control_net);
-    return;
-  }
+  if (!shape.control_net || start_at_drift(parameters, shape)) return;
   initialize_net(parameters, *shape.control_net, seed);
   std::ranges::fill(weight(parameters, shape.control_net->layers.back()), 0.0F);
 }

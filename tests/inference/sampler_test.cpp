@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <vector>
@@ -213,6 +214,23 @@ TEST(SamplerTraining, SameBitsForAnyNumberOfThreads) {
   options.threads = 3;
   const Sampler three = train_sampler(target, options);
   EXPECT_TRUE(std::ranges::equal(one.parameters.values(), three.parameters.values()));
+}
+
+TEST(Sampler, UntrainedDriftControlIsTheReferencesDrift) {
+  const Target target = scaled_gaussian(1.2, 0.5, 0);
+  PriorReference own{.model = {.grid = uniform_grid(1.0, 8), .drift = Mlp{.hidden = {4}}},
+                     .parameters = {}};
+  own.parameters = initialize(own.model, 9);
+  const auto energy = [&](const Reference& reference, const Mlp& net) {
+    const Sampler sampler = make_sampler(
+        target, {.reference = reference, .steps = 8, .control = DriftControl{.net = net}});
+    const Paths paths =
+        Plan(sampler.model, Device::cpu()).simulate(sampler.parameters, {.paths = 16});
+    return *std::ranges::max_element(paths.energy());
+  };
+  EXPECT_EQ(energy(own, Mlp{.hidden = {4}}), 0.0F);
+  EXPECT_EQ(energy(ornstein_uhlenbeck, Mlp{.time = false}), 0.0F);
+  EXPECT_EQ(energy(brownian, Mlp{.hidden = {4}}), 0.0F);
 }
 
 /// Posterior of dX = −X dt + dW given y ~ N(X_1, s²): Z = p(y), for every kind of control.
