@@ -143,6 +143,7 @@ ITO_DEVICE Pair<float> unpack_bf16(unsigned pair) {
 }
 
 ITO_DEVICE float exp(float x) { return ::expf(x); }
+ITO_DEVICE float expm1(float x) { return ::expm1f(x); }
 ITO_DEVICE float log(float x) { return ::logf(x); }
 ITO_DEVICE float log1p(float x) { return ::log1pf(x); }
 ITO_DEVICE float tanh(float x) { return ::tanhf(x); }

@@ -1,5 +1,6 @@
 // What one number contributes to log p(y|η), with its derivatives, over any number type T that has
-// exp, abs, log1p and select: a vector of lanes on the CPU, a float in a CUDA thread.
+// exp, expm1, log, log1p, abs, max and select: a vector of lanes on the CPU, a float in a CUDA
+// thread.
 #pragma once
 
 #include "kernels/inline.cuh"
@@ -30,11 +31,15 @@ struct BinomialTerms {
   }
 };
 
+/// Relative to η = log y, which explains y best, so that of large counts nothing large is left to
+/// cancel: y (δ − (e^δ − 1)) with δ = η − log y.
 struct PoissonTerms {
   template <class T>
   ITO_INLINE LikelihoodTerms<T> operator()(T y, T eta) const {
-    const T rate = exp(eta);
-    return {y * eta - rate, y - rate, T(0.0f)};
+    const T zero(0.0f), one(1.0f), rate = exp(eta);
+    const T delta = eta - log(max(y, one));
+    const T near = y * (delta - expm1(delta)), far = y * delta - (rate - y);
+    return {select(abs(delta) < select(y > zero, one, zero), near, far), y - rate, zero};
   }
 };
 

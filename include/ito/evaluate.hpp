@@ -65,9 +65,9 @@ std::vector<float> encode(const LatentModel& latent, std::span<const float> para
 std::vector<float> observation_mean(const LatentModel& latent, std::span<const float> parameters,
                                     std::span<const float> eta);
 
-/// log p(y | X = x) of one observation y [D] as a function of the state at its time: through
-/// decoder and likelihood, in double precision. The terminal cost of a posterior. Throws ito::Error
-/// unless y is one observation at one time that the likelihood takes.
+/// log p(y | X = x) of one observation y [D] as a function of the state at its time: through the
+/// decoder in double precision, and the likelihood. The terminal cost of a posterior. Throws
+/// ito::Error unless y is one observation at one time that the likelihood takes.
 LogDensity observation_log_density(const LatentModel& latent, std::span<const float> parameters,
                                    std::span<const float> y);
 

@@ -14,7 +14,8 @@ struct Gaussian {
 };
 /// y ∈ {0, 1}, P(y = 1) = sigmoid(η).
 struct Bernoulli {};
-/// y ∈ {0, …, count}, y ~ Binomial(count, sigmoid(η)).
+/// y ∈ {0, …, count}, y ~ Binomial(count, sigmoid(η)). log p of a number is off by up to about
+/// 1e-7 · count nats.
 struct Binomial {
   int count = 1;
 };

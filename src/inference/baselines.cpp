@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
-#include "inference/observation_model.hpp"
+#include "inference/log_gamma.hpp"
 #include "inference/row_scores.hpp"
 
 namespace ito {
@@ -32,10 +32,10 @@ std::vector<double> poisson_scores(std::span<const float> training,
   double sum = 1;
   for (const float y : training) sum += static_cast<double>(y);
   const double rate = sum / (1.0 + static_cast<double>(training.size()));
-  const ObservationModel model{Poisson{}};
   std::vector<double> scores;
-  for (const float& y : held_out)
-    scores.push_back(static_cast<double>(y) * std::log(rate) - rate + model.constant({&y, 1}));
+  for (const float y : held_out)
+    scores.push_back(static_cast<double>(y) * std::log(rate) - rate -
+                     log_gamma(static_cast<double>(y) + 1));
   return scores;
 }
 

@@ -69,7 +69,11 @@ std::vector<EpochRecord> unpack(std::span<const double> numbers) {
 void check_identity(const std::string& file, const std::string& wanted, const std::string& found) {
   if (wanted == found) return;
   const auto now = nlohmann::json::parse(wanted).flatten();
-  const auto then = nlohmann::json::parse(found, nullptr, false).flatten();
+  const auto description = nlohmann::json::parse(found, nullptr, false);
+  if (!description.is_object())
+    throw Error(fmt::format("checkpoint {}", file), "no description of the run that wrote it",
+                "a file that fit wrote");
+  const auto then = description.flatten();
   std::set<std::string> keys;
   for (const auto* object : {&now, &then})
     for (const auto& [key, value] : object->items()) keys.insert(key);

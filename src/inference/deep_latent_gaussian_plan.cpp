@@ -128,7 +128,9 @@ DeepLatentGaussianPlan::Gradient DeepLatentGaussianPlan::adjoint(
   Gradient gradient{.means = std::vector<float>(k * c.m),
                     .factors = std::vector<float>(k * c.m * c.m),
                     .maps = {}};
-  gradient.maps.resize(c.model.layers.front().map.empty() ? 0 : k * parameters);
+  const bool has_maps = std::ranges::any_of(
+      c.model.layers, [](const GaussianLayer& layer) { return !layer.map.empty(); });
+  gradient.maps.resize(has_maps ? k * parameters : 0);
   std::vector<float> costate(cotangents.begin(), cotangents.end());
   std::vector<float> scaled(costate.size()), through(costate.size());
   for (std::size_t i = k; i-- > 0;) {

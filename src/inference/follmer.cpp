@@ -21,6 +21,11 @@ void check(const Dataset& samples, const FollmerOptions& options) {
   if (samples.count < 1 || samples.times != 1)
     throw Error("samples", fmt::format("{} rows of {} times", samples.count, samples.times),
                 "at least one row of one time");
+  if (samples.values.size() != samples.count * samples.dimension)
+    throw Error("samples.values", fmt::format("{} numbers", samples.values.size()),
+                fmt::format("{} (count × dimension)", samples.count * samples.dimension));
+  for (const float x : samples.values)
+    if (!std::isfinite(x)) throw Error("samples.values", fmt::format("{}", x), "finite numbers");
   check_integer("samples.dimension", static_cast<std::int64_t>(samples.dimension), state_range);
   check_integer("follmer.steps", options.steps, steps_range);
   check_net("follmer.drift", options.drift);

@@ -104,6 +104,9 @@ double log_choose(int count, double y) {
   return log_gamma(count + 1.0) - log_gamma(y + 1.0) - log_gamma(count - y + 1.0);
 }
 
+/// log p(y) at the rate y.
+double log_poisson(double y) { return (y > 0 ? y * std::log(y) - y : 0.0) - log_gamma(y + 1.0); }
+
 double sigmoid(double eta) {
   const double tail = std::exp(-std::abs(eta));
   return (eta >= 0 ? 1.0 : tail) / (1.0 + tail);
@@ -128,7 +131,7 @@ double ObservationModel::constant(std::span<const float> row) const {
     if constexpr (std::is_same_v<Kind, Binomial>) {
       for (const float y : row) sum += log_choose(kind.count, static_cast<double>(y));
     } else if constexpr (std::is_same_v<Kind, Poisson>) {
-      for (const float y : row) sum -= log_gamma(static_cast<double>(y) + 1.0);
+      for (const float y : row) sum += log_poisson(static_cast<double>(y));
     } else if constexpr (std::is_same_v<Kind, Gaussian>) {
       sum = -0.5 * length * std::log(2 * std::numbers::pi);
     } else {

@@ -1,5 +1,6 @@
 #include "inference/sampler_loss.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace ito {
@@ -19,7 +20,11 @@ SamplerLossValue sampler_loss(SamplerLoss loss, double log_normalizer, const Wei
     value.elbo += log_weight;
     martingale += static_cast<double>(paths.martingale[i]);
   }
-  if (count == 0) return value;
+  if (count == 0) {
+    for (const auto& numbers : {cotangents.cost, cotangents.energy, cotangents.martingale})
+      std::ranges::fill(numbers, 0.0F);
+    return value;
+  }
   value.elbo /= count;
   const bool landing = loss == SamplerLoss::sticking_the_landing;
   const double centre = loss == SamplerLoss::trajectory_balance ? log_normalizer : value.elbo;

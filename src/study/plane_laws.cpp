@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include <ito/error.hpp>
 #include <ito/noise.hpp>
@@ -50,13 +51,14 @@ std::array<double, 2> point(const std::string& law, const Draw& draw) {
 }
 
 double mean_distance(std::span<const float> a, std::span<const float> b, bool same) {
-  double sum = 0;
   const std::size_t n = a.size() / 2, m = b.size() / 2;
-#pragma omp parallel for reduction(+ : sum) schedule(static)
+  std::vector<double> sums(n);  // added in order: the same bits for any number of threads
+#pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < m; ++j)
-      sum += std::hypot(static_cast<double>(a[2 * i]) - static_cast<double>(b[2 * j]),
-                        static_cast<double>(a[2 * i + 1]) - static_cast<double>(b[2 * j + 1]));
+      sums[i] += std::hypot(static_cast<double>(a[2 * i]) - static_cast<double>(b[2 * j]),
+                            static_cast<double>(a[2 * i + 1]) - static_cast<double>(b[2 * j + 1]));
+  const double sum = std::accumulate(sums.begin(), sums.end(), 0.0);
   const auto pairs = static_cast<double>(n) * static_cast<double>(same ? m - 1 : m);
   return sum / pairs;
 }

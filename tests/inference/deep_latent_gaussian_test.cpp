@@ -78,8 +78,7 @@ TEST(DeepLatentGaussianModel, DivergenceIsTheClosedForm) {
               1e-12);
 }
 
-TEST(DeepLatentGaussianModel, GradientsAreFiniteDifferences) {
-  DeepLatentGaussian model = three_layers();
+void check_gradients(DeepLatentGaussian model) {
   MeanField posterior = some_posterior(model);
   const std::uint64_t n = 24;
   const LogDensity density = gaussian_likelihood({0.7, -0.4}, 0.5);
@@ -117,6 +116,14 @@ TEST(DeepLatentGaussianModel, GradientsAreFiniteDifferences) {
   for (std::size_t i = 0; i < 3; ++i)
     for (std::size_t p = 0; p < model.layers[i].map.size(); p += 5)
       check(model.layers[i].map[p], gradient.maps[i * model.layers[i].map.size() + p]);
+}
+
+TEST(DeepLatentGaussianModel, GradientsAreFiniteDifferences) { check_gradients(three_layers()); }
+
+TEST(DeepLatentGaussianModel, GradientsAreFiniteDifferencesWhereTheFirstLayerHasNoMap) {
+  DeepLatentGaussian model = three_layers();
+  model.layers.front().map.clear();
+  check_gradients(model);
 }
 
 TEST(DeepLatentGaussianModel, WithIdentityCovariancesItsPathsAreTheDiffusions) {

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -87,6 +88,11 @@ TEST(FollmerFit, RefusesWhatMakesNoSense) {
   options = small;
   options.steps = 0;
   EXPECT_THROW(fit_follmer(gaussian_samples(3), options), Error);
+  Dataset samples = gaussian_samples(3);
+  samples.values.pop_back();
+  EXPECT_THROW(fit_follmer(samples, small), Error);
+  samples.values.push_back(std::numeric_limits<float>::infinity());
+  EXPECT_THROW(fit_follmer(samples, small), Error);
 }
 
 }  // namespace

@@ -185,6 +185,19 @@ TEST(ObservationModel, CountProbabilitiesSumToOne) {
   }
 }
 
+// η = log y + δ is a float, off by an ulp of 14: y |1 − e^δ| · 1e-6 nats.
+TEST(ObservationModel, LargePoissonCountsKeepTheirDigits) {
+  for (const double y : {1e5, 1e6, 1e7}) {
+    for (const double delta : {-0.1, -1 / std::sqrt(y), 0.0, 1 / std::sqrt(y), 0.1}) {
+      const auto eta = static_cast<double>(static_cast<float>(std::log(y) + delta));
+      const double expected = y * eta - std::exp(eta) - std::lgamma(y + 1);
+      EXPECT_NEAR(library(Poisson{}, y, eta).log_probability, expected,
+                  1e-3 + 1e-6 * y * std::abs(std::expm1(delta)))
+          << y << " " << delta;
+    }
+  }
+}
+
 TEST(ObservationModel, DensitiesIntegrateToOne) {
   for (const Likelihood& likelihood : {Likelihood{Gaussian{}}, Likelihood{StudentT{.degrees = 2.5}},
                                        Likelihood{StudentT{.degrees = 30}}}) {

@@ -245,6 +245,7 @@ inline float sin_fast(float x) { return std::sin(x); }
 inline float cos_fast(float x) { return std::cos(x); }
 
 inline float exp(float x) { return std::exp(x); }
+inline float expm1(float x) { return std::expm1(x); }
 inline float log(float x) { return std::log(x); }
 inline float log1p(float x) { return std::log1p(x); }
 inline float tanh(float x) { return std::tanh(x); }
