@@ -60,7 +60,7 @@ class WarpAdjoint {
     ITO_UNROLL
     for (int r = 0; r < 2; ++r) {
       alive_[r] = paths_.path[r] >= 0 &&
-                  call_.tape_status[16 * index + static_cast<int>(tile_row()) + 8 * r] == 0;
+                  call_.tape_status[16LL * index + static_cast<int>(tile_row()) + 8 * r] == 0;
     }
   }
 
@@ -291,7 +291,7 @@ class WarpAdjoint {
     for (int e = 0; e < 4; ++e) {
       const Number energy = carry.energy ? energy_[e / 2] : Number(0);
       const Number martingale = carry.martingale ? martingale_[e / 2] : Number(0);
-      w_[n].v[e] = shifted_increment(size_, u.v[e], z_[n].v[e]);
+      w_[n].v[e] = increment(size_, u.v[e], z_[n].v[e]);
       out.v[e] = control_cotangent(size_, omega.v[e], u.v[e], z_[n].v[e], energy, martingale);
     }
     return living(within<Shape::kNoise>(out, n));

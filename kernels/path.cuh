@@ -292,6 +292,13 @@ struct StepSums {
   Number energy[2], martingale[2];
 };
 
+/// w = h u + √h z of euler_maruyama.cuh, rounded one way: two kernels compute a path, and the
+/// compiler is not to choose for each of them which product it fuses with the sum.
+template <class Number>
+ITO_DEVICE Number increment(StepSize<Number> size, Number u, Number z) {
+  return fma(size.h, u, size.root_h * z);
+}
+
 /// x_k → x_{k+1} in place.
 template <class P, class Shape, class Evaluator>
 ITO_DEVICE StepSums<typename P::Number> euler_step(
@@ -314,7 +321,7 @@ ITO_DEVICE StepSums<typename P::Number> euler_step(
     const auto z = path_noise<P, Shape>(arguments, paths.tile, k, n);
     ITO_UNROLL
     for (int e = 0; e < 4; ++e) {
-      w[n].v[e] = shifted_increment(size, u[n].v[e], z.v[e]);
+      w[n].v[e] = increment(size, u[n].v[e], z.v[e]);
       if constexpr (Shape::kControl != ControlKind::none) {
         sums.energy[e / 2] += energy_increment(size, u[n].v[e]);
         sums.martingale[e / 2] += martingale_increment(size, u[n].v[e], z.v[e]);

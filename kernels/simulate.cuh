@@ -103,7 +103,7 @@ ITO_DEVICE void finish_paths(const SimulateArguments<Number>& arguments,
     const auto status = static_cast<unsigned char>(sum_row(finite ? 0.0f : 1.0f) > 0.0f ? 1 : 0);
     if (tile_column() != 0) continue;
     if (arguments.path.tape_status != nullptr) {
-      arguments.path.tape_status[16 * index + static_cast<int>(tile_row()) + 8 * r] = status;
+      arguments.path.tape_status[16LL * index + static_cast<int>(tile_row()) + 8 * r] = status;
     }
     if (arguments.status != nullptr && paths.path[r] >= 0) arguments.status[paths.path[r]] = status;
   }

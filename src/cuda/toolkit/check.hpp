@@ -27,4 +27,17 @@ class CurrentDevice {
   bool changed_ = false;
 };
 
+/// While it lives, the calling thread may allocate, free and load code although it or another
+/// captures a stream: a capture guards itself against such calls, and ours are not part of it.
+class RelaxedCapture {
+ public:
+  RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  RelaxedCapture(const RelaxedCapture&) = delete;
+  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
 }  // namespace ito

@@ -40,19 +40,6 @@ GpuProperties properties_of(int ordinal) {
   return properties;
 }
 
-/// While it lives, the calling thread may allocate and free although another captures a stream: a
-/// capture guards itself against such calls, and ours are not part of it.
-class RelaxedCapture {
- public:
-  RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-  RelaxedCapture(const RelaxedCapture&) = delete;
-  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
-
- private:
-  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
-};
-
 class CudaGpu final : public Gpu {
  public:
   explicit CudaGpu(int ordinal)
@@ -90,11 +77,13 @@ class CudaGpu final : public Gpu {
   }
 
   void copy(void* to, const void* from, std::size_t bytes, GpuStream stream) override {
+    if (bytes == 0) return;
     const CurrentDevice current(ordinal_);
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, native(stream)), "cudaMemcpyAsync");
   }
 
   void clear(void* memory, std::size_t bytes, GpuStream stream) override {
+    if (bytes == 0) return;
     const CurrentDevice current(ordinal_);
     check(cudaMemsetAsync(memory, 0, bytes, native(stream)), "cudaMemsetAsync");
   }

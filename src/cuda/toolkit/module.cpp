@@ -26,6 +26,7 @@ GpuKernel CudaModule::kernel(const std::string& name) const {
 
 CudaKernel CudaModule::find(const std::string& name) const {
   const CurrentDevice current(ordinal_);
+  const RelaxedCapture relaxed;  // the code may be loaded only here
   const auto require = [&](cudaError_t code, const char* call) {
     if (code != cudaSuccess) fail(code, fmt::format("{} of {} in {}", call, name, name_));
   };
