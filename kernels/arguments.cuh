@@ -79,6 +79,8 @@ struct ContextArguments {
   unsigned long long rows;  ///< observations × intervals
 };
 
+inline constexpr unsigned gradient_rows = 8;  ///< threads that share a parameter's sum
+
 /// Sums over blocks in fixed order, into the flat gradient.
 template <class Number>
 struct ReduceArguments {
@@ -100,6 +102,7 @@ struct ContextGradientArguments {
   Number* gradient;          ///< [P] or null: its context weights are written
   unsigned long long first_path, paths, paths_per_observation, observations;
   int intervals;
+  unsigned rows;  ///< threads that share a sum, a power of two
 };
 
 }  // namespace ito

@@ -4,33 +4,26 @@
 
 #include "kernels/global_index.cuh"
 #include "kernels/pack.cuh"
+#include "kernels/teams.cuh"
 
 namespace ito {
-
-inline constexpr int reduce_columns = 32;  ///< parameters a block of threads
-inline constexpr int reduce_rows = 8;      ///< threads that share a parameter's sum
 
 /// gradient[p] = Σ_blocks sums[block][places[p]].
 template <class P, class Shape>
 ITO_DEVICE void reduce_gradient(const ReduceArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
   constexpr long long kSums = Shape::kSlotCount * 32 * 4 + Shape::kVectorCount;
-  const unsigned column = thread_index() % reduce_columns, row = thread_index() / reduce_columns;
-  const int p = static_cast<int>(block_index() * reduce_columns + column);
+  const ColumnTeams teams{gradient_rows};
+  const int p = static_cast<int>(teams.index());
   const int place = p < arguments.parameter_count ? arguments.places[p] : -1;
   double sum = 0;
   if (place >= 0) {
-    for (long long block = row; block < arguments.blocks; block += reduce_rows) {
+    for (long long block = teams.row(); block < arguments.blocks; block += gradient_rows) {
       sum += static_cast<double>(arguments.sums[block * kSums + place]);
     }
   }
-  const auto parts = shared_memory().as<double>();
-  parts.store(row * reduce_columns + column, sum);
-  block_barrier();
-  if (row != 0 || p >= arguments.parameter_count) return;
-  for (unsigned other = 1; other < reduce_rows; ++other) {
-    sum += parts.load(other * reduce_columns + column);
-  }
+  sum = teams.sum(sum);
+  if (teams.row() != 0 || p >= arguments.parameter_count) return;
   if constexpr (Shape::kSigmaCount > 0) {
     const int entry = p - Shape::kSigmaParameter;
     if (entry >= 0 && entry < Shape::kSigmaCount) {
@@ -47,22 +40,26 @@ ITO_DEVICE void reduce_rows_of_tiles(
   using Number = typename P::Number;
   const unsigned long long row_size =
       static_cast<unsigned long long>(arguments.intervals) * static_cast<unsigned>(Shape::kRow);
-  const unsigned long long i = global_index();
-  if (i >= arguments.observations * row_size) return;
+  const ColumnTeams teams{arguments.rows};
+  const unsigned long long i = teams.index();
   const unsigned long long r = i / row_size;
   const unsigned long long base = arguments.first_path / 16;
   const unsigned long long begin = r * arguments.paths_per_observation;
   double sum = 0;
-  if (begin < arguments.paths) {
+  if (r < arguments.observations && begin < arguments.paths) {
     const unsigned long long after = begin + arguments.paths_per_observation;
     const unsigned long long end = after < arguments.paths ? after : arguments.paths;
     const unsigned long long last = (arguments.first_path + end - 1) / 16 - base;
-    for (unsigned long long tile = (arguments.first_path + begin) / 16 - base; tile <= last;
-         ++tile) {
+    ITO_UNROLLED_4
+    for (unsigned long long tile = (arguments.first_path + begin) / 16 - base + teams.row();
+         tile <= last; tile += teams.rows) {
       sum += static_cast<double>(arguments.row_sums[tile * row_size + i % row_size]);
     }
   }
-  arguments.row_gradients[i] = static_cast<Number>(sum);
+  sum = teams.sum(sum);
+  if (teams.row() == 0 && r < arguments.observations) {
+    arguments.row_gradients[i] = static_cast<Number>(sum);
+  }
 }
 
 /// Gradient of the context: W_cᵀ times that of its row. A thread for each number.
@@ -84,25 +81,30 @@ ITO_DEVICE void context_gradient(const ContextGradientArguments<typename P::Numb
   arguments.context_gradient[i] = static_cast<Number>(sum);
 }
 
-/// Gradient of the context weights W_c [outputs, context]. A thread for each.
+/// Gradient of the context weights W_c [outputs, context].
 template <class P, class Shape>
 ITO_DEVICE void context_weight_gradient(
     const ContextGradientArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  const int i = static_cast<int>(global_index());
-  if (i >= Shape::kFirstOutputs * Shape::kContextSize) return;
-  const int h = i / Shape::kContextSize, c = i % Shape::kContextSize;
+  const ColumnTeams teams{arguments.rows};
+  const unsigned long long i = teams.index();
+  const auto h = static_cast<unsigned>(i / static_cast<unsigned>(Shape::kContextSize));
+  const auto c = static_cast<unsigned>(i % static_cast<unsigned>(Shape::kContextSize));
+  const bool one = h < static_cast<unsigned>(Shape::kFirstOutputs);
   const unsigned long long rows =
-      arguments.observations * static_cast<unsigned>(arguments.intervals);
+      one ? arguments.observations * static_cast<unsigned>(arguments.intervals) : 0;
   double sum = 0;
-  for (unsigned long long row = 0; row < rows; ++row) {
-    sum += static_cast<double>(arguments.row_gradients[row * static_cast<unsigned>(Shape::kRow) +
-                                                       static_cast<unsigned>(h)]) *
-           static_cast<double>(arguments.context[row * static_cast<unsigned>(Shape::kContextSize) +
-                                                 static_cast<unsigned>(c)]);
+  ITO_UNROLLED_4
+  for (unsigned long long row = teams.row(); row < rows; row += teams.rows) {
+    sum +=
+        static_cast<double>(arguments.row_gradients[row * static_cast<unsigned>(Shape::kRow) + h]) *
+        static_cast<double>(
+            arguments.context[row * static_cast<unsigned>(Shape::kContextSize) + c]);
   }
-  arguments.gradient[Shape::kContextWeights + h * Shape::kFirstInputs + c] =
-      static_cast<Number>(sum);
+  sum = teams.sum(sum);
+  if (teams.row() != 0 || !one) return;
+  arguments.gradient[Shape::kContextWeights + static_cast<int>(h) * Shape::kFirstInputs +
+                     static_cast<int>(c)] = static_cast<Number>(sum);
 }
 
 }  // namespace ito

@@ -115,8 +115,7 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
   const PathArguments<Number>& call = arguments.path;
   const auto parameters = open_parameters<P, Shape>(call);
   const RegisterEvaluator<P, decltype(open_parameters<P, Shape>(call))> evaluator{parameters};
-  const int index =
-      static_cast<int>(block_index() * static_cast<unsigned>(Shape::kWarps) + warp_index());
+  const int index = static_cast<int>(block_index() * (block_size() / 32) + warp_index());
   if (index >= call.tiles) return;
   const auto paths = WarpPaths<Number>::template of<Shape>(call, index);
   Tile<Number> x[state_tiles<Shape>];

@@ -35,4 +35,29 @@ struct BlockTeam {
   }
 };
 
+/// The columns of a block's threads, `rows` of them in each: a column shares a sum, whose terms its
+/// rows take in turn. Blocks have a double of shared memory for every thread, and a number of
+/// threads that `rows` divides.
+struct ColumnTeams {
+  unsigned rows;
+
+  ITO_DEVICE unsigned columns() const { return block_size() / rows; }
+  ITO_DEVICE unsigned row() const { return thread_index() / columns(); }
+  /// Of the column's sum in the launch.
+  ITO_DEVICE unsigned long long index() const {
+    return static_cast<unsigned long long>(block_index()) * columns() + thread_index() % columns();
+  }
+  /// Row 0 gets the sum. All threads of the block take part, once.
+  ITO_DEVICE double sum(double part) const {
+    const auto parts = shared_memory().as<double>();
+    parts.store(thread_index(), part);
+    block_barrier();
+    if (row() != 0) return 0;
+    for (unsigned other = 1; other < rows; ++other) {
+      part += parts.load(other * columns() + thread_index());
+    }
+    return part;
+  }
+};
+
 }  // namespace ito

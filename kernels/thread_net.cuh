@@ -56,7 +56,7 @@ ITO_DEVICE Eight<double> load_eight(const double* from) {
 template <class Number, class In>
 ITO_DEVICE Eight<Number> multiply_eight(const Number* weights, int count, Eight<Number> sums,
                                         In in) {
-  ITO_ROLLED
+  ITO_UNROLLED_4
   for (int j = 0; j < count; ++j) {
     const Number value = in(j);
     const auto w = load_eight(weights + 8 * j);

@@ -60,14 +60,17 @@ class ContextRows {
         observations == 1 ? request.paths : request.paths_per_observation;
     arguments.observations = observations;
     arguments.intervals = intervals_;
-    launch_threads(gpu, reduce_, observations * size(), arguments, stream);
+    arguments.rows = rows_of_sum(arguments.paths_per_observation / 16);
+    launch_sums(gpu, reduce_, observations * size(), arguments.rows, arguments, stream);
     if (!gradient.context.empty()) {
       launch_threads(gpu, gradient_,
                      observations * static_cast<std::uint64_t>(intervals_) * context_, arguments,
                      stream);
     }
-    if (!gradient.parameters.empty())
-      launch_threads(gpu, weights_, outputs_ * context_, arguments, stream);
+    if (!gradient.parameters.empty()) {
+      arguments.rows = rows_of_sum(observations * static_cast<std::uint64_t>(intervals_));
+      launch_sums(gpu, weights_, outputs_ * context_, arguments.rows, arguments, stream);
+    }
   }
 
  private:

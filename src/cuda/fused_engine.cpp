@@ -71,9 +71,13 @@ class FusedEngine final : public HostCalls<Real> {
       path.tape_status = nullptr;
     }
     const SimulateArguments<Real> arguments = simulate_arguments(path, outputs);
-    const auto warps = static_cast<std::uint64_t>(layout_.simulate.warps);
+    // Few paths take blocks of fewer warps, over all multiprocessors: no path depends on its warp.
+    const auto most = static_cast<std::uint64_t>(layout_.simulate.warps);
+    const auto multiprocessors = static_cast<std::uint64_t>(gpu_->properties().multiprocessors);
+    const std::uint64_t warps =
+        std::clamp<std::uint64_t>((cut.tiles + multiprocessors - 1) / multiprocessors, 1, most);
     launch(*gpu_, loops(request).simulate, (cut.tiles + warps - 1) / warps,
-           layout_.simulate.warps * 32, layout_.simulate.shared_bytes, arguments, stream);
+           static_cast<int>(warps) * 32, layout_.simulate.shared_bytes, arguments, stream);
   }
 
   void adjoint_on(Stream stream, std::span<const Real> parameters,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <memory>
 
@@ -26,6 +28,20 @@ void launch_threads(Gpu& gpu, const GpuKernel& kernel, std::uint64_t threads,
                     const Arguments& arguments, Stream stream) {
   launch(gpu, kernel, (threads + service_threads - 1) / service_threads, service_threads, 0,
          arguments, stream);
+}
+
+/// Threads that share each of some sums of so many terms: with 32, eight sums of a block read 32
+/// bytes in a row.
+inline unsigned rows_of_sum(std::uint64_t terms) {
+  return static_cast<unsigned>(std::bit_floor(std::clamp<std::uint64_t>(terms, 1, 32)));
+}
+
+/// `rows` threads for each of `sums` (ColumnTeams of kernels/teams.cuh).
+template <class Arguments>
+void launch_sums(Gpu& gpu, const GpuKernel& kernel, std::uint64_t sums, unsigned rows,
+                 const Arguments& arguments, Stream stream) {
+  launch(gpu, kernel, (sums * rows + service_threads - 1) / service_threads, service_threads,
+         static_cast<int>(service_threads * sizeof(double)), arguments, stream);
 }
 
 }  // namespace ito

@@ -39,8 +39,8 @@ void reduce_gradient(Gpu& gpu, const GpuKernel& kernel, Stream stream,
   arguments.gradient = gradient.data();
   arguments.blocks = static_cast<int>(blocks);
   arguments.parameter_count = constants.parameter_count;
-  launch(gpu, kernel, (static_cast<std::uint64_t>(constants.parameter_count) + 31) / 32,
-         service_threads, static_cast<int>(service_threads * sizeof(double)), arguments, stream);
+  launch_sums(gpu, kernel, static_cast<std::uint64_t>(constants.parameter_count), gradient_rows,
+              arguments, stream);
 }
 
 }  // namespace ito
