@@ -30,7 +30,10 @@ GpuRun::GpuRun(const Workload& workload, ito::Precision precision, ito::CudaKern
     : workload_(workload),
       gpu_(std::move(gpu)),
       plan_(model_of(workload), ito::Device::cuda(),
-            {.precision = precision, .cuda_kernels = kernels}),
+            {.workspace_limit =
+                 gpu_->properties().memory / 8,  // states of every step, not checkpoints
+             .precision = precision,
+             .cuda_kernels = kernels}),
       module_(gpu_->compile(scale_source)),
       state_cotangents_of_(module_->kernel("scale")),
       request_{.paths = workload.paths, .seed = 7} {

@@ -15,13 +15,18 @@ template <class Real>
 class ContextRows {
  public:
   /// `row`: numbers of a row; 0 without a context, and then nothing below does anything.
-  ContextRows(const ModelShape& shape, int row, const GpuModule& forward, const GpuModule& backward)
+  ContextRows(const ModelShape& shape, int row, const GpuModule& forward)
       : row_(static_cast<std::uint64_t>(row)),
         intervals_(std::max(1, shape.intervals())),
         context_(static_cast<std::uint64_t>(shape.context())) {
     if (row == 0) return;
     outputs_ = static_cast<std::uint64_t>(shape.control_net->layers.front().outputs);
     make_ = forward.kernel("ito_bias_rows");
+  }
+
+  /// Before the first `reduce`: the module that has its kernels.
+  void open_gradients(const GpuModule& backward) {
+    if (row_ == 0) return;
     reduce_ = backward.kernel("ito_reduce_rows");
     gradient_ = backward.kernel("ito_context_gradient");
     weights_ = backward.kernel("ito_context_weights");

@@ -45,12 +45,9 @@ class FusedEngine final : public HostCalls<Real> {
         limit_(limit),
         layout_(std::move(layout)),
         constants_(shape_, layout_, gpu_),
-        forward_(gpu_->compile(simulate_source(shape_, layout_, precision_))),
-        backward_(gpu_->compile(adjoint_source(shape_, layout_, precision_))),
-        pack_(forward_->kernel("ito_pack")),
-        plain_{forward_->kernel("ito_simulate"), backward_->kernel("ito_adjoint")},
-        reduce_(backward_->kernel("ito_reduce")),
-        rows_(shape_, layout_.row, *forward_, *backward_) {}
+        plain_forward_(compile_forward(false)),
+        pack_(plain_forward_.module->kernel("ito_pack")),
+        rows_(shape_, layout_.row, *plain_forward_.module) {}
 
   CudaKernels kernels() const override { return CudaKernels::fused; }
 
@@ -76,7 +73,7 @@ class FusedEngine final : public HostCalls<Real> {
     const auto multiprocessors = static_cast<std::uint64_t>(gpu_->properties().multiprocessors);
     const std::uint64_t warps =
         std::clamp<std::uint64_t>((cut.tiles + multiprocessors - 1) / multiprocessors, 1, most);
-    launch(*gpu_, loops(request).simulate, (cut.tiles + warps - 1) / warps,
+    launch(*gpu_, forward(request).loop, (cut.tiles + warps - 1) / warps,
            static_cast<int>(warps) * 32, layout_.simulate.shared_bytes, arguments, stream);
   }
 
@@ -93,23 +90,24 @@ class FusedEngine final : public HostCalls<Real> {
     arguments.sums = space.sums;
     arguments.row_sums = space.row_sums;
     arguments.groups = static_cast<int>(cut.groups);
-    launch(*gpu_, loops(request).adjoint, cut.blocks, layout_.adjoint.warps * 32,
+    const Backward& kernels = backward(request);
+    launch(*gpu_, kernels.loop, cut.blocks, layout_.adjoint.warps * 32,
            layout_.adjoint.shared_bytes, arguments, stream);
     if (!gradient.parameters.empty())
-      reduce_gradient(*gpu_, reduce_, stream, constants_, parameters, space.sums, cut.blocks,
+      reduce_gradient(*gpu_, kernels.reduce, stream, constants_, parameters, space.sums, cut.blocks,
                       gradient.parameters);
     rows_.reduce(*gpu_, stream, parameters, request, gradient, cut.observations, space.row_sums,
                  space.row_gradients);
   }
 
  private:
-  /// The time loops.
-  struct Kernels {
-    GpuKernel simulate, adjoint;
+  struct Forward {
+    std::shared_ptr<const GpuModule> module;
+    GpuKernel loop;
   };
-  struct Refined {
-    std::shared_ptr<const GpuModule> forward, backward;
-    Kernels kernels;
+  struct Backward {
+    std::shared_ptr<const GpuModule> module;
+    GpuKernel loop, reduce;
   };
 
   Spread spread(std::uint64_t tiles, std::uint64_t most_tiles, std::uint64_t observations) const {
@@ -146,16 +144,28 @@ class FusedEngine final : public HostCalls<Real> {
     return space;
   }
 
-  const Kernels& loops(const BasicRequest<Real>& request) {
-    if (request.refinement == 0) return plain_;
-    if (!refined_) {
-      Refined made{gpu_->compile(simulate_source(shape_, layout_, precision_, true)),
-                   gpu_->compile(adjoint_source(shape_, layout_, precision_, true)),
-                   {}};
-      made.kernels = {made.forward->kernel("ito_simulate"), made.backward->kernel("ito_adjoint")};
-      refined_ = std::move(made);
-    }
-    return refined_->kernels;
+  Forward compile_forward(bool refined) const {
+    auto module = gpu_->compile(simulate_source(shape_, layout_, precision_, refined));
+    const GpuKernel loop = module->kernel("ito_simulate");
+    return {std::move(module), loop};
+  }
+  Backward compile_backward(bool refined) {
+    auto module = gpu_->compile(adjoint_source(shape_, layout_, precision_, refined));
+    const GpuKernel loop = module->kernel("ito_adjoint"), reduce = module->kernel("ito_reduce");
+    rows_.open_gradients(*module);
+    return {std::move(module), loop, reduce};
+  }
+
+  const Forward& forward(const BasicRequest<Real>& request) {
+    if (request.refinement == 0) return plain_forward_;
+    if (!refined_forward_) refined_forward_ = compile_forward(true);
+    return *refined_forward_;
+  }
+  const Backward& backward(const BasicRequest<Real>& request) {
+    const bool refined = request.refinement != 0;
+    std::optional<Backward>& kernels = refined ? refined_backward_ : plain_backward_;
+    if (!kernels) kernels = compile_backward(refined);
+    return *kernels;
   }
 
   /// Packs the parameters and makes the bias rows.
@@ -187,11 +197,10 @@ class FusedEngine final : public HostCalls<Real> {
   std::size_t limit_;
   KernelLayout layout_;
   ModelConstants<Real> constants_;
-  std::shared_ptr<const GpuModule> forward_, backward_;
+  Forward plain_forward_;
+  std::optional<Forward> refined_forward_;  ///< compiled, as those below, when first asked for
+  std::optional<Backward> plain_backward_, refined_backward_;
   GpuKernel pack_;
-  Kernels plain_;
-  std::optional<Refined> refined_;  ///< compiled at the first request that refines
-  GpuKernel reduce_;
   ContextRows<Real> rows_;
 };
 

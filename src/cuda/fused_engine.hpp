@@ -9,7 +9,8 @@
 namespace ito {
 
 /// The engine whose time loop is one kernel and whose reverse is another, nets in registers.
-/// `limit`: PlanOptions::workspace_limit.
+/// `limit`: PlanOptions::workspace_limit. It compiles the forward kernel; the reverse, which takes
+/// several times as long and up to minutes for wide nets, at the first call that needs it.
 template <class Real>
 std::unique_ptr<Engine<Real>> make_fused_engine(const ModelShape& shape, KernelLayout layout,
                                                 Precision precision, std::size_t limit,

@@ -42,8 +42,10 @@ class LayeredEngine final : public HostCalls<Real> {
         plain_(*gpu_, layered_source(shape_, layout_, precision)),
         pack_(plain_.module->kernel("ito_pack")),
         sigma_gradient_(plain_.module->kernel("ito_sigma_gradient")),
-        context_(shape_, context_row(shape_), *plain_.module, *plain_.module),
-        block_rows_(rows_of_a_block()) {}
+        context_(shape_, context_row(shape_), *plain_.module),
+        block_rows_(rows_of_a_block()) {
+    context_.open_gradients(*plain_.module);
+  }
 
   CudaKernels kernels() const override { return CudaKernels::layered; }
 

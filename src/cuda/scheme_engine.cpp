@@ -57,7 +57,9 @@ class SchemeEngine final : public HostCalls<Real> {
         simulate_(module_->kernel("ito_simulate")),
         adjoint_(module_->kernel("ito_adjoint")),
         reduce_(module_->kernel("ito_reduce")),
-        rows_(shape_, layout_.row, *module_, *module_) {}
+        rows_(shape_, layout_.row, *module_) {
+    rows_.open_gradients(*module_);
+  }
 
   CudaKernels kernels() const override { return CudaKernels::per_path; }
 

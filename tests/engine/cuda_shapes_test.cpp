@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "cuda/gpu.hpp"
 #include "engine/any_plan.hpp"
 #include "engine/closeness.hpp"
 #include "engine/model_table.hpp"
+#include "simt/emulated_gpu.hpp"
 
 namespace ito::test {
 namespace {
@@ -130,6 +133,25 @@ TEST_P(CudaSizes, AreTheSameFromCheckpoints) {
   EXPECT_LT(checkpointed.workspace_bytes(paths), stored.workspace_bytes(paths));
   EXPECT_EQ(checkpointed.adjoint(parameters, call, cotangents),
             stored.adjoint(parameters, call, cotangents));
+}
+
+/// A small card's blocks have all the warps they may have, where this many paths leave a large
+/// one's with a warp each.
+TEST(CudaBlocks, OfAnyNumberOfWarpsGiveTheSameBits) {
+  const EngineKind kind = fused(0);
+  if (!kind.emulated)
+    GTEST_SKIP() << "there is a device, of a number of multiprocessors of its own";
+  const ModelCase row = case_of(sizes().front());
+  const std::vector<double> parameters = parameters_of(row.model);
+  const Call call = row.call(300);
+  const PathValues large = AnyPlan(kind, row.model).simulate(parameters, call);
+  for (const int multiprocessors : {1, 7}) {
+    EmulatedGpu::Options options;
+    options.properties.multiprocessors = multiprocessors;
+    replace_gpu(std::make_shared<EmulatedGpu>(options));
+    EXPECT_EQ(AnyPlan(kind, row.model).simulate(parameters, call), large) << multiprocessors;
+  }
+  replace_gpu(std::make_shared<EmulatedGpu>());
 }
 
 }  // namespace
