@@ -1,0 +1,107 @@
+// A plan captured in a CUDA graph before it has run at all, on the device where there is one: the
+// capture is the first to ask for the reverse kernel, and the graph follows the seed in the
+// device's memory.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <vector>
+
+#include "cuda/buffer.hpp"
+#include "cuda/stream.hpp"
+#include "engine/any_plan.hpp"
+#include "engine/model_table.hpp"
+
+namespace ito::test {
+namespace {
+
+class CudaCaptures : public ::testing::TestWithParam<CudaKernels> {
+ protected:
+  template <class T>
+  std::span<T> device(std::size_t count) {
+    if (count == 0) return {};
+    buffers_.push_back(std::make_unique<GpuBuffer>(gpu));
+    return {reinterpret_cast<T*>(buffers_.back()->reserve(count * sizeof(T))), count};
+  }
+  template <class T>
+  void upload(std::span<T> to, const std::vector<T>& values) {
+    gpu->copy(to.data(), values.data(), to.size_bytes(), nullptr);
+    gpu->synchronize(nullptr);
+  }
+  std::span<float> device(const std::vector<double>& values) {
+    const auto out = device<float>(values.size());
+    upload(out, std::vector<float>(values.begin(), values.end()));
+    return out;
+  }
+  std::vector<double> host(std::span<float> values) {
+    std::vector<float> out(values.size());
+    gpu->copy(out.data(), values.data(), values.size_bytes(), nullptr);
+    gpu->synchronize(nullptr);
+    return {out.begin(), out.end()};
+  }
+
+  EngineKind kind = cuda_engines().front();
+  std::shared_ptr<Gpu> gpu;
+
+ private:
+  std::vector<std::unique_ptr<GpuBuffer>> buffers_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Of, CudaCaptures,
+                         ::testing::Values(CudaKernels::fused, CudaKernels::layered,
+                                           CudaKernels::per_path),
+                         [](const auto& kernels) {
+                           return kernels.param == CudaKernels::fused     ? "fused"
+                                  : kernels.param == CudaKernels::layered ? "layered"
+                                                                          : "per_path";
+                         });
+
+TEST_P(CudaCaptures, GiveTheBitsOfHostCallsForTheSeedInDeviceMemory) {
+  if (kind.emulated && GetParam() == CudaKernels::layered)
+    GTEST_SKIP() << "blocks of a large device are too large for the emulation";
+  kind.kernels = GetParam();
+  constexpr std::uint64_t paths = 40;
+  const ModelCase& row = model_case("context_of_three");
+  const Knobs knobs = row.knobs(paths);
+  Call call = row.call(paths);
+  const PathValues cotangents = random_cotangents(row.model, paths, 3);
+  const AnyPlan other(kind, row.model);  // and with it the device
+  gpu = open_gpu(0);
+
+  const Plan plan(row.model, Device::cuda(), {.cuda_kernels = GetParam()});
+  const auto d = static_cast<std::size_t>(row.model.state);
+  const std::size_t states = paths * plan.model().save.size() * d;
+  const auto seed = device<std::uint64_t>(1);
+  const auto parameters = device(knobs.parameters);
+  const Request request{.paths = paths,
+                        .first_path = call.first_path,
+                        .x0 = device(call.x0),
+                        .context = device(call.context),
+                        .paths_per_observation = call.paths_per_observation,
+                        .seed_on_device = seed.data()};
+  const Outputs outputs{.states = device<float>(states)};
+  const Cotangents given{.states = device(cotangents.states), .energy = device(cotangents.energy)};
+  const GradientOutputs gradient{.parameters = device<float>(plan.parameter_count()),
+                                 .context = device<float>(call.context.size())};
+  const auto workspace = device<std::byte>(plan.workspace_bytes(paths, call.observations()));
+  const OwnStream stream(gpu);
+  const auto graph = gpu->capture(stream.handle(), [&] {
+    const Stream on{stream.handle()};
+    plan.simulate(on, parameters, request, outputs, workspace, true);
+    plan.adjoint(on, parameters, request, given, gradient, workspace, {}, true);
+  });
+  PathValues seen;
+  seen.states = cotangents.states, seen.energy = cotangents.energy;
+  for (const std::uint64_t value : {std::uint64_t{7}, std::uint64_t{0x123456789ABCDEF0}}) {
+    call.seed = value;
+    upload(seed, std::vector<std::uint64_t>{value});
+    graph->launch(stream.handle());
+    gpu->synchronize(stream.handle());
+    EXPECT_EQ(host(outputs.states), other.simulate(knobs.parameters, call).states);
+    const GradientValues wanted = other.adjoint(knobs.parameters, call, seen);
+    EXPECT_EQ(host(gradient.parameters), wanted.parameters);
+    EXPECT_EQ(host(gradient.context), wanted.context);
+  }
+}
+
+}  // namespace
+}  // namespace ito::test
