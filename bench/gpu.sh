@@ -72,8 +72,10 @@ stage() {
 in_shards() {
   local shard processes=() status=0
   for ((shard = 0; shard < $1; ++shard)); do
-    GTEST_TOTAL_SHARDS=$1 GTEST_SHARD_INDEX=$shard "$2" --gtest_filter="$3" \
-      > >(sed -u "s/^/$shard: /") 2>&1 &
+    (
+      GTEST_TOTAL_SHARDS=$1 GTEST_SHARD_INDEX=$shard "$2" --gtest_filter="$3" 2>&1 | sed -u "s/^/$shard: /"
+      exit "${PIPESTATUS[0]}"
+    ) &
     processes+=($!)
   done
   for shard in "${processes[@]}"; do wait "$shard" || status=1; done
