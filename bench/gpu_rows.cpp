@@ -25,7 +25,7 @@ struct GpuRow {
         "gpu/of={}/diffusion={}/d={}/hidden={}/layers={}/activation={}/paths={}/steps={}/"
         "precision={}",
         group, w.diffusion_net ? "mlp" : "const", w.state, w.hidden, w.layers,
-        ito::name(w.activation), w.paths, w.steps, precision == Precision::fast ? "fast" : "fp32");
+        ito::name(w.activation), w.paths, w.steps, ito::name(precision));
   }
 };
 

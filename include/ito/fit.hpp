@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <ito/dataset.hpp>
@@ -21,6 +22,14 @@ enum class Objective {
 };
 
 enum class Schedule { constant, cosine };
+
+/// "free-energy", "sticking-the-landing" or "importance-weighted"; "constant" or "cosine".
+std::string_view name(Objective objective);
+std::string_view name(Schedule schedule);
+
+/// From the name. Throw ito::Error with the names there are.
+Objective parse_objective(std::string_view text);
+Schedule parse_schedule(std::string_view text);
 
 struct FitOptions {
   std::size_t epochs = 100;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <ito/device.hpp>
@@ -93,6 +94,14 @@ enum class CudaKernels {
   layered,
   per_path,  ///< one kernel for the loop and one for its reverse, a path a thread: of any solver
 };
+
+/// "fp32", "fast" or "fp64"; "auto", "fused", "layered" or "per-path".
+std::string_view name(Precision precision);
+std::string_view name(CudaKernels kernels);
+
+/// From the name. Throw ito::Error with the names there are.
+Precision parse_precision(std::string_view text);
+CudaKernels parse_cuda_kernels(std::string_view text);
 
 /// A CUDA stream of the caller's, `cudaStream_t` as a plain handle; null is the default stream.
 struct Stream {

@@ -17,10 +17,10 @@ constexpr int fused_width = 128;        ///< of a hidden layer, at most
 constexpr std::size_t fused_depth = 4;  ///< hidden layers at most
 constexpr int widest_state = 256;       ///< of states and noises: a warp holds those of 16 paths
 
-void check_width(const char* field, int got) {
+void check_width(const char* field, int got, CudaKernels kernels) {
   if (got <= widest_state) return;
-  throw Error(field, std::to_string(got) + " with cuda_kernels fused or layered",
-              "up to " + std::to_string(widest_state) + " with these, or automatic or per_path");
+  throw Error(field, std::to_string(got) + " with cuda_kernels " + std::string(name(kernels)),
+              "up to " + std::to_string(widest_state) + " with these, any with auto or per-path");
 }
 
 /// Whether every step is one of Euler–Maruyama in Itô's calculus, the gradient its adjoint, and the
@@ -61,15 +61,14 @@ void check_cuda_takes(const ModelShape& shape, const PlanOptions& options) {
   }
   const CudaKernels kernels = options.cuda_kernels;
   if (kernels == CudaKernels::per_path || kernels == CudaKernels::automatic) return;
-  check_width("state", shape.state);
-  check_width("noise", shape.noise);
+  check_width("state", shape.state, kernels);
+  check_width("noise", shape.noise, kernels);
   if (!fits_tensor_cores(shape, options.gradient)) {
-    throw Error(
-        "cuda_kernels",
-        std::string(kernels == CudaKernels::fused ? "fused" : "layered") + " with solver " +
-            std::string(name(shape.solver)) + ", calculus " + std::string(name(shape.calculus)) +
-            ", gradient " + std::string(name(options.gradient)),
-        "automatic or per_path with these; fused or layered with euler-maruyama, ito, adjoint");
+    throw Error("cuda_kernels",
+                std::string(name(kernels)) + " with solver " + std::string(name(shape.solver)) +
+                    ", calculus " + std::string(name(shape.calculus)) + ", gradient " +
+                    std::string(name(options.gradient)),
+                "auto or per-path with these; fused or layered with euler-maruyama, ito, adjoint");
   }
 }
 

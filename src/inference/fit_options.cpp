@@ -1,14 +1,21 @@
 #include "inference/fit_options.hpp"
 
+#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
 #include "inference/evaluator.hpp"
+#include "model/names.hpp"
 
 namespace ito {
 namespace {
+
+// In the order of the enumerators.
+constexpr std::array<std::string_view, 3> objectives{"free-energy", "sticking-the-landing",
+                                                     "importance-weighted"};
+constexpr std::array<std::string_view, 2> schedules{"constant", "cosine"};
 
 void check_least(const char* field, std::size_t value, std::size_t least) {
   if (value < least)
@@ -46,18 +53,18 @@ void check_options(const FitOptions& options) {
     throw Error("fit.resume", "true without a checkpoint", "a checkpoint to go on from");
 }
 
-std::string name(Objective objective) {
-  switch (objective) {
-    case Objective::free_energy:
-      return "free_energy";
-    case Objective::sticking_the_landing:
-      return "sticking_the_landing";
-    case Objective::importance_weighted:
-      return "importance_weighted";
-  }
-  return "";
+std::string_view name(Objective objective) {
+  return objectives.at(static_cast<std::size_t>(objective));
+}
+std::string_view name(Schedule schedule) {
+  return schedules.at(static_cast<std::size_t>(schedule));
 }
 
-std::string name(Schedule schedule) { return schedule == Schedule::cosine ? "cosine" : "constant"; }
+Objective parse_objective(std::string_view text) {
+  return parse_name<Objective>(objectives, text, "objective");
+}
+Schedule parse_schedule(std::string_view text) {
+  return parse_name<Schedule>(schedules, text, "schedule");
+}
 
 }  // namespace ito

@@ -1,12 +1,8 @@
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <algorithm>
 #include <array>
-#include <string>
 
 #include <ito/activation.hpp>
-#include <ito/error.hpp>
+
+#include "model/names.hpp"
 
 namespace ito {
 namespace {
@@ -22,12 +18,7 @@ std::string_view name(Activation activation) {
 }
 
 Activation parse_activation(std::string_view text, std::string_view field) {
-  const auto found = std::ranges::find(names, text);
-  if (found == names.end()) {
-    throw Error(std::string(field), fmt::format("\"{}\"", text),
-                fmt::format("{}", fmt::join(names, ", ")));
-  }
-  return static_cast<Activation>(found - names.begin());
+  return parse_name<Activation>(names, text, field);
 }
 
 }  // namespace ito

@@ -1,7 +1,8 @@
-#include <ito/error.hpp>
 #include <ito/solver.hpp>
 
-#include <string>
+#include <ranges>
+
+#include "model/names.hpp"
 
 namespace ito {
 namespace {
@@ -85,16 +86,10 @@ constexpr GradientMethodProperties method_table[] = {
      "exact gradient of the discrete chain, states recovered by undoing steps; no states stored"},
 };
 
-/// The value of the row with that name.
-template <class Rows, class Value>
-auto parse(const Rows& rows, std::string_view text, const char* field, Value value) {
-  std::string names;
-  for (const auto& row : rows) {
-    if (row.name == text) return value(row);
-    names += names.empty() ? "" : ", ";
-    names += row.name;
-  }
-  throw Error(field, '"' + std::string(text) + '"', names);
+constexpr std::string_view calculus_names[] = {"ito", "stratonovich"};
+
+auto names_of(const auto& table) {
+  return std::views::transform(table, [](const auto& row) { return row.name; });
 }
 
 }  // namespace
@@ -107,7 +102,7 @@ std::span<const GradientMethodProperties> gradient_methods() { return method_tab
 
 std::string_view name(Solver solver) { return properties(solver).name; }
 std::string_view name(Calculus calculus) {
-  return calculus == Calculus::ito ? "ito" : "stratonovich";
+  return calculus_names[static_cast<std::size_t>(calculus)];
 }
 std::string_view name(NoiseKind kind) {
   constexpr std::string_view names[] = {"additive", "scalar", "diagonal", "general"};
@@ -118,15 +113,13 @@ std::string_view name(GradientMethod method) {
 }
 
 Solver parse_solver(std::string_view text) {
-  return parse(solver_table, text, "solver", [](const auto& row) { return row.solver; });
+  return parse_name<Solver>(names_of(solver_table), text, "solver");
 }
 Calculus parse_calculus(std::string_view text) {
-  if (text == "ito") return Calculus::ito;
-  if (text == "stratonovich") return Calculus::stratonovich;
-  throw Error("calculus", '"' + std::string(text) + '"', "ito, stratonovich");
+  return parse_name<Calculus>(calculus_names, text, "calculus");
 }
 GradientMethod parse_gradient_method(std::string_view text) {
-  return parse(method_table, text, "method", [](const auto& row) { return row.method; });
+  return parse_name<GradientMethod>(names_of(method_table), text, "method");
 }
 
 }  // namespace ito

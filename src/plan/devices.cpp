@@ -83,12 +83,13 @@ template <class Real>
 std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device,
                                           const PlanOptions& options) {
   if (device.kind() != Device::Kind::cuda && options.precision != Precision::fp32) {
-    throw Error("precision", "fast or fp64 on device " + device.name(),
+    throw Error("precision", std::string(name(options.precision)) + " on device " + device.name(),
                 "fp32; fast needs device cuda, and a DoublePlan computes in fp64");
   }
   if (device.kind() != Device::Kind::cuda && options.cuda_kernels != CudaKernels::automatic) {
-    throw Error("cuda_kernels", "fused, layered or per_path on device " + device.name(),
-                "automatic, or device cuda");
+    throw Error("cuda_kernels",
+                std::string(name(options.cuda_kernels)) + " on device " + device.name(),
+                "auto, or device cuda");
   }
   if (device == Device::reference()) return make_reference_engine<Real>(shape, options);
   if (device.kind() == Device::Kind::cuda) {

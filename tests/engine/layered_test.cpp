@@ -148,12 +148,12 @@ TEST(LayeredKernels, RefuseByNameWhatNoWarpHolds) {
   EXPECT_EQ(refusal([&] { AnyPlan(fused, model); }).substr(0, 57),
             "cuda_kernels: got fused with nets whose activations take ");
   EXPECT_EQ(refusal([&] { Plan(model, Device::cpu(), {.cuda_kernels = CudaKernels::layered}); }),
-            "cuda_kernels: got fused, layered or per_path on device cpu; accepted: automatic, or "
-            "device cuda");
+            "cuda_kernels: got layered on device cpu; accepted: auto, or device cuda");
   model.state = 300;
-  EXPECT_EQ(refusal([&] { AnyPlan(layered_engines().front(), model); }),
-            "state: got 300 with cuda_kernels fused or layered; accepted: up to 256 with these, or "
-            "automatic or per_path");
+  EXPECT_EQ(
+      refusal([&] { AnyPlan(layered_engines().front(), model); }),
+      "state: got 300 with cuda_kernels layered; accepted: up to 256 with these, any with auto "
+      "or per-path");
   model.drift = Mlp{.hidden = {4}};
   EXPECT_EQ(Plan(model, Device::cuda()).cuda_kernels(), CudaKernels::per_path);
 }

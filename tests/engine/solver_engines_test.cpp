@@ -221,7 +221,7 @@ TEST(CudaSolvers, ChooseTheirKernelsAndRefuseOthersByName) {
   model.solver = Solver::heun;
   EXPECT_EQ(refusal([&] { AnyPlan(fused, model); }),
             "cuda_kernels: got fused with solver heun, calculus ito, gradient adjoint; accepted: "
-            "automatic or per_path with these; fused or layered with euler-maruyama, ito, adjoint");
+            "auto or per-path with these; fused or layered with euler-maruyama, ito, adjoint");
   const DoublePlan plan(model, Device::cuda());
   EXPECT_EQ(plan.cuda_kernels(), CudaKernels::per_path);
 }

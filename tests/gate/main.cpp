@@ -36,16 +36,11 @@ struct Compilation {
   }
 };
 
-const char* text_of(Precision precision) {
-  return precision == Precision::fast ? "fast" : precision == Precision::fp64 ? "fp64" : "fp32";
-}
-
 Compilation compilation(const GateJob& job) {
   const ModelShape shape = resolve(job.shape.model());
   const KernelLayout layout(shape, job.precision, job.target.shared_memory_per_block);
   return {fmt::format("sm_{:<4} {:<8} {}  {}", job.target.compute_capability,
-                      job.adjoint ? "adjoint" : "simulate",
-                      job.precision == Precision::fast ? "fast" : "fp32", job.shape.text()),
+                      job.adjoint ? "adjoint" : "simulate", name(job.precision), job.shape.text()),
           job.adjoint ? adjoint_source(shape, layout, job.precision)
                       : simulate_source(shape, layout, job.precision),
           job.target.compute_capability,
@@ -71,7 +66,7 @@ Compilation compilation(const LayeredJob& job) {
     return layered_source(*job.shape, layout, job.precision);
   };
   return {fmt::format("sm_{:<4} layered  {}  {}", job.target.compute_capability,
-                      text_of(job.precision), job.text),
+                      name(job.precision), job.text),
           source(),
           job.target.compute_capability,
           "",
@@ -82,7 +77,7 @@ Compilation compilation(const LayeredJob& job) {
 Compilation compilation(const SchemeJob& job) {
   const bool registers = job.method == GradientMethod::adjoint;
   return {fmt::format("sm_{:<4} per path {}  {}", job.target.compute_capability,
-                      text_of(job.precision), job.text),
+                      name(job.precision), job.text),
           scheme_source(job.shape, SchemeLayout(job.shape), job.precision, job.method),
           job.target.compute_capability,
           "",

@@ -44,7 +44,11 @@ class EveryObjective : public testing::TestWithParam<Objective> {};
 INSTANTIATE_TEST_SUITE_P(Objectives, EveryObjective,
                          testing::Values(Objective::free_energy, Objective::sticking_the_landing,
                                          Objective::importance_weighted),
-                         [](const auto& chosen) { return name(chosen.param); });
+                         [](const auto& chosen) {
+                           std::string text(name(chosen.param));
+                           std::ranges::replace(text, '-', '_');
+                           return text;
+                         });
 
 TEST_P(EveryObjective, TrainingClosesMostOfTheGapAndNeverExceedsTheEvidence) {
   const Problem problem;
