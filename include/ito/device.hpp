@@ -44,7 +44,7 @@ class Device {
 };
 
 /// The vector instruction set the CPU engine picked on this machine: "avx512", "avx2" or "sse2".
-/// The environment variable ITO_CPU_ISA asks for a lesser one.
+/// The environment variable ITO_CPU_ISA asks for a lesser one; empty is as not set.
 std::string cpu_instruction_set();
 
 /// What this build and machine have for CUDA. Versions are like "13.0", empty where there is none.

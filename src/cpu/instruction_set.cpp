@@ -3,7 +3,7 @@
 
 #include <array>
 #include <cstdlib>
-#include <string_view>
+#include <string>
 
 #include "cpu/scheme_kernels.hpp"
 
@@ -16,9 +16,10 @@ const CpuKernels& cpu_kernels() {
       {{&avx512_kernels, avx2 && available.avx512bw},
        {&avx2_kernels, avx2},
        {&sse2_kernels, true}}};
-  const char* wanted = std::getenv("ITO_CPU_ISA");
+  const char* variable = std::getenv("ITO_CPU_ISA");
+  const std::string wanted = variable ? variable : "";
   for (const auto& [kernels, runs] : choices) {
-    if (runs && (!wanted || std::string_view(wanted) == kernels->name)) return *kernels;
+    if (runs && (wanted.empty() || wanted == kernels->name)) return *kernels;
   }
   throw Error("ITO_CPU_ISA", wanted, "sse2, avx2 or avx512, as far as this machine has them");
 }

@@ -36,10 +36,10 @@ std::vector<float> to_float(const Array& array, const std::string& what) {
     for (const T value : array.values<T>()) {
       const auto wide = static_cast<double>(value);
       if (!(std::abs(wide) <= FLT_MAX)) {
-        const std::size_t row = values.size() / (array.size() / array.shape[0]);
-        throw Error(fmt::format("{}, row {}, number {}", what, row,
-                                values.size() - row * (array.size() / array.shape[0])),
-                    fmt::format("{}", wide), "finite numbers up to 3.4e38 (rows count from 0)");
+        const std::size_t width = array.size() / array.shape[0];
+        throw Error(fmt::format("{}, row {}, number {}", what, values.size() / width + 1,
+                                values.size() % width + 1),
+                    fmt::format("{}", wide), "finite numbers up to 3.4e38");
       }
       values.push_back(static_cast<float>(value));
     }

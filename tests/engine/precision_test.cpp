@@ -152,6 +152,16 @@ TEST_P(InstructionSet, IsFaithfulForEveryModel) {
   for (const ModelCase& row : model_table()) expect_faithful(engine("cpu"), row, 150);
 }
 
+TEST(InstructionSetName, ThatIsEmptyAsksForNone) {
+  std::string best;
+  {
+    const AskedFor set("");
+    best = cpu_instruction_set();
+  }
+  const AskedFor set(best.c_str());
+  EXPECT_EQ(cpu_instruction_set(), best);
+}
+
 TEST(InstructionSetName, ThatIsUnknownIsRefused) {
   const AskedFor set("mmx");
   try {
