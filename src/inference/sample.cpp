@@ -6,6 +6,7 @@
 #include <ito/evaluate.hpp>
 #include <ito/plan.hpp>
 
+#include "engine/engine.hpp"
 #include "inference/latent_paths.hpp"
 #include "inference/sample.hpp"
 
@@ -50,12 +51,15 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
                .values = {}};
   const std::size_t row_numbers = data.times * data.dimension;
   data.values.reserve(count * row_numbers);
+  const auto decoder =
+      shape.decoder ? make_network(*shape.decoder, options.device, options.threads) : nullptr;
   const std::size_t block = block_observations(shape, 16, (count + 15) / 16, memory) * 16;
   for (std::size_t begin = 0; begin < count; begin += block) {
     const std::size_t rows = std::min(block, count - begin);
-    const std::vector<float> eta =
-        decode(checked, parameters, prior_states(plan, parameters, begin, rows, options.seed),
-               options.device);
+    const std::vector<float> states = prior_states(plan, parameters, begin, rows, options.seed);
+    std::vector<float> decoded(decoder ? rows * row_numbers : 0);
+    if (decoder) decoder->forward(parameters, states, decoded);
+    const std::vector<float>& eta = decoder ? decoded : states;
     for (std::size_t i = 0; i < rows * row_numbers; ++i)
       data.values.push_back(observe(model, static_cast<double>(eta[i]), log_scale, options,
                                     begin + i / row_numbers,
