@@ -71,20 +71,19 @@ std::string as_text(const CudaReport& cuda) {
 int info(bool json) {
   const unsigned threads = std::thread::hardware_concurrency();
   const CudaReport cuda = cuda_report();
+  const Device best = Device::best();
+  const bool has_cuda = best.kind() == Device::Kind::cuda;
   if (json) {
-    const Json object{{"version", version()},
-                      {"engines", {"cpu", "cuda", "reference"}},
-                      {"default_engine", Device::best().name()},
-                      {"instruction_set", cpu_instruction_set()},
-                      {"hardware_threads", threads},
-                      {"cuda", as_json(cuda)}};
+    const Json engines = has_cuda ? Json{"cpu", "cuda", "reference"} : Json{"cpu", "reference"};
+    const Json object{{"version", version()},          {"engines", engines},
+                      {"default_engine", best.name()}, {"instruction_set", cpu_instruction_set()},
+                      {"hardware_threads", threads},   {"cuda", as_json(cuda)}};
     print(object.dump() + "\n");
     return 0;
   }
   print(fmt::format("ito {}\n", version()));
-  print(fmt::format(
-      "engines          cpu (float32), cuda (float32), reference (float64); default {}\n",
-      Device::best().name()));
+  print(fmt::format("engines          cpu (float32), {}reference (float64); default {}\n",
+                    has_cuda ? "cuda (float32 and float64), " : "", best.name()));
   print(fmt::format("instruction set  {}\n", cpu_instruction_set()));
   print(fmt::format("threads          {}\n", threads));
   print(as_text(cuda));

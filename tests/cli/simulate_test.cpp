@@ -130,4 +130,12 @@ TEST_F(Simulate, TakesTheSdeOutOfALatentModelAndContextForItsPaths) {
   EXPECT_EQ(run(without).status, 0);
 }
 
+TEST(Info, ListsTheEnginesThatRunHere) {
+  const Outcome outcome = run({"info", "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  std::vector<std::string> engines{"cpu", "cuda", "reference"};
+  if (ito::Device::best() == ito::Device::cpu()) engines.erase(engines.begin() + 1);
+  EXPECT_EQ(nlohmann::json::parse(outcome.out)["engines"], engines);
+}
+
 }  // namespace
