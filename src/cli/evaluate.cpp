@@ -16,14 +16,13 @@ namespace {
 struct EvaluateArguments {
   std::string folder;
   std::string data;
-  std::string parameters = "averaged";
+  std::string parameters{averaged_parameters};
   EvaluateOptions options;
   bool per_observation = false;
 };
 
 int evaluate_fit(const EvaluateArguments& arguments) {
-  const bool averaged = arguments.parameters == "averaged";
-  const FittedModel fitted = read_fit(arguments.folder, averaged ? "" : arguments.parameters);
+  const FittedModel fitted = read_fit(arguments.folder, arguments.parameters);
   const Dataset data = read_dataset(arguments.data, fitted.latent.model.save.size());
   check_dataset(data, fitted.latent);
   const EvaluateOptions& options = arguments.options;
@@ -56,19 +55,14 @@ void add_evaluate(CLI::App& program, Action& action) {
   auto arguments = std::make_shared<EvaluateArguments>();
   command->add_option("DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
   command->add_option("DATA", arguments->data, "Observations, .csv or .npy")->required();
-  add_whole_number(*command, "--samples", arguments->options.samples,
-                   "Paths per observation, a multiple of 16");
+  add_samples(*command, "--samples", arguments->options.samples,
+              "Paths per observation, a multiple of 16");
   add_whole_number(*command, "--seed", arguments->options.seed, "Seed of the paths");
-  command
-      ->add_option("--params", arguments->parameters,
-                   "'averaged' (the fit's own) or a safetensors file")
-      ->capture_default_str();
+  add_fit_parameters(*command, arguments->parameters);
   add_device(*command, arguments->options.device);
   add_threads(*command, arguments->options.threads);
-  command
-      ->add_option("--non-finite-limit", arguments->options.non_finite_limit,
-                   "Largest accepted fraction of non-finite paths")
-      ->capture_default_str();
+  add_number(*command, "--non-finite-limit", arguments->options.non_finite_limit,
+             "Largest accepted fraction of non-finite paths");
   command->add_flag("--per-observation", arguments->per_observation,
                     "Also list log p(y) of every observation");
   command->callback(

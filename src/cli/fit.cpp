@@ -1,8 +1,6 @@
-#include <cstdint>
-#include <map>
+#include <cstddef>
 #include <memory>
 #include <string>
-#include <type_traits>
 
 #include "cli/commands.hpp"
 #include "cli/fit_run.hpp"
@@ -10,13 +8,6 @@
 
 namespace ito::cli {
 namespace {
-
-const std::map<std::string, Objective> objectives{
-    {"free-energy", Objective::free_energy},
-    {"sticking-the-landing", Objective::sticking_the_landing},
-    {"importance-weighted", Objective::importance_weighted}};
-const std::map<std::string, Schedule> schedules{{"constant", Schedule::constant},
-                                                {"cosine", Schedule::cosine}};
 
 void add_data_options(CLI::App& command, FitArguments& arguments) {
   command.add_option("MODEL.json", arguments.model, "Description of a latent model")->required();
@@ -35,63 +26,47 @@ void add_data_options(CLI::App& command, FitArguments& arguments) {
   resume->excludes(overwrite);
   command.add_flag("--compare", arguments.compare,
                    "Compare with three baselines on the held-out data (fits a second model)");
-  add_whole_number(command, "--evaluation-samples", arguments.evaluation_samples,
-                   "Paths per observation of the final evaluation, a multiple of 16");
+  add_samples(command, "--evaluation-samples", arguments.evaluation_samples,
+              "Paths per observation of the final evaluation, a multiple of 16");
   command.add_flag("--json", arguments.json, "Print the summary as one JSON object");
   command.add_flag("--quiet", arguments.quiet, "No progress on standard error");
 }
 
-template <class Value>
-void add_setting(CLI::App& command, const char* name, Value& value, const char* description) {
-  if constexpr (std::is_integral_v<Value>)
-    add_whole_number(command, name, value, description)->group("Training");
-  else
-    command.add_option(name, value, description)->capture_default_str()->group("Training");
-}
-
 void add_training_options(CLI::App& command, FitArguments& arguments) {
   FitOptions& options = arguments.options;
-  add_setting(command, "--epochs", options.epochs, "Passes over the data");
-  add_setting(command, "--batch", options.batch, "Observations per step");
-  add_setting(command, "--samples", options.samples, "Paths per observation, a multiple of 16");
-  add_setting(command, "--learning-rate", options.learning_rate, "Of Adam");
-  add_setting(command, "--warmup-epochs", options.warmup_epochs,
-              "Linear ramp of the learning rate");
-  add_setting(command, "--clip-norm", options.clip_norm,
-              "Scale down gradients with a larger norm; 0: never");
-  add_setting(command, "--annealing-epochs", options.annealing_epochs,
-              "Weight of the path energy rises from 0 to 1 over these epochs");
-  add_setting(command, "--averaging", options.averaging,
-              "Decay of the exponential average of parameters; 0: none");
-  add_setting(command, "--held-out-samples", options.held_out_samples,
-              "Paths per held-out observation, once an epoch");
-  add_setting(command, "--checkpoint-every", options.checkpoint_every, "Epochs");
-  add_setting(command, "--non-finite-limit", options.non_finite_limit,
-              "Stop when a larger fraction of a step's paths is not finite");
-  add_setting(command, "--seed", options.seed, "Of initial parameters, shuffling and paths");
+  const auto number = [&](const char* name, double& value, const char* description) {
+    add_number(command, name, value, description)->group("Training");
+  };
+  const auto count = [&](const char* name, std::size_t& value, const char* description) {
+    add_whole_number(command, name, value, description, std::size_t{1})->group("Training");
+  };
+  const auto samples = [&](const char* name, std::size_t& value, const char* description) {
+    add_samples(command, name, value, description)->group("Training");
+  };
+  count("--epochs", options.epochs, "Passes over the data");
+  count("--batch", options.batch, "Observations per step");
+  samples("--samples", options.samples, "Paths per observation, a multiple of 16");
+  number("--learning-rate", options.learning_rate, "Of Adam");
+  number("--warmup-epochs", options.warmup_epochs, "Linear ramp of the learning rate");
+  number("--clip-norm", options.clip_norm, "Scale down gradients with a larger norm; 0: never");
+  number("--annealing-epochs", options.annealing_epochs,
+         "Weight of the path energy rises from 0 to 1 over these epochs");
+  number("--averaging", options.averaging,
+         "Decay of the exponential average of parameters; 0: none");
+  samples("--held-out-samples", options.held_out_samples,
+          "Paths per held-out observation, once an epoch; a multiple of 16");
+  count("--checkpoint-every", options.checkpoint_every, "Epochs");
+  number("--non-finite-limit", options.non_finite_limit,
+         "Stop when a larger fraction of a step's paths is not finite");
+  add_whole_number(command, "--seed", options.seed, "Of initial parameters, shuffling and paths")
+      ->group("Training");
   add_threads(command, options.threads)->group("Training");
   add_device(command, options.device)->group("Training");
-  command
-      .add_option_function<std::string>(
-          "--objective",
-          [&arguments](const std::string& name) {
-            arguments.objective = name;
-            arguments.options.objective = objectives.at(name);
-          },
-          "free-energy, sticking-the-landing or importance-weighted")
-      ->check(CLI::IsMember(objectives))
-      ->default_str(arguments.objective)
+  add_name(command, "--objective", options.objective,
+           "free-energy, sticking-the-landing or importance-weighted", parse_objective)
       ->group("Training");
-  command
-      .add_option_function<std::string>(
-          "--schedule",
-          [&arguments](const std::string& name) {
-            arguments.schedule = name;
-            arguments.options.schedule = schedules.at(name);
-          },
-          "Of the learning rate: constant or cosine")
-      ->check(CLI::IsMember(schedules))
-      ->default_str(arguments.schedule)
+  add_name(command, "--schedule", options.schedule, "Of the learning rate: constant or cosine",
+           parse_schedule)
       ->group("Training");
 }
 

@@ -41,11 +41,16 @@ void remove_leftovers(const fs::path& folder) {
   }
 }
 
-/// Removes the program's own files and, if nothing else is in it, the folder.
-void clear(const fs::path& folder) {
+void remove_own_files(const fs::path& folder) {
   std::error_code ignored;
   for (const char* name : own_files) fs::remove(folder / name, ignored);
-  fs::remove(folder, ignored);
+}
+
+/// Removes the program's own files and, if nothing else is in it, the folder.
+void clear(const fs::path& folder) {
+  remove_own_files(folder);
+  std::error_code not_empty;
+  fs::remove(folder, not_empty);
 }
 
 }  // namespace
@@ -71,6 +76,7 @@ void FitFolder::open(Start start) {
   }
   fs::create_directories(work_);
   remove_leftovers(work_);
+  began_empty_ = !holds_fit(work_);
 }
 
 void FitFolder::publish() const {
@@ -84,22 +90,40 @@ void FitFolder::publish() const {
   clear(work_);
 }
 
-FittedModel read_fit(const fs::path& folder, const fs::path& parameters) {
+void FitFolder::abandon() const {
+  if (!began_empty_ || fs::exists(checkpoint())) return;
+  work_ == root_ ? remove_own_files(root_) : clear(work_);
+}
+
+FittedModel read_fit(const fs::path& folder, const std::string& parameters) {
   if (!fs::is_directory(folder)) {
     throw Error("DIR", fmt::format("'{}'", folder.string()), "a folder that `ito fit` wrote");
   }
   const FitFolder files(folder);
-  const fs::path values = parameters.empty() ? files.parameters() : parameters;
-  for (const fs::path& file : {files.model(), values}) {
-    if (!fs::exists(file)) {
-      throw Error(
-          fmt::format("{}: is missing; let `ito fit` finish first, or go on with it by --resume",
-                      file.string()));
-    }
+  const bool averaged = parameters == averaged_parameters;
+  const auto require_own = [](const fs::path& file) {
+    if (fs::exists(file)) return;
+    throw Error(fmt::format(
+        "{}: is missing; let `ito fit` finish first, or go on with it by --resume", file.string()));
+  };
+  require_own(files.model());
+  if (averaged) {
+    require_own(files.parameters());
+  } else if (!fs::exists(parameters)) {
+    throw Error("--params", fmt::format("'{}'", parameters),
+                fmt::format("'{}' or a safetensors file that exists", averaged_parameters));
   }
   LatentModel latent = read_latent_model(files.model());
-  Parameters loaded = load_safetensors(zero_parameters(latent), values);
+  Parameters loaded = load_safetensors(zero_parameters(latent),
+                                       averaged ? files.parameters() : fs::path(parameters));
   return {.latent = std::move(latent), .parameters = std::move(loaded)};
+}
+
+CLI::Option* add_fit_parameters(CLI::App& command, std::string& parameters) {
+  return command
+      .add_option("--params", parameters,
+                  fmt::format("'{}' (the fit's own) or a safetensors file", averaged_parameters))
+      ->capture_default_str();
 }
 
 }  // namespace ito::cli

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
 #include <ito/latent_model.hpp>
 #include <ito/parameters.hpp>
 
@@ -24,6 +25,9 @@ class FitFolder {
   void open(Start start);
   /// Moves a replacement's files into place. Nothing to do for a first fit.
   void publish() const;
+  /// Of a fit that failed: takes away what it wrote, unless there was some before or there is a
+  /// checkpoint now to go on from.
+  void abandon() const;
 
   std::filesystem::path model() const { return work_ / "model.json"; }
   std::filesystem::path parameters() const { return work_ / "parameters.safetensors"; }
@@ -37,15 +41,21 @@ class FitFolder {
  private:
   std::filesystem::path replacement() const { return root_ / "replacement"; }
   std::filesystem::path root_, work_;
+  bool began_empty_ = false;
 };
 
-/// What a finished fit left in `folder`; `parameters` names another file than its own. Throws
-/// ito::Error naming the file.
+/// In place of a file of parameters: those that the fit left, averaged over its steps.
+inline constexpr const char* averaged_parameters = "averaged";
+
+/// The model in the folder of a finished fit.
 struct FittedModel {
   LatentModel latent;
   Parameters parameters;
 };
-FittedModel read_fit(const std::filesystem::path& folder,
-                     const std::filesystem::path& parameters = {});
+/// `parameters` is a file, or `averaged_parameters`. Throws ito::Error naming what is missing.
+FittedModel read_fit(const std::filesystem::path& folder, const std::string& parameters);
+
+/// The option --params of the commands that read a fit.
+CLI::Option* add_fit_parameters(CLI::App& command, std::string& parameters);
 
 }  // namespace ito::cli

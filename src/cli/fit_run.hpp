@@ -21,8 +21,6 @@ struct FitArguments {
   bool json = false;
   bool quiet = false;
   std::size_t evaluation_samples = 128;
-  std::string objective = "free-energy";
-  std::string schedule = "cosine";
   FitOptions options;                     ///< but for its checkpoint
   std::vector<std::string> command_line;  ///< as typed, program first
 };

@@ -18,8 +18,8 @@ namespace {
 
 struct GradientArguments {
   PathArguments run;
-  std::string loss;
-  std::string method = "adjoint";
+  Loss loss;
+  GradientMethod method = GradientMethod::adjoint;
   AdjointOptions options;
   std::size_t workspace_limit = PlanOptions{}.workspace_limit;
   bool json = false;
@@ -76,7 +76,6 @@ void report(const GradientArguments& arguments, const BasicPaths<Real>& paths,
 
 template <class Real>
 int differentiate(const GradientArguments& arguments, Device device) {
-  const Loss loss = parse_loss(arguments.loss);
   const PathRun<Real> run(arguments.run);
   const auto steps = static_cast<int>(run.model.grid.size()) - 1;
   if (run.model.save.back() != steps) {
@@ -89,11 +88,11 @@ int differentiate(const GradientArguments& arguments, Device device) {
 
   PlanOptions options = arguments.run.plan_options();
   options.workspace_limit = arguments.workspace_limit;
-  options.gradient = parse_gradient_method(arguments.method);
+  options.gradient = arguments.method;
   const BasicPlan<Real> plan(run.model, device, options);
   const BasicPaths<Real> paths = plan.simulate(run.parameters, run.request);
   warn_non_finite(paths.non_finite(), paths.size());
-  const LossValue<Real> value = evaluate_loss(loss, paths, run.model);
+  const LossValue<Real> value = evaluate_loss(arguments.loss, paths, run.model);
   const BasicGradient<Real> gradient = plan.adjoint(run.parameters, paths,
                                                     {.states = value.state_cotangent,
                                                      .energy = value.energy_cotangent,
@@ -118,16 +117,13 @@ void add_gradient(CLI::App& program, Action& action) {
       "gradient", "Differentiate a loss of paths; write the gradient under the parameters' names");
   auto arguments = std::make_shared<GradientArguments>();
   add_path_options(*command, arguments->run);
-  command
-      ->add_option(
-          "--loss", arguments->loss,
-          R"(Weights {"state": a, "energy": b, "martingale": c} of the mean over paths of )"
-          "a ½|x_T|² + b E + c M")
+  add_value(*command, "--loss", arguments->loss,
+            R"(Weights {"state": a, "energy": b, "martingale": c} of the mean over paths of )"
+            "a ½|x_T|² + b E + c M",
+            parse_loss)
       ->required();
   add_name(*command, "--method", arguments->method,
-           "How the gradient is computed; `ito solvers` lists the methods",
-           [](const std::string& name) { parse_gradient_method(name); })
-      ->capture_default_str();
+           "How the gradient is computed; `ito solvers` lists the methods", parse_gradient_method);
   command->add_flag("--detach-state", arguments->options.detach_state,
                     "Differentiate only through u evaluated on the fixed path");
   command->add_flag("--detach-martingale-parameters",

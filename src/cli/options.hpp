@@ -1,30 +1,76 @@
 #pragma once
 
-#include <functional>
+#include <charconv>
+#include <concepts>
+#include <limits>
 #include <string>
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <ito/device.hpp>
+#include <ito/error.hpp>
 
 namespace ito::cli {
 
-/// For options that take a count or a seed: decimal digits, up to 2⁶⁴ − 1. By itself CLI11 reads -5
-/// as a huge number and 010 as eight.
-CLI::Validator whole_number();
-
-template <class Number>
-CLI::Option* add_whole_number(CLI::App& command, const std::string& name, Number& value,
-                              const std::string& description) {
-  return command.add_option(name, value, description)
-      ->transform(whole_number())
-      ->type_name("N")
-      ->capture_default_str();
+/// An option whose text `read` turns into `value`, or refuses with an ito::Error: the option then
+/// stands in place of the field it names.
+template <class Value, class Read>
+CLI::Option* add_value(CLI::App& command, const std::string& option, Value& value,
+                       const std::string& description, Read read) {
+  return command.add_option_function<std::string>(
+      option,
+      [option, &value, read](const std::string& text) {
+        try {
+          value = read(text);
+        } catch (const Error& error) {
+          const std::string what = error.what();
+          throw CLI::ValidationError(option, what.substr(what.find(": ") + 2));
+        }
+      },
+      description);
 }
 
-/// A name that `parse` reads or refuses with an ito::Error.
-CLI::Option* add_name(CLI::App& command, const std::string& option, std::string& value,
-                      const std::string& help,
-                      const std::function<void(const std::string&)>& parse);
+/// All of `text` as a number from `least` to `most`, in decimal digits. Throws ito::Error with
+/// `accepted`.
+template <class Number>
+Number read_number(const std::string& text, Number least, Number most,
+                   const std::string& accepted) {
+  Number number{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || stop != end || !(number >= least && number <= most))
+    throw Error("number", "'" + text + "'", accepted);
+  return number;
+}
+
+/// A count, a seed or the like. By itself CLI11 reads -5 as a huge number and 010 as eight.
+template <std::integral Number>
+CLI::Option* add_whole_number(CLI::App& command, const std::string& option, Number& value,
+                              const std::string& description, Number least = 0,
+                              Number most = std::numeric_limits<Number>::max()) {
+  const std::string accepted = fmt::format("a whole number from {} to {}", least, most);
+  return add_value(
+             command, option, value, description,
+             [=](const std::string& text) { return read_number(text, least, most, accepted); })
+      ->type_name("N")
+      ->default_str(fmt::format("{}", value));
+}
+
+/// Any finite number; what it means bounds it further.
+CLI::Option* add_number(CLI::App& command, const std::string& option, double& value,
+                        const std::string& description);
+
+/// Paths per observation: a positive multiple of 16, as many as share a row of context.
+CLI::Option* add_samples(CLI::App& command, const std::string& option, std::size_t& value,
+                         const std::string& description);
+
+/// A value of an enumeration whose `name` `parse` reads.
+template <class Enum>
+CLI::Option* add_name(CLI::App& command, const std::string& option, Enum& value,
+                      const std::string& description, Enum (*parse)(std::string_view)) {
+  return add_value(command, option, value, description, parse)
+      ->default_str(std::string(name(value)));
+}
 
 CLI::Option* add_device(CLI::App& command, Device& device);
 CLI::Option* add_threads(CLI::App& command, int& threads);

@@ -32,17 +32,6 @@ std::vector<Real> converted(const Array& array) {
   });
 }
 
-Precision precision_of(const std::string& name) {
-  return name == "fast" ? Precision::fast : name == "fp64" ? Precision::fp64 : Precision::fp32;
-}
-
-CudaKernels kernels_of(const std::string& name) {
-  return name == "fused"      ? CudaKernels::fused
-         : name == "layered"  ? CudaKernels::layered
-         : name == "per-path" ? CudaKernels::per_path
-                              : CudaKernels::automatic;
-}
-
 std::size_t context_size(const Model& model) {
   return std::visit(
       [](const auto& control) -> std::size_t {
@@ -62,7 +51,8 @@ void add_path_options(CLI::App& command, PathArguments& arguments) {
       .add_option("--params", arguments.parameters,
                   "Parameters (safetensors); of a latent model, all of them")
       ->required();
-  add_whole_number(command, "--paths", arguments.paths, "Number of paths")->required();
+  add_whole_number(command, "--paths", arguments.paths, "Number of paths", std::uint64_t{1})
+      ->required();
   add_whole_number(command, "--seed", arguments.seed, "Seed of the noise");
   add_whole_number(command, "--first-path", arguments.first_path,
                    "Global index of the first path; splitting a run changes no path");
@@ -76,39 +66,33 @@ void add_path_options(CLI::App& command, PathArguments& arguments) {
                    "by observations");
   add_device(command, arguments.device);
   add_threads(command, arguments.threads);
-  add_name(command, "--solver", arguments.solver,
-           "Solver instead of the model's; `ito solvers` lists them",
-           [](const std::string& name) { parse_solver(name); });
-  command
-      .add_option_function<std::string>(
-          "--precision",
-          [&arguments](const std::string& name) { arguments.precision = precision_of(name); },
-          "fp32; fast (16-bit factors) and fp64 need device cuda")
-      ->check(CLI::IsMember({"fp32", "fast", "fp64"}))
-      ->default_str("fp32");
-  command
-      .add_option_function<std::string>(
-          "--cuda-kernels",
-          [&arguments](const std::string& name) { arguments.cuda_kernels = kernels_of(name); },
-          "On device cuda: fused (nets in registers), layered (nets as matrix products), per-path "
-          "(any solver); auto chooses by solver and size of nets")
-      ->check(CLI::IsMember({"auto", "fused", "layered", "per-path"}))
-      ->default_str("auto");
-  command
-      .add_option(
-          "--refinement", arguments.refinement,
-          "The noise of a grid 2^l times coarser (l > 0) or finer (l < 0): the same Brownian "
-          "path at every step size")
-      ->capture_default_str();
+  add_value(command, "--solver", arguments.solver,
+            "Solver instead of the model's; `ito solvers` lists them", parse_solver);
+  add_name(command, "--precision", arguments.precision,
+           "fp32 on devices cpu and cuda; fast (16-bit factors) on cuda; fp64 on cuda and "
+           "reference, which has no other",
+           parse_precision);
+  add_name(command, "--cuda-kernels", arguments.cuda_kernels,
+           "On device cuda: fused (nets in registers), layered (nets as matrix products), per-path "
+           "(any solver); auto chooses by solver and size of nets",
+           parse_cuda_kernels);
+  add_whole_number(command, "--refinement", arguments.refinement,
+                   "The noise of a grid 2^l times coarser (l > 0) or finer (l < 0): the same "
+                   "Brownian path at every step size",
+                   -20, 20);
   command.add_flag("--prior", arguments.prior, "Leave the control out: paths of the prior");
 }
 
 template <class Real>
 PathRun<Real>::PathRun(const PathArguments& arguments) {
-  if (arguments.paths == 0) throw UsageError("--paths", "0", "1 or more");
+  if (arguments.paths_per_observation > 0 && arguments.context.empty()) {
+    throw UsageError("--paths-per-observation",
+                     fmt::format("'{}' without --context", arguments.paths_per_observation),
+                     "it with --context FILE");
+  }
   const Description description = read_description(arguments.model);
   model = arguments.prior ? prior(description.model) : description.model;
-  if (!arguments.solver.empty()) model.solver = parse_solver(arguments.solver);
+  if (arguments.solver) model.solver = *arguments.solver;
   layout = zero_parameters(model);
   const Parameters loaded = load_safetensors(description.layout(), arguments.parameters);
   parameters.assign(loaded.values().begin(), loaded.values().end());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,7 @@ struct PathArguments {
   Device device = Device::best();
   int threads = 0;
   bool prior = false;
-  std::string solver;  ///< empty: the model's
+  std::optional<Solver> solver;  ///< instead of the model's
   Precision precision = Precision::fp32;
   CudaKernels cuda_kernels = CudaKernels::automatic;
   int refinement = 0;

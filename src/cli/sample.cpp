@@ -10,7 +10,6 @@
 #include "cli/fit_folder.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
-#include "cli/usage_error.hpp"
 
 namespace ito::cli {
 namespace {
@@ -19,6 +18,7 @@ struct SampleArguments {
   std::string folder;
   std::string out;
   std::uint64_t count = 1;
+  std::string parameters{averaged_parameters};
   SampleOptions options;
 };
 
@@ -32,9 +32,8 @@ std::vector<std::string> column_names(const Dataset& data) {
 }
 
 int draw(const SampleArguments& arguments) {
-  if (arguments.count == 0) throw UsageError("--count", "0", "1 or more");
   require_writable(arguments.out, "--out");
-  const FittedModel fitted = read_fit(arguments.folder);
+  const FittedModel fitted = read_fit(arguments.folder, arguments.parameters);
   const Dataset drawn =
       sample(fitted.latent, fitted.parameters, arguments.count, arguments.options);
   write_csv(arguments.out, column_names(drawn), drawn.values);
@@ -50,12 +49,15 @@ void add_sample(CLI::App& program, Action& action) {
       "Draw observations from a fitted model: prior paths through decoder and likelihood");
   auto arguments = std::make_shared<SampleArguments>();
   command->add_option("DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
-  add_whole_number(*command, "--count", arguments->count, "Observations to draw")->required();
+  add_whole_number(*command, "--count", arguments->count, "Observations to draw", std::uint64_t{1})
+      ->required();
   command->add_option("--out", arguments->out, "File to write (.csv)")->required();
   add_whole_number(*command, "--seed", arguments->options.seed, "Seed of the draws");
   command->add_flag("--mean", arguments->options.mean,
                     "Write the mean of y given each path instead of a draw");
+  add_fit_parameters(*command, arguments->parameters);
   add_device(*command, arguments->options.device);
+  add_threads(*command, arguments->options.threads);
   command->callback([arguments, &action] { action = [arguments] { return draw(*arguments); }; });
 }
 

@@ -113,7 +113,7 @@ TEST_F(GradientCommand, IsTheSameFromCheckpointsInLessMemory) {
 TEST_F(GradientCommand, RefusesLossesItCannotRead) {
   for (const char* spec :
        {"", "3", "{}", R"({"states": 1})", R"({"state": "x"})", R"({"state": 1)"})
-    expect_error(run(arguments({"--loss", spec})), 1, {"--loss"});
+    expect_error(run(arguments({"--loss", spec})), 2, {"--loss"});
 }
 
 TEST_F(GradientCommand, NeedsTheEndAmongTheSaveSteps) {
