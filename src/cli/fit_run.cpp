@@ -2,13 +2,16 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <optional>
 
 #include <fmt/format.h>
 #include <ito/baselines.hpp>
 #include <ito/error.hpp>
+#include <ito/plan.hpp>
 
 #include "cli/description.hpp"
 #include "cli/fit_folder.hpp"
@@ -16,7 +19,9 @@
 #include "cli/fit_summary.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/output.hpp"
+#include "cli/result_folder.hpp"
 #include "cli/usage_error.hpp"
+#include "inference/fit_options.hpp"
 #include "io/file.hpp"
 
 namespace ito::cli {
@@ -54,20 +59,20 @@ Data read_data(const FitArguments& arguments, const LatentModel& latent) {
 /// One call of `ito fit`, stage by stage.
 class FitRun {
  public:
-  explicit FitRun(const FitArguments& arguments)
-      : arguments_(arguments),
-        latent_(read_latent_model(arguments.model)),
-        data_(read_data(arguments, latent_)),
-        folder_(arguments.out) {}
+  /// Reads the inputs, and does at once what is short and may be refused.
+  explicit FitRun(const FitArguments& arguments);
 
+  /// Takes back what it wrote where it fails before there is something to go on from.
   void run();
   std::string result() const { return result_; }
 
  private:
+  void write_results();
   FitResult train(const LatentModel& latent, const std::filesystem::path& checkpoint);
   Evaluation evaluate_on(const Dataset& data, const LatentModel& latent,
                          const Parameters& parameters);
-  std::vector<Comparison> compare(const Evaluation& evaluation);
+  void add_baselines();
+  void compare(const Evaluation& evaluation);
   void write_model() const;
   void say(const std::string& text) const;
   static void stop_if_interrupted(const char* place) {
@@ -78,8 +83,19 @@ class FitRun {
   LatentModel latent_;
   Data data_;
   FitFolder folder_;
+  std::vector<Comparison> comparison_;
   std::string result_;
 };
+
+FitRun::FitRun(const FitArguments& arguments)
+    : arguments_(arguments),
+      latent_(read_latent_model(arguments.model)),
+      data_(read_data(arguments, latent_)),
+      folder_(arguments.out) {
+  const Plan serves(latent_.model, arguments.options.device,
+                    {.threads = arguments.options.threads});
+  if (arguments.compare) add_baselines();
+}
 
 void FitRun::say(const std::string& text) const {
   if (!arguments_.quiet) std::fputs((text + "\n").c_str(), stderr);
@@ -136,31 +152,39 @@ Comparison compared(const std::string& name, const Evaluation& result) {
           result.iwae, result.iwae_error, result.log_marginal};
 }
 
-std::vector<Comparison> FitRun::compare(const Evaluation& evaluation) {
-  std::vector<Comparison> rows;
-  rows.push_back(compared(independent_columns(latent_.likelihood, data_.training, data_.held_out)));
-  rows.push_back(compared(
+void FitRun::add_baselines() {
+  comparison_.push_back(
+      compared(independent_columns(latent_.likelihood, data_.training, data_.held_out)));
+  comparison_.push_back(compared(
       full_gaussian(latent_.likelihood, data_.training, data_.held_out, arguments_.options.seed)));
-  stop_if_interrupted("before the second fit");
+}
+
+void FitRun::compare(const Evaluation& evaluation) {
   say("fitting the same model with its nonlinear dynamics switched off");
   const LatentModel linear = linear_gaussian(latent_);
   const FitResult fitted = train(linear, folder_.baseline_checkpoint());
-  rows.push_back(compared("the same without neural dynamics",
-                          evaluate_on(data_.held_out, linear, fitted.parameters)));
-  rows.push_back(compared("neural SDE", evaluation));
-  return rows;
+  comparison_.push_back(compared("the same without neural dynamics",
+                                 evaluate_on(data_.held_out, linear, fitted.parameters)));
+  comparison_.push_back(compared("neural SDE", evaluation));
 }
 
 void FitRun::run() {
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point began = Clock::now();
   const auto start = arguments_.resume      ? FitFolder::Start::resume
                      : arguments_.overwrite ? FitFolder::Start::overwrite
                                             : FitFolder::Start::fresh;
   folder_.open(start);
-  write_model();
-  catch_interrupts();
+  try {
+    write_model();
+    write_results();
+  } catch (const std::exception&) {
+    folder_.abandon();
+    throw;
+  }
+}
 
+void FitRun::write_results() {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point began = Clock::now();
   const FitResult fitted = train(latent_, folder_.checkpoint());
   save_safetensors(fitted.parameters, folder_.parameters());
   write_file(folder_.history(), history_csv(fitted.history));
@@ -176,7 +200,8 @@ void FitRun::run() {
                    .settings = {}};
   report.evaluation = evaluate_on(report.shown(), latent_, fitted.parameters);
   stop_if_interrupted("before the comparison");
-  if (arguments_.compare) report.comparison = compare(*report.evaluation);
+  if (arguments_.compare) compare(*report.evaluation);
+  report.comparison = comparison_;
   const std::chrono::duration<double> seconds = Clock::now() - began;
   report.settings = describe_settings(arguments_, data_.training, data_.held_out, seconds.count());
   stop_if_interrupted("before the report");
@@ -206,7 +231,21 @@ std::string resuming_command(const FitArguments& arguments) {
   return text + "--resume";
 }
 
+/// Refuses what `fit` would refuse of its options, by the options' names here.
+void check_training_options(const FitOptions& options) {
+  try {
+    check_options(options);
+  } catch (const Error& error) {
+    const std::string what = error.what(), prefix = "fit.";
+    const std::size_t end = what.find(':');
+    std::string option = "--" + what.substr(prefix.size(), end - prefix.size());
+    std::ranges::replace(option, '_', '-');
+    throw UsageError(option + what.substr(end));
+  }
+}
+
 void check_usage(const FitArguments& arguments) {
+  check_training_options(arguments.options);
   if (arguments.compare && arguments.held_out_rows == 0 && arguments.held_out_data.empty()) {
     throw UsageError("--compare", "no held-out data",
                      "--held-out N or --held-out-data FILE to compare on");
@@ -218,7 +257,9 @@ void check_usage(const FitArguments& arguments) {
 int run_fit(const FitArguments& arguments) {
   check_usage(arguments);
   FitRun fit_run(arguments);
-  require_writable_folder(arguments.out, "--out");
+  ResultFolder folder(arguments.out);
+  folder.make("--out");
+  catch_interrupts();
   try {
     fit_run.run();
   } catch (const Interrupted& interrupted) {

@@ -1,6 +1,6 @@
 // The ito program: reads the command line, runs one command, and turns every failure into one line
 // on standard error and an exit status (0 success, 1 failure, 2 a command line that makes no
-// sense).
+// sense, 128 + N stopped by signal N).
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -39,7 +39,8 @@ int run(int count, char** arguments) {
   // A script's settings come first; what its user adds to them wins.
   program.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   program.footer(
-      "Exit status: 0 success, 1 failure, 2 wrong usage. An error is one line on standard error.");
+      "Exit status: 0 success, 1 failure, 2 wrong usage, 128 + N stopped by signal N. An error is\n"
+      "one line on standard error.");
 
   Action action;
   add_info(program, action);

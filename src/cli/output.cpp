@@ -33,17 +33,6 @@ void require_writable(const fs::path& file, std::string_view option) {
   }
 }
 
-void require_writable_folder(const fs::path& folder, std::string_view option) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (!fs::is_directory(folder)) {
-    throw Error(std::string(option), fmt::format("'{}'", folder.string()),
-                fmt::format("a folder that exists or can be created ({})",
-                            error ? error.message() : "a file stands in its place"));
-  }
-  require_writable(folder / "probe", option);
-}
-
 void print(std::string_view text) {
   errno = 0;
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) throw_output_error();

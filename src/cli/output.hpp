@@ -9,9 +9,6 @@ namespace ito::cli {
 /// exists and takes new files, and nothing but a regular file stands in its place.
 void require_writable(const std::filesystem::path& file, std::string_view option);
 
-/// Creates the folder where it is missing and throws ito::Error unless it takes new files.
-void require_writable_folder(const std::filesystem::path& folder, std::string_view option);
-
 /// Text to standard output.
 void print(std::string_view text);
 

@@ -18,7 +18,9 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/report_html.hpp"
+#include "cli/result_folder.hpp"
 #include "cli/study_figures.hpp"
+#include "cli/usage_error.hpp"
 #include "io/file.hpp"
 #include "study/study.hpp"
 
@@ -137,16 +139,18 @@ std::vector<study::PartKind> chosen_parts(const StudyArguments& arguments) {
   return chosen;
 }
 
-int run_study(StudyArguments arguments) {
-  require_writable_folder(arguments.out, "--out");
+Dataset read_digits(const std::string& file) {
+  try {
+    return file.empty() ? Dataset{} : study::read_digits(file);
+  } catch (const Error& error) {
+    throw Error(fmt::format("--digits: {}", error.what()));
+  }
+}
+
+/// Runs the parts and writes what they found. Throws Stopped where a signal has come in.
+void write_results(StudyArguments& arguments) {
   const std::vector<study::PartKind> chosen = chosen_parts(arguments);
   study::Settings& settings = arguments.settings;
-  settings.digits = arguments.digits;
-  if (!(settings.effort > 0 && settings.effort <= 1000))
-    throw Error("--effort", fmt::format("{:g}", settings.effort), "a number above 0, up to 1000");
-  if (settings.seeds < 1) throw Error("--seeds", "0", "at least 1");
-  catch_interrupts();
-  settings.resident_bytes = peak_memory_of;
   StudyProgress progress(chosen);
   settings.progress = [&](const std::string& what, double done) {
     if (interrupted_by() != 0) throw Stopped{};
@@ -159,18 +163,13 @@ int run_study(StudyArguments arguments) {
                                  {"device", settings.device.name()},
                                  {"parts", nlohmann::ordered_json::object()}};
   std::vector<study::Part> parts;
-  try {
-    for (const study::PartKind& kind : chosen) {
-      progress.begin(kind);
-      const Clock::time_point start = Clock::now();
-      parts.push_back(kind.run(settings));
-      progress.end();
-      numbers["parts"][kind.name] = parts.back().numbers;
-      numbers["parts"][kind.name]["seconds"] = seconds_since(start);
-    }
-  } catch (const Stopped&) {
-    throw Error(fmt::format("{}: stopped by signal {}; nothing was written", arguments.study->name,
-                            interrupted_by()));
+  for (const study::PartKind& kind : chosen) {
+    progress.begin(kind);
+    const Clock::time_point start = Clock::now();
+    parts.push_back(kind.run(settings));
+    progress.end();
+    numbers["parts"][kind.name] = parts.back().numbers;
+    numbers["parts"][kind.name]["seconds"] = seconds_since(start);
   }
   const std::filesystem::path folder(arguments.out);
   const std::filesystem::path json = folder / (arguments.study->name + ".json");
@@ -180,6 +179,26 @@ int run_study(StudyArguments arguments) {
     for (const std::string& finding : part.findings) print(finding + "\n");
   print(fmt::format("The report is {}, its numbers {}\n", (folder / "report.html").string(),
                     json.string()));
+}
+
+int run_study(StudyArguments arguments) {
+  study::Settings& settings = arguments.settings;
+  if (!(settings.effort > 0 && settings.effort <= 1000)) {
+    throw UsageError("--effort", fmt::format("{:g}", settings.effort),
+                     "a number above 0, up to 1000");
+  }
+  settings.digits = read_digits(arguments.digits);
+  settings.resident_bytes = peak_memory_of;
+  ResultFolder folder(arguments.out);
+  folder.make("--out");
+  catch_interrupts();
+  try {
+    write_results(arguments);
+  } catch (const Stopped&) {
+    print_message(fmt::format("{}: stopped by signal {}; nothing was written",
+                              arguments.study->name, interrupted_by()));
+    return 128 + interrupted_by();
+  }
   return 0;
 }
 
@@ -206,16 +225,13 @@ void add_studies(CLI::App& program, Action& action) {
         ->add_option("--out", arguments->out,
                      fmt::format("Folder for report.html and {}.json", study.name))
         ->required();
-    command
-        ->add_option("--effort", arguments->settings.effort,
-                     "Scales iterations and numbers of samples; below 0.25 sweeps keep their ends "
-                     "only")
-        ->capture_default_str();
+    add_number(*command, "--effort", arguments->settings.effort,
+               "Scales iterations and numbers of samples; below 0.25 sweeps keep their ends only");
     if (study.seeded) {
       command->add_option("--digits", arguments->digits,
                           "Handwritten digits (.csv, 64 numbers 0 to 16 a row) for part 1");
       add_whole_number(*command, "--seeds", arguments->settings.seeds,
-                       "Runs with seeds of their own");
+                       "Runs with seeds of their own", std::size_t{1});
     }
     add_whole_number(*command, "--seed", arguments->settings.seed,
                      study.seeded ? "The first run's seed" : "Seed of the noise");

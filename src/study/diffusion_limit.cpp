@@ -205,9 +205,8 @@ LatentModel digits_model(int steps) {
 }
 
 void digits(const Settings& settings, Part& part) {
-  const Dataset all = read_dataset(settings.digits);
+  const Dataset& all = settings.digits;
   const std::size_t held_out = settings.whole() ? 4 : 2;
-  if (all.count < 400) throw Error("digits", fmt::format("{} rows", all.count), "at least 400");
   const Dataset training = all.slice(0, all.count - 297);
   const Dataset shown = all.slice(all.count - held_out, all.count);
   const LatentModel latent = digits_model(16);
@@ -309,10 +308,17 @@ void digits(const Settings& settings, Part& part) {
 
 }  // namespace
 
+Dataset read_digits(const std::filesystem::path& file) {
+  Dataset all = read_dataset(file);
+  check_dataset(all, digits_model(1));
+  if (all.count < 400) throw Error("digits", fmt::format("{} rows", all.count), "at least 400");
+  return all;
+}
+
 Part diffusion_limit(const Settings& settings) {
   Part part{.name = "diffusion-limit", .title = "1. The diffusion limit"};
   known_answers(settings, part);
-  if (settings.digits.empty()) {
+  if (settings.digits.count == 0) {
     part.text.emplace_back("Digits are left out: give their file with --digits.");
   } else {
     digits(settings, part);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <ito/dataset.hpp>
 #include <ito/device.hpp>
 #include <ito/model.hpp>
 #include <ito/parameters.hpp>
@@ -91,8 +92,7 @@ struct Settings {
   double effort = 1.0;  ///< scales iterations and sample counts
   std::size_t seeds = 3;
   std::uint64_t seed = 1;  ///< of the first run
-  std::filesystem::path
-      digits{};  ///< handwritten digits, .csv; empty: that half of part 1 is left out
+  Dataset digits{};        ///< handwritten ones; none: that half of part 1 is left out
   Device device = Device::best();
   int threads = 0;
   /// Peak resident bytes of one gradient of ½|x_T|² + E by a program of its own; 0 where that
@@ -121,6 +121,9 @@ Spread spread(const std::vector<double>& values);
 /// "1.234 ± 0.005" to `digits` decimals.
 std::string plus_minus(double value, double error, int digits = 3);
 std::string number(double value, int digits = 3);
+
+/// Digits for part 1: 64 numbers from 0 to 16 a row. Throws ito::Error unless there are enough.
+Dataset read_digits(const std::filesystem::path& file);
 
 // The parts of the study, in order.
 Part diffusion_limit(const Settings& settings);

@@ -1,7 +1,5 @@
 #include <sys/stat.h>
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "cli/fixture.hpp"
@@ -148,38 +146,48 @@ TEST_F(ErrorsAreOneLine, ForCommandLinesThatMakeNoSense) {
       {{"simulate"}, {"MODEL.json", "ito simulate --help"}},
       {with({"-5"}), {"--paths"}},
       {with({"many"}), {"--paths", "many"}},
-      {with({"0"}), {"--paths", "1 or more"}},
+      {with({"0"}), {"--paths", "from 1 to"}},
       {with({"4", "--devise", "cpu"}), {"--devise"}},
       {with({"4", "--device", "gpu"}), {"gpu", "reference"}},
       {with({"4", "--device", "cuda:x"}), {"cuda:x", "cuda:NUMBER"}},
-      {{"gradient", model, "--params", at("p"), "--paths", "4", "--loss", "{}", "--out", out,
-        "--method", "backwards"},
+      {{"gradient", model, "--params", at("p"), "--paths", "4", "--loss", R"({"state": 1})",
+        "--out", out, "--method", "backwards"},
        {"--method", "backwards", "pathwise"}},
       {with({"4", "--solver", "runge"}), {"--solver", "runge", "milstein"}},
-      {with({"4", "--precision", "half"}), {"--precision", "half", "fast"}},
+      {with({"4", "--precision", "half"}), {"--precision", "half", "fp32, fast, fp64"}},
+      {with({"4", "--cuda-kernels", "per_path"}), {"--cuda-kernels", "per_path", "per-path"}},
+      {with({"4", "--threads", "5000000000"}), {"--threads", "5000000000", "a whole number"}},
+      {with({"4", "--refinement", "21"}), {"--refinement", "21", "from -20 to 20"}},
+      {with({"4", "--paths-per-observation", "16"}), {"--paths-per-observation", "--context"}},
+      {fit_arguments({"--learning-rate", "x"}), {"--learning-rate", "'x'", "a finite number"}},
+      {fit_arguments({"--objective", "free_energy"}),
+       {"--objective", "free_energy", "free-energy"}},
+      {fit_arguments({"--evaluation-samples", "10"}), {"--evaluation-samples", "10", "16"}},
+      {{"evaluate", at("fit"), at("data.csv"), "--samples", "10"}, {"--samples", "10", "16"}},
       {fit_arguments({"--resume", "--overwrite"}), {"--resume", "--overwrite"}},
       {{"fit", at("latent.json"), at("data.csv"), "--out", at("fit"), "--compare"},
        {"--compare", "--held-out"}},
-      {{"sample", at("fit"), "--count", "0", "--out", out}, {"--count", "1 or more"}}};
+      {{"sample", at("fit"), "--count", "0", "--out", out}, {"--count", "from 1 to"}}};
   for (const Case& one : cases) {
     SCOPED_TRACE(fmt::format("{}", fmt::join(one.arguments, " ")));
     expect_error(run(one.arguments), 2, one.says);
   }
+  EXPECT_FALSE(fs::exists(folder / "fit"));
 }
 
 TEST_F(ErrorsAreOneLine, ForTrainingOptionsOutOfRange) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"--samples", "7"},        {"--batch", "0"},       {"--learning-rate", "nan"},
-      {"--learning-rate", "-1"}, {"--averaging", "1.5"}, {"--held-out-samples", "3"}};
+      {"--learning-rate", "-1"}, {"--averaging", "1.5"}, {"--held-out-samples", "3"},
+      {"--epochs", "0"},         {"--clip-norm", "-1"},  {"--non-finite-limit", "2"}};
   for (const auto& [option, value] : cases) {
     SCOPED_TRACE(option + " " + value);
-    std::string field = option.substr(2);
-    std::replace(field.begin(), field.end(), '-', '_');
-    expect_error(run(fit_arguments({"--quiet", "--overwrite", option, value})), 1, {field, value});
+    expect_error(run(fit_arguments({"--quiet", option, value})), 2, {option + ": got", value});
   }
   expect_error(
       run({"fit", at("latent.json"), at("data.csv"), "--out", at("fit"), "--held-out", "24"}), 1,
       {"--held-out", "24"});
+  EXPECT_FALSE(fs::exists(folder / "fit"));
 }
 
 TEST_F(ErrorsAreOneLine, ForStandardOutputWithoutRoom) {
@@ -215,6 +223,9 @@ TEST_F(ErrorsAreOneLine, ForFoldersWithoutAFit) {
   expect_error(run({"evaluate", at("none"), at("data.csv")}), 1, {"none", "ito fit"});
   expect_error(run({"sample", folder.string(), "--count", "3", "--out", at("s.csv")}), 1,
                {"model.json", "ito fit"});
+  write(folder / "model.json", small_latent_model);
+  expect_error(run({"evaluate", folder.string(), at("data.csv"), "--params", at("nope")}), 1,
+               {"--params: got", "nope", "'averaged'"});
 }
 
 TEST(Help, AndVersionSucceed) {

@@ -79,6 +79,35 @@ TEST_F(Fit, RefusesAFolderThatHoldsAFit) {
   EXPECT_EQ(snapshot(folder), before);
 }
 
+TEST_F(Fit, ThatFailsBeforeItsFirstCheckpointLeavesNothing) {
+  std::string json = small_latent_model;
+  json.replace(json.find("\"scale\": 0.5"), 12, "\"scale\": 1e-30");
+  write(folder / "tiny.json", json);
+  const auto before = snapshot(folder);
+  const auto fit_into = [&](const std::string& out, const std::string& more) {
+    return run({"fit", at("tiny.json"), at("data.csv"), "--out", at(out), more});
+  };
+  EXPECT_EQ(fit_into("made/for/it", "--quiet").status, 1);
+  EXPECT_FALSE(fs::exists(folder / "made"));
+  fs::create_directory(folder / "mine");
+  EXPECT_EQ(fit_into("mine", "--resume").status, 1);
+  EXPECT_TRUE(fs::is_empty(folder / "mine"));
+  EXPECT_EQ(snapshot(folder), before);
+}
+
+TEST_F(Fit, RefusesABaselineThatCannotBeFittedBeforeItTrains) {
+  std::string json = small_latent_model;
+  json.replace(json.find("\"observed\": 3"), 13, "\"observed\": 4097");
+  write(folder / "latent.json", json);
+  std::string data;
+  for (int row = 0; row < 12; ++row)
+    for (int column = 0; column < 4097; ++column)
+      data += fmt::format("{}{}", (row + column) % 5, column < 4096 ? ',' : '\n');
+  write(folder / "data.csv", data);
+  expect_error(run(fit_arguments({"--compare", "--quiet"})), 1, {"4097", "up to 4096"});
+  EXPECT_FALSE(fs::exists(folder / "fit"));
+}
+
 TEST_F(Fit, OverwritesItsOwnFilesAndNoOthers) {
   ASSERT_EQ(run(fit_arguments({"--epochs", "1", "--quiet"})).status, 0);
   write(folder / "fit/notes.txt", "mine");
@@ -209,6 +238,9 @@ TEST_F(Sample, WritesCountsInTheLikelihoodsRangeThatCanBeReadAsData) {
   }
   EXPECT_EQ(drawn.values, draw("again.csv", {"--seed", "4"}).values);
   EXPECT_NE(drawn.values, draw("other.csv", {"--seed", "5"}).values);
+  EXPECT_EQ(drawn.values, draw("one.csv", {"--seed", "4", "--threads", "1"}).values);
+  ASSERT_EQ(run({"init", at("latent.json"), "--out", at("p.safetensors")}).status, 0);
+  EXPECT_NE(drawn.values, draw("p.csv", {"--seed", "4", "--params", at("p.safetensors")}).values);
   const ito::Dataset means = draw("mean.csv", {"--seed", "4", "--mean"});
   for (const float value : means.values) {
     EXPECT_GT(value, 0.0f);

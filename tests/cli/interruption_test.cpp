@@ -104,6 +104,19 @@ TEST_F(InterruptedFit, InTheSecondFitOfAComparisonGoesOnThere) {
   EXPECT_EQ(resumed, numbers());
 }
 
+using InterruptedStudy = ProgramTest;
+
+TEST_F(InterruptedStudy, EndsWithTheSignalAndLeavesNoFolder) {
+  Program program({"orders", "--effort", "0.05", "--threads", "1", "--out", at("new/orders")});
+  while (program.running() && program.err().empty())
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  program.send(SIGINT);
+  const Outcome outcome = program.wait();
+  EXPECT_EQ(outcome.status, 128 + SIGINT) << outcome.err;
+  EXPECT_NE(outcome.err.find("nothing was written"), std::string::npos) << outcome.err;
+  EXPECT_FALSE(fs::exists(folder / "new"));
+}
+
 TEST_F(InterruptedFit, DoesNotGoOnFromADamagedOrForeignCheckpoint) {
   ASSERT_EQ(run(fit_arguments({"--epochs", "2", "--quiet"})).status, 0);
   const auto expect_refused = [&](const std::vector<std::string>& arguments,

@@ -73,10 +73,14 @@ TEST_F(Study, RefusesWhatMakesNoSense) {
   const std::string out = (folder / "study").string();
   EXPECT_EQ(run({"study", "everything", "--out", out}).status, 2);
   const Outcome effort = run({"study", "paper", "--effort", "0", "--out", out});
-  EXPECT_EQ(effort.status, 1);
+  EXPECT_EQ(effort.status, 2);
   EXPECT_NE(effort.err.find("--effort"), std::string::npos) << effort.err;
-  EXPECT_EQ(run({"study", "paper", "--seeds", "0", "--out", out}).status, 1);
-  EXPECT_FALSE(std::filesystem::exists(folder / "study/report.html"));
+  EXPECT_EQ(run({"study", "paper", "--seeds", "0", "--out", out}).status, 2);
+  expect_error(run({"study", "paper", "--digits", at("none.csv"), "--out", out}), 1,
+               {"--digits", "none.csv"});
+  expect_error(run({"study", "paper", "--digits", at("data.csv"), "--out", out}), 1,
+               {"--digits", "64"});
+  EXPECT_FALSE(std::filesystem::exists(folder / "study"));
 }
 
 }  // namespace
