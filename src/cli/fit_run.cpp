@@ -237,8 +237,8 @@ void check_training_options(const FitOptions& options) {
     check_options(options);
   } catch (const Error& error) {
     const std::string what = error.what(), prefix = "fit.";
-    const std::size_t end = what.find(':');
-    std::string option = "--" + what.substr(prefix.size(), end - prefix.size());
+    const std::size_t begin = what.starts_with(prefix) ? prefix.size() : 0, end = what.find(':');
+    std::string option = "--" + what.substr(begin, end - begin);
     std::ranges::replace(option, '_', '-');
     throw UsageError(option + what.substr(end));
   }

@@ -39,7 +39,7 @@ CLI::Option* add_device(CLI::App& command, Device& device) {
 }
 
 CLI::Option* add_threads(CLI::App& command, int& threads) {
-  return add_whole_number(command, "--threads", threads, "Threads; 0: all");
+  return add_whole_number(command, "--threads", threads, "Threads; 0: all", 0, 1024);
 }
 
 }  // namespace ito::cli

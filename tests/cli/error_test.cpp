@@ -157,6 +157,7 @@ TEST_F(ErrorsAreOneLine, ForCommandLinesThatMakeNoSense) {
       {with({"4", "--precision", "half"}), {"--precision", "half", "fp32, fast, fp64"}},
       {with({"4", "--cuda-kernels", "per_path"}), {"--cuda-kernels", "per_path", "per-path"}},
       {with({"4", "--threads", "5000000000"}), {"--threads", "5000000000", "a whole number"}},
+      {with({"4", "--threads", "1025"}), {"--threads", "1025", "from 0 to 1024"}},
       {with({"4", "--refinement", "21"}), {"--refinement", "21", "from -20 to 20"}},
       {with({"4", "--paths-per-observation", "16"}), {"--paths-per-observation", "--context"}},
       {fit_arguments({"--learning-rate", "x"}), {"--learning-rate", "'x'", "a finite number"}},
