@@ -128,8 +128,8 @@ struct BasicTangents {
 };
 
 struct PlanOptions {
-  /// Bytes the adjoint may use to store states. Below what every step needs it stores checkpoints
-  /// and recomputes.
+  /// Bytes that a gradient may use to store states. Below what every step needs it stores
+  /// checkpoints and recomputes; a run without one stores none.
   std::size_t workspace_limit = std::size_t{256} << 20;
   int threads = 0;  ///< 0: what OpenMP would use
   /// Of a Plan, fp32 or (on CUDA) fast. A DoublePlan computes in fp64 whatever this says.
@@ -207,10 +207,15 @@ class BasicPlan {
   BasicTangents<Real> jacobian(std::span<const Real> parameters, const BasicRequest<Real>& request,
                                std::size_t first, std::size_t count) const;
 
-  // Caller-owned memory; these allocate nothing.
-  /// Bytes of workspace for calls of up to `paths` paths and `observations` rows of context. Throws
-  /// when even checkpointing does not fit PlanOptions::workspace_limit, naming the least that does.
-  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1) const;
+  // Caller-owned memory; these allocate nothing. On CUDA that is said of the calls on a stream,
+  // below: calls on memory of the host pass through memory of the device, which the plan allocates
+  // at the first call of a size, and their workspace may be empty.
+  /// Bytes of workspace for any call of up to `paths` paths and `observations` rows of context.
+  /// Throws when even checkpointing does not fit PlanOptions::workspace_limit, naming the least
+  /// that does. With `record` false, those of `simulate` without `record` alone: fewer, and within
+  /// any limit, since such a run stores no states.
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1,
+                              bool record = true) const;
   /// With `record` the workspace keeps what a following adjoint of the same request needs, which
   /// saves that adjoint one forward run.
   void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
@@ -236,7 +241,7 @@ class BasicPlan {
  private:
   struct Compiled;
   void check(std::span<const Real> parameters, const BasicRequest<Real>& request,
-             std::span<std::byte> workspace, bool on_stream) const;
+             std::span<std::byte> workspace, bool on_stream, bool record) const;
   void check(const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs) const;
   void check(const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
              const BasicGradientOutputs<Real>& gradient) const;

@@ -33,9 +33,10 @@ class CpuEngine final : public Engine<float> {
     }
   }
 
-  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations) const override {
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
+                              bool record) const override {
     const auto cut = Partition::largest(paths, tile_paths, shape_.parameters);
-    return lay_out(nullptr, cut, observations).bytes;
+    return lay_out(nullptr, cut, observations, record).bytes;
   }
 
   void simulate(std::span<const float> parameters, const BasicRequest<float>& request,
@@ -43,7 +44,7 @@ class CpuEngine final : public Engine<float> {
                 bool record) override {
     const Partition cut(request.first_path, request.paths, tile_paths, shape_.parameters);
     const ObservationMap map(shape_, request, tile_paths, cut);
-    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace);
+    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace, record);
     const CpuCall call{shape_, model_, kernels_, parameters, request, space, map};
 #pragma omp parallel for num_threads(threads_) schedule(dynamic, 1) if (cut.tiles > 1)
     for (std::uint64_t tile = 0; tile < cut.tiles; ++tile) {
@@ -59,7 +60,7 @@ class CpuEngine final : public Engine<float> {
     if (!recorded && !pathwise) simulate(parameters, request, {}, workspace, true);
     const Partition cut(request.first_path, request.paths, tile_paths, shape_.parameters);
     const ObservationMap map(shape_, request, tile_paths, cut);
-    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace);
+    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace, true);
     const CpuCall call{shape_, model_, kernels_, parameters, request, space, map};
     std::fill_n(space.gradients, cut.chunks * shape_.parameters, 0.0);
     std::fill_n(space.row_gradients, (map.rows + cut.chunks) * row_size(), 0.0);
@@ -105,7 +106,7 @@ class CpuEngine final : public Engine<float> {
     }
     const Partition cut(request.first_path, request.paths, tile_paths, shape_.parameters);
     const ObservationMap map(shape_, request, tile_paths, cut);
-    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace);
+    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace, false);
     const CpuCall call{shape_, *along_model_, kernels_, parameters, request, space, map};
     const std::vector<float> zeros(
         directions.parameters.empty() ? directions_at_once * shape_.parameters : 0);
@@ -148,17 +149,26 @@ class CpuEngine final : public Engine<float> {
            static_cast<std::size_t>(shape_.control_net->layers.front().outputs);
   }
 
-  CpuWorkspace lay_out(std::byte* base, const Partition& cut, std::uint64_t rows) const {
-    const std::size_t unit = static_cast<std::size_t>(model_.carried) * tile_paths;
+  CpuWorkspace lay_out(std::byte* base, const Partition& cut, std::uint64_t rows,
+                       bool record) const {
     const auto entries = static_cast<std::size_t>(model_.entries.count());
     Arena arena(base);
     CpuWorkspace space{};
-    space.tape = needs_tape(method_) ? Tape::choose(cut.most_tiles, shape_.steps,
-                                                    unit * sizeof(float), threads_, limit_)
-                                     : Tape::of_last_state();
     space.sigma = arena.take<float>(entries);
     space.sigma_slope = arena.take<float>(entries);
     space.bias_rows = arena.take<float>(rows * row_size());
+    space.tape = Tape::none();
+    if (record) lay_out_gradient(arena, space, cut, rows);
+    space.bytes = arena.bytes();
+    return space;
+  }
+
+  void lay_out_gradient(Arena& arena, CpuWorkspace& space, const Partition& cut,
+                        std::uint64_t rows) const {
+    const std::size_t unit = static_cast<std::size_t>(model_.carried) * tile_paths;
+    space.tape = needs_tape(method_) ? Tape::choose(cut.most_tiles, shape_.steps,
+                                                    unit * sizeof(float), threads_, limit_)
+                                     : Tape::of_last_state();
     space.states = arena.take<float>(cut.tiles * space.tape.checkpoints * unit);
     space.segments =
         arena.take<float>(static_cast<std::size_t>(threads_) * space.tape.segment * unit);
@@ -167,15 +177,13 @@ class CpuEngine final : public Engine<float> {
     space.row_gradients = arena.take<double>((rows + cut.chunks) * row_size());
     space.context_gradients = arena.take<double>(
         method_ == GradientMethod::pathwise ? (rows + cut.chunks) * context_size() : 0);
-    space.bytes = arena.bytes();
-    return space;
   }
 
   /// Lays out the workspace and makes what does not change in time: constant σ and the bias rows.
   CpuWorkspace prepare(std::span<const float> parameters, const BasicRequest<float>& request,
-                       const Partition& cut, std::uint64_t rows,
-                       std::span<std::byte> workspace) const {
-    const CpuWorkspace space = lay_out(Arena::align(workspace), cut, rows);
+                       const Partition& cut, std::uint64_t rows, std::span<std::byte> workspace,
+                       bool record) const {
+    const CpuWorkspace space = lay_out(Arena::align(workspace), cut, rows, record);
     for (int e = 0; e < model_.entries.count() && !shape_.diffusion_net; ++e) {
       const auto sigma = constant_entry(shape_, parameters, e);
       space.sigma[e] = static_cast<float>(sigma.value);

@@ -16,12 +16,12 @@ inline constexpr std::uint64_t tile_paths = 16;  ///< that share a row of contex
 template <class Real>
 class HostCalls : public Engine<Real> {
  public:
-  std::size_t host_workspace_bytes(std::uint64_t, std::uint64_t) const override { return 0; }
+  std::size_t host_workspace_bytes(std::uint64_t, std::uint64_t, bool) const override { return 0; }
 
   void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
                 const BasicOutputs<Real>& outputs, std::span<std::byte>, bool record) override {
     CallArrays<Real> host{parameters.first(shape_.parameters), request, outputs, {}, {}};
-    const CallArrays<Real> device = open(host);
+    const CallArrays<Real> device = open(host, record);
     this->simulate_on({}, device.parameters, device.request, device.outputs, workspace_.bytes(),
                       record);
     staging_.download(host, device);
@@ -33,7 +33,7 @@ class HostCalls : public Engine<Real> {
                std::span<std::byte>, AdjointOptions options, bool recorded) override {
     const bool reuse = recorded && recorded_ && same_paths(*recorded_, request);
     CallArrays<Real> host{parameters.first(shape_.parameters), request, {}, cotangents, gradient};
-    const CallArrays<Real> device = open(host);
+    const CallArrays<Real> device = open(host, true);
     this->adjoint_on({}, device.parameters, device.request, device.cotangents, device.gradient,
                      workspace_.bytes(), options, reuse);
     staging_.download(host, device);
@@ -56,9 +56,10 @@ class HostCalls : public Engine<Real> {
  private:
   /// Device copies of a host call's arrays, and a workspace. What a recording left in the workspace
   /// is forgotten unless the caller keeps it.
-  CallArrays<Real> open(const CallArrays<Real>& host) {
+  CallArrays<Real> open(const CallArrays<Real>& host, bool record) {
     recorded_.reset();
-    workspace_.reserve(this->workspace_bytes(host.request.paths, observation_count(host.request)));
+    workspace_.reserve(
+        this->workspace_bytes(host.request.paths, observation_count(host.request), record));
     return staging_.upload(host);
   }
 

@@ -49,23 +49,23 @@ class LayeredEngine final : public HostCalls<Real> {
 
   CudaKernels kernels() const override { return CudaKernels::layered; }
 
-  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations) const override {
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
+                              bool record) const override {
     const auto rows = static_cast<std::uint64_t>(block_rows_);
     BlockCut cut{};
     cut.most_blocks = Partition::largest(paths, rows, 1).tiles;
     cut.most_tiles = Partition::largest(paths, tile_paths, 1).tiles;
     cut.observations = observations;
-    return lay_out(nullptr, cut).bytes;
+    return lay_out(nullptr, cut, record).bytes;
   }
 
   void simulate_on(Stream stream, std::span<const Real> parameters,
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                    std::span<std::byte> workspace, bool record) override {
     const BlockCut cut = block_cut(request);
-    const LayeredWorkspace<Real> space = lay_out(Arena::align(workspace), cut);
+    const LayeredWorkspace<Real> space = lay_out(Arena::align(workspace), cut, record);
     pack(stream, parameters, request, cut, space);
-    LayeredCall<Real> call = call_on(stream, parameters, request, cut, space);
-    if (!record) call.path.tape_status = nullptr;
+    const LayeredCall<Real> call = call_on(stream, parameters, request, cut, space);
     const SimulateArguments<Real> arguments = simulate_arguments(call.path, outputs);
     for (std::uint64_t b = 0; b < cut.blocks; ++b)
       call.forward(b, call.tiles(cut.first_block, b), arguments, record);
@@ -77,7 +77,7 @@ class LayeredEngine final : public HostCalls<Real> {
                   AdjointOptions options, bool recorded) override {
     if (!recorded) simulate_on(stream, parameters, request, {}, workspace, true);
     const BlockCut cut = block_cut(request);
-    const LayeredWorkspace<Real> space = lay_out(Arena::align(workspace), cut);
+    const LayeredWorkspace<Real> space = lay_out(Arena::align(workspace), cut, true);
     const LayeredCall<Real> call = call_on(stream, parameters, request, cut, space);
     const AdjointArguments<Real> arguments =
         adjoint_arguments(call.path, cotangents, gradient, options);
@@ -136,13 +136,10 @@ class LayeredEngine final : public HostCalls<Real> {
     return static_cast<int>(rows);
   }
 
-  LayeredWorkspace<Real> lay_out(std::byte* base, const BlockCut& cut) const {
+  LayeredWorkspace<Real> lay_out(std::byte* base, const BlockCut& cut, bool record) const {
     const auto rows = static_cast<std::size_t>(block_rows_);
-    const auto block = rows * static_cast<std::size_t>(row_stride(shape_.state));
-    const auto noise = static_cast<std::size_t>(row_stride(shape_.noise));
     Arena arena(base);
     LayeredWorkspace<Real> space = parts();
-    space.tape = Tape::choose(cut.most_blocks, shape_.steps, block * sizeof(Real), 1, limit_);
     constexpr std::size_t alignment = 256;  // of products
     space.work.product_bytes = product_bytes_;
     auto* products = arena.take<std::byte>(product_bytes_ + alignment);
@@ -151,22 +148,42 @@ class LayeredEngine final : public HostCalls<Real> {
     space.words = arena.take<std::byte>(static_cast<std::size_t>(layout_.word_count) * 512);
     space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
     space.bias_rows = arena.take<Real>(cut.observations * context_.size());
-    space.row_gradients = arena.take<Real>(cut.observations * context_.size());
+    for (Real*& x : space.x) x = arena.take<Real>(block_numbers());
+    space.running = arena.take<std::byte>(rows * 2 * running_numbers * sizeof(Real));
+    for (auto* net : {&space.drift, &space.diffusion, &space.control}) {
+      if (*net) (*net)->place(arena, block_rows_);
+    }
+    space.tape = Tape::none();
+    if (record) lay_out_gradient(arena, space, cut);
+    space.bytes = arena.bytes();
+    return space;
+  }
+
+  /// Numbers of a block's states.
+  std::size_t block_numbers() const {
+    return static_cast<std::size_t>(block_rows_) *
+           static_cast<std::size_t>(row_stride(shape_.state));
+  }
+
+  void lay_out_gradient(Arena& arena, LayeredWorkspace<Real>& space, const BlockCut& cut) const {
+    const auto rows = static_cast<std::size_t>(block_rows_);
+    const std::size_t block = block_numbers();
+    const auto noise = static_cast<std::size_t>(row_stride(shape_.noise));
+    space.tape = Tape::choose(cut.most_blocks, shape_.steps, block * sizeof(Real), 1, limit_);
     space.states = arena.take<Real>(cut.most_blocks * space.tape.checkpoints * block);
     space.segment = arena.take<Real>(space.tape.segment * block);
     space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);
-    for (Real*& x : space.x) x = arena.take<Real>(block);
-    space.running = arena.take<std::byte>(rows * 2 * running_numbers * sizeof(Real));
     for (Real** array : {&space.living, &space.costate, &space.moved})
       *array = arena.take<Real>(block);
     int widest = 0;
     for (auto* net : {&space.drift, &space.diffusion, &space.control}) {
       if (!*net) continue;
-      (*net)->place(arena, block_rows_);
+      (*net)->place_cotangents(arena, block_rows_);
       widest = std::max(widest, (*net)->widest());
     }
     for (Real*& delta : space.work.deltas)
       delta = arena.take<Real>(rows * static_cast<std::size_t>(widest));
+    space.row_gradients = arena.take<Real>(cut.observations * context_.size());
     const std::array vectors{&space.control_value, &space.sigma, &space.initial, &space.deviation};
     for (SummedRows<Real>* vector : vectors)
       vector->rows = arena.take<Real>(rows * static_cast<std::size_t>(vector->stride()));
@@ -182,8 +199,6 @@ class LayeredEngine final : public HostCalls<Real> {
       space.mixed_gradient = arena.take<Real>(static_cast<std::size_t>(shape_.state) * noise);
     space.row_sums = arena.take<Real>(cut.most_tiles * context_.size());
     space.sums_end = arena.take<std::byte>(0);
-    space.bytes = arena.bytes();
-    return space;
   }
 
   LayeredCall<Real> call_on(Stream stream, std::span<const Real> parameters,

@@ -102,6 +102,10 @@ void LayeredNet<Real>::place(Arena& arena, int block_rows) {
     if (layer.keeps_slopes) layer.slopes = arena.take<Real>(numbers(block_rows, layer.stride));
   }
   outputs_ = layers().back().values;
+}
+
+template <class Real>
+void LayeredNet<Real>::place_cotangents(Arena& arena, int block_rows) {
   cotangents_ = arena.take<Real>(numbers(block_rows, outputs()));
 }
 

@@ -74,8 +74,10 @@ class LayeredNet {
   /// Numbers that a path takes in the arrays of `place`.
   std::size_t numbers_a_path() const;
 
-  /// Takes arrays from the workspace: parameters and activations, then sums of gradients.
+  /// Takes arrays from the workspace: parameters and activations, then, for a gradient, the
+  /// cotangents of outputs and the sums.
   void place(Arena& arena, int block_rows);
+  void place_cotangents(Arena& arena, int block_rows);
   void place_sums(Arena& arena, int block_rows);
 
   const Real* outputs_array() const { return outputs_; }

@@ -63,26 +63,21 @@ class SchemeEngine final : public HostCalls<Real> {
 
   CudaKernels kernels() const override { return CudaKernels::per_path; }
 
-  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations) const override {
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
+                              bool record) const override {
     const auto tiles = Partition::largest(paths, tile_paths, 1).tiles;
-    return lay_out(nullptr, cut(tiles, tiles, observations)).bytes;
+    return lay_out(nullptr, cut(tiles, tiles, observations), record).bytes;
   }
 
   void simulate_on(Stream stream, std::span<const Real> parameters,
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                    std::span<std::byte> workspace, bool record) override {
     const GroupCut groups = cut(request);
-    const SchemeWorkspace<Real> space = lay_out(Arena::align(workspace), groups);
+    const SchemeWorkspace<Real> space = lay_out(Arena::align(workspace), groups, record);
     prepare(stream, parameters, request, groups, space);
-    PathArguments<Real> path = path_in(request, groups, space);
-    if (!record) {
-      path.tape = nullptr;
-      path.tape_status = nullptr;
-    }
-    launch(
-        *gpu_, simulate_, groups.blocks, scheme_threads, 0,
-        SchemeSimulateArguments<Real>{simulate_arguments(path, outputs), scheme_in(groups, space)},
-        stream);
+    const SchemeSimulateArguments<Real> arguments{
+        simulate_arguments(path_in(request, groups, space), outputs), scheme_in(groups, space)};
+    launch(*gpu_, simulate_, groups.blocks, scheme_threads, 0, arguments, stream);
   }
 
   void adjoint_on(Stream stream, std::span<const Real> parameters,
@@ -91,7 +86,7 @@ class SchemeEngine final : public HostCalls<Real> {
                   AdjointOptions options, bool recorded) override {
     if (!recorded) simulate_on(stream, parameters, request, {}, workspace, true);
     const GroupCut groups = cut(request);
-    const SchemeWorkspace<Real> space = lay_out(Arena::align(workspace), groups);
+    const SchemeWorkspace<Real> space = lay_out(Arena::align(workspace), groups, true);
     SchemeAdjointArguments<Real> arguments{
         adjoint_arguments(path_in(request, groups, space), cotangents, gradient, options),
         scheme_in(groups, space)};
@@ -134,26 +129,31 @@ class SchemeEngine final : public HostCalls<Real> {
     return cut(tiles.tiles, tiles.most_tiles, observation_count(request));
   }
 
-  SchemeWorkspace<Real> lay_out(std::byte* base, const GroupCut& groups) const {
-    const std::size_t chain = chain_bytes() / sizeof(Real);
+  SchemeWorkspace<Real> lay_out(std::byte* base, const GroupCut& groups, bool record) const {
     Arena arena(base);
     SchemeWorkspace<Real> space{};
+    space.numbers = arena.take<Real>(layout_.number_sources.size());
+    space.bias_rows = arena.take<Real>(groups.observations * rows_.size());
+    space.scratch = arena.take<Real>(groups.blocks * scratch_numbers());
+    space.tape = Tape::none();
+    if (record) lay_out_gradient(arena, space, groups);
+    space.bytes = arena.bytes();
+    return space;
+  }
+
+  void lay_out_gradient(Arena& arena, SchemeWorkspace<Real>& space, const GroupCut& groups) const {
+    const std::size_t chain = chain_bytes() / sizeof(Real);
     space.tape = needs_tape(method_) ? Tape::choose(groups.most_groups, shape_.steps, chain_bytes(),
                                                     static_cast<int>(groups.blocks), limit_)
                                      : Tape::of_last_state();
-    space.numbers = arena.take<Real>(layout_.number_sources.size());
-    space.bias_rows = arena.take<Real>(groups.observations * rows_.size());
     space.states = arena.take<Real>(groups.most_groups * space.tape.checkpoints * chain);
     space.status = arena.take<unsigned char>(groups.most_groups * scheme_threads);
     space.segments = arena.take<Real>(groups.blocks * space.tape.segment * chain);
-    space.scratch = arena.take<Real>(groups.blocks * scratch_numbers());
     space.sums_begin = arena.take<std::byte>(0);
     space.sums = arena.take<Real>(groups.blocks * shape_.parameters);
     space.row_sums = arena.take<Real>(groups.most_groups * group_tiles * rows_.size());
     space.sums_end = arena.take<std::byte>(0);
     space.row_gradients = arena.take<Real>(groups.observations * rows_.size());
-    space.bytes = arena.bytes();
-    return space;
   }
 
   /// Packs the parameters and makes the bias rows.

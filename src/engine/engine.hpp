@@ -10,13 +10,15 @@
 namespace ito {
 
 /// What an engine offers a Plan. Requests arrive checked; spans have the right sizes; nothing is
-/// allocated.
+/// allocated. `record`: a workspace for a gradient, or a run that records for one; without it, for
+/// a run that keeps no states.
 template <class Real>
 class Engine {
  public:
   virtual ~Engine() = default;
 
-  virtual std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations) const = 0;
+  virtual std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
+                                      bool record) const = 0;
   virtual void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
                         const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
                         bool record) = 0;
@@ -25,8 +27,8 @@ class Engine {
                        const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
                        AdjointOptions options, bool recorded) = 0;
 
-  /// `outputs` are tangents, with a leading axis of directions. May allocate. An engine that has
-  /// none refuses.
+  /// `outputs` are tangents, with a leading axis of directions. May allocate; its workspace is one
+  /// that keeps no states. An engine that has none refuses.
   virtual void tangents(std::span<const Real>, const BasicRequest<Real>&,
                         const BasicDirections<Real>&, const BasicOutputs<Real>&,
                         std::span<std::byte>) {
@@ -35,8 +37,9 @@ class Engine {
 
   /// Bytes of the caller's memory that a call above needs: as many as on the device itself, unless
   /// that is another one.
-  virtual std::size_t host_workspace_bytes(std::uint64_t paths, std::uint64_t observations) const {
-    return workspace_bytes(paths, observations);
+  virtual std::size_t host_workspace_bytes(std::uint64_t paths, std::uint64_t observations,
+                                           bool record) const {
+    return workspace_bytes(paths, observations, record);
   }
 
   virtual CudaKernels kernels() const { return CudaKernels::automatic; }

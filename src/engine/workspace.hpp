@@ -74,12 +74,15 @@ struct Partition {
 };
 
 /// Every how many steps the forward run stores the states. 1 stores all; otherwise each segment
-/// between two stored states is recomputed into a buffer of its thread. 0 stores the last alone.
+/// between two stored states is recomputed into a buffer of its thread. 0 stores the last alone, or
+/// nothing.
 struct Tape {
   std::uint64_t stride = 1;
   std::uint64_t checkpoints = 0;  ///< a tile
   std::uint64_t segment = 0;      ///< states in a thread's buffer
 
+  /// That of a run whose gradient is not asked for.
+  static Tape none() { return {0, 0, 0}; }
   /// That of a gradient that starts from the last state and recovers the rest, or needs none.
   static Tape of_last_state() { return {0, 1, 0}; }
 

@@ -61,7 +61,7 @@ LatentPaths::LatentPaths(const LatentModel& latent, const LatentShape& shape,
   if (shape_.encoder) encoder_net_ = make_network(*shape_.encoder, options.device, threads_);
   if (shape_.decoder) decoder_net_ = make_network(*shape_.decoder, options.device, threads_);
   const std::size_t rows = options.observations, n = rows * samples_;
-  workspace_.resize(plan_.workspace_bytes(n, context_numbers_ > 0 ? rows : 1));
+  workspace_.resize(plan_.workspace_bytes(n, context_numbers_ > 0 ? rows : 1, gradient_));
   if (encoder_net_) scaled_.resize(rows * row_numbers_);
   context_.resize(rows * context_numbers_);
   states_.resize(n * state_numbers_);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <type_traits>
 
@@ -14,6 +15,18 @@ namespace ito {
 namespace {
 
 constexpr std::uint64_t path_limit = std::uint64_t{1} << 33;
+
+/// A workspace of one call, as it comes from the allocator: to clear it costs a pass over memory.
+class OwnWorkspace {
+ public:
+  explicit OwnWorkspace(std::size_t bytes)
+      : size_(bytes), memory_(std::make_unique_for_overwrite<std::byte[]>(bytes)) {}
+  std::span<std::byte> bytes() const { return {memory_.get(), size_}; }
+
+ private:
+  std::size_t size_;
+  std::unique_ptr<std::byte[]> memory_;
+};
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
 
@@ -181,14 +194,14 @@ CudaKernels BasicPlan<Real>::cuda_kernels() const {
 }
 
 template <class Real>
-std::size_t BasicPlan<Real>::workspace_bytes(std::uint64_t paths,
-                                             std::uint64_t observations) const {
-  return compiled_->engine->workspace_bytes(paths, observations);
+std::size_t BasicPlan<Real>::workspace_bytes(std::uint64_t paths, std::uint64_t observations,
+                                             bool record) const {
+  return compiled_->engine->workspace_bytes(paths, observations, record);
 }
 
 template <class Real>
 void BasicPlan<Real>::check(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                            std::span<std::byte> workspace, bool on_stream) const {
+                            std::span<std::byte> workspace, bool on_stream, bool record) const {
   const ModelShape& shape = compiled_->shape;
   check_request(shape, parameters.size(), request);
   if (!on_stream) check_diffusion(shape, parameters);
@@ -198,8 +211,8 @@ void BasicPlan<Real>::check(std::span<const Real> parameters, const BasicRequest
   }
   const std::uint64_t rows = observations(shape, request);
   const Engine<Real>& engine = *compiled_->engine;
-  const std::size_t needed = on_stream ? engine.workspace_bytes(request.paths, rows)
-                                       : engine.host_workspace_bytes(request.paths, rows);
+  const std::size_t needed = on_stream ? engine.workspace_bytes(request.paths, rows, record)
+                                       : engine.host_workspace_bytes(request.paths, rows, record);
   if (workspace.size() < needed) {
     throw Error("workspace", text(workspace.size()) + " bytes",
                 "at least " + text(needed) + " (Plan::workspace_bytes)");
@@ -243,7 +256,7 @@ template <class Real>
 void BasicPlan<Real>::simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
                                const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
                                bool record) const {
-  check(parameters, request, workspace, false);
+  check(parameters, request, workspace, false, record);
   check(request, outputs);
   compiled_->engine->simulate(parameters, request, outputs, workspace, record);
 }
@@ -254,7 +267,7 @@ void BasicPlan<Real>::adjoint(std::span<const Real> parameters, const BasicReque
                               const BasicGradientOutputs<Real>& gradient,
                               std::span<std::byte> workspace, AdjointOptions options,
                               bool recorded) const {
-  check(parameters, request, workspace, false);
+  check(parameters, request, workspace, false, true);
   check(request, cotangents, gradient);
   check_options(compiled_->method, options);
   compiled_->engine->adjoint(parameters, request, cotangents, gradient, workspace, options,
@@ -265,7 +278,7 @@ template <class Real>
 void BasicPlan<Real>::simulate(Stream stream, std::span<const Real> parameters,
                                const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                                std::span<std::byte> workspace, bool record) const {
-  check(parameters, request, workspace, true);
+  check(parameters, request, workspace, true, record);
   check(request, outputs);
   compiled_->engine->simulate_on(stream, parameters, request, outputs, workspace, record);
 }
@@ -277,7 +290,7 @@ void BasicPlan<Real>::adjoint(Stream stream, std::span<const Real> parameters,
                               const BasicGradientOutputs<Real>& gradient,
                               std::span<std::byte> workspace, AdjointOptions options,
                               bool recorded) const {
-  check(parameters, request, workspace, true);
+  check(parameters, request, workspace, true, true);
   check(request, cotangents, gradient);
   check_options(compiled_->method, options);
   compiled_->engine->adjoint_on(stream, parameters, request, cotangents, gradient, workspace,
@@ -299,12 +312,12 @@ BasicPaths<Real> BasicPlan<Real>::simulate(std::span<const Real> parameters,
   paths.interval_energy_.resize(n * s);
   paths.interval_martingale_.resize(n * s);
   paths.status_.resize(n);
-  std::vector<std::byte> workspace(
-      compiled_->engine->host_workspace_bytes(n, observations(compiled_->shape, request)));
+  const OwnWorkspace workspace(
+      compiled_->engine->host_workspace_bytes(n, observations(compiled_->shape, request), false));
   simulate(parameters, request,
            {paths.states_, paths.energy_, paths.martingale_, paths.interval_energy_,
             paths.interval_martingale_, paths.status_},
-           workspace);
+           workspace.bytes());
   return paths;
 }
 
@@ -321,10 +334,10 @@ BasicGradient<Real> BasicPlan<Real>::adjoint(std::span<const Real> parameters,
   gradient.parameters.resize(parameter_count());
   gradient.x0.resize(request.paths * static_cast<std::size_t>(model_.state));
   gradient.context.resize(request.context.size());
-  std::vector<std::byte> workspace(compiled_->engine->host_workspace_bytes(
-      request.paths, observations(compiled_->shape, request)));
+  const OwnWorkspace workspace(compiled_->engine->host_workspace_bytes(
+      request.paths, observations(compiled_->shape, request), true));
   adjoint(parameters, request, cotangents, {gradient.parameters, gradient.x0, gradient.context},
-          workspace, options);
+          workspace.bytes(), options);
   return gradient;
 }
 
@@ -349,16 +362,16 @@ BasicTangents<Real> BasicPlan<Real>::tangents(std::span<const Real> parameters,
   result.martingale.resize(k * n);
   result.interval_energy.resize(k * n * s);
   result.interval_martingale.resize(k * n * s);
-  std::vector<std::byte> workspace(
-      compiled_->engine->host_workspace_bytes(n, observations(compiled_->shape, request)));
-  check(parameters, request, workspace, false);
+  const OwnWorkspace workspace(
+      compiled_->engine->host_workspace_bytes(n, observations(compiled_->shape, request), false));
+  check(parameters, request, workspace.bytes(), false, false);
   compiled_->engine->tangents(parameters, request, directions,
                               {.states = result.states,
                                .energy = result.energy,
                                .martingale = result.martingale,
                                .interval_energy = result.interval_energy,
                                .interval_martingale = result.interval_martingale},
-                              workspace);
+                              workspace.bytes());
   return result;
 }
 

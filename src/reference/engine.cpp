@@ -42,8 +42,10 @@ class ReferenceEngine final : public Engine<Real> {
     lambda_ = x_;
   }
 
-  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations) const override {
-    return lay_out(nullptr, Partition::largest(paths, 1, shape_.parameters), observations).bytes;
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
+                              bool record) const override {
+    return lay_out(nullptr, Partition::largest(paths, 1, shape_.parameters), observations, record)
+        .bytes;
   }
 
   void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
@@ -51,7 +53,7 @@ class ReferenceEngine final : public Engine<Real> {
                 bool record) override {
     const Partition cut(request.first_path, request.paths, 1, shape_.parameters);
     const ObservationMap map(shape_, request, 1, cut);
-    const ReferenceWorkspace space = prepare(parameters, request, cut, map.rows, workspace);
+    const ReferenceWorkspace space = prepare(parameters, request, cut, map.rows, workspace, record);
 #pragma omp parallel for num_threads(threads_) schedule(static)
     for (std::uint64_t i = 0; i < request.paths; ++i) {
       simulate_path(request, outputs, space, map, i, record);
@@ -66,7 +68,7 @@ class ReferenceEngine final : public Engine<Real> {
     }
     const Partition cut(request.first_path, request.paths, 1, shape_.parameters);
     const ObservationMap map(shape_, request, 1, cut);
-    const ReferenceWorkspace space = prepare(parameters, request, cut, map.rows, workspace);
+    const ReferenceWorkspace space = prepare(parameters, request, cut, map.rows, workspace, true);
     std::fill_n(space.gradients, cut.chunks * shape_.parameters, 0.0);
     std::fill_n(space.context_gradients, (map.rows + cut.chunks) * row_size(), 0.0);
 #pragma omp parallel for num_threads(threads_) schedule(dynamic, 1)
@@ -92,28 +94,35 @@ class ReferenceEngine final : public Engine<Real> {
   }
   std::size_t self() const { return static_cast<std::size_t>(omp_get_thread_num()); }
 
-  ReferenceWorkspace lay_out(std::byte* base, const Partition& cut, std::uint64_t rows) const {
+  ReferenceWorkspace lay_out(std::byte* base, const Partition& cut, std::uint64_t rows,
+                             bool record) const {
     Arena arena(base);
     ReferenceWorkspace space{};
+    space.parameters = arena.take<double>(shape_.parameters);
+    space.context = arena.take<double>(rows * row_size());
+    space.tape = Tape::none();
+    if (record) lay_out_gradient(arena, space, cut, rows);
+    space.bytes = arena.bytes();
+    return space;
+  }
+
+  void lay_out_gradient(Arena& arena, ReferenceWorkspace& space, const Partition& cut,
+                        std::uint64_t rows) const {
     space.tape = !needs_tape(method_) ? Tape::of_last_state()
                                       : Tape::choose(cut.most_tiles, shape_.steps,
                                                      carried() * sizeof(double), threads_, limit_);
-    space.parameters = arena.take<double>(shape_.parameters);
-    space.context = arena.take<double>(rows * row_size());
     space.states = arena.take<double>(cut.tiles * space.tape.checkpoints * carried());
     space.segments =
         arena.take<double>(static_cast<std::size_t>(threads_) * space.tape.segment * carried());
     space.status = arena.take<std::uint8_t>(cut.tiles);
     space.gradients = arena.take<double>(cut.chunks * shape_.parameters);
     space.context_gradients = arena.take<double>((rows + cut.chunks) * row_size());
-    space.bytes = arena.bytes();
-    return space;
   }
 
   ReferenceWorkspace prepare(std::span<const Real> parameters, const BasicRequest<Real>& request,
                              const Partition& cut, std::uint64_t rows,
-                             std::span<std::byte> workspace) const {
-    const ReferenceWorkspace space = lay_out(Arena::align(workspace), cut, rows);
+                             std::span<std::byte> workspace, bool record) const {
+    const ReferenceWorkspace space = lay_out(Arena::align(workspace), cut, rows, record);
     std::copy_n(parameters.begin(), shape_.parameters, space.parameters);
     std::copy(request.context.begin(), request.context.end(), space.context);
     return space;
@@ -431,7 +440,7 @@ class ReferenceEngine final : public Engine<Real> {
     make_along();
     const Partition cut(request.first_path, request.paths, 1, shape_.parameters);
     const ObservationMap map(shape_, request, 1, cut);
-    const ReferenceWorkspace space = prepare(parameters, request, cut, map.rows, workspace);
+    const ReferenceWorkspace space = prepare(parameters, request, cut, map.rows, workspace, false);
 #pragma omp parallel for num_threads(threads_) schedule(static)
     for (std::uint64_t i = 0; i < request.paths; ++i) {
       for (std::size_t first = 0; first < directions.count; first += directions_at_once) {

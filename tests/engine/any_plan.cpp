@@ -57,7 +57,25 @@ struct CotangentInputs {
   CotangentInputs& operator=(const CotangentInputs&) = delete;
 };
 
-constexpr std::byte garbage{0xA5};
+/// A workspace of so many bytes with garbage all over: a call may rely on nothing in it but what a
+/// recording run left. Beyond it there is more, which must stay.
+class GuardedWorkspace {
+ public:
+  explicit GuardedWorkspace(std::size_t bytes) : bytes_(bytes), memory_(bytes + guard, garbage) {}
+
+  std::span<std::byte> bytes() { return std::span(memory_).first(bytes_); }
+  void expect_intact() const {
+    EXPECT_TRUE(
+        std::all_of(memory_.end() - guard, memory_.end(), [](std::byte b) { return b == garbage; }))
+        << "wrote beyond its workspace of " << bytes_ << " bytes";
+  }
+
+ private:
+  static constexpr std::byte garbage{0xA5};
+  static constexpr std::ptrdiff_t guard = 1 << 16;
+  std::size_t bytes_;
+  std::vector<std::byte> memory_;
+};
 
 template <class Real>
 GradientValues values_of(const BasicGradient<Real>& gradient) {
@@ -147,6 +165,34 @@ PathValues AnyPlan::simulate(const std::vector<double>& parameters, const Call& 
       plan_);
 }
 
+PathValues AnyPlan::simulate_in_workspace(const std::vector<double>& parameters,
+                                          const Call& call) const {
+  return std::visit(
+      [&](const auto& plan) {
+        using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
+        const Inputs<Real> in(parameters, call);
+        const std::size_t n = call.paths, saves = n * plan.model().save.size();
+        const auto d = static_cast<std::size_t>(plan.model().state);
+        std::vector<Real> states(saves * d), energy(n), martingale(n), interval_energy(saves),
+            interval_martingale(saves);
+        PathValues result;
+        result.status.resize(n);
+        GuardedWorkspace workspace(plan.workspace_bytes(n, call.observations(), false));
+        plan.simulate(
+            in.parameters, in.request,
+            {states, energy, martingale, interval_energy, interval_martingale, result.status},
+            workspace.bytes());
+        workspace.expect_intact();
+        result.states = convert<double>(states);
+        result.energy = convert<double>(energy);
+        result.martingale = convert<double>(martingale);
+        result.interval_energy = convert<double>(interval_energy);
+        result.interval_martingale = convert<double>(interval_martingale);
+        return result;
+      },
+      plan_);
+}
+
 GradientValues AnyPlan::adjoint(const std::vector<double>& parameters, const Call& call,
                                 const PathValues& cotangents, AdjointOptions options) const {
   return std::visit(
@@ -168,32 +214,26 @@ GradientValues AnyPlan::adjoint_in_workspace(const std::vector<double>& paramete
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
         const Inputs<Real> in(parameters, call);
         const CotangentInputs<Real> given(cotangents);
-        // Garbage all over: an adjoint may rely on nothing but what a recording run left. Beyond
-        // the workspace it must stay.
-        constexpr std::size_t guard = 1 << 16;
-        const std::size_t needed = plan.workspace_bytes(call.paths, call.observations());
-        std::vector<std::byte> memory(needed + guard, garbage);
-        const auto workspace = std::span(memory).first(needed);
-        if (record) plan.simulate(in.parameters, in.request, {}, workspace, true);
+        GuardedWorkspace workspace(plan.workspace_bytes(call.paths, call.observations()));
+        if (record) plan.simulate(in.parameters, in.request, {}, workspace.bytes(), true);
         const auto d = static_cast<std::size_t>(plan.model().state);
         constexpr Real unset = std::numeric_limits<Real>::quiet_NaN();
         BasicGradient<Real> gradient{std::vector<Real>(plan.parameter_count(), unset),
                                      std::vector<Real>(call.paths * d, unset),
                                      std::vector<Real>(call.context.size(), unset)};
         plan.adjoint(in.parameters, in.request, given.view,
-                     {gradient.parameters, gradient.x0, gradient.context}, workspace, options,
-                     record);
-        EXPECT_TRUE(std::all_of(memory.end() - guard, memory.end(),
-                                [](std::byte b) { return b == garbage; }))
-            << "wrote beyond its workspace of " << needed << " bytes";
+                     {gradient.parameters, gradient.x0, gradient.context}, workspace.bytes(),
+                     options, record);
+        workspace.expect_intact();
         return values_of(gradient);
       },
       plan_);
 }
 
-std::size_t AnyPlan::workspace_bytes(std::uint64_t paths, std::uint64_t observations) const {
-  return std::visit([&](const auto& plan) { return plan.workspace_bytes(paths, observations); },
-                    plan_);
+std::size_t AnyPlan::workspace_bytes(std::uint64_t paths, std::uint64_t observations,
+                                     bool record) const {
+  return std::visit(
+      [&](const auto& plan) { return plan.workspace_bytes(paths, observations, record); }, plan_);
 }
 
 std::size_t AnyPlan::parameter_count() const {

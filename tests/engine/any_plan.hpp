@@ -117,6 +117,8 @@ class AnyPlan {
   AnyPlan(const EngineKind& kind, const Model& model, PlanOptions options = {});
 
   PathValues simulate(const std::vector<double>& parameters, const Call& call) const;
+  /// The same by caller-owned memory, without recording.
+  PathValues simulate_in_workspace(const std::vector<double>& parameters, const Call& call) const;
   /// Empty cotangents are passed on as empty spans.
   GradientValues adjoint(const std::vector<double>& parameters, const Call& call,
                          const PathValues& cotangents, AdjointOptions options = {}) const;
@@ -124,7 +126,8 @@ class AnyPlan {
   GradientValues adjoint_in_workspace(const std::vector<double>& parameters, const Call& call,
                                       const PathValues& cotangents, bool record,
                                       AdjointOptions options = {}) const;
-  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1) const;
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1,
+                              bool record = true) const;
   std::size_t parameter_count() const;
   const Model& model() const;
 

@@ -87,9 +87,9 @@ TEST_P(Checkpoint, RefusesALimitBelowTheLeastItNames) {
   ASSERT_GT(least, 1u);
   EXPECT_NO_THROW(AnyPlan(GetParam(), row.model, {least, 2}).workspace_bytes(call.paths));
   EXPECT_THROW(AnyPlan(GetParam(), row.model, {least - 1, 2}).workspace_bytes(call.paths), Error);
-  EXPECT_THROW(
-      AnyPlan(GetParam(), row.model, {least - 1, 2}).simulate(row.knobs(1000).parameters, call),
-      Error);
+  EXPECT_THROW(AnyPlan(GetParam(), row.model, {least - 1, 2})
+                   .adjoint_in_workspace(row.knobs(1000).parameters, call, {}, false),
+               Error);
 }
 
 TEST_P(Checkpoint, OfARecordingRunGivesTheBitsOfAnAdjointByItself) {
@@ -149,6 +149,36 @@ TEST_P(Checkpoint, NeedsLittleForManySteps) {
     return least_limit(GetParam(), model, {.paths = 1024}, 2);
   };
   EXPECT_LT(least(100'000), 10.5 * static_cast<double>(least(1'000)));
+}
+
+/// The engines, and both other kinds of CUDA kernels.
+std::vector<EngineKind> engines_of_every_kernel() {
+  std::vector<EngineKind> kinds = engines();
+  kinds.push_back(layered_engines().front());
+  kinds.push_back(cuda_engines().front());
+  kinds.back().name += "_per_path";
+  kinds.back().kernels = CudaKernels::per_path;
+  return kinds;
+}
+
+class ForwardRun : public ::testing::TestWithParam<EngineKind> {};
+INSTANTIATE_TEST_SUITE_P(Engines, ForwardRun, ::testing::ValuesIn(engines_of_every_kernel()),
+                         engine_name);
+
+TEST_P(ForwardRun, NeedsNoRoomForTheStatesOfAGradient) {
+  constexpr std::uint64_t paths = 70;
+  const ModelCase& row = model_case("context_of_three");
+  const Knobs knobs = row.knobs(paths);
+  const Call call = row.call(paths);
+  const AnyPlan roomy(GetParam(), row.model, {.threads = 2});
+  const AnyPlan plan(GetParam(), row.model, {.workspace_limit = 0, .threads = 2});
+  const PathValues wanted = roomy.simulate(knobs.parameters, call);
+  EXPECT_EQ(plan.simulate(knobs.parameters, call), wanted);
+  EXPECT_EQ(plan.simulate_in_workspace(knobs.parameters, call), wanted);
+  const std::size_t needed = plan.workspace_bytes(paths, call.observations(), false);
+  EXPECT_EQ(needed, roomy.workspace_bytes(paths, call.observations(), false));
+  EXPECT_LT(needed, roomy.workspace_bytes(paths, call.observations()));
+  EXPECT_THROW(plan.adjoint(knobs.parameters, call, {}), Error);
 }
 
 }  // namespace

@@ -177,7 +177,7 @@ TEST(RequestSpans, OfTheWrongSizeAreRefusedByName) {
     EXPECT_TRUE(message({.interval_martingale = one_more}, workspace)
                     .starts_with("outputs.interval_martingale"));
     EXPECT_TRUE(message({.status = bytes}, workspace).starts_with("outputs.status: got 41"));
-    const std::size_t least = workspace.size();
+    const std::size_t least = plan.workspace_bytes(10, 1, false);
     EXPECT_TRUE(message({}, std::span(workspace).first(least - 1))
                     .starts_with("workspace: got " + std::to_string(least - 1) +
                                  " bytes; accepted: at least " + std::to_string(least)));
@@ -190,6 +190,9 @@ TEST(RequestSpans, OfTheWrongSizeAreRefusedByName) {
       return std::string("accepted");
     };
     EXPECT_EQ(adjoint_message({}), "accepted");
+    workspace.pop_back();
+    EXPECT_TRUE(adjoint_message({}).starts_with("workspace: got "));
+    workspace.emplace_back();
     EXPECT_TRUE(adjoint_message({.parameters = one_more}).starts_with("gradient.parameters"));
     EXPECT_TRUE(adjoint_message({.x0 = one_more}).starts_with("gradient.x0: got 41"));
     EXPECT_TRUE(adjoint_message({.context = one_more}).starts_with("gradient.context"));

@@ -2,8 +2,10 @@
 // for.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <ito/error.hpp>
@@ -129,6 +131,37 @@ TEST_F(OnAStream, CallsAllocateNothingWaitForNothingAndGiveTheBitsOfHostCalls) {
     EXPECT_EQ(host(gradient.parameters), wanted_gradient.parameters);
     EXPECT_EQ(host(gradient.x0), wanted_gradient.x0);
     EXPECT_EQ(host(gradient.context), wanted_gradient.context);
+  }
+}
+
+TEST_F(OnAStream, ARunWithoutAGradientStaysWithinTheWorkspaceOfOne) {
+  constexpr std::uint64_t paths = 70;
+  constexpr std::size_t guard = 1 << 12;
+  const ModelCase& row = model_case("context_of_three");
+  const Call call = row.call(paths);
+  const auto parameters = device(row.knobs(paths).parameters);
+  const Request request{paths,
+                        call.seed,
+                        call.first_path,
+                        device(call.x0),
+                        device(call.context),
+                        call.paths_per_observation};
+  for (const CudaKernels kernels :
+       {CudaKernels::fused, CudaKernels::layered, CudaKernels::per_path}) {
+    const Plan plan(row.model, Device::cuda(), {.workspace_limit = 0, .cuda_kernels = kernels});
+    const std::size_t needed = plan.workspace_bytes(paths, call.observations(), false);
+    const auto memory = device<std::byte>(needed + guard);
+    std::memset(memory.data(), 0xA5, memory.size());
+    const auto energy = device<float>(paths);
+    plan.simulate(Stream{}, parameters, request, {.energy = energy}, memory.first(needed));
+    EXPECT_EQ(host(energy), host(plan.simulate(parameters, request).energy()));
+    EXPECT_EQ(std::ranges::count(memory.last(guard), std::byte{0xA5}),
+              static_cast<std::ptrdiff_t>(guard));
+    EXPECT_EQ(refusal([&] {
+                plan.simulate(Stream{}, parameters, request, {}, memory.first(needed - 1));
+              }),
+              "workspace: got " + std::to_string(needed - 1) + " bytes; accepted: at least " +
+                  std::to_string(needed) + " (Plan::workspace_bytes)");
   }
 }
 
