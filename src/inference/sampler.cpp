@@ -10,6 +10,7 @@
 #include "inference/averages.hpp"
 #include "inference/reference_law.hpp"
 #include "inference/sampler_paths.hpp"
+#include "model/check.hpp"
 #include "model/initialize.hpp"
 
 namespace ito {
@@ -64,20 +65,22 @@ Sampler make_sampler(const Target& target, const SamplerOptions& options) {
 
 SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t paths,
                       std::uint64_t seed, Device device, int threads) {
+  check_function("target.log_density", target.log_density);
   if (paths < 1) throw Error("run_sampler.paths", "0", "at least 1");
   if (target.dimension != sampler.parts * sampler.model.state)
     throw Error("target.dimension", fmt::format("{}", target.dimension),
                 fmt::format("{}, the sampler's", sampler.parts * sampler.model.state));
   constexpr std::size_t most = 4096;
+  SamplerPaths batch(target, sampler,
+                     {.paths = std::min(most, paths), .device = device, .threads = threads});
   SampleSet result;
   Averages elbo;
   for (std::size_t begin = 0; begin < paths; begin += most) {
-    const std::size_t n = std::min(most, paths - begin);
-    SamplerPaths batch(target, sampler, n, false, device, threads);
-    batch.forward(sampler.parameters, {.paths = n, .seed = seed, .first_path = begin}, false);
+    batch.forward(sampler.parameters,
+                  {.paths = std::min(most, paths - begin), .seed = seed, .first_path = begin});
     result.estimate.non_finite += batch.non_finite();
-    for (std::size_t i = 0; i < n; ++i)
-      if (std::isfinite(batch.log_weights()[i])) elbo.add(batch.log_weights()[i]);
+    for (const double log_weight : batch.log_weights())
+      if (std::isfinite(log_weight)) elbo.add(log_weight);
     result.states.insert(result.states.end(), batch.states().begin(), batch.states().end());
     result.log_weights.insert(result.log_weights.end(), batch.log_weights().begin(),
                               batch.log_weights().end());

@@ -42,7 +42,7 @@ void check_own(int part, const PriorReference& own) {
 }  // namespace
 
 void check_sampler(const Target& target, const SamplerOptions& options) {
-  if (!target.log_density) throw Error("target.log_density", "nothing", "a function");
+  check_function("target.log_density", target.log_density);
   check_integer("target.dimension", target.dimension, state_range);
   check_control(options.control);
   if (options.parts < 1 || target.dimension % options.parts != 0)
@@ -71,30 +71,36 @@ void check_sampler(const Target& target, const SamplerOptions& options) {
                 "log_variance or trajectory_balance");
 }
 
-SamplerPaths::SamplerPaths(const Target& target, const Sampler& sampler, std::size_t paths,
-                           bool gradient, Device device, int threads)
+SamplerPaths::SamplerPaths(const Target& target, const Sampler& sampler,
+                           const SamplerPathsOptions& options)
     : target_(target),
       law_(std::holds_alternative<PriorReference>(sampler.reference)
                ? std::nullopt
                : std::optional(
                      reference_law(sampler.reference, sampler.model.grid, target.dimension))),
-      plan_(sampler.model, device, {.threads = threads}),
+      plan_(sampler.model, options.device, {.threads = options.threads}),
       state_(static_cast<std::size_t>(target.dimension)),
       parts_(static_cast<std::size_t>(sampler.parts)),
-      threads_(threads),
-      log_weights_(paths),
-      costs_(paths),
-      slopes_(gradient ? paths * state_ : 0),
-      states_(paths * state_),
-      martingale_(paths),
-      part_energy_(paths * parts_),
-      part_martingale_(paths * parts_),
-      state_cotangent_(slopes_.size()),
-      status_(paths * parts_),
-      workspace_(plan_.workspace_bytes(paths * parts_)) {}
+      options_(options),
+      workspace_(plan_.workspace_bytes(options.paths * parts_, 1, options.record)) {
+  hold(options.paths);
+}
 
-void SamplerPaths::forward(std::span<const float> parameters, Request request, bool record,
-                           double anneal) {
+/// Makes the arrays those of so many paths; fewer than before allocate nothing.
+void SamplerPaths::hold(std::size_t paths) {
+  log_weights_.resize(paths);
+  costs_.resize(paths);
+  slopes_.resize(options_.gradient ? paths * state_ : 0);
+  states_.resize(paths * state_);
+  martingale_.resize(paths);
+  part_energy_.resize(paths * parts_);
+  part_martingale_.resize(paths * parts_);
+  state_cotangent_.resize(slopes_.size());
+  status_.resize(paths * parts_);
+}
+
+void SamplerPaths::forward(std::span<const float> parameters, Request request, double anneal) {
+  hold(request.paths);
   request.paths *= parts_;
   request.first_path *= parts_;
   request_ = request;
@@ -104,10 +110,10 @@ void SamplerPaths::forward(std::span<const float> parameters, Request request, b
                   .energy = part_energy_,
                   .martingale = part_martingale_,
                   .status = status_},
-                 workspace_, record);
+                 workspace_, options_.record);
   evaluate_rows(
       [this](std::span<const double> x, std::span<double> gradient) { return cost(x, gradient); },
-      states_, costs_, slopes_, threads_);
+      states_, costs_, slopes_, options_.threads);
   for (std::size_t i = 0; i < log_weights_.size(); ++i) {
     double energy = 0, martingale = 0;
     for (std::size_t part = i * parts_; part < (i + 1) * parts_; ++part) {

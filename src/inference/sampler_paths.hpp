@@ -16,19 +16,23 @@ namespace ito {
 /// Throws ito::Error on a target or options that make no sense.
 void check_sampler(const Target& target, const SamplerOptions& options);
 
+struct SamplerPathsOptions {
+  std::size_t paths = 1;  ///< N, the most of a batch
+  bool gradient = false;  ///< take the target's too, for losses that differentiate along the path
+  bool record = false;    ///< `backward` will follow
+  Device device = Device::best();
+  int threads = 0;
+};
+
 /// A batch of a sampler's paths and their weights, in memory of its own. A path whose state, sums,
 /// target or (with gradients) slope of the target is not finite has log w = −∞.
 class SamplerPaths {
  public:
-  /// `gradient`: take the target's gradient too, for losses that differentiate along the path.
   /// Keeps a reference to the target.
-  SamplerPaths(const Target& target, const Sampler& sampler, std::size_t paths, bool gradient,
-               Device device, int threads);
+  SamplerPaths(const Target& target, const Sampler& sampler, const SamplerPathsOptions& options);
 
-  /// Runs as many paths as there is room for. With `record`, `backward` may follow. The terminal
-  /// cost counts `anneal` times, 0 to 1.
-  void forward(std::span<const float> parameters, Request request, bool record,
-               double anneal = 1.0);
+  /// Runs up to N paths. The terminal cost counts `anneal` times, 0 to 1.
+  void forward(std::span<const float> parameters, Request request, double anneal = 1.0);
 
   /// Derivatives of a loss with respect to each path's sums, [N]; `cost` is the terminal
   /// log reference marginal − log target.
@@ -45,6 +49,7 @@ class SamplerPaths {
   std::size_t non_finite() const;
 
  private:
+  void hold(std::size_t paths);
   double cost(std::span<const double> x, std::span<double> gradient) const;
   bool usable(std::size_t path) const;
 
@@ -52,7 +57,7 @@ class SamplerPaths {
   std::optional<IsotropicGaussian> law_;  ///< of the reference, where it is known
   Plan plan_;
   std::size_t state_, parts_;
-  int threads_;
+  SamplerPathsOptions options_;
   Request request_;  ///< for paths of parts
   double anneal_ = 1.0;
   std::vector<double> log_weights_, costs_, slopes_;

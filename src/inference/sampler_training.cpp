@@ -40,8 +40,12 @@ class SamplerTrainer {
   SamplerTrainer(const Target& target, const SamplerOptions& options)
       : options_(options),
         sampler_(make_sampler(target, options)),
-        paths_(target, sampler_, options.paths, needs_gradient(options.loss), options.device,
-               options.threads),
+        paths_(target, sampler_,
+               {.paths = options.paths,
+                .gradient = needs_gradient(options.loss),
+                .record = true,
+                .device = options.device,
+                .threads = options.threads}),
         // The reference's parameters come first and stay; the control's are the rest.
         fixed_(zero_parameters(prior(sampler_.model)).size()),
         cost_(options.paths),
@@ -77,7 +81,7 @@ class SamplerTrainer {
     paths_.forward(sampler_.parameters,
                    {.paths = options_.paths,
                     .seed = step_seed(options_.seed, 0, static_cast<std::uint32_t>(step))},
-                   true, anneal(step));
+                   anneal(step));
     refuse_non_finite(step);
     if (step == 0) log_normalizer_ = loss().elbo;  // where its loss is least
     const SamplerLossValue value = loss();

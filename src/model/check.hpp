@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <ito/error.hpp>
 #include <ito/model.hpp>
 
 namespace ito {
@@ -37,6 +38,11 @@ void check_positive(const std::string& field, double value);
 void check_values(const std::string& field, const std::vector<double>& values, std::size_t size);
 /// The number of all parameters together.
 void check_total(std::size_t parameters);
+/// A std::function that is there.
+template <class Function>
+void check_function(const char* field, const Function& function) {
+  if (!function) throw Error(field, "nothing", "a function");
+}
 /// Hidden widths and functions. `exp_output`: whether the output may be exp.
 void check_net(const std::string& field, const Mlp& net, bool exp_output = false);
 
