@@ -10,6 +10,6 @@ namespace ito {
 std::string_view name(Activation activation);
 
 /// The inverse of `name`. Throws ito::Error naming `field` when `text` is no activation.
-Activation parse_activation(std::string_view text, std::string_view field);
+Activation parse_activation(std::string_view text, std::string_view field = "activation");
 
 }  // namespace ito

@@ -40,7 +40,8 @@ BaselineScore full_gaussian(const Likelihood& likelihood, const Dataset& trainin
 
 /// The same latent model with its nonlinear dynamics switched off: no drift and σ = I, so that X_T
 /// is a Gaussian, with noise = state. Initial state, control, encoder, decoder and likelihood stay.
-/// What a fit of the model gains over a fit of this one is what the neural SDE is worth.
+/// What a fit of the model gains over a fit of this one is what the neural SDE is worth. Throws
+/// ito::Error where `validated` refuses the result.
 LatentModel linear_gaussian(LatentModel latent);
 
 }  // namespace ito

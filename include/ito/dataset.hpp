@@ -20,7 +20,7 @@ struct Dataset {
   std::span<const float> row(std::size_t i) const {
     return std::span(values).subspan(i * times * dimension, times * dimension);
   }
-  /// Rows [begin, end).
+  /// Rows [begin, end). Throws ito::Error unless begin ≤ end ≤ N.
   Dataset slice(std::size_t begin, std::size_t end) const;
 };
 
@@ -34,7 +34,8 @@ Dataset read_dataset(const std::filesystem::path& file, std::size_t times = 1);
 /// its value and what is accepted.
 void check_dataset(const Dataset& data, const LatentModel& latent);
 
-/// Writes [rows, columns] numbers as CSV with a header, aside and renamed into place.
+/// Writes [rows, columns] numbers as CSV with a header, aside and renamed into place. Throws
+/// ito::Error where the file cannot be written or the numbers do not fill rows of the header.
 void write_csv(const std::filesystem::path& file, const std::vector<std::string>& header,
                std::span<const float> values);
 

@@ -7,25 +7,23 @@
 #include <vector>
 
 #include <ito/device.hpp>
-#include <ito/evaluate.hpp>
 #include <ito/log_density.hpp>
 #include <ito/model.hpp>
 #include <ito/parameters.hpp>
+#include <ito/weights.hpp>
 
 namespace ito {
 
 /// One layer of a deep latent Gaussian model.
 struct GaussianLayer {
   double step = 1.0;  ///< h > 0
-  std::vector<float>
-      map{};  ///< parameters of b, weights and biases in the order of the net; empty: b = 0
+  /// Parameters of b, weights and biases in the order of the net; empty: b = 0.
+  std::vector<float> map{};
   std::vector<double> noise{};  ///< σ [d, m], row-major
 };
 
-/// A deep latent Gaussian model (Rezende, Mohamed & Wierstra 2014; Tzen & Raginsky 2019, equation
-/// 1):
-///   X_0 = initial,   X_i = X_{i−1} + h_i b_i(X_{i−1}) + √h_i σ_i Z_i,   Z_i ~ N(0, I_m),   i =
-///   1…k.
+/// A deep latent Gaussian model (Rezende, Mohamed & Wierstra 2014; Tzen & Raginsky 2019, eq. 1):
+///   X_0 = initial,   X_i = X_{i−1} + h_i b_i(X_{i−1}) + √h_i σ_i Z_i,   Z_i ~ N(0, I_m), i = 1…k.
 /// Layers differ in weights and noise. With h_i the steps of a time grid and b_i, σ_i those of an
 /// SDE at its times it is the SDE's Euler–Maruyama chain; the SDE is its limit as k grows.
 struct DeepLatentGaussian {
@@ -52,8 +50,7 @@ MeanField prior_mean_field(const DeepLatentGaussian& model);
 /// equation 10). Throws ito::Error when the sizes differ from the model's.
 double divergence(const DeepLatentGaussian& model, const MeanField& posterior);
 
-// --- To and from the diffusion
-// --------------------------------------------------------------------
+// --- To and from the diffusion ------------------------------------------------------------------
 
 /// The Euler–Maruyama chain of an SDE without its control, layer by layer: h_i = t_i − t_{i−1},
 /// b_i = b(·, t_{i−1}). Throws ito::Error unless X_0 is a point or learned and σ is identity or
@@ -80,22 +77,24 @@ NeuralSde diffusion(const DeepLatentGaussian& model);
 /// The means alone as an open-loop control of `diffusion(model)`, u(t_{i−1}) = μ_i / √h_i: each
 /// step has a row of context [k, m] of its own and the net hands it on. The covariances have no
 /// counterpart, since a change of measure keeps the noise: their part of the bound vanishes with h.
+/// Throws ito::Error when the posterior's sizes differ from the model's.
 struct StepwiseControl {
   OpenLoop control;
   std::vector<float> context;  ///< [k, m]
 };
 StepwiseControl stepwise_control(const DeepLatentGaussian& model, const MeanField& posterior);
 /// Sets that net's parameters in those of a model: `control.0.weight` the identity, the bias zero.
+/// Throws ito::Error where the model has no such tensors.
 void set_stepwise_control(Parameters& parameters);
 
-// --- Running it
-// -----------------------------------------------------------------------------------
+// --- Running it ---------------------------------------------------------------------------------
 
 /// The same two calls as a Plan's: paths of the posterior, and the gradient of any loss of them by
-/// its cotangents. Noise is the contract's: with C = I and μ = √h u the paths are the SDE's.
+/// its cotangents. Noise is the contract's: with C = I and μ = √h u the paths are the SDE's. Runs
+/// on the CPU, nets on the reference where that is asked for.
 class DeepLatentGaussianPlan {
  public:
-  /// Throws ito::Error on a model that `validated` refuses.
+  /// Throws ito::Error on a model that `validated` refuses, and when asked for a CUDA device.
   explicit DeepLatentGaussianPlan(const DeepLatentGaussian& model, Device device = Device::best(),
                                   int threads = 0);
   ~DeepLatentGaussianPlan();
@@ -136,12 +135,13 @@ struct MeanFieldOptions {
   double averaging = 0.98;      ///< decay of the average of the posterior's parameters; 0: none
   bool covariances = true;      ///< false: C = I stays, the control of a diffusion
   std::uint64_t seed = 1;
-  Device device = Device::best();
-  int threads = 0;
+  Device device = Device::best();  ///< as a DeepLatentGaussianPlan's
+  int threads = 0;                 ///< 0: all; up to 1024
 };
 
 /// The posterior that minimises the free energy KL − E[log p(y|X_k)] of one observation, given as
-/// `log_likelihood(x)` = log p(y|x) with its derivative, starting from the prior.
+/// `log_likelihood(x)` = log p(y|x) with its derivative, starting from the prior. Throws ito::Error
+/// on a bad model or options, when asked for a CUDA device, and where a gradient is not finite.
 MeanField fit_mean_field(const DeepLatentGaussian& model, const LogDensity& log_likelihood,
                          const MeanFieldOptions& options = {});
 
@@ -151,7 +151,7 @@ struct MeanFieldEstimate {
   double free_energy_error = 0;  ///< its standard error
   WeightSummary weights;         ///< log p(y), its standard error, ESS, largest weight
 };
-/// Throws ito::Error when a log-likelihood is NaN or +∞.
+/// Throws ito::Error when a log-likelihood is NaN or +∞, and when asked for a CUDA device.
 MeanFieldEstimate evaluate_mean_field(const DeepLatentGaussian& model, const MeanField& posterior,
                                       const LogDensity& log_likelihood, std::uint64_t paths,
                                       std::uint64_t seed, Device device = Device::best(),

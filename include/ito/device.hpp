@@ -7,8 +7,9 @@
 
 namespace ito {
 
-/// Where a Plan runs. `cpu` is the float32 SIMD engine; `cuda` the float32 engine of an NVIDIA GPU;
-/// `reference` the plain double-precision one that defines the answers.
+/// Where a Plan runs. `cpu` is the float32 SIMD engine; `cuda` the engine of an NVIDIA GPU, float32
+/// and for a DoublePlan float64; `reference` the plain double-precision one that defines the
+/// answers.
 class Device {
  public:
   enum class Kind { cpu, cuda, reference };
@@ -18,9 +19,9 @@ class Device {
   /// Throws ito::Error when `ordinal` is negative.
   static Device cuda(int ordinal = 0);
   static Device reference() { return Device(Kind::reference); }
-  /// The fastest engine this build and machine have. A Plan that it does not serve (CUDA does not
-  /// take every solver, and the CPU engine no double precision) takes the next one: Plan::device
-  /// says which.
+  /// The fastest engine this build and machine have. A Plan that it does not serve (CUDA has no
+  /// pathwise gradients, and the CPU engine no double precision) takes the next one: Plan::device
+  /// says which. What runs on the CPU alone takes it for the CPU.
   static Device best();
   /// "auto", "cpu", "cuda", "cuda:1" or "reference". Throws ito::Error.
   static Device parse(std::string_view text);

@@ -12,21 +12,11 @@
 
 namespace ito {
 
-/// What S log weights log w = log p(y|X) − M − E of one observation say about log p(y).
-struct WeightSummary {
-  double log_mean = 0;        ///< log (1/S) Σ w: the importance-weighted bound with S samples
-  double log_mean_error = 0;  ///< its standard error (delta method): sd(w) / (√S mean(w))
-  double ess = 0;             ///< effective sample size (Σw)² / Σw², 1 to S; 0 when all w = 0
-  double largest = 0;         ///< largest normalised weight, up to 1
-};
-/// Stable for any range; −∞ weights count as zero. Throws ito::Error when empty or NaN.
-WeightSummary summarize_weights(std::span<const double> log_weights);
-
 struct EvaluateOptions {
   std::size_t samples = 128;  ///< paths per observation, a multiple of 16
   std::uint64_t seed = 0;
   Device device = Device::best();
-  int threads = 0;
+  int threads = 0;                ///< 0: all; up to 1024
   double non_finite_limit = 0.0;  ///< largest accepted fraction of non-finite paths
 };
 
@@ -47,21 +37,26 @@ struct Evaluation {
 };
 
 /// Free energy, importance-weighted bound and effective sample size on `data`. Path s of
-/// observation i is path i·samples + s of the noise, and memory does not grow with `data`. Throws
-/// ito::Error when more paths are non-finite than accepted, or all of one observation.
+/// observation i is path i·samples + s of the noise, and memory does not grow with `data`. The
+/// encoder's and decoder's nets of a CUDA device run on the CPU. Throws ito::Error on
+/// options, parameters or data that do not fit, and when more paths are non-finite than accepted,
+/// or all of one observation.
 Evaluation evaluate(const LatentModel& latent, std::span<const float> parameters,
                     const Dataset& data, const EvaluateOptions& options = {});
 
-/// η [N, T, D] decoded from given states [N, T, d].
+/// η [N, T, D] decoded from given states [N, T, d], on the CPU or the reference. Throws ito::Error
+/// on parameters or states of another size, and when asked for a CUDA device.
 std::vector<float> decode(const LatentModel& latent, std::span<const float> parameters,
                           std::span<const float> states, Device device = Device::best());
 
-/// Context [N, I, C] of observations.
+/// Context [N, I, C] of observations, on the CPU or the reference. Throws ito::Error on parameters
+/// or data that do not fit, a model without an encoder, and when asked for a CUDA device.
 std::vector<float> encode(const LatentModel& latent, std::span<const float> parameters,
                           const Dataset& data, Device device = Device::best());
 
 /// Mean of y given η, element by element (a binomial's is count · sigmoid(η)); for a Student-t its
-/// centre η.
+/// centre η. As many numbers as `eta`, in the same order. Throws ito::Error on parameters of
+/// another size.
 std::vector<float> observation_mean(const LatentModel& latent, std::span<const float> parameters,
                                     std::span<const float> eta);
 
@@ -70,16 +65,5 @@ std::vector<float> observation_mean(const LatentModel& latent, std::span<const f
 /// ito::Error unless y is one observation at one time that the likelihood takes.
 LogDensity observation_log_density(const LatentModel& latent, std::span<const float> parameters,
                                    std::span<const float> y);
-
-struct SampleOptions {
-  std::uint64_t seed = 0;
-  bool mean = false;  ///< the mean of y given the path instead of a draw
-  Device device = Device::best();
-  int threads = 0;
-};
-/// Draws from the model: prior paths through decoder and likelihood. Row i is a function of (seed,
-/// i). Throws ito::Error when a prior path is not finite.
-Dataset sample(const LatentModel& latent, std::span<const float> parameters, std::size_t count,
-               const SampleOptions& options = {});
 
 }  // namespace ito

@@ -11,6 +11,7 @@
 #include <ito/dataset.hpp>
 #include <ito/device.hpp>
 #include <ito/latent_model.hpp>
+#include <ito/parameters.hpp>
 
 namespace ito {
 
@@ -53,7 +54,7 @@ struct FitOptions {
   Parameters start{};  ///< where to start; empty: initialize(latent, seed)
   std::uint64_t seed = 1;
   Device device = Device::best();
-  int threads = 0;
+  int threads = 0;                    ///< 0: all; up to 1024
   std::size_t held_out_samples = 16;  ///< paths per held-out observation, once an epoch
   /// Where to keep everything needed to go on: written every `checkpoint_every` epochs, before that
   /// epoch's progress is reported, at the end, and in the middle of an epoch when `stop` asks for

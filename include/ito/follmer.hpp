@@ -19,8 +19,8 @@ struct FollmerOptions {
   double learning_rate = 1e-2;  ///< Adam, along a cosine to 1 % of it
   double averaging = 0.99;      ///< decay of the exponential average of parameters; 0: none
   std::uint64_t seed = 1;
-  Device device = Device::best();
-  int threads = 0;
+  Device device = Device::best();  ///< for the net, which runs on the CPU or the reference alone
+  int threads = 0;                 ///< 0: all; up to 1024
 };
 
 struct FollmerProgress {
@@ -36,7 +36,8 @@ using FollmerCallback = std::function<void(const FollmerProgress&)>;
 /// under which paths are Brownian bridges to points of the law (Föllmer 1985; Tzen & Raginsky
 /// 2019b, "Theoretical guarantees for sampling and inference"), by regression on bridges to the
 /// samples at the times of the grid, with weight 1 − t. Of all drifts that reach the law it has the
-/// least energy, KL(law ‖ N(0, I)). Throws ito::Error on bad options or data.
+/// least energy, KL(law ‖ N(0, I)). Throws ito::Error on bad options or data, when asked for a CUDA
+/// device, and where a loss or gradient is not finite.
 NeuralSde fit_follmer(const Dataset& samples, const FollmerOptions& options = {},
                       const FollmerCallback& progress = {});
 

@@ -10,6 +10,7 @@
 #include <ito/evaluate.hpp>
 #include <ito/fit.hpp>
 #include <ito/follmer.hpp>
+#include <ito/gradient_method.hpp>
 #include <ito/latent_model.hpp>
 #include <ito/likelihood.hpp>
 #include <ito/log_density.hpp>
@@ -19,7 +20,9 @@
 #include <ito/parameters.hpp>
 #include <ito/plan.hpp>
 #include <ito/random_mesh.hpp>
+#include <ito/sample.hpp>
 #include <ito/sampler.hpp>
 #include <ito/solver.hpp>
 #include <ito/target.hpp>
 #include <ito/version.hpp>
+#include <ito/weights.hpp>

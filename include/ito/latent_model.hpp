@@ -52,10 +52,13 @@ LatentModel validated(LatentModel latent);
 /// JSON with the model's keys and `observed`, `encoder`, `decoder`, `likelihood`. Throws
 /// ito::Error.
 LatentModel parse_latent_model(std::string_view json);
+/// What `parse_latent_model` reads back. Throws ito::Error where `validated` does.
 std::string to_json(const LatentModel& latent);
 
 /// The model's tensors, then `encoder.…`, `decoder.…`, `likelihood.…`.
 Parameters zero_parameters(const LatentModel& latent);
+/// The model's own as `initialize(latent.model, seed)`; weights of encoder and decoder ~
+/// N(0, 1/fan_in), their biases 0, last layers included; a learned scale at its value.
 Parameters initialize(const LatentModel& latent, std::uint64_t seed);
 
 }  // namespace ito

@@ -73,8 +73,7 @@ struct General {
 };
 using Diffusion = std::variant<IdentityDiffusion, ConstantDiffusion, Diagonal, General>;
 
-// --- Control u, the Girsanov mean shift, in R^m
-// ---------------------------------------------------
+// --- Control u, the mean shift, in R^m ----------------------------------------------------------
 
 /// u = 0: paths of the prior.
 struct NoControl {};
@@ -136,7 +135,8 @@ Model prior(Model model);
 /// types and everything `validated` refuses.
 Model parse_model(std::string_view json);
 
-/// JSON text that `parse_model` reads back to the same model.
+/// JSON text that `parse_model` reads back to the same model. Throws ito::Error where `validated`
+/// does.
 std::string to_json(const Model& model);
 
 }  // namespace ito

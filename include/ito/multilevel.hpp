@@ -11,7 +11,8 @@
 namespace ito {
 
 /// The same model on a grid whose every step is cut into 2^halvings equal ones; saves and context
-/// steps stay at their times. Throws ito::Error unless halvings is from 0 to 20.
+/// steps stay at their times. Throws ito::Error unless halvings is from 0 to 20 and the steps then
+/// at most 10 000 000.
 Model refined(Model model, int halvings);
 
 /// A number that a path gives: its states at the save steps [S, d], its energy and martingale. With
@@ -27,7 +28,7 @@ struct MultilevelOptions {
   std::uint64_t most_paths = std::uint64_t{1} << 26;  ///< a level
   std::uint64_t seed = 0;
   Device device = Device::best();
-  int threads = 0;
+  int threads = 0;  ///< 0: all; up to 1024
 };
 
 /// One level: the model's grid halved ℓ times, less the same halved ℓ − 1 times on the same paths.
@@ -51,9 +52,10 @@ struct MultilevelEstimate {
 
 /// The mean over the continuous equation's paths, by multilevel Monte Carlo (Giles 2008): paths are
 /// spread over levels so that the sampling error is target/√2 at the least cost, and levels added
-/// until the bias is too. Throws ito::Error on options out of range, on paths that are not finite,
-/// and where the target asks for more levels or paths than the options allow, saying how far it
-/// got.
+/// until the bias is too. `context` [I, C] is that of one observation, where the control takes one.
+/// Levels have noise of their own, and so have runs of different seeds. Throws ito::Error on
+/// options out of range, on paths or functionals that are not finite, and where the target asks for
+/// more levels or paths than the options allow, saying how far it got.
 MultilevelEstimate multilevel_mean(const Model& model, std::span<const float> parameters,
                                    const PathFunctional& functional,
                                    const MultilevelOptions& options = {},

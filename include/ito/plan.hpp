@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <ito/device.hpp>
+#include <ito/gradient_method.hpp>
 #include <ito/model.hpp>
 #include <ito/parameters.hpp>
 
@@ -19,11 +20,11 @@ template <class Real>
 struct BasicRequest {
   std::uint64_t paths = 1;  ///< N
   std::uint64_t seed = 0;   ///< key of the noise
-  std::uint64_t first_path =
-      0;  ///< global index of the first path; states do not depend on the split
+  /// Global index of the first path; states do not depend on the split.
+  std::uint64_t first_path = 0;
   std::span<const Real> x0{};  ///< [N, d], or [d] for all paths; empty: drawn from model.initial
-  std::span<const Real>
-      context{};  ///< [R, I, C]: R observations; empty when the control takes none
+  /// [R, I, C]: R observations; empty when the control takes none.
+  std::span<const Real> context{};
   /// Path i of the call belongs to observation i / paths_per_observation. 0: all to the one
   /// observation. With R > 1 it is a multiple of 16, and so is first_path.
   std::uint64_t paths_per_observation = 0;
@@ -43,10 +44,11 @@ struct BasicOutputs {
   std::span<Real> states{};      ///< [N, S, d]: states of the chain at the save steps
   std::span<Real> energy{};      ///< [N]: E = ½ Σ |u_k|² h_k
   std::span<Real> martingale{};  ///< [N]: M = Σ √h_k u_k·z_k
-  std::span<Real>
-      interval_energy{};  ///< [N, S]: the part of E between the previous save step and this
+  /// [N, S]: the part of E between the previous save step and this.
+  std::span<Real> interval_energy{};
   std::span<Real> interval_martingale{};  ///< [N, S]: the part of M likewise
-  std::span<std::uint8_t> status{};  ///< [N]: 0, or 1 where the last state, E or M is not finite
+  /// [N]: 0, or 1 where the last state, E or M is not finite.
+  std::span<std::uint8_t> status{};
 };
 
 /// Derivatives of a scalar loss with respect to each output; an empty span is zero.
@@ -131,8 +133,8 @@ struct PlanOptions {
   /// Bytes that a gradient may use to store states. Below what every step needs it stores
   /// checkpoints and recomputes; a run without one stores none.
   std::size_t workspace_limit = std::size_t{256} << 20;
-  int threads = 0;  ///< 0: what OpenMP would use
-  /// Of a Plan, fp32 or (on CUDA) fast. A DoublePlan computes in fp64 whatever this says.
+  int threads = 0;  ///< 0: what OpenMP would use; up to 1024
+  /// Of a Plan: fp32, or on CUDA fast. A DoublePlan computes in fp64: it takes that or the default.
   Precision precision = Precision::fp32;
   /// What `adjoint` runs. Refused where the model's solver does not go with it.
   GradientMethod gradient = GradientMethod::adjoint;
@@ -178,7 +180,9 @@ struct BasicGradient {
 template <class Real>
 class BasicPlan {
  public:
-  /// Validates `model`. Allocates everything a call needs except its workspace.
+  /// Validates `model`. Allocates everything a call needs except its workspace. Throws ito::Error
+  /// on a device that is not there or that the model or a DoublePlan cannot run on, on options that
+  /// do not go together, and where NVRTC or cuBLAS is needed and missing.
   explicit BasicPlan(const Model& model, Device device = Device::best(), PlanOptions options = {});
   ~BasicPlan();
   BasicPlan(BasicPlan&&) noexcept;
@@ -200,10 +204,11 @@ class BasicPlan {
 
   /// Jacobian–vector products: the sensitivity equations of the paths (Tzen & Raginsky 2019,
   /// section 4) along K directions, integrated with the paths by the same solver. They are the
-  /// derivatives of the discrete chain, as `adjoint` is its transpose.
+  /// derivatives of the discrete chain, as `adjoint` is its transpose. Throws ito::Error on CUDA.
   BasicTangents<Real> tangents(std::span<const Real> parameters, const BasicRequest<Real>& request,
                                const BasicDirections<Real>& directions) const;
-  /// A block of the full Jacobian: the tangents of parameters first … first + count − 1.
+  /// A block of the full Jacobian: the tangents of parameters first … first + count − 1. Throws
+  /// ito::Error on CUDA.
   BasicTangents<Real> jacobian(std::span<const Real> parameters, const BasicRequest<Real>& request,
                                std::size_t first, std::size_t count) const;
 

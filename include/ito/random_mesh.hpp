@@ -24,8 +24,8 @@ struct RandomMeshOptions {
   Mesh mesh = ExponentialMesh{};
   std::uint64_t paths = 10'000;
   std::uint64_t seed = 0;
-  Device device = Device::best();
-  int threads = 0;
+  Device device = Device::best();  ///< for nets, which run on the CPU or the reference alone
+  int threads = 0;                 ///< 0: all; up to 1024
 };
 
 struct RandomMeshEstimate {
@@ -42,7 +42,8 @@ struct RandomMeshEstimate {
 ///     f(ΔT_k))
 /// with f and F̄ the density and tail of the times between points. g takes x [d]. The model's grid
 /// gives the first and last time alone. Throws ito::Error unless σ = I, the initial state is a
-/// point or learned, and the control takes no context.
+/// point or learned, and the control takes no context, where g is not finite, and when asked for a
+/// CUDA device.
 RandomMeshEstimate random_mesh_mean(const Model& model, std::span<const float> parameters,
                                     const std::function<double(std::span<const double>)>& g,
                                     const RandomMeshOptions& options = {});

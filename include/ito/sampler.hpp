@@ -3,14 +3,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <variant>
 #include <vector>
 
 #include <ito/device.hpp>
-#include <ito/evaluate.hpp>
 #include <ito/model.hpp>
 #include <ito/parameters.hpp>
 #include <ito/target.hpp>
+#include <ito/weights.hpp>
 
 namespace ito {
 
@@ -83,7 +84,7 @@ struct SamplerOptions {
   double non_finite_limit = 0.1;  ///< largest accepted fraction of paths without a finite weight
   std::uint64_t seed = 1;
   Device device = Device::best();
-  int threads = 0;
+  int threads = 0;  ///< 0: all; up to 1024
 };
 
 /// A controlled diffusion whose end X_T has, once trained, the target's law.
@@ -132,6 +133,7 @@ struct SampleSet {
 
 /// Runs `paths` paths (noise: `seed`) and weighs them: samples X_T of the target once the sampler
 /// is trained, and with the weights unbiased estimates under the target whether or not it is.
+/// Throws ito::Error on no paths, and on a target without a log-density or of another dimension.
 SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t paths,
                       std::uint64_t seed, Device device = Device::best(), int threads = 0);
 

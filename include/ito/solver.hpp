@@ -1,8 +1,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <span>
-#include <string>
 #include <string_view>
 
 namespace ito {
@@ -17,9 +17,6 @@ enum class NoiseKind { additive, scalar, diagonal, general };
 
 /// How a step is taken; `solvers()` says what each is good for.
 enum class Solver { euler_maruyama, milstein, heun, midpoint, reversible_heun, sra1, ri6 };
-
-/// How a gradient is computed; `gradient_methods()` says what each is good for.
-enum class GradientMethod { adjoint, pathwise, stochastic_adjoint, reversible };
 
 /// What is declared of a solver. Orders are by NoiseKind; 0 where the solver does not take it.
 struct SolverProperties {
@@ -43,31 +40,16 @@ struct SolverProperties {
   bool takes(NoiseKind kind) const { return weak_order(kind) > 0; }
 };
 
-struct GradientMethodProperties {
-  GradientMethod method;
-  std::string_view name;
-  std::string_view meaning;  ///< one line: what it computes, with which memory
-};
-
 /// The table of all solvers, in the order of the enumeration.
 std::span<const SolverProperties> solvers();
 const SolverProperties& properties(Solver solver);
-/// The table of all gradient methods, in the order of the enumeration.
-std::span<const GradientMethodProperties> gradient_methods();
 
 std::string_view name(Solver solver);
 std::string_view name(Calculus calculus);
 std::string_view name(NoiseKind kind);
-std::string_view name(GradientMethod method);
 
 /// From the name. Throw ito::Error with the names there are.
 Solver parse_solver(std::string_view text);
 Calculus parse_calculus(std::string_view text);
-GradientMethod parse_gradient_method(std::string_view text);
-
-/// Whether the pair is Euler–Maruyama with its exact discrete adjoint, which every engine runs.
-constexpr bool is_plain(Solver solver, GradientMethod method) {
-  return solver == Solver::euler_maruyama && method == GradientMethod::adjoint;
-}
 
 }  // namespace ito

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct Target {
   /// sampler.
   std::function<void(std::uint64_t seed, std::uint64_t row, std::span<double> x)> draw{};
 };
+
+// Each throws ito::Error on a number out of its range, naming it.
 
 /// Equal parts of N(mean, variance·I), normalised; means [n, dimension], row-major.
 Target gaussian_mixture(int dimension, std::vector<double> means, double variance);

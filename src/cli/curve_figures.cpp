@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include <fmt/format.h>
+#include <ito/sample.hpp>
 
 #include "cli/figures.hpp"
 #include "cli/state_paths.hpp"

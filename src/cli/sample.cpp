@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 #include <ito/dataset.hpp>
-#include <ito/evaluate.hpp>
+#include <ito/sample.hpp>
 
 #include "cli/commands.hpp"
 #include "cli/fit_folder.hpp"

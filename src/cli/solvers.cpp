@@ -1,6 +1,7 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <ito/gradient_method.hpp>
 #include <ito/solver.hpp>
 #include <nlohmann/json.hpp>
 

@@ -26,18 +26,9 @@ void check_width(const char* field, int got, CudaKernels kernels) {
 /// Whether every step is one of Euler–Maruyama in Itô's calculus, the gradient its adjoint, and the
 /// state not too wide: what the kernels on tensor cores take.
 bool fits_tensor_cores(const ModelShape& shape, GradientMethod method) {
-  return is_plain(shape.solver, method) &&
+  return shape.solver == Solver::euler_maruyama && method == GradientMethod::adjoint &&
          (shape.calculus == Calculus::ito || !shape.diffusion_net) &&
          std::max(shape.state, shape.noise) <= widest_state;
-}
-
-template <class Real>
-Precision precision_of(const PlanOptions& options) {
-  if constexpr (std::is_same_v<Real, double>) return Precision::fp64;
-  if (options.precision == Precision::fp64) {
-    throw Error("precision", "fp64", "fp32 or fast in a Plan; a DoublePlan computes in fp64");
-  }
-  return options.precision;
 }
 
 /// Whether every net is of a size that a fused kernel is good for.
@@ -76,7 +67,7 @@ template <class Real>
 std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const PlanOptions& options,
                                                std::shared_ptr<Gpu> gpu) {
   check_cuda_takes(shape, options);
-  const Precision precision = precision_of<Real>(options);
+  const Precision precision = std::is_same_v<Real, double> ? Precision::fp64 : options.precision;
   if (options.cuda_kernels == CudaKernels::per_path ||
       !fits_tensor_cores(shape, options.gradient)) {
     return make_scheme_engine<Real>(shape, precision, options.gradient, options.workspace_limit,

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <ito/error.hpp>
+#include <ito/weights.hpp>
 
 #include "inference/averages.hpp"
 #include "inference/evaluator.hpp"

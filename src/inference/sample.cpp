@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 #include <ito/error.hpp>
-#include <ito/evaluate.hpp>
 #include <ito/plan.hpp>
+#include <ito/sample.hpp>
 
 #include "engine/engine.hpp"
 #include "inference/latent_paths.hpp"

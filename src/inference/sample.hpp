@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <span>
 
-#include <ito/evaluate.hpp>
+#include <ito/sample.hpp>
 
 namespace ito {
 

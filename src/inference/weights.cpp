@@ -3,7 +3,7 @@
 #include <limits>
 
 #include <ito/error.hpp>
-#include <ito/evaluate.hpp>
+#include <ito/weights.hpp>
 
 namespace ito {
 

@@ -73,24 +73,7 @@ constexpr SolverProperties solver_table[] = {
      "Rößler (2009), RI6"},
 };
 
-constexpr GradientMethodProperties method_table[] = {
-    {GradientMethod::adjoint, "adjoint",
-     "exact gradient of the discrete chain, from stored or recomputed states"},
-    {GradientMethod::pathwise, "pathwise",
-     "the same number forwards: sensitivity equations in blocks of directions; no states stored, "
-     "cost grows with the parameters"},
-    {GradientMethod::stochastic_adjoint, "stochastic-adjoint",
-     "the backward Stratonovich equation on the same path; no states stored, right as steps "
-     "vanish"},
-    {GradientMethod::reversible, "reversible",
-     "exact gradient of the discrete chain, states recovered by undoing steps; no states stored"},
-};
-
 constexpr std::string_view calculus_names[] = {"ito", "stratonovich"};
-
-auto names_of(const auto& table) {
-  return std::views::transform(table, [](const auto& row) { return row.name; });
-}
 
 }  // namespace
 
@@ -98,7 +81,6 @@ std::span<const SolverProperties> solvers() { return solver_table; }
 const SolverProperties& properties(Solver solver) {
   return solver_table[static_cast<std::size_t>(solver)];
 }
-std::span<const GradientMethodProperties> gradient_methods() { return method_table; }
 
 std::string_view name(Solver solver) { return properties(solver).name; }
 std::string_view name(Calculus calculus) {
@@ -108,18 +90,13 @@ std::string_view name(NoiseKind kind) {
   constexpr std::string_view names[] = {"additive", "scalar", "diagonal", "general"};
   return names[static_cast<std::size_t>(kind)];
 }
-std::string_view name(GradientMethod method) {
-  return method_table[static_cast<std::size_t>(method)].name;
-}
 
 Solver parse_solver(std::string_view text) {
-  return parse_name<Solver>(names_of(solver_table), text, "solver");
+  return parse_name<Solver>(std::views::transform(solver_table, &SolverProperties::name), text,
+                            "solver");
 }
 Calculus parse_calculus(std::string_view text) {
   return parse_name<Calculus>(calculus_names, text, "calculus");
-}
-GradientMethod parse_gradient_method(std::string_view text) {
-  return parse_name<GradientMethod>(names_of(method_table), text, "method");
 }
 
 }  // namespace ito

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <ito/gradient_method.hpp>
 #include <ito/solver.hpp>
 
 #include "study/study.hpp"

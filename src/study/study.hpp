@@ -11,6 +11,7 @@
 
 #include <ito/dataset.hpp>
 #include <ito/device.hpp>
+#include <ito/gradient_method.hpp>
 #include <ito/model.hpp>
 #include <ito/parameters.hpp>
 #include <nlohmann/json.hpp>
@@ -106,7 +107,8 @@ struct Settings {
     const auto wanted = static_cast<std::size_t>(std::lround(static_cast<double>(full) * effort));
     return (std::max(wanted, least) + 15) / 16 * 16;
   }
-  /// For comparisons of solvers and of routes to the gradient, all by one host engine.
+  /// For what runs on the host alone, and for comparisons of solvers and of routes to the gradient,
+  /// all by one engine.
   Device host() const { return device == Device::reference() ? device : Device::cpu(); }
   /// Whether there is time for the whole of a sweep, or only for its ends.
   bool whole() const { return effort >= 0.25; }

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <ito/dataset.hpp>
+#include <ito/device.hpp>
+#include <ito/latent_model.hpp>
+
+namespace ito {
+
+struct SampleOptions {
+  std::uint64_t seed = 0;
+  bool mean = false;  ///< the mean of y given the path instead of a draw
+  Device device = Device::best();
+  int threads = 0;  ///< 0: all; up to 1024
+};
+/// Draws from the model: prior paths through decoder and likelihood. Row i is a function of (seed,
+/// i). The decoder's net of a CUDA device runs on the CPU. Throws ito::Error on parameters
+/// of another size, a count of 0, and when a prior path or its η is not finite.
+Dataset sample(const LatentModel& latent, std::span<const float> parameters, std::size_t count,
+               const SampleOptions& options = {});
+
+}  // namespace ito
