@@ -11,7 +11,9 @@
 #include <ito/error.hpp>
 #include <ito/plan.hpp>
 
+#include "inference/shuffle.hpp"
 #include "model/check.hpp"
+#include "model/shape.hpp"
 
 namespace ito {
 namespace {
@@ -75,9 +77,9 @@ class Multilevel {
 
   /// The functional of `count` paths from the level's next on.
   std::vector<double> values(const Plan& plan, std::uint64_t first, std::uint64_t count,
-                             std::size_t l, int refinement) const {
+                             std::uint32_t l, int refinement) const {
     const Paths paths = plan.simulate(parameters_, {.paths = count,
-                                                    .seed = options_.seed + l,
+                                                    .seed = step_seed(options_.seed, 0, l),
                                                     .first_path = first,
                                                     .context = context_,
                                                     .refinement = refinement});
@@ -91,6 +93,10 @@ class Multilevel {
     for (std::size_t i = 0; i < count; ++i) {
       out[i] = functional_(std::span(paths.states()).subspan(i * size, size), paths.energy()[i],
                            paths.martingale()[i]);
+      if (!std::isfinite(out[i])) {
+        throw Error("functional", fmt::format("{} of path {} at level {}", out[i], first + i, l),
+                    "a finite number for every path");
+      }
     }
     return out;
   }
@@ -104,9 +110,10 @@ class Multilevel {
     }
     while (level.paths < wanted) {
       const std::uint64_t count = std::min(batch, wanted - level.paths);
-      std::vector<double> difference = values(*level.fine, level.paths, count, l, 0);
+      const auto number = static_cast<std::uint32_t>(l);
+      std::vector<double> difference = values(*level.fine, level.paths, count, number, 0);
       if (level.coarse) {
-        const auto coarse = values(*level.coarse, level.paths, count, l, -1);
+        const auto coarse = values(*level.coarse, level.paths, count, number, -1);
         for (std::size_t i = 0; i < count; ++i) difference[i] -= coarse[i];
       }
       for (const double v : difference) {
@@ -224,12 +231,20 @@ MultilevelEstimate multilevel_mean(const Model& model, std::span<const float> pa
                                    const PathFunctional& functional,
                                    const MultilevelOptions& options,
                                    std::span<const float> context) {
+  check_function("functional", functional);
   check_positive("target_error", options.target_error);
   check_integer("levels", options.levels, {3, 20});
   check_integer("most_levels", options.most_levels, {options.levels, 20});
   if (options.pilot < 2 || options.pilot > options.most_paths) {
     throw Error("pilot", fmt::format("{}", options.pilot),
                 fmt::format("2 to most_paths, {}", options.most_paths));
+  }
+  const ModelShape shape = resolve(model);
+  const auto wanted =
+      static_cast<std::size_t>(shape.context()) * static_cast<std::size_t>(shape.intervals());
+  if (context.size() != wanted) {
+    throw Error("context", fmt::format("{} numbers", context.size()),
+                fmt::format("{} (context steps × context)", wanted));
   }
   return Multilevel(model, parameters, functional, options, context).run();
 }
