@@ -36,11 +36,7 @@ struct PathArguments {
   bool in_double() const { return device == Device::reference() || precision == Precision::fp64; }
   /// Of a plan for this run, float or double.
   PlanOptions plan_options() const {
-    PlanOptions options;
-    options.threads = threads;
-    options.cuda_kernels = cuda_kernels;
-    if (!in_double()) options.precision = precision;
-    return options;
+    return {.threads = threads, .precision = precision, .cuda_kernels = cuda_kernels};
   }
 };
 

@@ -32,7 +32,7 @@ class Engine {
   virtual void tangents(std::span<const Real>, const BasicRequest<Real>&,
                         const BasicDirections<Real>&, const BasicOutputs<Real>&,
                         std::span<std::byte>) {
-    throw Error("device", "one without tangents", "cpu or reference");
+    throw Error("device", "cuda for tangents", "cpu or reference");
   }
 
   /// Bytes of the caller's memory that a call above needs: as many as on the device itself, unless
@@ -82,11 +82,16 @@ class Network {
 template <class Real>
 Device serving_device(Device device, const ModelShape& shape, const PlanOptions& options);
 
-/// The engine of a device. Throws ito::Error when `Real` is double and the device is not the
-/// reference.
+/// `device` for work that no CUDA device does: the CPU where it is automatic. Throws ito::Error
+/// where the caller asks for a CUDA device.
+Device host_device(Device device);
+
+/// The engine of a device; options' precision is checked. Throws ito::Error when `Real` is double
+/// on the CPU.
 template <class Real>
 std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device,
                                           const PlanOptions& options);
+/// The networks of a CUDA device stay on the CPU.
 std::unique_ptr<Network> make_network(const NetShape& shape, Device device, int threads);
 
 }  // namespace ito

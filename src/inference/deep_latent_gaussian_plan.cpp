@@ -15,7 +15,7 @@ struct DeepLatentGaussianPlan::Compiled {
   Compiled(const DeepLatentGaussian& given, Device device, int wanted)
       : model(validated(given)),
         net_shape(layer_net(model)),
-        net(make_network(net_shape, device, thread_count(wanted))),
+        net(make_network(net_shape, host_device(device), thread_count(wanted))),
         threads(thread_count(wanted)),
         d(static_cast<std::size_t>(model.state)),
         m(static_cast<std::size_t>(model.noise)) {}

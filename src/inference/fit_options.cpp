@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
+#include "engine/threads.hpp"
 #include "inference/evaluator.hpp"
 #include "model/names.hpp"
 
@@ -47,8 +48,7 @@ void check_options(const FitOptions& options) {
   check_number("fit.non_finite_limit", options.non_finite_limit,
                options.non_finite_limit >= 0 && options.non_finite_limit <= 1,
                "a fraction from 0 to 1");
-  if (options.threads < 0)
-    throw Error("fit.threads", fmt::format("{}", options.threads), "0 (all) or a number above");
+  check_threads(options.threads);
   if (options.resume && options.checkpoint.empty())
     throw Error("fit.resume", "true without a checkpoint", "a checkpoint to go on from");
 }

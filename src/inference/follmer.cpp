@@ -108,7 +108,7 @@ NeuralSde fit_follmer(const Dataset& samples, const FollmerOptions& options,
   std::vector<Tensor> tensors;
   const NetShape shape =
       append_net(tensors, "drift", options.drift, sde.model.state + 1, 0, 0, sde.model.state);
-  const auto net = make_network(shape, options.device, thread_count(options.threads));
+  const auto net = make_network(shape, host_device(options.device), thread_count(options.threads));
   Bridges bridges(samples, options);
   std::vector<float> outputs(bridges.wanted.size()), cotangents(outputs.size());
   std::vector<float> gradient(sde.parameters.size());

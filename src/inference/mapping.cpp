@@ -30,6 +30,7 @@ void check_parameters(const LatentShape& shape, std::span<const float> parameter
 
 std::vector<float> decode(const LatentModel& latent, std::span<const float> parameters,
                           std::span<const float> states, Device device) {
+  const Device host = host_device(device);
   const LatentShape shape = resolve(latent);
   check_parameters(shape, parameters);
   const auto row =
@@ -38,11 +39,12 @@ std::vector<float> decode(const LatentModel& latent, std::span<const float> para
     throw Error("states", fmt::format("{} numbers", states.size()),
                 fmt::format("a positive multiple of {} (times × state)", row));
   if (!shape.decoder) return {states.begin(), states.end()};
-  return apply(*shape.decoder, device, parameters, states);
+  return apply(*shape.decoder, host, parameters, states);
 }
 
 std::vector<float> encode(const LatentModel& latent, std::span<const float> parameters,
                           const Dataset& data, Device device) {
+  const Device host = host_device(device);
   const LatentModel checked = validated(latent);
   const LatentShape shape = resolve(checked);
   check_parameters(shape, parameters);
@@ -51,7 +53,7 @@ std::vector<float> encode(const LatentModel& latent, std::span<const float> para
     throw Error("encoder", "none", "a model with an encoder");
   std::vector<float> scaled(data.values.size());
   scale_observations(checked.encoder, data.values, scaled);
-  return shape.encoder ? apply(*shape.encoder, device, parameters, scaled) : scaled;
+  return shape.encoder ? apply(*shape.encoder, host, parameters, scaled) : scaled;
 }
 
 std::vector<float> observation_mean(const LatentModel& latent, std::span<const float> parameters,

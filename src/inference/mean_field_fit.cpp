@@ -67,6 +67,7 @@ class FreeMeanField {
 
 MeanField fit_mean_field(const DeepLatentGaussian& model, const LogDensity& log_likelihood,
                          const MeanFieldOptions& options) {
+  check_function("log_likelihood", log_likelihood);
   check_positive("mean_field.learning_rate", options.learning_rate);
   if (options.iterations < 1) throw Error("mean_field.iterations", "0", "at least 1");
   if (!(options.averaging >= 0 && options.averaging < 1))
@@ -106,6 +107,7 @@ MeanField fit_mean_field(const DeepLatentGaussian& model, const LogDensity& log_
 MeanFieldEstimate evaluate_mean_field(const DeepLatentGaussian& model, const MeanField& posterior,
                                       const LogDensity& log_likelihood, std::uint64_t paths,
                                       std::uint64_t seed, Device device, int threads) {
+  check_function("log_likelihood", log_likelihood);
   DeepLatentGaussianPlan plan(model, device, threads);
   const DeepLatentGaussianPlan::Paths result = plan.simulate(posterior, paths, seed);
   std::vector<double> log_weights(paths);

@@ -11,6 +11,8 @@
 
 #include "engine/engine.hpp"
 #include "inference/draws.hpp"
+#include "model/check.hpp"
+#include "model/model_json.hpp"
 #include "model/shape.hpp"
 
 namespace ito {
@@ -114,8 +116,13 @@ struct MeshPath {
 
 void check(const Model& model, const RandomMeshOptions& options) {
   const auto* identity = std::get_if<IdentityDiffusion>(&model.diffusion);
-  if (!identity || identity->scale != 1) {
-    throw Error("diffusion", "another", "identity with scale 1: the estimator needs σ = I");
+  if (!identity) {
+    throw Error("diffusion.kind", '"' + kind_name(model.diffusion) + '"',
+                "\"identity\": the estimator needs σ = I");
+  }
+  if (identity->scale != 1) {
+    throw Error("diffusion.scale", fmt::format("{}", identity->scale),
+                "1: the estimator needs σ = I");
   }
   if (std::holds_alternative<GaussianInitial>(model.initial)) {
     throw Error("initial", "gaussian", "point or learned");
@@ -148,7 +155,7 @@ class RandomMeshRun {
       : shape_(shape),
         g_(g),
         options_(options),
-        drift_(shape, parameters, options.device, options.threads),
+        drift_(shape, parameters, host_device(options.device), options.threads),
         start_(static_cast<std::size_t>(shape.state)) {
     for (std::size_t j = 0; j < start_.size(); ++j) {
       start_[j] = shape.initial == InitialKind::point
@@ -215,6 +222,10 @@ class RandomMeshRun {
     if (ends) {
       const double value =
           path.weight / renewal_.tail(left) * (g_(path.x) - (path.points > 0 ? path.before : 0.0));
+      if (!std::isfinite(value)) {
+        throw Error("g", fmt::format("{} of path {}", value, path.index),
+                    "a finite number for every path");
+      }
       sum_ += value;
       squares_ += value * value;
       points_ += path.points;
@@ -242,6 +253,7 @@ class RandomMeshRun {
 RandomMeshEstimate random_mesh_mean(const Model& model, std::span<const float> parameters,
                                     const std::function<double(std::span<const double>)>& g,
                                     const RandomMeshOptions& options) {
+  check_function("g", g);
   check(model, options);
   const ModelShape shape = resolve(model);
   if (parameters.size() < shape.parameters) {

@@ -232,6 +232,10 @@ void write_net(Object& object, const Mlp& net, bool time) {
   if (time) object["time"] = net.time;
 }
 
+std::string kind_name(const Diffusion& diffusion) {
+  return std::visit(Writer{}, diffusion).at("kind").get<std::string>();
+}
+
 Object write_model(const Model& given) {
   const Model model = validated(given);
   Object document;

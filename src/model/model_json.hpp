@@ -19,6 +19,8 @@ Mlp read_net(const JsonReader& object, Mlp defaults, bool time = true);
 
 /// Ordered as the README lists the keys.
 nlohmann::ordered_json write_model(const Model& model);
+/// What a document calls it: "identity", "constant", "diagonal" or "general".
+std::string kind_name(const Diffusion& diffusion);
 void write_net(nlohmann::ordered_json& object, const Mlp& net, bool time = true);
 
 /// One top-level key a line.

@@ -1,4 +1,4 @@
-// The one place that knows every engine.
+// The one place that knows every engine, of paths and of training.
 #include <ito/device.hpp>
 #include <ito/error.hpp>
 
@@ -11,6 +11,7 @@
 #include "cuda/gpu.hpp"
 #include "cuda_training/cuda_training.hpp"
 #include "engine/engine.hpp"
+#include "engine/threads.hpp"
 #include "inference/training_engine.hpp"
 #include "reference/engine.hpp"
 
@@ -82,10 +83,6 @@ template Device serving_device<double>(Device, const ModelShape&, const PlanOpti
 template <class Real>
 std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device,
                                           const PlanOptions& options) {
-  if (device.kind() != Device::Kind::cuda && options.precision != Precision::fp32) {
-    throw Error("precision", std::string(name(options.precision)) + " on device " + device.name(),
-                "fp32; fast needs device cuda, and a DoublePlan computes in fp64");
-  }
   if (device.kind() != Device::Kind::cuda && options.cuda_kernels != CudaKernels::automatic) {
     throw Error("cuda_kernels",
                 std::string(name(options.cuda_kernels)) + " on device " + device.name(),
@@ -105,7 +102,14 @@ std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device
 template std::unique_ptr<Engine<float>> make_engine(const ModelShape&, Device, const PlanOptions&);
 template std::unique_ptr<Engine<double>> make_engine(const ModelShape&, Device, const PlanOptions&);
 
+Device host_device(Device device) {
+  if (device.kind() != Device::Kind::cuda) return device;
+  if (device.automatic()) return Device::cpu();
+  throw Error("device", device.name(), "auto, cpu or reference: this runs on the CPU");
+}
+
 std::unique_ptr<Network> make_network(const NetShape& shape, Device device, int threads) {
+  check_threads(threads);
   if (device == Device::reference()) return make_reference_network(shape);
   return make_cpu_network(shape, threads);
 }

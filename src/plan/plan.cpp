@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "engine/engine.hpp"
+#include "engine/threads.hpp"
 #include "model/diffusion.hpp"
 
 namespace ito {
@@ -87,6 +88,23 @@ void check_method(const ModelShape& shape, GradientMethod method) {
     }
     throw Error("gradient", "\"reversible\" with solver \"" + std::string(solver.name) + '"',
                 "\"reversible\" with " + others + ", or \"adjoint\" with any solver");
+  }
+}
+
+/// Refuses a precision that the plan's numbers or its device do not have.
+template <class Real>
+void check_precision(Precision precision, Device device) {
+  if constexpr (std::is_same_v<Real, double>) {
+    if (precision == Precision::fast) {
+      throw Error("precision", "fast in a DoublePlan", "fp64 or the default there, or a Plan");
+    }
+    return;
+  }
+  if (precision == Precision::fp64) {
+    throw Error("precision", "fp64 in a Plan", "fp32 or fast there, or a DoublePlan");
+  }
+  if (precision == Precision::fast && device.kind() != Device::Kind::cuda) {
+    throw Error("precision", "fast on device " + device.name(), "fp32 there, or device cuda");
   }
 }
 
@@ -170,7 +188,9 @@ BasicPlan<Real>::BasicPlan(const Model& model, Device device, PlanOptions option
     : model_(validated(model)), device_(device) {
   ModelShape shape = resolve(model_);
   check_method(shape, options.gradient);
+  check_threads(options.threads);
   device_ = serving_device<Real>(device, shape, options);
+  check_precision<Real>(options.precision, device_);
   auto engine = make_engine<Real>(shape, device_, options);
   compiled_ =
       std::make_unique<Compiled>(Compiled{std::move(shape), std::move(engine), options.gradient});
@@ -379,9 +399,13 @@ template <class Real>
 BasicTangents<Real> BasicPlan<Real>::jacobian(std::span<const Real> parameters,
                                               const BasicRequest<Real>& request, std::size_t first,
                                               std::size_t count) const {
-  if (first > parameter_count() || count > parameter_count() - first) {
-    throw Error("first, count", text(first) + ", " + text(count),
-                "a block of the " + text(parameter_count()) + " parameters");
+  if (first > parameter_count()) {
+    throw Error("first", text(first), "up to the number of parameters, " + text(parameter_count()));
+  }
+  if (count > parameter_count() - first) {
+    throw Error("count", text(count),
+                "up to " + text(parameter_count() - first) + ", the parameters from " +
+                    text(first) + " on");
   }
   std::vector<Real> units(count * parameter_count());
   for (std::size_t q = 0; q < count; ++q) units[q * parameter_count() + first + q] = 1;

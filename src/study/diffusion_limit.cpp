@@ -47,11 +47,11 @@ Bound best_bound(Family family, const NeuralSde& prior, const LogDensity& log_li
                                                 .paths = effort.paths,
                                                 .learning_rate = 0.1,
                                                 .seed = seed,
-                                                .device = settings.device,
+                                                .device = settings.host(),
                                                 .threads = settings.threads});
     const MeanFieldEstimate estimate =
         evaluate_mean_field(model, posterior, log_likelihood, effort.evaluated, seed + 1000,
-                            settings.device, settings.threads);
+                            settings.host(), settings.threads);
     return {estimate.free_energy, estimate.free_energy_error, estimate.weights, effort.evaluated};
   }
   const Target target{

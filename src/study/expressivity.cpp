@@ -18,7 +18,7 @@ FollmerOptions fit_options(const Settings& settings, int width, int steps, std::
           .batch = 512,
           .learning_rate = 0.01,
           .seed = seed,
-          .device = settings.device,
+          .device = settings.host(),
           .threads = settings.threads};
 }
 

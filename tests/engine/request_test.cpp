@@ -9,6 +9,7 @@
 
 #include "engine/any_plan.hpp"
 #include "engine/model_table.hpp"
+#include "refusal.hpp"
 
 namespace ito::test {
 namespace {
@@ -196,6 +197,28 @@ TEST(RequestSpans, OfTheWrongSizeAreRefusedByName) {
     EXPECT_TRUE(adjoint_message({.parameters = one_more}).starts_with("gradient.parameters"));
     EXPECT_TRUE(adjoint_message({.x0 = one_more}).starts_with("gradient.x0: got 41"));
     EXPECT_TRUE(adjoint_message({.context = one_more}).starts_with("gradient.context"));
+  }
+}
+
+TEST(Precisions, AreThoseOfThePlansNumbersAndItsDevice) {
+  const Model& model = model_case("one_step").model;
+  const EngineKind& cuda = engine("cuda");
+  EXPECT_EQ(refusal([&] { Plan(model, Device::cpu(), {.precision = Precision::fast}); }),
+            "precision: got fast on device cpu; accepted: fp32 there, or device cuda");
+  EXPECT_EQ(refusal([&] { Plan(model, Device::reference(), {.precision = Precision::fast}); }),
+            "precision: got fast on device reference; accepted: fp32 there, or device cuda");
+  const std::string in_a_plan =
+      "precision: got fp64 in a Plan; accepted: fp32 or fast there, or a DoublePlan";
+  EXPECT_EQ(refusal([&] { Plan(model, Device::cpu(), {.precision = Precision::fp64}); }),
+            in_a_plan);
+  EXPECT_EQ(refusal([&] { AnyPlan(cuda, model, {.precision = Precision::fp64}); }), in_a_plan);
+  for (const EngineKind& kind : {engine("reference64"), engine("cuda64")}) {
+    for (const Precision precision : {Precision::fp32, Precision::fp64}) {
+      EXPECT_EQ(refusal([&] { AnyPlan(kind, model, {.precision = precision}); }), "accepted");
+    }
+    EXPECT_EQ(refusal([&] { AnyPlan(kind, model, {.precision = Precision::fast}); }),
+              "precision: got fast in a DoublePlan; accepted: fp64 or the default there, or a "
+              "Plan");
   }
 }
 

@@ -224,6 +224,9 @@ TEST(CudaSolvers, ChooseTheirKernelsAndRefuseOthersByName) {
             "auto or per-path with these; fused or layered with euler-maruyama, ito, adjoint");
   const DoublePlan plan(model, Device::cuda());
   EXPECT_EQ(plan.cuda_kernels(), CudaKernels::per_path);
+  const std::vector<double> parameters(plan.parameter_count());
+  EXPECT_EQ(refusal([&] { plan.tangents(parameters, {}, {}); }),
+            "device: got cuda for tangents; accepted: cpu or reference");
 }
 
 }  // namespace

@@ -111,6 +111,51 @@ TEST(Multilevel, SaysHowFarItGot) {
   EXPECT_TRUE(run({.target_error = -1}).starts_with("target_error: got -1"));
 }
 
+TEST(Multilevel, NamesAPathWhoseFunctionalIsNotFinite) {
+  const Model model = geometric(Solver::euler_maruyama);
+  const auto parameters = filled(model, {{"drift.0.weight", {mu}}});
+  int calls = 0;
+  EXPECT_EQ(refusal([&] {
+              multilevel_mean(model, parameters, [&](std::span<const float>, double, double) {
+                return calls++ == 7 ? std::nan("") : 1.0;
+              });
+            }),
+            "functional: got nan of path 7 at level 0; accepted: a finite number for every path");
+}
+
+TEST(Multilevel, TakesTheContextOfOneObservation) {
+  Model model = geometric(Solver::euler_maruyama);
+  model.control = OpenLoop{Mlp{}, 2, {0, 1}};
+  const std::vector<float> two_observations(8);
+  EXPECT_EQ(refusal([&] {
+              multilevel_mean(
+                  model, {}, [](auto, double, double) { return 0.0; }, {}, two_observations);
+            }),
+            "context: got 8 numbers; accepted: 4 (context steps × context)");
+}
+
+/// Level 0 of one seed and level 1 of the seed before share no noise: half-way through, Brownian
+/// motions on the same key would be correlated by √½.
+TEST(Multilevel, RunsOfNeighbouringSeedsAreIndependent) {
+  constexpr std::size_t pilot = 1000;
+  Model model;
+  model.grid = uniform_grid(1.0, 2);
+  model.save = {1};
+  const auto states = [&](std::uint64_t seed) {
+    std::vector<double> seen;
+    const auto functional = [&](std::span<const float> x, double, double) {
+      seen.push_back(double{x[0]});
+      return double{x[0]};
+    };
+    multilevel_mean(model, {}, functional, {.target_error = 1, .pilot = pilot, .seed = seed});
+    return seen;
+  };
+  const std::vector<double> one = states(6), next = states(7);
+  double product = 0;  // of variables of variance ½
+  for (std::size_t i = 0; i < pilot; ++i) product += 2 * one[pilot + i] * next[i];
+  EXPECT_LE(std::abs(product / pilot), 4 / std::sqrt(double{pilot}));
+}
+
 /// dX = (−aX + c) dt + dW: X_1 is Gaussian, and E cos X_1 known.
 TEST(RandomMesh, HasNoBiasOnEitherMesh) {
   constexpr double a = 0.8, c = 0.5, x0 = 0.3;
@@ -161,7 +206,10 @@ TEST(RandomMesh, RefusesWhatItIsNotFor) {
   EXPECT_EQ(run({}), "accepted");
   EXPECT_TRUE(run({.mesh = UniformMesh{1.0}}).starts_with("mesh.length: got 1"));
   model.diffusion = IdentityDiffusion{2.0};
-  EXPECT_TRUE(run({}).starts_with("diffusion: got"));
+  EXPECT_EQ(run({}), "diffusion.scale: got 2; accepted: 1: the estimator needs σ = I");
+  model.diffusion = General{};
+  EXPECT_EQ(run({}),
+            "diffusion.kind: got \"general\"; accepted: \"identity\": the estimator needs σ = I");
 }
 
 }  // namespace
