@@ -3,27 +3,50 @@
 
 cmake_minimum_required(VERSION 3.25)
 
-# From the bottom up: besides itself and the public headers, a folder includes what stands beside it.
-# Kernels on the host take their vocabulary from tests/simt.
+# From the bottom up: besides itself, a folder includes what stands beside it. Kernels on the host take
+# their vocabulary from tests/simt.
 set(kernels    simt)
 set(model      kernels)
 set(io         model)
 set(engine     kernels model)
+set(plan       model engine)
 set(reference  kernels model engine)
 set(cpu        kernels model engine)
 set(cuda       kernels io model engine)
-set(inference  kernels io model engine)
-set(cuda_training kernels model engine cuda inference)
-set(plan       model engine reference cpu cuda inference cuda_training)
+set(inference  kernels io model engine plan)
+set(cuda_training kernels model engine plan cuda inference)
+set(devices    model engine reference cpu cuda inference cuda_training)
 set(study      inference)
 set(cli        io model inference study)
+
+# A public header belongs to the lowest folder that knows what it describes, and goes with it. The programs
+# include them all.
+set(headers_of_kernels   activation_kind)
+set(headers_of_model     activation error gradient_method log_density model noise parameters solver)
+set(headers_of_io        dataset latent_model likelihood)
+set(headers_of_engine    device plan)
+set(headers_of_inference baselines deep_latent_gaussian evaluate fit follmer multilevel random_mesh
+                         sample sampler target weights)
+set(programs study cli)
 
 set(violations "")
 
 function(check_folder folder path)
   string(JOIN "|" allowed ito ${folder} ${${folder}})
+  set(headers version)
+  foreach(other IN ITEMS ${folder} ${${folder}})
+    list(APPEND headers ${headers_of_${other}})
+  endforeach()
   file(GLOB_RECURSE files RELATIVE "${ROOT}" "${path}/*.hpp" "${path}/*.cpp" "${path}/*.cuh")
   foreach(file IN LISTS files)
+    file(STRINGS "${ROOT}/${file}" includes REGEX "^[ \t]*#[ \t]*include[ \t]*<ito/")
+    foreach(include IN LISTS includes)
+      string(REGEX REPLACE "^[^<]*<ito/([a-z_]*).*" "\\1" target "${include}")
+      if(NOT folder IN_LIST programs AND NOT target IN_LIST headers)
+        list(JOIN headers ", " known)
+        list(APPEND violations "${file} includes <ito/${target}.hpp>, which is none of ${known}")
+      endif()
+    endforeach()
     file(STRINGS "${ROOT}/${file}" includes REGEX "^[ \t]*#[ \t]*include[ \t]*\"")
     foreach(include IN LISTS includes)
       string(REGEX REPLACE "^[^\"]*\"([^\"]*)\".*" "\\1" target "${include}")

@@ -1,2 +1,4 @@
+#include <ito/fit.hpp>
+
 #include "cpu/engine.hpp"
 #include "model/shape.hpp"
