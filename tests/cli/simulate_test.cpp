@@ -130,6 +130,20 @@ TEST_F(Simulate, TakesTheSdeOutOfALatentModelAndContextForItsPaths) {
   EXPECT_EQ(run(without).status, 0);
 }
 
+TEST_F(Simulate, TakesAPrecisionWhereTheDeviceHasIt) {
+  const auto status = [&](const std::string& device, const std::string& precision) {
+    return simulate(
+               {"--paths", "2", "--device", device, "--precision", precision, "--out", at("o.npz")})
+        .status;
+  };
+  EXPECT_EQ(status("cpu", "fp32"), 0);
+  EXPECT_EQ(status("reference", "fp32"), 0);
+  EXPECT_EQ(status("reference", "fp64"), 0);
+  EXPECT_EQ(status("cpu", "fp64"), 1);
+  EXPECT_EQ(status("cpu", "fast"), 1);
+  EXPECT_EQ(status("reference", "fast"), 1);
+}
+
 TEST(Info, ListsTheEnginesThatRunHere) {
   const Outcome outcome = run({"info", "--json"});
   ASSERT_EQ(outcome.status, 0) << outcome.err;
