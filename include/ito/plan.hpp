@@ -215,7 +215,9 @@ class BasicPlan {
   // Caller-owned memory; these allocate nothing. On CUDA that is said of the calls on a stream,
   // below: calls on memory of the host pass through memory of the device, which the plan allocates
   // at the first call of a size, and their workspace may be empty.
-  /// Bytes of workspace for any call of up to `paths` paths and `observations` rows of context.
+  /// Bytes of workspace for any call of up to `paths` paths and `observations` rows of context. A
+  /// gradient keeps in it as many states as it holds, so a recorded run and its adjoint are given
+  /// memory of one size.
   /// Throws when even checkpointing does not fit PlanOptions::workspace_limit, naming the least
   /// that does. With `record` false, those of `simulate` without `record` alone: fewer, and within
   /// any limit, since such a run stores no states.

@@ -34,9 +34,9 @@ class CpuEngine final : public Engine<float> {
   }
 
   std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                              bool record) const override {
+                              Keep keep) const override {
     const auto cut = Partition::largest(paths, tile_paths, shape_.parameters);
-    return lay_out(nullptr, cut, observations, record).bytes;
+    return lay_out(nullptr, cut, observations, keep).bytes;
   }
 
   void simulate(std::span<const float> parameters, const BasicRequest<float>& request,
@@ -149,8 +149,7 @@ class CpuEngine final : public Engine<float> {
            static_cast<std::size_t>(shape_.control_net->layers.front().outputs);
   }
 
-  CpuWorkspace lay_out(std::byte* base, const Partition& cut, std::uint64_t rows,
-                       bool record) const {
+  CpuWorkspace lay_out(std::byte* base, const Partition& cut, std::uint64_t rows, Keep keep) const {
     const auto entries = static_cast<std::size_t>(model_.entries.count());
     Arena arena(base);
     CpuWorkspace space{};
@@ -158,16 +157,16 @@ class CpuEngine final : public Engine<float> {
     space.sigma_slope = arena.take<float>(entries);
     space.bias_rows = arena.take<float>(rows * row_size());
     space.tape = Tape::none();
-    if (record) lay_out_gradient(arena, space, cut, rows);
+    if (keep != Keep::nothing) lay_out_gradient(arena, space, cut, rows, keep);
     space.bytes = arena.bytes();
     return space;
   }
 
-  void lay_out_gradient(Arena& arena, CpuWorkspace& space, const Partition& cut,
-                        std::uint64_t rows) const {
+  void lay_out_gradient(Arena& arena, CpuWorkspace& space, const Partition& cut, std::uint64_t rows,
+                        Keep keep) const {
     const std::size_t unit = static_cast<std::size_t>(model_.carried) * tile_paths;
     space.tape = needs_tape(method_) ? Tape::choose(cut.most_tiles, shape_.steps,
-                                                    unit * sizeof(float), threads_, limit_)
+                                                    unit * sizeof(float), threads_, limit_, keep)
                                      : Tape::of_last_state();
     space.states = arena.take<float>(cut.tiles * space.tape.checkpoints * unit);
     space.segments =
@@ -183,7 +182,9 @@ class CpuEngine final : public Engine<float> {
   CpuWorkspace prepare(std::span<const float> parameters, const BasicRequest<float>& request,
                        const Partition& cut, std::uint64_t rows, std::span<std::byte> workspace,
                        bool record) const {
-    const CpuWorkspace space = lay_out(Arena::align(workspace), cut, rows, record);
+    const CpuWorkspace space = lay_out_in(workspace, record, [&](std::byte* base, Keep keep) {
+      return lay_out(base, cut, rows, keep);
+    });
     for (int e = 0; e < model_.entries.count() && !shape_.diffusion_net; ++e) {
       const auto sigma = constant_entry(shape_, parameters, e);
       space.sigma[e] = static_cast<float>(sigma.value);

@@ -52,16 +52,16 @@ class FusedEngine final : public HostCalls<Real> {
   CudaKernels kernels() const override { return CudaKernels::fused; }
 
   std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                              bool record) const override {
+                              Keep keep) const override {
     const auto tiles = Partition::largest(paths, tile_paths, shape_.parameters).tiles;
-    return lay_out(nullptr, spread(tiles, tiles, observations), record).bytes;
+    return lay_out(nullptr, spread(tiles, tiles, observations), keep).bytes;
   }
 
   void simulate_on(Stream stream, std::span<const Real> parameters,
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                    std::span<std::byte> workspace, bool record) override {
     const Spread cut = spread(request);
-    const CudaWorkspace<Real> space = lay_out(Arena::align(workspace), cut, record);
+    const CudaWorkspace<Real> space = space_in(workspace, cut, record);
     prepare(stream, parameters, request, cut, space);
     const SimulateArguments<Real> arguments =
         simulate_arguments(path_in(request, cut, space), outputs);
@@ -80,7 +80,7 @@ class FusedEngine final : public HostCalls<Real> {
                   AdjointOptions options, bool recorded) override {
     if (!recorded) simulate_on(stream, parameters, request, {}, workspace, true);
     const Spread cut = spread(request);
-    const CudaWorkspace<Real> space = lay_out(Arena::align(workspace), cut, true);
+    const CudaWorkspace<Real> space = space_in(workspace, cut, true);
     AdjointArguments<Real> arguments =
         adjoint_arguments(path_in(request, cut, space), cotangents, gradient, options);
     arguments.segments = space.segments;
@@ -120,24 +120,31 @@ class FusedEngine final : public HostCalls<Real> {
     return spread(cut.tiles, cut.most_tiles, observation_count(request));
   }
 
-  CudaWorkspace<Real> lay_out(std::byte* base, const Spread& cut, bool record) const {
+  CudaWorkspace<Real> space_in(std::span<std::byte> workspace, const Spread& cut,
+                               bool record) const {
+    return lay_out_in(workspace, record,
+                      [&](std::byte* base, Keep keep) { return lay_out(base, cut, keep); });
+  }
+
+  CudaWorkspace<Real> lay_out(std::byte* base, const Spread& cut, Keep keep) const {
     Arena arena(base);
     CudaWorkspace<Real> space{};
     space.words = arena.take<std::byte>(static_cast<std::size_t>(layout_.word_count) * 512);
     space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
     space.bias_rows = arena.take<Real>(cut.observations * rows_.size());
     space.tape = Tape::none();
-    if (record) lay_out_gradient(arena, space, cut);
+    if (keep != Keep::nothing) lay_out_gradient(arena, space, cut, keep);
     space.bytes = arena.bytes();
     return space;
   }
 
-  void lay_out_gradient(Arena& arena, CudaWorkspace<Real>& space, const Spread& cut) const {
+  void lay_out_gradient(Arena& arena, CudaWorkspace<Real>& space, const Spread& cut,
+                        Keep keep) const {
     const auto state_tiles = static_cast<std::size_t>((shape_.state + 7) / 8);
     const std::size_t unit = state_tiles * 128;
     const auto warps = static_cast<std::uint64_t>(layout_.adjoint.warps);
     space.tape = Tape::choose(cut.most_tiles, shape_.steps, unit * sizeof(Real),
-                              static_cast<int>(cut.blocks * warps), limit_);
+                              static_cast<int>(cut.blocks * warps), limit_, keep);
     space.states = arena.take<Real>(cut.most_tiles * space.tape.checkpoints * unit);
     space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);
     space.segments = arena.take<Real>(cut.blocks * warps * space.tape.segment * unit);

@@ -16,7 +16,7 @@ inline constexpr std::uint64_t tile_paths = 16;  ///< that share a row of contex
 template <class Real>
 class HostCalls : public Engine<Real> {
  public:
-  std::size_t host_workspace_bytes(std::uint64_t, std::uint64_t, bool) const override { return 0; }
+  std::size_t host_workspace_bytes(std::uint64_t, std::uint64_t, Keep) const override { return 0; }
 
   void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
                 const BasicOutputs<Real>& outputs, std::span<std::byte>, bool record) override {
@@ -58,8 +58,8 @@ class HostCalls : public Engine<Real> {
   /// is forgotten unless the caller keeps it.
   CallArrays<Real> open(const CallArrays<Real>& host, bool record) {
     recorded_.reset();
-    workspace_.reserve(
-        this->workspace_bytes(host.request.paths, observation_count(host.request), record));
+    workspace_.reserve(this->workspace_bytes(host.request.paths, observation_count(host.request),
+                                             record ? Keep::most : Keep::nothing));
     return staging_.upload(host);
   }
 

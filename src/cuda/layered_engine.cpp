@@ -50,20 +50,20 @@ class LayeredEngine final : public HostCalls<Real> {
   CudaKernels kernels() const override { return CudaKernels::layered; }
 
   std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                              bool record) const override {
+                              Keep keep) const override {
     const auto rows = static_cast<std::uint64_t>(block_rows_);
     BlockCut cut{};
     cut.most_blocks = Partition::largest(paths, rows, 1).tiles;
     cut.most_tiles = Partition::largest(paths, tile_paths, 1).tiles;
     cut.observations = observations;
-    return lay_out(nullptr, cut, record).bytes;
+    return lay_out(nullptr, cut, keep).bytes;
   }
 
   void simulate_on(Stream stream, std::span<const Real> parameters,
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                    std::span<std::byte> workspace, bool record) override {
     const BlockCut cut = block_cut(request);
-    const LayeredWorkspace<Real> space = lay_out(Arena::align(workspace), cut, record);
+    const LayeredWorkspace<Real> space = space_in(workspace, cut, record);
     pack(stream, parameters, request, cut, space);
     const LayeredCall<Real> call = call_on(stream, parameters, request, cut, space);
     const SimulateArguments<Real> arguments = simulate_arguments(call.path, outputs);
@@ -77,7 +77,7 @@ class LayeredEngine final : public HostCalls<Real> {
                   AdjointOptions options, bool recorded) override {
     if (!recorded) simulate_on(stream, parameters, request, {}, workspace, true);
     const BlockCut cut = block_cut(request);
-    const LayeredWorkspace<Real> space = lay_out(Arena::align(workspace), cut, true);
+    const LayeredWorkspace<Real> space = space_in(workspace, cut, true);
     const LayeredCall<Real> call = call_on(stream, parameters, request, cut, space);
     const AdjointArguments<Real> arguments =
         adjoint_arguments(call.path, cotangents, gradient, options);
@@ -136,7 +136,13 @@ class LayeredEngine final : public HostCalls<Real> {
     return static_cast<int>(rows);
   }
 
-  LayeredWorkspace<Real> lay_out(std::byte* base, const BlockCut& cut, bool record) const {
+  LayeredWorkspace<Real> space_in(std::span<std::byte> workspace, const BlockCut& cut,
+                                  bool record) const {
+    return lay_out_in(workspace, record,
+                      [&](std::byte* base, Keep keep) { return lay_out(base, cut, keep); });
+  }
+
+  LayeredWorkspace<Real> lay_out(std::byte* base, const BlockCut& cut, Keep keep) const {
     const auto rows = static_cast<std::size_t>(block_rows_);
     Arena arena(base);
     LayeredWorkspace<Real> space = parts();
@@ -154,7 +160,7 @@ class LayeredEngine final : public HostCalls<Real> {
       if (*net) (*net)->place(arena, block_rows_);
     }
     space.tape = Tape::none();
-    if (record) lay_out_gradient(arena, space, cut);
+    if (keep != Keep::nothing) lay_out_gradient(arena, space, cut, keep);
     space.bytes = arena.bytes();
     return space;
   }
@@ -165,11 +171,12 @@ class LayeredEngine final : public HostCalls<Real> {
            static_cast<std::size_t>(row_stride(shape_.state));
   }
 
-  void lay_out_gradient(Arena& arena, LayeredWorkspace<Real>& space, const BlockCut& cut) const {
+  void lay_out_gradient(Arena& arena, LayeredWorkspace<Real>& space, const BlockCut& cut,
+                        Keep keep) const {
     const auto rows = static_cast<std::size_t>(block_rows_);
     const std::size_t block = block_numbers();
     const auto noise = static_cast<std::size_t>(row_stride(shape_.noise));
-    space.tape = Tape::choose(cut.most_blocks, shape_.steps, block * sizeof(Real), 1, limit_);
+    space.tape = Tape::choose(cut.most_blocks, shape_.steps, block * sizeof(Real), 1, limit_, keep);
     space.states = arena.take<Real>(cut.most_blocks * space.tape.checkpoints * block);
     space.segment = arena.take<Real>(space.tape.segment * block);
     space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);

@@ -64,16 +64,16 @@ class SchemeEngine final : public HostCalls<Real> {
   CudaKernels kernels() const override { return CudaKernels::per_path; }
 
   std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                              bool record) const override {
+                              Keep keep) const override {
     const auto tiles = Partition::largest(paths, tile_paths, 1).tiles;
-    return lay_out(nullptr, cut(tiles, tiles, observations), record).bytes;
+    return lay_out(nullptr, cut(tiles, tiles, observations), keep).bytes;
   }
 
   void simulate_on(Stream stream, std::span<const Real> parameters,
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                    std::span<std::byte> workspace, bool record) override {
     const GroupCut groups = cut(request);
-    const SchemeWorkspace<Real> space = lay_out(Arena::align(workspace), groups, record);
+    const SchemeWorkspace<Real> space = space_in(workspace, groups, record);
     prepare(stream, parameters, request, groups, space);
     const SchemeSimulateArguments<Real> arguments{
         simulate_arguments(path_in(request, groups, space), outputs), scheme_in(groups, space)};
@@ -86,7 +86,7 @@ class SchemeEngine final : public HostCalls<Real> {
                   AdjointOptions options, bool recorded) override {
     if (!recorded) simulate_on(stream, parameters, request, {}, workspace, true);
     const GroupCut groups = cut(request);
-    const SchemeWorkspace<Real> space = lay_out(Arena::align(workspace), groups, true);
+    const SchemeWorkspace<Real> space = space_in(workspace, groups, true);
     SchemeAdjointArguments<Real> arguments{
         adjoint_arguments(path_in(request, groups, space), cotangents, gradient, options),
         scheme_in(groups, space)};
@@ -129,22 +129,29 @@ class SchemeEngine final : public HostCalls<Real> {
     return cut(tiles.tiles, tiles.most_tiles, observation_count(request));
   }
 
-  SchemeWorkspace<Real> lay_out(std::byte* base, const GroupCut& groups, bool record) const {
+  SchemeWorkspace<Real> space_in(std::span<std::byte> workspace, const GroupCut& groups,
+                                 bool record) const {
+    return lay_out_in(workspace, record,
+                      [&](std::byte* base, Keep keep) { return lay_out(base, groups, keep); });
+  }
+
+  SchemeWorkspace<Real> lay_out(std::byte* base, const GroupCut& groups, Keep keep) const {
     Arena arena(base);
     SchemeWorkspace<Real> space{};
     space.numbers = arena.take<Real>(layout_.number_sources.size());
     space.bias_rows = arena.take<Real>(groups.observations * rows_.size());
     space.scratch = arena.take<Real>(groups.blocks * scratch_numbers());
     space.tape = Tape::none();
-    if (record) lay_out_gradient(arena, space, groups);
+    if (keep != Keep::nothing) lay_out_gradient(arena, space, groups, keep);
     space.bytes = arena.bytes();
     return space;
   }
 
-  void lay_out_gradient(Arena& arena, SchemeWorkspace<Real>& space, const GroupCut& groups) const {
+  void lay_out_gradient(Arena& arena, SchemeWorkspace<Real>& space, const GroupCut& groups,
+                        Keep keep) const {
     const std::size_t chain = chain_bytes() / sizeof(Real);
     space.tape = needs_tape(method_) ? Tape::choose(groups.most_groups, shape_.steps, chain_bytes(),
-                                                    static_cast<int>(groups.blocks), limit_)
+                                                    static_cast<int>(groups.blocks), limit_, keep)
                                      : Tape::of_last_state();
     space.states = arena.take<Real>(groups.most_groups * space.tape.checkpoints * chain);
     space.status = arena.take<unsigned char>(groups.most_groups * scheme_threads);

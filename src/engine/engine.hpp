@@ -5,20 +5,20 @@
 #include <ito/error.hpp>
 #include <ito/plan.hpp>
 
+#include "engine/workspace.hpp"
 #include "model/shape.hpp"
 
 namespace ito {
 
 /// What an engine offers a Plan. Requests arrive checked; spans have the right sizes; nothing is
-/// allocated. `record`: a workspace for a gradient, or a run that records for one; without it, for
-/// a run that keeps no states.
+/// allocated. `record`: a run that keeps what a gradient needs.
 template <class Real>
 class Engine {
  public:
   virtual ~Engine() = default;
 
   virtual std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                                      bool record) const = 0;
+                                      Keep keep) const = 0;
   virtual void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
                         const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
                         bool record) = 0;
@@ -38,8 +38,8 @@ class Engine {
   /// Bytes of the caller's memory that a call above needs: as many as on the device itself, unless
   /// that is another one.
   virtual std::size_t host_workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                                           bool record) const {
-    return workspace_bytes(paths, observations, record);
+                                           Keep keep) const {
+    return workspace_bytes(paths, observations, keep);
   }
 
   virtual CudaKernels kernels() const { return CudaKernels::automatic; }

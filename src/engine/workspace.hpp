@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -73,6 +72,10 @@ struct Partition {
   }
 };
 
+/// What a run keeps of its states: nothing; as few as a gradient can do with; or all, where that
+/// fits the limit, and else as few.
+enum class Keep { nothing, least, most };
+
 /// Every how many steps the forward run stores the states. 1 stores all; otherwise each segment
 /// between two stored states is recomputed into a buffer of its thread. 0 stores the last alone, or
 /// nothing.
@@ -87,34 +90,44 @@ struct Tape {
   static Tape of_last_state() { return {0, 1, 0}; }
 
   /// `tiles`: Partition::most_tiles, so that the stride, and with it the layout, is the one that
-  /// `workspace_bytes` told. `unit`: bytes of one tile's state. Everything is stored when that fits
-  /// `limit`; if not, the stride that needs least memory is taken, since every stride above 1 costs
-  /// the same one extra forward run.
+  /// `workspace_bytes` told. `unit`: bytes of one tile's state. Where not everything is stored it
+  /// is the stride that needs least memory, since every stride above 1 costs the same one extra
+  /// forward run; so the least for fewer tiles is never more.
   static Tape choose(std::uint64_t tiles, int steps, std::size_t unit, int threads,
-                     std::size_t limit) {
+                     std::size_t limit, Keep keep) {
     const auto total = static_cast<std::uint64_t>(steps);
     const auto workers = static_cast<std::uint64_t>(threads);
-    Tape tape = with_stride(1, total);
-    if (tape.bytes(tiles, workers, unit) <= limit) return tape;
-    const double least = std::sqrt(static_cast<double>(tiles) * steps / threads);
-    tape =
-        with_stride(std::clamp<std::uint64_t>(static_cast<std::uint64_t>(least), 1, total), total);
-    const std::uint64_t needed = tape.bytes(tiles, workers, unit);
-    if (needed > limit) {
-      throw Error(
-          "workspace_limit", std::to_string(limit) + " bytes",
-          "at least " + std::to_string(needed) + " bytes for these paths, or fewer paths a call");
+    const auto bytes = [&](const Tape& tape) {
+      return (tiles * tape.checkpoints + workers * tape.segment) * unit;
+    };
+    const Tape all = with_stride(1, total);
+    if (keep == Keep::most && bytes(all) <= limit) return all;
+    Tape least = all;
+    for (std::uint64_t c = 1; c < total && tiles * c * unit < bytes(least); ++c) {
+      const Tape tape = with_stride((total + c - 1) / c, total);
+      if (bytes(tape) < bytes(least)) least = tape;
     }
-    return tape;
+    if (bytes(least) > limit) {
+      throw Error("workspace_limit", std::to_string(limit) + " bytes",
+                  "at least " + std::to_string(bytes(least)) +
+                      " bytes for these paths, or fewer paths a call");
+    }
+    return least;
   }
 
  private:
   static Tape with_stride(std::uint64_t stride, std::uint64_t steps) {
     return {stride, (steps + stride - 1) / stride, stride > 1 ? stride : 0};
   }
-  std::uint64_t bytes(std::uint64_t tiles, std::uint64_t workers, std::size_t unit) const {
-    return (tiles * checkpoints + workers * segment) * unit;
-  }
 };
+
+/// The layout that a call finds in a caller's memory: as much kept as it holds. So a workspace for
+/// many paths, which may keep few states of each, serves fewer paths as well.
+template <class LayOut>
+auto lay_out_in(std::span<std::byte> workspace, bool record, const LayOut& lay_out) {
+  Keep keep = record ? Keep::most : Keep::nothing;
+  if (record && lay_out(nullptr, keep).bytes > workspace.size()) keep = Keep::least;
+  return lay_out(Arena::align(workspace), keep);
+}
 
 }  // namespace ito

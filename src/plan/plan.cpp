@@ -216,7 +216,8 @@ CudaKernels BasicPlan<Real>::cuda_kernels() const {
 template <class Real>
 std::size_t BasicPlan<Real>::workspace_bytes(std::uint64_t paths, std::uint64_t observations,
                                              bool record) const {
-  return compiled_->engine->workspace_bytes(paths, observations, record);
+  return compiled_->engine->workspace_bytes(paths, observations,
+                                            record ? Keep::most : Keep::nothing);
 }
 
 template <class Real>
@@ -231,8 +232,9 @@ void BasicPlan<Real>::check(std::span<const Real> parameters, const BasicRequest
   }
   const std::uint64_t rows = observations(shape, request);
   const Engine<Real>& engine = *compiled_->engine;
-  const std::size_t needed = on_stream ? engine.workspace_bytes(request.paths, rows, record)
-                                       : engine.host_workspace_bytes(request.paths, rows, record);
+  const Keep keep = record ? Keep::least : Keep::nothing;
+  const std::size_t needed = on_stream ? engine.workspace_bytes(request.paths, rows, keep)
+                                       : engine.host_workspace_bytes(request.paths, rows, keep);
   if (workspace.size() < needed) {
     throw Error("workspace", text(workspace.size()) + " bytes",
                 "at least " + text(needed) + " (Plan::workspace_bytes)");
@@ -332,8 +334,8 @@ BasicPaths<Real> BasicPlan<Real>::simulate(std::span<const Real> parameters,
   paths.interval_energy_.resize(n * s);
   paths.interval_martingale_.resize(n * s);
   paths.status_.resize(n);
-  const OwnWorkspace workspace(
-      compiled_->engine->host_workspace_bytes(n, observations(compiled_->shape, request), false));
+  const OwnWorkspace workspace(compiled_->engine->host_workspace_bytes(
+      n, observations(compiled_->shape, request), Keep::nothing));
   simulate(parameters, request,
            {paths.states_, paths.energy_, paths.martingale_, paths.interval_energy_,
             paths.interval_martingale_, paths.status_},
@@ -355,7 +357,7 @@ BasicGradient<Real> BasicPlan<Real>::adjoint(std::span<const Real> parameters,
   gradient.x0.resize(request.paths * static_cast<std::size_t>(model_.state));
   gradient.context.resize(request.context.size());
   const OwnWorkspace workspace(compiled_->engine->host_workspace_bytes(
-      request.paths, observations(compiled_->shape, request), true));
+      request.paths, observations(compiled_->shape, request), Keep::most));
   adjoint(parameters, request, cotangents, {gradient.parameters, gradient.x0, gradient.context},
           workspace.bytes(), options);
   return gradient;
@@ -382,8 +384,8 @@ BasicTangents<Real> BasicPlan<Real>::tangents(std::span<const Real> parameters,
   result.martingale.resize(k * n);
   result.interval_energy.resize(k * n * s);
   result.interval_martingale.resize(k * n * s);
-  const OwnWorkspace workspace(
-      compiled_->engine->host_workspace_bytes(n, observations(compiled_->shape, request), false));
+  const OwnWorkspace workspace(compiled_->engine->host_workspace_bytes(
+      n, observations(compiled_->shape, request), Keep::nothing));
   check(parameters, request, workspace.bytes(), false, false);
   compiled_->engine->tangents(parameters, request, directions,
                               {.states = result.states,

@@ -43,8 +43,8 @@ class ReferenceEngine final : public Engine<Real> {
   }
 
   std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                              bool record) const override {
-    return lay_out(nullptr, Partition::largest(paths, 1, shape_.parameters), observations, record)
+                              Keep keep) const override {
+    return lay_out(nullptr, Partition::largest(paths, 1, shape_.parameters), observations, keep)
         .bytes;
   }
 
@@ -95,22 +95,23 @@ class ReferenceEngine final : public Engine<Real> {
   std::size_t self() const { return static_cast<std::size_t>(omp_get_thread_num()); }
 
   ReferenceWorkspace lay_out(std::byte* base, const Partition& cut, std::uint64_t rows,
-                             bool record) const {
+                             Keep keep) const {
     Arena arena(base);
     ReferenceWorkspace space{};
     space.parameters = arena.take<double>(shape_.parameters);
     space.context = arena.take<double>(rows * row_size());
     space.tape = Tape::none();
-    if (record) lay_out_gradient(arena, space, cut, rows);
+    if (keep != Keep::nothing) lay_out_gradient(arena, space, cut, rows, keep);
     space.bytes = arena.bytes();
     return space;
   }
 
   void lay_out_gradient(Arena& arena, ReferenceWorkspace& space, const Partition& cut,
-                        std::uint64_t rows) const {
-    space.tape = !needs_tape(method_) ? Tape::of_last_state()
-                                      : Tape::choose(cut.most_tiles, shape_.steps,
-                                                     carried() * sizeof(double), threads_, limit_);
+                        std::uint64_t rows, Keep keep) const {
+    space.tape = !needs_tape(method_)
+                     ? Tape::of_last_state()
+                     : Tape::choose(cut.most_tiles, shape_.steps, carried() * sizeof(double),
+                                    threads_, limit_, keep);
     space.states = arena.take<double>(cut.tiles * space.tape.checkpoints * carried());
     space.segments =
         arena.take<double>(static_cast<std::size_t>(threads_) * space.tape.segment * carried());
@@ -122,7 +123,9 @@ class ReferenceEngine final : public Engine<Real> {
   ReferenceWorkspace prepare(std::span<const Real> parameters, const BasicRequest<Real>& request,
                              const Partition& cut, std::uint64_t rows,
                              std::span<std::byte> workspace, bool record) const {
-    const ReferenceWorkspace space = lay_out(Arena::align(workspace), cut, rows, record);
+    const ReferenceWorkspace space = lay_out_in(workspace, record, [&](std::byte* base, Keep keep) {
+      return lay_out(base, cut, rows, keep);
+    });
     std::copy_n(parameters.begin(), shape_.parameters, space.parameters);
     std::copy(request.context.begin(), request.context.end(), space.context);
     return space;

@@ -58,8 +58,7 @@ class Runner {
         limit_ = less;
       plan_.emplace(model_, settings.host(), options(limit_));
     }
-    // Under a limit a few paths may take more than many, as less is computed again.
-    workspace_.resize(std::max(workspace(), plan_->workspace_bytes(load.paths / blocks)));
+    workspace_.resize(workspace());
     states_.resize(load.paths * static_cast<std::size_t>(load.state));
     energy_.assign(load.paths, 1.0F / static_cast<float>(load.paths));
     gradient_.resize(parameters_.size());

@@ -162,6 +162,32 @@ std::vector<EngineKind> engines_of_every_kernel() {
 }
 
 class ForwardRun : public ::testing::TestWithParam<EngineKind> {};
+/// Few paths stored whole take more than many from checkpoints.
+TEST(Workspace, ForManyPathsServesFewer) {
+  constexpr std::uint64_t few = 64, many = 640;
+  const Model model{.state = 2,
+                    .grid = uniform_grid(1.0, 400),
+                    .drift = Mlp{.hidden = {4}},
+                    .control = Feedback{.net = {.hidden = {4}}}};
+  Parameters parameters = initialize(model, 1);
+  for (float& p : parameters["control.1.weight"]) p = 0.5F;
+  const Request request{.paths = few, .seed = 3};
+  const std::vector<float> ones(few, 1.0F);
+  for (const Device device : {Device::reference(), Device::cpu()}) {
+    const std::size_t limit = Plan(model, device, {.threads = 1}).workspace_bytes(few);
+    const Plan plan(model, device, {.workspace_limit = limit, .threads = 1});
+    std::vector<std::byte> workspace(plan.workspace_bytes(many));
+    ASSERT_LT(workspace.size(), plan.workspace_bytes(few));
+    std::vector<float> gradient(plan.parameter_count());
+    plan.simulate(parameters, request, {}, workspace, /*record=*/true);
+    plan.adjoint(parameters, request, {.energy = ones}, {.parameters = gradient}, workspace, {},
+                 /*recorded=*/true);
+    EXPECT_EQ(
+        gradient,
+        plan.adjoint(parameters, plan.simulate(parameters, request), {.energy = ones}).parameters);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, ForwardRun, ::testing::ValuesIn(engines_of_every_kernel()),
                          engine_name);
 
