@@ -34,10 +34,11 @@ using FollmerCallback = std::function<void(const FollmerProgress&)>;
 /// were drawn from: its drift is fitted to the Föllmer drift
 ///   b(x, t) = E[(X_1 − x)/(1 − t) | X_t = x],
 /// under which paths are Brownian bridges to points of the law (Föllmer 1985; Tzen & Raginsky
-/// 2019b, "Theoretical guarantees for sampling and inference"), by regression on bridges to the
-/// samples at the times of the grid, with weight 1 − t. Of all drifts that reach the law it has the
-/// least energy, KL(law ‖ N(0, I)). Throws ito::Error on bad options or data, when asked for a CUDA
-/// device, and where a loss or gradient is not finite.
+/// 2019b, "Theoretical guarantees for sampling and inference"), by least squares on bridges to the
+/// samples at times drawn from the grid: up to a constant, that loss is the path KL divergence of
+/// the fitted process from the Föllmer process. Of all drifts that reach the law the Föllmer drift
+/// has the least energy, KL(law ‖ N(0, I)). Throws ito::Error on bad options or data, when asked
+/// for a CUDA device, and where a loss or gradient is not finite.
 NeuralSde fit_follmer(const Dataset& samples, const FollmerOptions& options = {},
                       const FollmerCallback& progress = {});
 
