@@ -108,10 +108,10 @@ std::vector<Figure> curve_figures(Gnuplot& gnuplot, const FitReport& report) {
   const Dataset& data = report.shown();
   const std::string noun = observation_noun(report.latent);
   const Dataset generated =
-      sample(report.latent, report.parameters, std::min(curves, data.count), {.seed = figure_seed});
+      sample(report.latent, report.parameters, std::min(curves, data.count),
+             {.seed = figure_seed, .device = report.device, .threads = report.threads});
   const Dataset originals = data.slice(0, std::min(reconstructed, data.count));
-  const std::vector<float> means =
-      reconstruct(report.latent, report.parameters, originals, figure_seed + 1);
+  const std::vector<float> means = reconstruct(report, originals, figure_seed + 1);
 
   Figure beside{.title = fmt::format("Generated {}s beside real ones", noun),
                 .caption = "Grey: real. Blue: drawn from the model, not selected.",

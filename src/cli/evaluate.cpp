@@ -28,20 +28,22 @@ int evaluate_fit(const EvaluateArguments& arguments) {
   const EvaluateOptions& options = arguments.options;
   const Evaluation result = evaluate(fitted.latent, fitted.parameters, data, options);
 
-  nlohmann::ordered_json object{{"observations", result.observations},
-                                {"samples", result.samples},
-                                {"seed", options.seed},
-                                {"device", options.device.name()},
-                                {"elbo", result.elbo},
-                                {"elbo_error", result.elbo_error},
-                                {"reconstruction", result.reconstruction},
-                                {"energy", result.energy},
-                                {"iwae", result.iwae},
-                                {"iwae_error", result.iwae_error},
-                                {"log_marginal", result.iwae},
-                                {"log_marginal_error", result.log_marginal_error},
-                                {"ess", result.ess},
-                                {"non_finite", result.non_finite}};
+  nlohmann::ordered_json object{
+      {"observations", result.observations},
+      {"samples", result.samples},
+      {"seed", options.seed},
+      {"device", options.device.name()},
+      {"elbo", result.elbo},
+      {"elbo_error", result.elbo_error},
+      {"reconstruction", result.reconstruction},
+      {"energy", result.energy},
+      {"iwae", result.iwae},
+      {"iwae_error", result.iwae_error},
+      {"log_marginal", result.iwae},
+      {"log_marginal_error", result.log_marginal_error},
+      {"ess", result.ess},
+      {"non_finite", result.non_finite},
+      {"exact_weights", properties(fitted.latent.model.solver).exact_weight}};
   if (arguments.per_observation) object["log_marginal_by_observation"] = result.log_marginal;
   print(object.dump() + "\n");
   return 0;

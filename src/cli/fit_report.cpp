@@ -34,8 +34,13 @@ std::string headline(const FitReport& report) {
   rows += table_row({"Effective sample size", fmt::format("{:.1f}", result.ess),
                      fmt::format("of {} paths", result.samples)});
   const std::string data = report.held_out.count > 0 ? "held-out" : "training";
+  const SolverProperties& solver = properties(report.latent.model.solver);
   return fmt::format("<h2>Result on {} {} observations</h2>\n", result.observations, data) +
-         table_html({"", "mean ± standard error", ""}, rows);
+         table_html({"", "mean ± standard error", ""}, rows) +
+         (solver.exact_weight ? ""
+                              : fmt::format("<p>With {} these are bounds up to an error that "
+                                            "vanishes with the step.</p>\n",
+                                            solver.name));
 }
 
 std::string comparison(const FitReport& report) {
@@ -71,10 +76,15 @@ std::string figures(const FitReport& report) {
   std::string text;
   for (const auto& part : parts) {
     // A figure that cannot be drawn costs its place in the report, not the fit.
+    const auto missing = [&](const char* why) {
+      text += fmt::format("<p>A figure could not be drawn: {}</p>\n", escaped(why));
+    };
     try {
       for (const Figure& figure : part()) text += figure_html(figure);
     } catch (const Error& error) {
-      text += fmt::format("<p>A figure could not be drawn: {}</p>\n", escaped(error.what()));
+      missing(error.what());
+    } catch (const std::bad_alloc&) {
+      missing("out of memory");
     }
   }
   return text;

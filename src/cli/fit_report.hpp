@@ -22,6 +22,8 @@ struct FitReport {
   std::optional<Evaluation> evaluation;  ///< on the held-out data, else on the training data
   std::vector<Comparison> comparison;    ///< empty, or the baselines and the neural SDE last
   std::vector<std::pair<std::string, std::string>> settings;  ///< name and value, in order
+  Device device = Device::best();  ///< and threads: of the paths in its figures
+  int threads = 0;
 
   /// Data never trained on where there are some.
   const Dataset& shown() const { return held_out.count > 0 ? held_out : training; }

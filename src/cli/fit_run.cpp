@@ -68,7 +68,9 @@ class FitRun {
 
  private:
   void write_results();
-  FitResult train(const LatentModel& latent, const std::filesystem::path& checkpoint);
+  /// `history`: where to write what there is of it when interrupted; empty: nowhere.
+  FitResult train(const LatentModel& latent, const std::filesystem::path& checkpoint,
+                  const std::filesystem::path& history);
   Evaluation evaluate_on(const Dataset& data, const LatentModel& latent,
                          const Parameters& parameters);
   void add_baselines();
@@ -112,7 +114,8 @@ void FitRun::write_model() const {
   write_file(folder_.model(), json);
 }
 
-FitResult FitRun::train(const LatentModel& latent, const std::filesystem::path& checkpoint) {
+FitResult FitRun::train(const LatentModel& latent, const std::filesystem::path& checkpoint,
+                        const std::filesystem::path& history) {
   FitOptions options = arguments_.options;
   options.checkpoint = checkpoint;
   options.resume = arguments_.resume && std::filesystem::exists(checkpoint);
@@ -122,7 +125,7 @@ FitResult FitRun::train(const LatentModel& latent, const std::filesystem::path& 
   if (result.interrupted) {
     if (!arguments_.quiet && ::isatty(STDERR_FILENO) != 0)
       std::fputc('\n', stderr);  // ends the progress line
-    write_file(folder_.history(), history_csv(result.history));
+    if (!history.empty()) write_file(history, history_csv(result.history));
     throw Interrupted{fmt::format("in epoch {} of {}", result.history.size() + 1, options.epochs)};
   }
   return result;
@@ -144,7 +147,7 @@ Comparison compared(const BaselineScore& score) {
           score.log_probability_error,
           score.log_probability,
           score.log_probability_error,
-          {}};
+          score.log_marginal};
 }
 
 Comparison compared(const std::string& name, const Evaluation& result) {
@@ -162,7 +165,7 @@ void FitRun::add_baselines() {
 void FitRun::compare(const Evaluation& evaluation) {
   say("fitting the same model with its nonlinear dynamics switched off");
   const LatentModel linear = linear_gaussian(latent_);
-  const FitResult fitted = train(linear, folder_.baseline_checkpoint());
+  const FitResult fitted = train(linear, folder_.baseline_checkpoint(), {});
   comparison_.push_back(compared("the same without neural dynamics",
                                  evaluate_on(data_.held_out, linear, fitted.parameters)));
   comparison_.push_back(compared("neural SDE", evaluation));
@@ -185,7 +188,9 @@ void FitRun::run() {
 void FitRun::write_results() {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point began = Clock::now();
-  const FitResult fitted = train(latent_, folder_.checkpoint());
+  if (arguments_.resume && !std::filesystem::exists(folder_.checkpoint()))
+    say(fmt::format("no checkpoint in {}: starting anew", arguments_.out));
+  const FitResult fitted = train(latent_, folder_.checkpoint(), folder_.history());
   save_safetensors(fitted.parameters, folder_.parameters());
   write_file(folder_.history(), history_csv(fitted.history));
   stop_if_interrupted("before the evaluation");
@@ -197,7 +202,9 @@ void FitRun::write_results() {
                    .held_out = data_.held_out,
                    .evaluation = {},
                    .comparison = {},
-                   .settings = {}};
+                   .settings = {},
+                   .device = arguments_.options.device,
+                   .threads = arguments_.options.threads};
   report.evaluation = evaluate_on(report.shown(), latent_, fitted.parameters);
   stop_if_interrupted("before the comparison");
   if (arguments_.compare) compare(*report.evaluation);

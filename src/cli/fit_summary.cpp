@@ -60,6 +60,7 @@ nlohmann::ordered_json summary_json(const FitReport& report) {
     object["iwae_error"] = result.iwae_error;
     object["log_marginal_error"] = result.log_marginal_error;
     object["ess"] = result.ess;
+    object["exact_weights"] = properties(report.latent.model.solver).exact_weight;
   }
   for (const Comparison& model : report.comparison) {
     object["comparison"].push_back({{"name", model.name},
@@ -83,6 +84,10 @@ std::string summary_text(const FitReport& report) {
     text += fmt::format("  importance weighted  {:.2f} ± {:.2f}\n", result.iwae, result.iwae_error);
     text += fmt::format("  path energy          {:.2f}\n", result.energy);
     text += fmt::format("  effective samples    {:.1f}\n", result.ess);
+    const SolverProperties& solver = properties(report.latent.model.solver);
+    if (!solver.exact_weight)
+      text += fmt::format("  with {} these are bounds up to an error that vanishes with the step\n",
+                          solver.name);
   }
   if (!report.comparison.empty()) {
     text += fmt::format("\n{}\n{}\n", comparison_table(report.comparison),

@@ -69,8 +69,9 @@ std::vector<Figure> image_figures(Gnuplot& gnuplot, const FitReport& report) {
   const auto side = static_cast<std::size_t>(std::lround(std::sqrt(latent.observed)));
   const double largest = full_ink(report);
   const Dataset& data = report.shown();
-  const Dataset generated = sample(latent, report.parameters, grid_columns * grid_rows,
-                                   {.seed = figure_seed, .mean = true});
+  const Dataset generated = sample(
+      latent, report.parameters, grid_columns * grid_rows,
+      {.seed = figure_seed, .mean = true, .device = report.device, .threads = report.threads});
   const auto grid = [&](std::span<const float> images) {
     return draw_sheet(gnuplot, lay_out(images, side, grid_columns, grid_rows), largest, 400);
   };
@@ -85,8 +86,7 @@ std::vector<Figure> image_figures(Gnuplot& gnuplot, const FitReport& report) {
 
   const Dataset originals = data.slice(0, std::min(reconstructed, data.count));
   std::vector<float> pairs = originals.values;
-  const std::vector<float> means =
-      reconstruct(latent, report.parameters, originals, figure_seed + 1);
+  const std::vector<float> means = reconstruct(report, originals, figure_seed + 1);
   pairs.insert(pairs.end(), means.begin(), means.end());
   Figure pair_figure{.title = "Reconstructions",
                      .caption =

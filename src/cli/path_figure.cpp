@@ -23,11 +23,10 @@ double quantile(std::vector<double>& values, double level) {
 }
 
 /// t, then the 5, 25, 75 and 95 % quantiles, then a few whole paths.
-std::vector<std::vector<double>> fan(const StatePaths& paths, const std::vector<double>& grid,
-                                     std::size_t coordinate) {
+std::vector<std::vector<double>> fan(const StatePaths& paths, std::size_t coordinate) {
   std::vector<std::vector<double>> columns(5 + drawn_paths);
-  columns[0] = grid;
-  for (std::size_t k = 0; k < paths.times; ++k) {
+  columns[0] = paths.times;
+  for (std::size_t k = 0; k < paths.times.size(); ++k) {
     std::vector<double> values;
     for (std::size_t i = 0; i < paths.paths; ++i) {
       const double value = paths.at(i, k, coordinate);
@@ -44,7 +43,7 @@ std::vector<std::vector<double>> fan(const StatePaths& paths, const std::vector<
 /// Variance of a coordinate over paths, averaged over time.
 double spread(const StatePaths& paths, std::size_t coordinate) {
   double total = 0;
-  for (std::size_t k = 0; k < paths.times; ++k) {
+  for (std::size_t k = 0; k < paths.times.size(); ++k) {
     double sum = 0, squares = 0, count = 0;
     for (std::size_t i = 0; i < paths.paths; ++i) {
       const double value = paths.at(i, k, coordinate);
@@ -84,27 +83,29 @@ std::string fan_commands(const std::string& table, const char* colour, const std
 
 Figure path_figure(Gnuplot& gnuplot, const FitReport& report) {
   const Dataset& data = report.shown();
-  const std::vector<double>& grid = report.latent.model.grid;
+  const bool given = takes_context(report.latent);
   std::vector<StatePaths> posteriors;
-  for (std::size_t i = 0; i < std::min<std::size_t>(2, data.count); ++i)
-    posteriors.push_back(posterior_states(report.latent, report.parameters, data.slice(i, i + 1),
-                                          fan_paths, fan_seed));
-  const StatePaths before = prior_states(report.latent, report.parameters, fan_paths, fan_seed + 1);
+  for (std::size_t i = 0; i < std::min<std::size_t>(given ? 2 : 1, data.count); ++i)
+    posteriors.push_back(posterior_states(report, data.slice(i, i + 1), fan_paths, fan_seed));
+  const StatePaths before = prior_states(report, fan_paths, fan_seed + 1);
 
   Figure figure{.title = "Latent paths before and after seeing an observation",
-                .caption =
-                    "The two latent coordinates with the largest posterior variance. Bands: 25–75 "
-                    "and 5–95 % of 512 paths; thin lines: single paths. Grey is the prior, "
-                    "colours the posterior given the first and second observation shown.",
+                .caption = fmt::format(
+                    "The two latent coordinates with the largest posterior variance. Bands: "
+                    "25–75 and 5–95 % of 512 paths; thin lines: single paths. Grey is the "
+                    "prior, {}.",
+                    given ? "colours the posterior given the first and second observation shown"
+                          : "blue the posterior, which is one for all observations"),
                 .panels = {}};
   const char* colours[] = {blue, orange};
   for (const std::size_t coordinate : widest_coordinates(posteriors.front(), 2)) {
     std::string script = axes(fmt::format("Latent coordinate {}", coordinate + 1), "time t",
                               fmt::format("x_{}", coordinate + 1));
-    script += "plot " + fan_commands(gnuplot.table(fan(before, grid, coordinate)), grey, "prior");
+    script += "plot " + fan_commands(gnuplot.table(fan(before, coordinate)), grey, "prior");
     for (std::size_t i = 0; i < posteriors.size(); ++i)
-      script += ", " + fan_commands(gnuplot.table(fan(posteriors[i], grid, coordinate)), colours[i],
-                                    fmt::format("given observation {}", i + 1));
+      script +=
+          ", " + fan_commands(gnuplot.table(fan(posteriors[i], coordinate)), colours[i],
+                              given ? fmt::format("given observation {}", i + 1) : "posterior");
     figure.panels.push_back(
         {gnuplot.svg(script, panel_width, panel_height + 40),
          fmt::format("Prior and posterior paths of latent coordinate {}", coordinate + 1)});

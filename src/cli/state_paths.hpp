@@ -4,33 +4,33 @@
 #include <span>
 #include <vector>
 
-#include <ito/dataset.hpp>
-#include <ito/latent_model.hpp>
+#include "cli/fit_report.hpp"
 
 namespace ito::cli {
 
-/// States of paths at every step of the grid.
+/// States of paths at steps spread over the grid.
 struct StatePaths {
   std::size_t paths = 0;
-  std::size_t times = 0;      ///< K + 1
+  std::vector<double> times;  ///< of the steps
   std::size_t state = 0;      ///< d
   std::vector<float> values;  ///< [paths, times, state]
 
   float at(std::size_t path, std::size_t time, std::size_t coordinate) const {
-    return values[(path * times + time) * state + coordinate];
+    return values[(path * times.size() + time) * state + coordinate];
   }
 };
 
+/// Whether the posterior depends on the observation.
+bool takes_context(const LatentModel& latent);
+
 /// Paths of the prior.
-StatePaths prior_states(const LatentModel& latent, std::span<const float> parameters,
-                        std::size_t paths, std::uint64_t seed);
+StatePaths prior_states(const FitReport& report, std::size_t paths, std::uint64_t seed);
 
 /// Paths of the posterior given the one observation in `data`.
-StatePaths posterior_states(const LatentModel& latent, std::span<const float> parameters,
-                            const Dataset& data, std::size_t paths, std::uint64_t seed);
+StatePaths posterior_states(const FitReport& report, const Dataset& data, std::size_t paths,
+                            std::uint64_t seed);
 
 /// Mean of y over posterior paths, for each observation: [N, T, D].
-std::vector<float> reconstruct(const LatentModel& latent, std::span<const float> parameters,
-                               const Dataset& data, std::uint64_t seed);
+std::vector<float> reconstruct(const FitReport& report, const Dataset& data, std::uint64_t seed);
 
 }  // namespace ito::cli

@@ -63,6 +63,18 @@ TEST_F(Report, DrawsCurvesForVectorsAndPicturesForImages) {
   EXPECT_GT(count(of_images, "nats per image"), 0);
 }
 
+TEST_F(Report, DrawsModelsWithoutAnEncoderAndSaysWhereWeightsAreNotExact) {
+  write(folder / "latent.json", R"({"state": 2, "horizon": 1, "steps": 4, "save": [2, 4],
+    "drift": {"kind": "mlp", "hidden": [4]}, "control": {"kind": "open-loop", "hidden": [4]},
+    "solver": "heun", "calculus": "stratonovich", "observed": 3,
+    "decoder": {"kind": "mlp", "hidden": [4]}, "likelihood": {"kind": "gaussian"}})");
+  const std::string page = report();
+  EXPECT_EQ(count(page, "data:image/svg+xml;base64,"), 7);
+  EXPECT_EQ(count(page, "could not be drawn"), 0);
+  EXPECT_EQ(count(page, "With heun these are bounds up to an error"), 1);
+  EXPECT_NE(read(folder / "fit/summary.json").find("\"exact_weights\": false"), std::string::npos);
+}
+
 TEST_F(Report, SaysSoWhereGnuplotIsMissing) {
   const std::string page = report(false);
   EXPECT_EQ(count(page, "Figures need gnuplot"), 1);
