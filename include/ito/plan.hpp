@@ -180,9 +180,11 @@ struct BasicGradient {
 template <class Real>
 class BasicPlan {
  public:
-  /// Validates `model`. Allocates everything a call needs except its workspace. Throws ito::Error
-  /// on a device that is not there or that the model or a DoublePlan cannot run on, on options that
-  /// do not go together, and where NVRTC or cuBLAS is needed and missing.
+  /// Validates `model`. Allocates everything a call needs except its workspace. On CUDA the kernels
+  /// of the forward run are compiled here, unless they are on disk from an earlier run, and those
+  /// of a gradient at the first call that needs them. Throws ito::Error on a device that is not
+  /// there or that the model or a DoublePlan cannot run on, on options that do not go together, and
+  /// where NVRTC or cuBLAS is needed and missing.
   explicit BasicPlan(const Model& model, Device device = Device::best(), PlanOptions options = {});
   ~BasicPlan();
   BasicPlan(BasicPlan&&) noexcept;
