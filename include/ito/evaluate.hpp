@@ -22,8 +22,8 @@ struct EvaluateOptions {
 
 /// Means over the observations, in nats per observation, with standard errors over observations
 /// (NaN for a single one). Non-finite paths are left out of the means over paths and count as
-/// weight 0 in the importance-weighted bound, which keeps it a lower bound
-/// (with solvers whose weights are not exact, up to an error that vanishes with the step).
+/// weight 0 in the importance-weighted bound, which keeps it a lower bound (up
+/// to an error that vanishes with the step, with solvers whose weights are not exact).
 struct Evaluation {
   std::size_t observations = 0;
   std::size_t samples = 0;
