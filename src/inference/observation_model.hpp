@@ -36,8 +36,8 @@ class ObservationModel {
   /// log of the scale in the description; 0 for likelihoods without one.
   double initial_log_scale() const;
 
-  /// The part of log p(row|η) that depends on neither η nor the scale, such as Σ log C(count, y), or
-  /// of counts without bound log p at their best η.
+  /// The part of log p(row|η) that depends on neither η nor the scale, such as Σ log C(count, y),
+  /// or of counts without bound log p at their best η.
   double constant(std::span<const float> row) const;
 
   /// log p(y|η) and its derivatives. Nothing is allocated.

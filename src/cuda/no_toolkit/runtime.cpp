@@ -6,7 +6,9 @@
 namespace ito {
 
 const CudaRuntime& cuda_runtime() {
-  static const CudaRuntime none{0, "this build of ito has no CUDA engine: there was no CUDA toolkit of 12.8 or newer", "", ""};
+  static const CudaRuntime none{
+      0, "this build of ito has no CUDA engine: there was no CUDA toolkit of 12.8 or newer", "",
+      ""};
   return none;
 }
 
