@@ -64,7 +64,7 @@ TEST_F(Report, DrawsCurvesForVectorsAndPicturesForImages) {
 }
 
 TEST_F(Report, DrawsModelsWithoutAnEncoderAndSaysWhereWeightsAreNotExact) {
-  write(folder / "latent.json", R"({"state": 2, "horizon": 1, "steps": 4, "save": [2, 4],
+  write(folder / "latent.json", R"({"state": 2, "horizon": 1, "steps": 4,
     "drift": {"kind": "mlp", "hidden": [4]}, "control": {"kind": "open-loop", "hidden": [4]},
     "solver": "heun", "calculus": "stratonovich", "observed": 3,
     "decoder": {"kind": "mlp", "hidden": [4]}, "likelihood": {"kind": "gaussian"}})");
