@@ -11,14 +11,13 @@ import argparse
 import itertools
 import json
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import machine
 from report import table
-from rows import GOOGLE_BENCHMARKS_OWN, PEER_SCRIPTS, fields
+from rows import GOOGLE_BENCHMARKS_OWN, PEER_SCRIPTS, Failed, fields, run
 
 # (name in tables, script, method, modes), those others ask for first. Every peer runs in this Python.
 PEERS = [
@@ -43,9 +42,8 @@ def write(folder, name, rows):
 
 
 def list_names(binary, only):
-    listed = subprocess.run([binary, "--benchmark_list_tests", f"--benchmark_filter={only}"],
-                            capture_output=True, text=True, check=True)
-    return [name for name in listed.stdout.split() if name.startswith("gpu/")]
+    listed, _ = run([binary, "--benchmark_list_tests", f"--benchmark_filter={only}"])
+    return [name for name in listed.split() if name.startswith("gpu/")]
 
 
 def workload(name):
@@ -56,17 +54,13 @@ def workload(name):
 def measure(binary, names, seconds):
     """Rows of a process of their own, in three repetitions, the fastest kept."""
     try:
-        done = subprocess.run(
+        measured, _ = run(
             [binary, f"--benchmark_filter=^({'|'.join(names)})$", "--benchmark_repetitions=3",
-             "--benchmark_min_time=0.1", "--benchmark_format=json"],
-            capture_output=True, text=True, check=False, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        print(f"{workload(names[0])}: took too long")
+             "--benchmark_min_time=0.1", "--benchmark_format=json"], timeout=seconds)
+    except Failed as reason:
+        print(f"{workload(names[0])}: {reason}")
         return
-    if done.returncode != 0:
-        print(f"{workload(names[0])}: {done.stderr.strip()[-500:]}")
-        return
-    runs = json.loads(done.stdout)["benchmarks"]
+    runs = json.loads(measured)["benchmarks"]
     for name in names:
         own = [run for run in runs if (run["run_type"], run["run_name"]) == ("iteration", name)]
         if not own or any("error_occurred" in run for run in own):
@@ -79,7 +73,7 @@ def measure(binary, names, seconds):
         yield row
 
 
-def run(binary, folder, seconds, only):
+def run_rows(binary, folder, seconds, only):
     """The rows of one workload after those of another until the time is up."""
     end, rows = time.monotonic() + seconds, []
     names = list_names(binary, only)
@@ -110,15 +104,11 @@ def peers(folder, seconds):
                            "--method", method, "--mode", mode, "--diffusion", diffusion,
                            "--paths", str(paths)]
                 try:
-                    done = subprocess.run(command, capture_output=True, text=True, check=False,
-                                          timeout=min(left, SLOWEST))
-                except subprocess.TimeoutExpired:
-                    print(f"{row}: took too long")
+                    measured, _ = run(command, timeout=min(left, SLOWEST))
+                except Failed as reason:
+                    print(f"{row}: {reason}")
                     continue
-                if done.returncode != 0:
-                    print(f"{row}: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
-                    continue
-                rows.append({"engine": label, **json.loads(done.stdout.splitlines()[-1])})
+                rows.append({"engine": label, **json.loads(measured.splitlines()[-1])})
                 write(folder, "peers.json", rows)
 
 
@@ -192,7 +182,7 @@ def main():
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     if chosen.command == "run":
-        run(chosen.binary.resolve(), chosen.folder, chosen.seconds, chosen.only)
+        run_rows(chosen.binary.resolve(), chosen.folder, chosen.seconds, chosen.only)
     elif chosen.command == "peers":
         peers(chosen.folder, chosen.seconds)
     else:

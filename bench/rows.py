@@ -33,11 +33,13 @@ class Failed(Exception):
     pass
 
 
-def run(command, **environment):
-    """Standard output and standard error of a command."""
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, **environment}, check=False
-    )
+def run(command, timeout=None, **environment):
+    """Standard output and standard error of a command that may take so many seconds."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False,
+                              env={**os.environ, **environment}, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise Failed("took too long") from None
     if done.returncode != 0:
         last = (done.stderr.strip() or "no message").splitlines()[-1]
         raise Failed(f"{' '.join(map(str, command))} exited with {done.returncode}: {last}")

@@ -34,13 +34,10 @@ std::string headline(const FitReport& report) {
   rows += table_row({"Effective sample size", fmt::format("{:.1f}", result.ess),
                      fmt::format("of {} paths", result.samples)});
   const std::string data = report.held_out.count > 0 ? "held-out" : "training";
-  const SolverProperties& solver = properties(report.latent.model.solver);
+  const std::string reservation = report.reservation();
   return fmt::format("<h2>Result on {} {} observations</h2>\n", result.observations, data) +
          table_html({"", "mean ± standard error", ""}, rows) +
-         (solver.exact_weight ? ""
-                              : fmt::format("<p>With {} these are bounds up to an error that "
-                                            "vanishes with the step.</p>\n",
-                                            solver.name));
+         (reservation.empty() ? "" : fmt::format("<p>{}.</p>\n", reservation));
 }
 
 std::string comparison(const FitReport& report) {
@@ -119,6 +116,13 @@ std::string model(const FitReport& report) {
 }
 
 }  // namespace
+
+std::string FitReport::reservation() const {
+  const SolverProperties& solver = properties(latent.model.solver);
+  if (solver.exact_weight) return "";
+  return fmt::format("With {} these are bounds up to an error that vanishes with the step",
+                     solver.name);
+}
 
 std::string render_report(const FitReport& report) {
   const Model& sde = report.latent.model;

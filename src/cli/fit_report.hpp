@@ -25,6 +25,8 @@ struct FitReport {
   Device device = Device::best();  ///< and threads: of the paths in its figures
   int threads = 0;
 
+  /// Of bounds by a solver whose weights are not exact; empty for others.
+  std::string reservation() const;
   /// Data never trained on where there are some.
   const Dataset& shown() const { return held_out.count > 0 ? held_out : training; }
 };

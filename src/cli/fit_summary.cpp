@@ -84,10 +84,8 @@ std::string summary_text(const FitReport& report) {
     text += fmt::format("  importance weighted  {:.2f} ± {:.2f}\n", result.iwae, result.iwae_error);
     text += fmt::format("  path energy          {:.2f}\n", result.energy);
     text += fmt::format("  effective samples    {:.1f}\n", result.ess);
-    const SolverProperties& solver = properties(report.latent.model.solver);
-    if (!solver.exact_weight)
-      text += fmt::format("  with {} these are bounds up to an error that vanishes with the step\n",
-                          solver.name);
+    if (const std::string reservation = report.reservation(); !reservation.empty())
+      text += fmt::format("  {}\n", reservation);
   }
   if (!report.comparison.empty()) {
     text += fmt::format("\n{}\n{}\n", comparison_table(report.comparison),

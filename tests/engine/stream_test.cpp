@@ -76,6 +76,11 @@ class OnAStream : public ::testing::Test {
     std::copy(host.begin(), host.end(), out.begin());
     return out;
   }
+  Request device(const Call& call) {
+    return {call.paths,           call.seed,
+            call.first_path,      device(call.x0),
+            device(call.context), call.paths_per_observation};
+  }
 
   std::shared_ptr<CountingGpu> gpu = std::make_shared<CountingGpu>();
 
@@ -97,12 +102,7 @@ TEST_F(OnAStream, CallsAllocateNothingWaitForNothingAndGiveTheBitsOfHostCalls) {
     const std::size_t n = paths, s = plan.model().save.size();
     const auto d = static_cast<std::size_t>(row.model.state);
     const auto parameters = device(knobs.parameters);
-    const Request request{paths,
-                          call.seed,
-                          call.first_path,
-                          device(call.x0),
-                          device(call.context),
-                          call.paths_per_observation};
+    const Request request = device(call);
     const Outputs outputs{device<float>(n * s * d), device<float>(n),     device<float>(n),
                           device<float>(n * s),     device<float>(n * s), device<std::uint8_t>(n)};
     const Cotangents given{device(cotangents.states), device(cotangents.energy),
@@ -140,12 +140,7 @@ TEST_F(OnAStream, ARunWithoutAGradientStaysWithinTheWorkspaceOfOne) {
   const ModelCase& row = model_case("context_of_three");
   const Call call = row.call(paths);
   const auto parameters = device(row.knobs(paths).parameters);
-  const Request request{paths,
-                        call.seed,
-                        call.first_path,
-                        device(call.x0),
-                        device(call.context),
-                        call.paths_per_observation};
+  const Request request = device(call);
   for (const CudaKernels kernels :
        {CudaKernels::fused, CudaKernels::layered, CudaKernels::per_path}) {
     const Plan plan(row.model, Device::cuda(), {.workspace_limit = 0, .cuda_kernels = kernels});
