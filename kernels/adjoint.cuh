@@ -66,7 +66,8 @@ class WarpAdjoint {
 
   ITO_DEVICE void run() {
     ITO_UNROLL
-    for (int n = 0; n < kStates; ++n) lambda_[n] = uniform_tile(Number(0));
+    for (int n = 0; n < kStates; ++n) lambda_.value[n] = uniform_tile(Number(0));
+    lambda_.start_from_zero_excess();
     row_sums_.clear();
     save_ = call_.saves;
     load_sum_cotangents();
@@ -84,7 +85,7 @@ class WarpAdjoint {
   }
 
   // The parts of `run`, for who takes the loop apart.
-  ITO_DEVICE States& costate() { return lambda_; }
+  ITO_DEVICE CompensatedTiles<Shape, Number>& costate() { return lambda_; }
 
   /// Where `saves_left` save steps are still ahead.
   ITO_DEVICE void resume(int saves_left) {
@@ -112,7 +113,8 @@ class WarpAdjoint {
           const int channel = channel_of(n, e);
           if (!alive_[e / 2] || channel >= Shape::kState) continue;
           const long long row = paths_.path[e / 2] * call_.saves + save_;
-          lambda_[n].v[e] += arguments_.states[row * Shape::kState + channel];
+          add_of_any_size(lambda_.value[n].v[e], lambda_.excess[n].v[e],
+                          arguments_.states[row * Shape::kState + channel]);
         }
       }
     }
@@ -140,7 +142,7 @@ class WarpAdjoint {
     Noises omega;
     ITO_UNROLL
     for (int n = 0; n < kStates; ++n) {
-      lambda[n] = carry.state ? lambda_[n] : uniform_tile(Number(0));
+      lambda[n] = carry.state ? lambda_.value[n] : uniform_tile(Number(0));
       sigma_cotangent[n] = uniform_tile(Number(0));
       ITO_UNROLL
       for (int e = 0; e < 4; ++e) b_cotangent[n].v[e] = size_.h * lambda[n].v[e];
@@ -163,7 +165,7 @@ class WarpAdjoint {
           const long long path = paths_.path[e / 2];
           if (path >= 0 && channel < Shape::kState) {
             arguments_.x0_gradient[path * Shape::kState + channel] =
-                alive_[e / 2] ? lambda_[n].v[e] : Number(0);
+                alive_[e / 2] ? lambda_.value[n].v[e] : Number(0);
           }
         }
       }
@@ -172,13 +174,13 @@ class WarpAdjoint {
       if (call_.x0 != nullptr) return;
       ITO_UNROLL
       for (int n = 0; n < kStates; ++n) {
-        sums_.initial.add(n, living(lambda_[n]));
+        sums_.initial.add(n, living(lambda_.value[n]));
         if constexpr (Shape::kInitial == InitialKind::gaussian) {
           const auto log_std = spread(bench_.evaluator.parameters, Shape::kInitialStd, n);
           auto part =
               within<Shape::kState>(normal_tile<P>(seed_of(call_), paths_.tile, 0, n, 1), n);
           ITO_UNROLL
-          for (int e = 0; e < 4; ++e) part.v[e] *= exp(log_std.v[e]) * lambda_[n].v[e];
+          for (int e = 0; e < 4; ++e) part.v[e] *= exp(log_std.v[e]) * lambda_.value[n].v[e];
           sums_.deviation.add(n, living(part));
         }
       }
@@ -208,15 +210,17 @@ class WarpAdjoint {
     block_barrier();  // no warp still reads what this one stages
     if (index_ >= call_.tiles) return nullptr;
     const long long first = static_cast<long long>(index_) * call_.checkpoints;
-    const Tile<Number>* stored = tape_place<P, Shape>(call_.tape, first + begin / call_.stride);
+    const Tile<Number>* stored =
+        tape_place<P, Shape>(call_.tape, first + begin / call_.stride, call_.stride > 1);
     if (call_.stride == 1) return stored;
     const long long slot = static_cast<long long>(block_index()) * Shape::kWarps + warp_index();
-    Tile<Number>* segment = tape_place<P, Shape>(arguments_.segments, slot * call_.stride);
-    States x;
-    load_state<P, Shape>(stored, x);
+    Tile<Number>* segment = tape_place<P, Shape>(arguments_.segments, slot * call_.stride, false);
+    CompensatedTiles<Shape, Number> x;
+    load_tiles(stored, x.value);
+    load_tiles(stored + 32 * kStates, x.excess);
     ITO_ROLLED
     for (int k = begin;; ++k) {
-      store_state<P, Shape>(segment + static_cast<long long>(k - begin) * kStates * 32, x);
+      store_tiles(segment + static_cast<long long>(k - begin) * kStates * 32, x.value);
       if (k + 1 == end) break;
       euler_step<P, Shape>(bench_.evaluator, call_, paths_, k, x);
     }
@@ -226,7 +230,7 @@ class WarpAdjoint {
   /// λ: cotangent of x_{k+1} → cotangent of x_k.
   ITO_DEVICE void reverse_step(int k, const Tile<Number>* place) {
     block_barrier();  // no warp still reads what the step before has staged
-    if (index_ < call_.tiles) load_state<P, Shape>(place, x_);
+    if (index_ < call_.tiles) load_tiles(place, x_);
     ITO_UNROLL
     for (int n = 0; n < kStates; ++n) {
       x_[n] = index_ < call_.tiles ? living(x_[n]) : uniform_tile(Number(0));
@@ -239,10 +243,7 @@ class WarpAdjoint {
     pull_back(Carry::step(detached, split));
     if (!detached) {
       ITO_UNROLL
-      for (int n = 0; n < kStates; ++n) {
-        ITO_UNROLL
-        for (int e = 0; e < 4; ++e) lambda_[n].v[e] += moved_[n].v[e];
-      }
+      for (int n = 0; n < kStates; ++n) lambda_.add(n, moved_[n]);
     }
     if constexpr (kHasRow) {
       const int interval = call_.grid[k].interval;
@@ -433,7 +434,8 @@ class WarpAdjoint {
   Number energy_[2], martingale_[2];
   StepSize<Number> size_;
   NetInput<Number> input_;
-  Tile<Number> lambda_[kStates], moved_[kStates], x_[kStates], b_[kStates], sigma_[kStates];
+  CompensatedTiles<Shape, Number> lambda_;
+  Tile<Number> moved_[kStates], x_[kStates], b_[kStates], sigma_[kStates];
   Tile<Number> z_[kNoises], w_[kNoises];
   VectorSums<Number, kRowTiles> row_sums_;
 };

@@ -20,7 +20,7 @@ struct PathArguments {
   const int* save;               ///< [saves]
   const Number* bias_rows;       ///< [observations, intervals, row]
   const Number* x0;              ///< null: the model's; else [N, d] or, with x0_shared, [d]
-  Number* tape;                  ///< [tiles, checkpoints, state tiles, 32, 4], or null
+  Number* tape;                  ///< [tiles, checkpoints, tiles of an entry, 32, 4], or null
   unsigned char* tape_status;    ///< [tiles, 16]
   unsigned long long seed, first_path, paths, paths_per_observation;
   const unsigned long long* seed_on_device;  ///< read instead of `seed`, or null

@@ -93,7 +93,8 @@ ITO_DEVICE void with_path(const LayeredAdjointArguments<typename P::Number>& arg
   WarpAdjoint<P, Shape, LayeredBench<P, Shape, Parameters>, LayeredSums<P, Shape>> path(
       arguments.call, bench, sums, tile.index);
   path.resume(arguments.saves_left);
-  load_rows(arguments.costate, tile.row, path.costate());
+  load_rows(arguments.costate, tile.row, path.costate().value);
+  load_rows(arguments.costate_excess, tile.row, path.costate().excess);
   body(path, tile.row);
 }
 
@@ -104,10 +105,7 @@ ITO_DEVICE void layered_arrival(const LayeredAdjointArguments<Number>& arguments
   Tile<Number> moved[state_tiles<Shape>];
   load_rows(arguments.moved, row, moved);
   ITO_UNROLL
-  for (int n = 0; n < state_tiles<Shape>; ++n) {
-    ITO_UNROLL
-    for (int e = 0; e < 4; ++e) path.costate()[n].v[e] += moved[n].v[e];
-  }
+  for (int n = 0; n < state_tiles<Shape>; ++n) path.costate().add(n, moved[n]);
   path.arrive(arguments.step);
 }
 
@@ -117,7 +115,8 @@ ITO_DEVICE void layered_arrive(const LayeredAdjointArguments<typename P::Number>
   using Number = typename P::Number;
   with_path<P, Shape>(arguments, [&](auto& path, int row) {
     layered_arrival<Shape>(arguments, path, row);
-    store_rows(arguments.costate, row, path.costate());
+    store_rows(arguments.costate, row, path.costate().value);
+    store_rows(arguments.costate_excess, row, path.costate().excess);
     Tile<Number> x[state_tiles<Shape>];
     load_rows(arguments.x, row, x);
     ITO_UNROLL

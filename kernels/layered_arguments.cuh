@@ -27,9 +27,11 @@ struct LayeredSimulateArguments {
   SimulateArguments<Number> call;
   NetOutputs<Number> outputs;
   BlockTiles tiles;
-  const Number* x;  ///< [rows, 8·state tiles]: x_k
-  Number* next;     ///< the same of x_{k+1}
-  void* sums;       ///< [tiles of the block, 32] RunningSums; null: neither summed nor saved
+  const Number* x;       ///< [rows, 8·state tiles]: x_k
+  Number* next;          ///< the same of x_{k+1}
+  const Number* excess;  ///< the same: what rounding has added to x_k
+  Number* next_excess;
+  void* sums;  ///< [tiles of the block, 32] RunningSums; null: neither summed nor saved
   int step;
   int save;  ///< index of step k among the save steps, or −1
 };
@@ -42,7 +44,7 @@ struct LayeredAdjointArguments {
   BlockTiles tiles;
   const Number* x;                      ///< [rows, 8·state tiles]: x_k
   Number* living;                       ///< the same, zero where a path is not finite
-  Number* costate;                      ///< [rows, 8·state tiles]: λ
+  Number *costate, *costate_excess;     ///< [rows, 8·state tiles]: λ, and what rounding added
   const Number* moved;                  ///< [rows, 8·state tiles]: what nets add to it
   Number *drift, *diffusion, *control;  ///< cotangents of outputs: [rows, outputs]
   Number *control_value, *mixed;        ///< of a constant u; w of a constant mixing σ:

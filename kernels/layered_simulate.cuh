@@ -25,6 +25,9 @@ ITO_DEVICE void layered_start(const LayeredSimulateArguments<typename P::Number>
   Tile<Number> x[state_tiles<Shape>];
   load_initial<P, Shape>(call, paths, open_parameters<P, Shape>(call), x);
   store_rows(arguments.next, tile.row, x);
+  ITO_UNROLL
+  for (int n = 0; n < state_tiles<Shape>; ++n) x[n] = uniform_tile(Number(0));
+  store_rows(arguments.next_excess, tile.row, x);
   running_sums(arguments, tile) = RunningSums<Number>::zero();
 }
 
@@ -48,17 +51,19 @@ ITO_DEVICE void layered_step(const LayeredSimulateArguments<typename P::Number>&
   const PathArguments<Number>& call = arguments.call.path;
   const auto paths = WarpPaths<Number>::template of<Shape>(call, tile.index);
   const auto evaluator = memory_evaluator<P, Shape>(call, arguments.outputs, tile.row);
-  Tile<Number> x[state_tiles<Shape>];
-  load_rows(arguments.x, tile.row, x);
+  CompensatedTiles<Shape, Number> x;
+  load_rows(arguments.x, tile.row, x.value);
+  load_rows(arguments.excess, tile.row, x.excess);
   if (arguments.sums == nullptr) {
     euler_step<P, Shape>(evaluator, call, paths, arguments.step, x);
   } else {
     RunningSums<Number> sums = running_sums(arguments, tile);
-    layered_save<Shape>(arguments, paths, x, sums);
+    layered_save<Shape>(arguments, paths, x.value, sums);
     sums.add(euler_step<P, Shape>(evaluator, call, paths, arguments.step, x));
     running_sums(arguments, tile) = sums;
   }
-  store_rows(arguments.next, tile.row, x);
+  store_rows(arguments.next, tile.row, x.value);
+  store_rows(arguments.next_excess, tile.row, x.excess);
 }
 
 /// Totals and status, at the last step.

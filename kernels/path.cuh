@@ -8,6 +8,7 @@
 #pragma once
 
 #include "kernels/arguments.cuh"
+#include "kernels/compensated_sum.cuh"
 #include "kernels/euler_maruyama.cuh"
 #include "kernels/model_kinds.cuh"
 #include "kernels/net.cuh"
@@ -44,6 +45,30 @@ ITO_DEVICE auto open_parameters(const PathArguments<typename P::Number>& argumen
     return GlobalParameters<Number>{words, arguments.numbers};
   }
 }
+
+/// States of a warp's paths, or costates, with what rounding has added to them.
+template <class Shape, class Number>
+struct CompensatedTiles {
+  Tile<Number> value[state_tiles<Shape>], excess[state_tiles<Shape>];
+
+  ITO_DEVICE void start_from_zero_excess() {
+    ITO_UNROLL
+    for (int n = 0; n < state_tiles<Shape>; ++n) excess[n] = uniform_tile(Number(0));
+  }
+  /// Tile n += an increment less the excess.
+  ITO_DEVICE void add_corrected(int n, const Tile<Number>& corrected) {
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) {
+      ito::add_corrected(value[n].v[e], excess[n].v[e], corrected.v[e]);
+    }
+  }
+  ITO_DEVICE void add(int n, const Tile<Number>& increment) {
+    Tile<Number> corrected;
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) corrected.v[e] = increment.v[e] - excess[n].v[e];
+    add_corrected(n, corrected);
+  }
+};
 
 /// Which paths of the call a warp has.
 template <class Number>
@@ -249,7 +274,7 @@ ITO_DEVICE void add_to_channel(Tile<Number> (&tiles)[kTiles], int i, Number uppe
   }
 }
 
-/// x += σ w for a σ that mixes channels.
+/// moved += σ w for a σ that mixes channels.
 template <class P, class Shape, class Evaluator>
 ITO_DEVICE void add_mixed_noise(const Evaluator& evaluator,
                                 const NetInput<typename P::Number>& input,
@@ -304,9 +329,10 @@ template <class P, class Shape, class Evaluator>
 ITO_DEVICE StepSums<typename P::Number> euler_step(
     const Evaluator& evaluator, const PathArguments<typename P::Number>& arguments,
     const WarpPaths<typename P::Number>& paths, int k,
-    Tile<typename P::Number> (&x)[state_tiles<Shape>]) {
+    CompensatedTiles<Shape, typename P::Number>& state) {
   using Number = typename P::Number;
   constexpr int kStates = state_tiles<Shape>, kNoises = noise_tiles<Shape>;
+  const auto& x = state.value;
   const GridStep<Number> step = arguments.grid[k];
   const StepSize<Number> size{step.step, step.root_step};
   const NetInput<Number> input{step.time, nullptr};
@@ -328,46 +354,43 @@ ITO_DEVICE StepSums<typename P::Number> euler_step(
       }
     }
   }
-  if constexpr (mixing_diffusion<Shape>()) {
+  // From here on b is the increment less the excess.
+  ITO_UNROLL
+  for (int n = 0; n < kStates; ++n) {
     ITO_UNROLL
-    for (int n = 0; n < kStates; ++n) sigma[n] = x[n];  // the states before the step
-    ITO_UNROLL
-    for (int n = 0; n < kStates; ++n) {
-      ITO_UNROLL
-      for (int e = 0; e < 4; ++e) x[n].v[e] = fma(size.h, b[n].v[e], x[n].v[e]);
-    }
-    add_mixed_noise<P, Shape>(evaluator, input, w, sigma, x);
-  } else {
-    ITO_UNROLL
-    for (int n = 0; n < kStates; ++n) {
-      ITO_UNROLL
-      for (int e = 0; e < 4; ++e) {
-        x[n].v[e] = fma(sigma[n].v[e], w[n].v[e], fma(size.h, b[n].v[e], x[n].v[e]));
+    for (int e = 0; e < 4; ++e) {
+      b[n].v[e] = fma(size.h, b[n].v[e], -state.excess[n].v[e]);
+      if constexpr (!mixing_diffusion<Shape>()) {
+        b[n].v[e] = fma(sigma[n].v[e], w[n].v[e], b[n].v[e]);
       }
     }
   }
+  if constexpr (mixing_diffusion<Shape>()) add_mixed_noise<P, Shape>(evaluator, input, w, x, b);
+  ITO_UNROLL
+  for (int n = 0; n < kStates; ++n) state.add_corrected(n, b[n]);
   return sums;
 }
 
-/// Where the tape keeps the state of a tile at a checkpoint: [state tiles, 32 lanes].
+/// Where tape or segment keep entry number `index` of a tile: [tiles, 32 lanes] of its states and,
+/// where the kernels go on from it, of their excesses.
 template <class P, class Shape>
-ITO_DEVICE Tile<typename P::Number>* tape_place(typename P::Number* tape, long long checkpoint) {
-  return reinterpret_cast<Tile<typename P::Number>*>(tape) + checkpoint * state_tiles<Shape> * 32 +
+ITO_DEVICE Tile<typename P::Number>* tape_place(typename P::Number* tape, long long index,
+                                                bool with_excess) {
+  return reinterpret_cast<Tile<typename P::Number>*>(tape) +
+         index * (state_tiles<Shape> * (with_excess ? 64 : 32)) +
          static_cast<long long>(lane_index());
 }
 
-template <class P, class Shape>
-ITO_DEVICE void store_state(Tile<typename P::Number>* place,
-                            const Tile<typename P::Number> (&x)[state_tiles<Shape>]) {
+template <class Number, int kTiles>
+ITO_DEVICE void store_tiles(Tile<Number>* place, const Tile<Number> (&x)[kTiles]) {
   ITO_UNROLL
-  for (int n = 0; n < state_tiles<Shape>; ++n) place[32 * n] = x[n];
+  for (int n = 0; n < kTiles; ++n) place[32 * n] = x[n];
 }
 
-template <class P, class Shape>
-ITO_DEVICE void load_state(const Tile<typename P::Number>* place,
-                           Tile<typename P::Number> (&x)[state_tiles<Shape>]) {
+template <class Number, int kTiles>
+ITO_DEVICE void load_tiles(const Tile<Number>* place, Tile<Number> (&x)[kTiles]) {
   ITO_UNROLL
-  for (int n = 0; n < state_tiles<Shape>; ++n) x[n] = place[32 * n];
+  for (int n = 0; n < kTiles; ++n) x[n] = place[32 * n];
 }
 
 }  // namespace ito

@@ -29,8 +29,8 @@ class SchemeArrivals {
     const long long at = thread_.index() * call_.path.saves + saves_;
     if (call_.states != nullptr && call_.detach_state == 0) {
       for (int i = 0; i < Shape::kState; ++i) {
-        thread_.put(cotangent_, i, 0,
-                    thread_.get(cotangent_, i, 0) + call_.states[at * Shape::kState + i]);
+        add_of_any_size(thread_, cotangent_, i, Shape::kState + i, 0,
+                        call_.states[at * Shape::kState + i]);
       }
     }
     thread_.sum_cotangents = total_;
@@ -54,29 +54,30 @@ ITO_DEVICE void reverse_stored(const SchemeAdjointArguments<Number>& arguments, 
                                Step& step, Arrivals& arrivals, int group, Detached detached) {
   const PathArguments<Number>& path = arguments.call.path;
   const SchemeTable<Number>& scheme = arguments.scheme.scheme;
-  const int carried = scheme.carried(Shape::kState);
+  const int carried = scheme.carried(Shape::kState), kept = scheme.stored(Shape::kState);
+  const int on_tape = path.stride == 1 ? kept : carried;
   const long long checkpoints = static_cast<long long>(group) * path.checkpoints;
   const long long segment = static_cast<long long>(block_index()) * path.stride;
   int begin = 0;
   ITO_ROLLED
   for (int end = path.steps; end > 0; end = begin) {
     begin = (end - 1) / path.stride * path.stride;
-    const Number* states = chain_place(path.tape, checkpoints + begin / path.stride, carried);
+    const Number* states = chain_place(path.tape, checkpoints + begin / path.stride, on_tape);
     if (path.stride > 1) {
       load_chain(thread, scheme.chain, carried, states);
       ITO_ROLLED
       for (int k = begin; k < end; ++k) {
-        store_chain(thread, scheme.chain, carried,
-                    chain_place(arguments.call.segments, segment + k - begin, carried));
+        store_chain(thread, scheme.chain, kept,
+                    chain_place(arguments.call.segments, segment + k - begin, kept));
         if (k + 1 == end) break;
         thread.load_noise(scheme, k);
         step.forward(thread.time_of(k));
       }
-      states = chain_place(arguments.call.segments, segment, carried);
+      states = chain_place(arguments.call.segments, segment, kept);
     }
     ITO_ROLLED
     for (int k = end - 1; k >= begin; --k) {
-      load_chain(thread, scheme.chain, carried, states + (k - begin) * carried * scheme_threads);
+      load_chain(thread, scheme.chain, kept, states + (k - begin) * kept * scheme_threads);
       thread.load_noise(scheme, k);
       step.reverse(thread.time_of(k), detached);
       arrivals.arrive(k);
@@ -106,7 +107,7 @@ ITO_DEVICE void reverse_recovering(const SchemeAdjointArguments<Number>& argumen
     const ShapeEntries<Shape> entries;
     StochasticAdjoint adjoint(thread, field, field, entries, arguments.scheme.kept,
                               arguments.scheme.kept_cotangent);
-    load_chain(thread, field.chain, Shape::kState, state);
+    load_chain(thread, field.chain, 2 * Shape::kState, state);
     ITO_ROLLED
     for (int k = arguments.call.path.steps - 1; k >= 0; --k) {
       thread.load_noise(field, k);
@@ -124,7 +125,7 @@ ITO_DEVICE void scheme_adjoint(const SchemeAdjointArguments<typename P::Number>&
   const SchemeTable<Number>& scheme = arguments.scheme.scheme;
   const Detached detached{call.detach_state != 0, call.detach_martingale_parameters != 0};
   const bool of_field = kReverse == SchemeReverse::stochastic;
-  const int carried = of_field ? Shape::kState : scheme.carried(Shape::kState);
+  const int carried = of_field ? 2 * Shape::kState : scheme.carried(Shape::kState);
   const int lambda = of_field ? arguments.scheme.field.cotangent : scheme.cotangent;
   Thread thread(call.path, arguments.scheme);
   thread.block_sums = call.sums + static_cast<long long>(block_index()) * Shape::kVectorCount;
@@ -147,8 +148,8 @@ ITO_DEVICE void scheme_adjoint(const SchemeAdjointArguments<typename P::Number>&
       reverse_recovering<kReverse, Shape>(arguments, thread, step, arrivals, group, detached);
     }
     // x̂_0 is x_0.
-    for (int i = Shape::kState; i < carried; ++i) {
-      const int of = i - Shape::kState;
+    for (int i = 2 * Shape::kState; i < carried; ++i) {
+      const int of = i - 2 * Shape::kState;
       thread.put(lambda, of, 0, thread.get(lambda, of, 0) + thread.get(lambda, i, 0));
     }
     if (call.path.x0 == nullptr && !detached.state) thread.initial_gradient(lambda);

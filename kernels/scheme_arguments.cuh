@@ -49,7 +49,7 @@ struct SchemeTable {
   int auxiliary_stage;
   bool held_control, needs_area;
   DeviceRange<ValuePlaces<Place>> values, cotangents;  ///< by stage
-  Place chain, cotangent, gathered, z, area;
+  Place chain, cotangent, gathered, increment, z, area;
 
   ITO_INLINE DeviceRange<BasicTerm<Number>> terms_of(const StageRow<Number>& stage) const {
     return {terms + stage.first_term, stage.term_count};
@@ -57,7 +57,8 @@ struct SchemeTable {
   ITO_INLINE int control_of(const BasicTerm<Number>& term) const {
     return held_control ? 0 : term.from;
   }
-  ITO_INLINE int carried(int state) const { return auxiliary_stage < 0 ? state : 2 * state; }
+  ITO_INLINE int carried(int state) const { return auxiliary_stage < 0 ? 2 * state : 4 * state; }
+  ITO_INLINE int stored(int state) const { return auxiliary_stage < 0 ? state : 4 * state; }
 };
 
 /// The scheme of the solver and, for a stochastic adjoint, that of the vector field.
@@ -70,14 +71,15 @@ struct SchemeArguments {
   int groups;                ///< of a block's paths
 };
 
-/// The tape is [groups, checkpoints, carried, threads], with a stride of 0 of the last state alone.
+/// The tape is [groups, checkpoints, rows, threads] of the chain's rows: those stored with a stride
+/// of 1, else all; with a stride of 0 of the last state alone.
 template <class Number>
 struct SchemeSimulateArguments {
   SimulateArguments<Number> call;
   SchemeArguments<Number> scheme;
 };
 
-/// `call.segments` is [blocks, stride, carried, threads], `call.sums` [blocks, parameters].
+/// `call.segments` is [blocks, stride, stored, threads], `call.sums` [blocks, parameters].
 template <class Number>
 struct SchemeAdjointArguments {
   AdjointArguments<Number> call;

@@ -6,20 +6,21 @@
 
 namespace ito {
 
-/// Where a thread's chain lies in an array of [chains, carried, threads].
+/// Where a thread's chain lies in an array of [chains, rows, threads].
 template <class Number>
-ITO_DEVICE Number* chain_place(Number* array, long long chain, int carried) {
-  return array + chain * carried * scheme_threads + thread_index();
+ITO_DEVICE Number* chain_place(Number* array, long long chain, int rows) {
+  return array + chain * rows * scheme_threads + thread_index();
+}
+/// The first rows of a chain.
+template <class Thread, class Number>
+ITO_DEVICE void store_chain(const Thread& thread, int chain, int rows, Number* place) {
+  ITO_ROLLED
+  for (int i = 0; i < rows; ++i) place[i * scheme_threads] = thread.get(chain, i, 0);
 }
 template <class Thread, class Number>
-ITO_DEVICE void store_chain(const Thread& thread, int chain, int carried, Number* place) {
+ITO_DEVICE void load_chain(const Thread& thread, int chain, int rows, const Number* place) {
   ITO_ROLLED
-  for (int i = 0; i < carried; ++i) place[i * scheme_threads] = thread.get(chain, i, 0);
-}
-template <class Thread, class Number>
-ITO_DEVICE void load_chain(const Thread& thread, int chain, int carried, const Number* place) {
-  ITO_ROLLED
-  for (int i = 0; i < carried; ++i) thread.put(chain, i, 0, place[i * scheme_threads]);
+  for (int i = 0; i < rows; ++i) thread.put(chain, i, 0, place[i * scheme_threads]);
 }
 
 template <class Shape, class Number, class Thread>
@@ -60,6 +61,7 @@ ITO_DEVICE void scheme_simulate(const SchemeSimulateArguments<typename P::Number
   const SimulateArguments<Number>& call = arguments.call;
   const SchemeTable<Number>& scheme = arguments.scheme.scheme;
   const int carried = scheme.carried(Shape::kState);
+  const int kept = call.path.stride == 1 ? scheme.stored(Shape::kState) : carried;
   SchemeThread<P, Shape> thread(call.path, arguments.scheme);
   const ShapeEntries<Shape> entries;
   SchemeStep step(thread, scheme, scheme, entries);
@@ -80,8 +82,8 @@ ITO_DEVICE void scheme_simulate(const SchemeSimulateArguments<typename P::Number
       const bool last = k == call.path.steps;
       if (call.path.tape != nullptr && (call.path.stride == 0 ? last : !last)) {
         if (until_checkpoint == 0) {
-          store_chain(thread, scheme.chain, carried,
-                      chain_place(call.path.tape, checkpoints + stored, carried));
+          store_chain(thread, scheme.chain, kept,
+                      chain_place(call.path.tape, checkpoints + stored, kept));
           ++stored;
           until_checkpoint = call.path.stride;
         }

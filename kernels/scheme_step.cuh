@@ -3,6 +3,7 @@
 
 #include "kernels/activation.cuh"
 #include "kernels/carry.cuh"
+#include "kernels/compensated_sum.cuh"
 #include "kernels/scheme.cuh"
 
 namespace ito {
@@ -21,6 +22,8 @@ namespace ito {
 ///     Scalar                        the type of the scheme's and the grid's numbers
 /// A Scheme has `stages`, `output`, `terms_of(stage)`, `control_of(term)`, `carried(state)`,
 /// `auxiliary_stage` and `held_control`; Places are as SchemePlaces; Entries as DiffusionEntries.
+/// Chains, their cotangents and their tangents are compensated sums, the excess of x and of x̂
+/// `state` rows behind them.
 template <class Machine, class Scheme, class Places, class Entries>
 class SchemeStep {
   using T = typename Machine::Number;
@@ -61,20 +64,15 @@ class SchemeStep {
       make_point(p);
       evaluate(p, false);
     }
-    clear(at_.gathered, scheme_.carried(entries_.state));
+    clear(at_.gathered, scheme_.carried(entries_.state) / 2);
     // Detached, the path sees the martingale and its parameters do not: a sweep of its own.
     const bool split = detached.martingale_parameters;
     ITO_ROLLED
     for (int pass = split && !detached.state ? 0 : 1; pass < 2; ++pass) {
       sweep(pass == 0 ? Carry::martingale_through_path() : Carry::step(detached.state, split));
     }
-    const int carried = scheme_.carried(entries_.state);
-    ITO_ROLLED
-    for (int i = 0; i < carried; ++i) {
-      for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) {
-        m_.put(at_.cotangent, i, lane, detached.state ? T(0) : m_.get(at_.gathered, i, lane));
-      }
-    }
+    if (detached.state) return clear(at_.cotangent, scheme_.carried(entries_.state));
+    for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) take_gathered(lane);
   }
 
   /// As `forward`, with the tangents of directions 0 … count − 1, which have places `stages`, laid
@@ -198,40 +196,79 @@ class SchemeStep {
     }
   }
 
-  /// The part of a stage's point that is not terms, from the chain at `chain` and points of others.
-  template <class Point>
-  T base(const auto& stage, Place chain, int i, int lane, Point point) const {
-    T sum(0);
-    if (stage.state != 0) sum = sum + number(stage.state) * m_.get(chain, i, lane);
-    if (stage.auxiliary != 0) {
-      sum = sum + number(stage.auxiliary) * m_.get(chain, entries_.state + i, lane);
+  // Rows of a chain.
+  int excess(int i) const { return entries_.state + i; }
+  int auxiliary(int i) const { return 2 * entries_.state + i; }
+  int auxiliary_excess(int i) const { return 3 * entries_.state + i; }
+
+  bool is_auxiliary(Index p) const { return static_cast<int>(p) == scheme_.auxiliary_stage; }
+
+  /// A stage's point, or its tangent, from `chain` and the points of others. `terms()` adds its
+  /// terms. The point of the auxiliary stage is x̂', as x̂ and an increment: state·x + auxiliary·x̂
+  /// is x̂ + state·(x − x̂), since the two factors add up to 1.
+  template <class Point, class Terms>
+  void make_point(Index p, Place chain, int lane, Point point, Terms terms) {
+    const auto& stage = scheme_.stages[p];
+    const Place to = point(p);
+    const auto of = [&](int row) { return m_.get(chain, row, lane); };
+    ITO_ROLLED
+    for (int i = 0; i < entries_.state; ++i) {
+      T sum(0);
+      if (is_auxiliary(p)) {
+        const T apart = (of(i) - of(auxiliary(i))) - (of(excess(i)) - of(auxiliary_excess(i)));
+        sum = number(stage.state) * apart - of(auxiliary_excess(i));
+      } else {
+        if (stage.state != 0) sum = sum + number(stage.state) * of(i);
+        if (stage.auxiliary != 0) sum = sum + number(stage.auxiliary) * of(auxiliary(i));
+        if (stage.base >= 0) sum = sum + m_.get(point(static_cast<Index>(stage.base)), i, lane);
+      }
+      m_.put(to, i, lane, sum);
     }
-    if (stage.base >= 0) {
-      sum = sum + m_.get(point(static_cast<Index>(stage.base)), i, lane);
+    terms();
+    ITO_ROLLED
+    for (int i = 0; i < entries_.state && is_auxiliary(p); ++i) {
+      const T corrected = m_.get(to, i, lane);
+      m_.put(to, i, lane, of(auxiliary(i)));
+      add_corrected(m_, to, i, excess(i), lane, corrected);
     }
-    return sum;
   }
 
   void make_point(Index p) {
     const auto& stage = scheme_.stages[p];
+    const auto point = [&](Index q) { return at_.values[q].point; };
     for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) {
-      ITO_ROLLED
-      for (int i = 0; i < entries_.state; ++i) {
-        m_.put(at_.values[p].point, i, lane,
-               base(stage, at_.chain, i, lane, [&](Index q) { return at_.values[q].point; }));
-      }
-      add_terms(at_.values[p].point, scheme_.terms_of(stage), sign_of(stage), lane);
+      make_point(p, at_.chain, lane, point,
+                 [&] { add_terms(point(p), scheme_.terms_of(stage), sign_of(stage), lane); });
     }
+  }
+
+  /// A chain, or its tangent, becomes the next. `terms()` adds the output's to `increment`;
+  /// `next_auxiliary` is the place of x̂'.
+  template <class Terms>
+  void advance(Place chain, int lane, Terms terms, Place next_auxiliary) {
+    ITO_ROLLED
+    for (int i = 0; i < entries_.state; ++i) {
+      m_.put(at_.increment, i, lane, T(0) - m_.get(chain, excess(i), lane));
+    }
+    terms();
+    ITO_ROLLED
+    for (int i = 0; i < entries_.state; ++i) {
+      add_corrected(m_, chain, i, excess(i), lane, m_.get(at_.increment, i, lane));
+      if (scheme_.auxiliary_stage < 0) continue;
+      m_.put(chain, auxiliary(i), lane, m_.get(next_auxiliary, i, lane));
+      m_.put(chain, auxiliary_excess(i), lane, m_.get(next_auxiliary, excess(i), lane));
+    }
+  }
+  /// Where a scheme without x̂ has none, any place does.
+  Index auxiliary_or_first() const {
+    return static_cast<Index>(scheme_.auxiliary_stage < 0 ? 0 : scheme_.auxiliary_stage);
   }
 
   void finish() {
     for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) {
-      add_terms(at_.chain, scheme_.output, step_.sign, lane);
-      ITO_ROLLED
-      for (int i = 0; i < entries_.state && scheme_.auxiliary_stage >= 0; ++i) {
-        m_.put(at_.chain, entries_.state + i, lane,
-               m_.get(at_.values[static_cast<Index>(scheme_.auxiliary_stage)].point, i, lane));
-      }
+      advance(
+          at_.chain, lane, [&] { add_terms(at_.increment, scheme_.output, step_.sign, lane); },
+          at_.values[auxiliary_or_first()].point);
       if (!add_sums_ || !scheme_.stages.front().needs_control) continue;
       T energy(0), martingale(0);
       ITO_ROLLED
@@ -300,13 +337,6 @@ class SchemeStep {
   void spread_output(const Carry& carry, int lane) {
     if (carry.state) {
       spread_terms(at_.cotangent, scheme_.output, step_.sign, lane);
-      ITO_ROLLED
-      for (int i = 0; i < entries_.state; ++i) {
-        add(at_.gathered, i, lane, m_.get(at_.cotangent, i, lane));  // x' = x + …
-        if (scheme_.auxiliary_stage < 0) continue;
-        add(at_.cotangents[static_cast<Index>(scheme_.auxiliary_stage)].point, i, lane,
-            m_.get(at_.cotangent, entries_.state + i, lane));
-      }
     }
     if (!scheme_.stages.front().needs_control) return;
     const T energy = number(energy_factor_) * m_.energy_cotangent(lane);
@@ -325,7 +355,7 @@ class SchemeStep {
     }
   }
 
-  /// Adds to `gathered` what this chain receives.
+  /// Adds to `gathered` what this chain receives, but for what x and x̂ themselves pass on.
   void sweep(const Carry& carry) {
     clear_cotangents();
     for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) {
@@ -339,11 +369,11 @@ class SchemeStep {
       evaluate(p, true);
       m_.pull_back(scheme_.stages[p], at_.values[p], at_.cotangents[p], step_.k,
                    step_.at(scheme_.stages[p].time), to_point, carry.parameters);
-      if (to_point) spread_point(p);
+      if (to_point) spread_point(p, carry);
     }
   }
 
-  void spread_point(Index p) {
+  void spread_point(Index p, const Carry& carry) {
     const auto& stage = scheme_.stages[p];
     const Place from = at_.cotangents[p].point;
     for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) {
@@ -357,8 +387,32 @@ class SchemeStep {
         if (stage.base >= 0) {
           add(at_.cotangents[static_cast<Index>(stage.base)].point, i, lane, lambda);
         }
+        if (carry.state && is_auxiliary(p)) {
+          add(from, i, lane, m_.get(at_.cotangent, auxiliary(i), lane));
+        }
       }
       spread_terms(from, scheme_.terms_of(stage), sign_of(stage), lane);
+    }
+  }
+
+  /// The cotangent of the chain, from that of the next and what its points have gathered:
+  /// x' = x + …, x̂' = state·x + auxiliary·x̂ + ….
+  void take_gathered(int lane) {
+    ITO_ROLLED
+    for (int i = 0; i < entries_.state; ++i) {
+      const auto add_to = [&](int row, T increment) {
+        add_of_any_size(m_, at_.cotangent, row, excess(row), lane, increment);
+      };
+      add_to(i, m_.get(at_.gathered, i, lane));
+      if (scheme_.auxiliary_stage < 0) continue;
+      const auto& stage = scheme_.stages[static_cast<Index>(scheme_.auxiliary_stage)];
+      const T lambda = m_.get(at_.cotangent, auxiliary(i), lane),
+              rounded = m_.get(at_.cotangent, auxiliary_excess(i), lane);
+      add_to(i, number(stage.state) * lambda);
+      add_to(i, number(Scalar(0) - stage.state) * rounded);
+      m_.put(at_.cotangent, auxiliary(i), lane, number(stage.auxiliary) * lambda);
+      m_.put(at_.cotangent, auxiliary_excess(i), lane, number(stage.auxiliary) * rounded);
+      add_to(auxiliary(i), m_.get(at_.gathered, entries_.state + i, lane));
     }
   }
 
@@ -391,25 +445,21 @@ class SchemeStep {
 
   void make_point_tangent(Index p, const auto& tangent, Place chain) {
     const auto& stage = scheme_.stages[p];
+    const auto point = [&](Index q) { return tangent[q].point; };
     for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) {
-      ITO_ROLLED
-      for (int i = 0; i < entries_.state; ++i) {
-        m_.put(tangent[p].point, i, lane,
-               base(stage, chain, i, lane, [&](Index q) { return tangent[q].point; }));
-      }
-      add_term_tangents(tangent[p].point, scheme_.terms_of(stage), tangent, sign_of(stage), lane);
+      make_point(p, chain, lane, point, [&] {
+        add_term_tangents(point(p), scheme_.terms_of(stage), tangent, sign_of(stage), lane);
+      });
     }
   }
 
   template <class Sums>
   void finish_tangent(const auto& tangent, Place chain, Sums sums) {
     for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) {
-      add_term_tangents(chain, scheme_.output, tangent, step_.sign, lane);
-      ITO_ROLLED
-      for (int i = 0; i < entries_.state && scheme_.auxiliary_stage >= 0; ++i) {
-        m_.put(chain, entries_.state + i, lane,
-               m_.get(tangent[static_cast<Index>(scheme_.auxiliary_stage)].point, i, lane));
-      }
+      advance(
+          chain, lane,
+          [&] { add_term_tangents(at_.increment, scheme_.output, tangent, step_.sign, lane); },
+          tangent[auxiliary_or_first()].point);
       if (!scheme_.stages.front().needs_control) continue;
       T energy(0), martingale(0);
       ITO_ROLLED

@@ -109,7 +109,10 @@ class SchemeThread {
         }
       }
       put(chain, i, 0, x);
-      if (carried > Shape::kState) put(chain, Shape::kState + i, 0, x);
+      put(chain, Shape::kState + i, 0, Number(0));
+      if (carried == 2 * Shape::kState) continue;
+      put(chain, 2 * Shape::kState + i, 0, x);
+      put(chain, 3 * Shape::kState + i, 0, Number(0));
     }
   }
   /// Adds the gradient of the initial distribution's parameters, given the cotangent of X_0.

@@ -2,7 +2,6 @@
 // writes at save steps and (for a following adjoint) at the tape's steps.
 #pragma once
 
-#include "kernels/compensated_sum.cuh"
 #include "kernels/finite.cuh"
 #include "kernels/path.cuh"
 
@@ -118,21 +117,25 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
   const int index = static_cast<int>(block_index() * (block_size() / 32) + warp_index());
   if (index >= call.tiles) return;
   const auto paths = WarpPaths<Number>::template of<Shape>(call, index);
-  Tile<Number> x[state_tiles<Shape>];
-  load_initial<P, Shape>(call, paths, parameters, x);
+  CompensatedTiles<Shape, Number> x;
+  load_initial<P, Shape>(call, paths, parameters, x.value);
+  x.start_from_zero_excess();
   auto sums = RunningSums<Number>::zero();
   int s = 0, until_checkpoint = 0;
   long long checkpoint = static_cast<long long>(index) * call.checkpoints;
   for (int k = 0;; ++k) {
     if (s < call.saves && call.save[s] == k) {
-      save_states<Shape>(arguments, paths, s, x);
+      save_states<Shape>(arguments, paths, s, x.value);
       save_interval(arguments, paths, s, sums);
       ++s;
     }
     if (k == call.steps) break;
     if (call.tape != nullptr) {
       if (until_checkpoint == 0) {
-        store_state<P, Shape>(tape_place<P, Shape>(call.tape, checkpoint), x);
+        const bool whole = call.stride > 1;
+        auto* place = tape_place<P, Shape>(call.tape, checkpoint, whole);
+        store_tiles(place, x.value);
+        if (whole) store_tiles(place + 32 * state_tiles<Shape>, x.excess);
         ++checkpoint;
         until_checkpoint = call.stride;
       }
@@ -140,7 +143,7 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
     }
     sums.add(euler_step<P, Shape>(evaluator, call, paths, k, x));
   }
-  finish_paths<Shape>(arguments, paths, index, x, sums);
+  finish_paths<Shape>(arguments, paths, index, x.value, sums);
 }
 
 }  // namespace ito

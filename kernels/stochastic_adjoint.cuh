@@ -19,7 +19,7 @@ class StochasticAdjoint {
   using Place = typename Places::Place;
 
  public:
-  /// `field` is make_field's; `kept` and `kept_cotangent` are [state] rows of its own.
+  /// `field` is make_field's; `kept` and `kept_cotangent` are [2 state] rows of its own.
   StochasticAdjoint(Machine& machine, const Scheme& field, const Places& places,
                     const Entries& entries, Place kept, Place kept_cotangent)
       : m_(machine),
@@ -44,36 +44,38 @@ class StochasticAdjoint {
     step_.reverse(end, state);                                          // λ̃/2
     step_.forward({step.k, step.t, step.h, step.root_h, -1});           // x̃
     step_.reverse(step, state);                                         // (λ̃ + J(x̃)ᵀλ̃)/2
-    add(kept_cotangent_, 1, lambda_);                                   // λ_k
+    add(kept_cotangent_, lambda_);                                      // λ_k
     step_.forward({step.k, step.t - step.h, step.h, step.root_h, -1});  // x̃ − F(x̃, t)
-    add(kept_, 1, x_);
+    add(kept_, x_);
     scale(x_, Scalar(0.5), x_);  // x_k
 
     copy(lambda_, kept_cotangent_);
     scale(lambda_, 0, lambda_);
     step_.scale_cotangents(0, 1);
     step_.reverse(step, detached);
-    if (!detached.state) add(kept_cotangent_, 1, lambda_);
+    if (!detached.state) add(kept_cotangent_, lambda_);
   }
 
  private:
+  // Of compensated sums: what is a row of each holds for its excess as well.
   template <class Each>
-  void for_rows(Each each) {
-    for (int i = 0; i < state_; ++i) {
+  void for_rows(int rows, Each each) {
+    for (int i = 0; i < rows; ++i) {
       for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) each(i, lane);
     }
   }
   void copy(Place from, Place to) {
-    for_rows([&](int i, int lane) { m_.put(to, i, lane, m_.get(from, i, lane)); });
+    for_rows(2 * state_, [&](int i, int lane) { m_.put(to, i, lane, m_.get(from, i, lane)); });
   }
   void scale(Place from, Scalar factor, Place to) {
     const T number = constant<T>(factor);
-    for_rows([&](int i, int lane) { m_.put(to, i, lane, number * m_.get(from, i, lane)); });
+    for_rows(2 * state_,
+             [&](int i, int lane) { m_.put(to, i, lane, number * m_.get(from, i, lane)); });
   }
-  void add(Place from, Scalar factor, Place to) {
-    const T number = constant<T>(factor);
-    for_rows([&](int i, int lane) {
-      m_.put(to, i, lane, m_.get(to, i, lane) + number * m_.get(from, i, lane));
+  void add(Place from, Place to) {
+    for_rows(state_, [&](int i, int lane) {
+      add_of_any_size(m_, to, i, state_ + i, lane, m_.get(from, i, lane));
+      add_compensated(m_, to, i, state_ + i, lane, T(0) - m_.get(from, state_ + i, lane));
     });
   }
 

@@ -44,8 +44,8 @@ void DirectionRunner::load_initial_tangents(const DirectionArrays& arrays, std::
       }
       x[at_x] = value;
     }
-    if (unit() > d * lanes) std::copy_n(x, d * lanes, x + d * lanes);
-    std::fill_n(at(call_.model.along[q].sums), 4 * lanes, 0.0f);
+    start_chain(call_.model.along[q].chain);
+    std::fill_n(at(call_.model.along[q].sums), 8 * lanes, 0.0f);
   }
 }
 
@@ -109,7 +109,9 @@ void DirectionRunner::run_along(const DirectionArrays& arrays, std::size_t count
     if (s < saves() && call_.shape.save[s] == k) {
       save(s++);
       for (std::size_t q = 0; q < count; ++q) {
-        std::fill_n(at(model.along[q].sums) + 2 * lanes, 2 * lanes, 0.0f);
+        float* sums = at(model.along[q].sums);
+        std::fill_n(sums + 2 * lanes, 2 * lanes, 0.0f);
+        std::fill_n(sums + 6 * lanes, 2 * lanes, 0.0f);
       }
     }
     if (k == model.steps) break;

@@ -67,8 +67,7 @@ class CpuEngine final : public Engine<float> {
     std::fill_n(space.context_gradients, pathwise ? (map.rows + cut.chunks) * context_size() : 0,
                 0.0);
     std::fill(gradient.x0.begin(), gradient.x0.end(), 0.0f);
-    const std::size_t segment =
-        space.tape.segment * static_cast<std::size_t>(model_.carried) * tile_paths;
+    const std::size_t segment = space.tape.segment * chain(1).stored;
 #pragma omp parallel for num_threads(threads_) schedule(dynamic, 1) if (cut.chunks > 1)
     for (std::uint64_t chunk = 0; chunk < cut.chunks; ++chunk) {
       for (std::uint64_t i = cut.chunk_begin(chunk); i < cut.chunk_begin(chunk + 1); ++i) {
@@ -149,6 +148,13 @@ class CpuEngine final : public Engine<float> {
            static_cast<std::size_t>(shape_.control_net->layers.front().outputs);
   }
 
+  /// A tile's chain, `unit` a number.
+  ChainSize chain(std::size_t unit) const {
+    unit *= tile_paths;
+    return {static_cast<std::size_t>(model_.stored) * unit,
+            static_cast<std::size_t>(model_.carried) * unit};
+  }
+
   CpuWorkspace lay_out(std::byte* base, const Partition& cut, std::uint64_t rows, Keep keep) const {
     const auto entries = static_cast<std::size_t>(model_.entries.count());
     Arena arena(base);
@@ -164,13 +170,13 @@ class CpuEngine final : public Engine<float> {
 
   void lay_out_gradient(Arena& arena, CpuWorkspace& space, const Partition& cut, std::uint64_t rows,
                         Keep keep) const {
-    const std::size_t unit = static_cast<std::size_t>(model_.carried) * tile_paths;
     space.tape = needs_tape(method_) ? Tape::choose(cut.most_tiles, shape_.steps,
-                                                    unit * sizeof(float), threads_, limit_, keep)
+                                                    chain(sizeof(float)), threads_, limit_, keep)
                                      : Tape::of_last_state();
-    space.states = arena.take<float>(cut.tiles * space.tape.checkpoints * unit);
-    space.segments =
-        arena.take<float>(static_cast<std::size_t>(threads_) * space.tape.segment * unit);
+    space.states =
+        arena.take<float>(cut.tiles * space.tape.checkpoints * space.tape.entry(chain(1)));
+    space.segments = arena.take<float>(static_cast<std::size_t>(threads_) * space.tape.segment *
+                                       chain(1).stored);
     space.status = arena.take<std::uint8_t>(cut.tiles * tile_paths);
     space.gradients = arena.take<double>(cut.chunks * shape_.parameters);
     space.row_gradients = arena.take<double>((rows + cut.chunks) * row_size());

@@ -21,9 +21,16 @@ struct TileCall {
 
 /// Where a run stores states: those of steps first, first + stride, … one after the other.
 struct TapeSlice {
-  float* states = nullptr;  ///< [., state, tile_paths]; null: nowhere
+  float* states = nullptr;  ///< [., rows, tile_paths]; null: nowhere
   int first = 0;
   int stride = 1;
+  int rows = 0;  ///< of the chain, the first ones
+
+  /// That of x_k, or null.
+  float* place(int k) const {
+    if (states == nullptr || (k - first) % stride != 0) return nullptr;
+    return states + static_cast<std::ptrdiff_t>((k - first) / stride) * rows * tile_paths;
+  }
 };
 
 struct ReverseOptions {
@@ -38,7 +45,7 @@ struct CpuKernels {
                   int channels, float* out);
   /// Steps begin … end − 1.
   void (*run)(const TileModel& model, const TileCall& call, int begin, int end, TapeSlice tape);
-  /// The transposes of steps end − 1 … begin, at the states [end − begin, state, tile_paths].
+  /// The transposes of steps end − 1 … begin, at the states [end − begin, stored, tile_paths].
   void (*reverse)(const TileModel& model, const TileCall& call, int begin, int end,
                   const float* states, ReverseOptions options);
   /// net(inputs) for a tile; with `trace` the backward pass can follow. `inputs` is [inputs,

@@ -127,6 +127,13 @@ void net_forward(const TileNet& net, const float* parameters, float* scratch, co
 }
 
 template <class Arch>
+inline void copy_rows(const float* from, int rows, float* to) {
+  for (int i = 0; i < rows * tile_paths; i += lane_count<Arch>) {
+    load<Arch>(from + i).store_aligned(to + i);
+  }
+}
+
+template <class Arch>
 inline void add_rows(const float* from, int rows, float* sum) {
   for (int i = 0; i < rows * tile_paths; i += lane_count<Arch>) {
     (load<Arch>(from + i) + load<Arch>(sum + i)).store_aligned(sum + i);

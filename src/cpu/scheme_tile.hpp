@@ -133,16 +133,16 @@ class SchemeTile {
   void add_sum_tangents(int q, int lane, Number energy, Number martingale) const {
     const std::size_t sums = model_.along[static_cast<std::size_t>(q)].sums;
     for (int row = 0; row < 4; ++row) {
-      put(sums, row, lane, get(sums, row, lane) + (row % 2 == 0 ? energy : martingale));
+      add_compensated(*this, sums, row, 4 + row, lane, row % 2 == 0 ? energy : martingale);
     }
   }
 
   void add_sums(int lane, Number energy, Number martingale) const {
     for (const std::size_t sum : {model_.energy, model_.interval_energy}) {
-      accumulate(sum, lane, energy);
+      add_compensated(*this, sum, 0, 1, lane, energy);
     }
     for (const std::size_t sum : {model_.martingale, model_.interval_martingale}) {
-      accumulate(sum, lane, martingale);
+      add_compensated(*this, sum, 0, 1, lane, martingale);
     }
   }
   Number energy_cotangent(int lane) const { return get(model_.energy_cotangent, 0, lane); }
@@ -213,25 +213,10 @@ class SchemeTile {
     });
   }
 
-  /// Compensated (Kahan 1965), as in TileStep.
-  void accumulate(std::size_t sum, int lane, Number increment) const {
-    const Number before = get(sum, 0, lane), corrected = increment - get(sum, 1, lane);
-    const Number after = before + corrected;
-    put(sum, 1, lane, (after - before) - corrected);
-    put(sum, 0, lane, after);
-  }
-
   const TileModel& model_;
   const TileCall& call_;
   float* scratch_;
 };
-
-template <class Arch>
-void copy_rows(const float* from, int rows, float* to) {
-  for (int i = 0; i < rows * tile_paths; i += lane_count<Arch>) {
-    load<Arch>(from + i).store_aligned(to + i);
-  }
-}
 
 template <class Arch>
 void run_scheme(const TileModel& model, const TileCall& call, int begin, int end, TapeSlice tape) {
@@ -240,11 +225,7 @@ void run_scheme(const TileModel& model, const TileCall& call, int begin, int end
   const SchemePlaces& places = *model.places;
   SchemeStep step(tile, scheme, places, model.entries);
   for (int k = begin; k < end; ++k) {
-    if (tape.states && (k - tape.first) % tape.stride == 0) {
-      const std::ptrdiff_t row = (k - tape.first) / tape.stride;
-      copy_rows<Arch>(tile.at(places.chain), model.carried,
-                      tape.states + row * model.carried * tile_paths);
-    }
+    if (float* to = tape.place(k)) copy_rows<Arch>(tile.at(places.chain), tape.rows, to);
     tile.load_noise(scheme, places, k);
     step.forward(tile.time_of(k));
   }
@@ -257,8 +238,8 @@ void reverse_scheme(const TileModel& model, const TileCall& call, int begin, int
   const SchemePlaces& places = *model.places;
   SchemeStep step(tile, *model.scheme, places, model.entries);
   for (int k = end - 1; k >= begin; --k) {
-    copy_rows<Arch>(states + static_cast<std::ptrdiff_t>(k - begin) * model.carried * tile_paths,
-                    model.carried, tile.at(places.chain));
+    copy_rows<Arch>(states + static_cast<std::ptrdiff_t>(k - begin) * model.stored * tile_paths,
+                    model.stored, tile.at(places.chain));
     tile.load_noise(*model.scheme, places, k);
     step.reverse(tile.time_of(k), {options.detach_state, options.detach_martingale_parameters});
   }

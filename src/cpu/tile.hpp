@@ -7,6 +7,7 @@
 #include "cpu/net.hpp"
 #include "cpu/tile_noise.hpp"
 #include "kernels/carry.cuh"
+#include "kernels/compensated_sum.cuh"
 #include "kernels/euler_maruyama.cuh"
 
 namespace ito {
@@ -33,25 +34,28 @@ class TileStep {
       }
       if (model_.control != ControlKind::none) {
         for (const std::size_t sum : {model_.energy, model_.interval_energy}) {
-          accumulate(sum, lane, energy);
+          add_compensated(*this, sum, 0, 1, lane, energy);
         }
         for (const std::size_t sum : {model_.martingale, model_.interval_martingale}) {
-          accumulate(sum, lane, martingale);
+          add_compensated(*this, sum, 0, 1, lane, martingale);
         }
       }
-      if (model_.drift_net) {
-        for (int i = 0; i < model_.state; ++i) {
-          put(model_.x, i, lane,
-              xsimd::fma(size_.h, get(model_.drift_net->output(), i, lane),
-                         get(model_.x, i, lane)));
+      for (int i = 0; i < model_.state; ++i) {
+        L increment = -get(model_.x, model_.state + i, lane);
+        if (model_.drift_net) {
+          increment = xsimd::fma(size_.h, get(model_.drift_net->output(), i, lane), increment);
         }
+        put(model_.moved, i, lane, increment);
       }
       const int entries = model_.entries.count();
       for (int e = 0; e < entries; ++e) {
         const int i = model_.entries.row(e);
-        put(model_.x, i, lane,
+        put(model_.moved, i, lane,
             xsimd::fma(sigma(e, lane), get(model_.w, model_.entries.column(e), lane),
-                       get(model_.x, i, lane)));
+                       get(model_.moved, i, lane)));
+      }
+      for (int i = 0; i < model_.state; ++i) {
+        add_corrected(*this, model_.x, i, model_.state + i, lane, get(model_.moved, i, lane));
       }
     }
   }
@@ -69,28 +73,28 @@ class TileStep {
     const bool split = options.detach_martingale_parameters;
     if (split && !options.detach_state) pull_back(x, Carry::martingale_through_path());
     pull_back(x, Carry::step(options.detach_state, split));
-    if (options.detach_state) return clear(model_.lambda, model_.state);
-    add_rows<Arch>(at(model_.moved), model_.state, at(model_.lambda));
+    if (options.detach_state) return clear(model_.lambda, model_.carried);
+    for (int i = 0; i < model_.state; ++i) {
+      for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
+        add_compensated(*this, model_.lambda, i, model_.state + i, lane,
+                        get(model_.moved, i, lane));
+      }
+    }
   }
 
- private:
-  float* at(std::size_t place) const { return scratch_ + place; }
+  // As a machine of compensated_sum.cuh.
+  using Number = L;
   L get(std::size_t place, int row, int lane) const {
     return load<Arch>(scratch_ + place + row * tile_paths + lane);
   }
   void put(std::size_t place, int row, int lane, L value) const {
     value.store_aligned(scratch_ + place + row * tile_paths + lane);
   }
+
+ private:
+  float* at(std::size_t place) const { return scratch_ + place; }
   void add(std::size_t place, int row, int lane, L value) const {
     put(place, row, lane, get(place, row, lane) + value);
-  }
-  /// Compensated (Kahan 1965): row 1 holds what rounding has added to row 0 so far. Over 100,000
-  /// steps a plain sum of energies is off by 1e-3.
-  void accumulate(std::size_t sum, int lane, L increment) const {
-    const L before = get(sum, 0, lane), corrected = increment - get(sum, 1, lane);
-    const L after = before + corrected;
-    put(sum, 1, lane, (after - before) - corrected);
-    put(sum, 0, lane, after);
   }
   void clear(std::size_t place, int rows) const {
     for (int i = 0; i < rows * tile_paths; i += lane_count<Arch>) {
@@ -237,14 +241,8 @@ class TileStep {
 template <class Arch>
 void run_tile(const TileModel& model, const TileCall& call, int begin, int end, TapeSlice tape) {
   TileStep<Arch> step(model, call);
-  const int unit = model.state * tile_paths;
   for (int k = begin; k < end; ++k) {
-    if (tape.states && (k - tape.first) % tape.stride == 0) {
-      float* to = tape.states + static_cast<std::ptrdiff_t>((k - tape.first) / tape.stride) * unit;
-      for (int i = 0; i < unit; i += lane_count<Arch>) {
-        load<Arch>(call.scratch + model.x + i).store_aligned(to + i);
-      }
-    }
+    if (float* to = tape.place(k)) copy_rows<Arch>(call.scratch + model.x, tape.rows, to);
     step.forward(k);
   }
 }
@@ -254,7 +252,7 @@ void reverse_tile(const TileModel& model, const TileCall& call, int begin, int e
                   const float* states, ReverseOptions options) {
   TileStep<Arch> step(model, call);
   for (int k = end - 1; k >= begin; --k) {
-    step.reverse(k, states + static_cast<std::ptrdiff_t>(k - begin) * model.state * tile_paths,
+    step.reverse(k, states + static_cast<std::ptrdiff_t>(k - begin) * model.stored * tile_paths,
                  options);
   }
 }

@@ -84,11 +84,12 @@ TileModel::TileModel(const ModelShape& shape, const Use& use)
   const auto rows = [this](int count) { return scratch.rows(count); };
   scheme = make_scheme(shape);
   carried = scheme->carried(state);
+  stored = scheme->stored(state);
   // One stage without conversion is TileStep's own step.
   if (!use.scheme && shape.solver == Solver::euler_maruyama && scheme->stages.size() == 1) {
     scheme.reset();
-    x = rows(state);
-    lambda = rows(state);
+    x = rows(carried);
+    lambda = rows(carried);
   } else {
     places.emplace(*scheme, entries, true, rows);
     x = places->chain;
@@ -99,13 +100,13 @@ TileModel::TileModel(const ModelShape& shape, const Use& use)
     field_places.emplace(*field, entries, true, rows);
     field_places->chain = x;
     field_places->cotangent = lambda;
-    kept = rows(state);
-    kept_cotangent = rows(state);
+    kept = rows(2 * state);
+    kept_cotangent = rows(2 * state);
   }
   const int bias_rows =
       control_net && control_net->context > 0 ? control_net->layers.front().outputs : 0;
   for (int q = 0; q < use.directions; ++q) {
-    Along direction{{}, rows(carried), rows(4), rows(bias_rows)};
+    Along direction{{}, rows(carried), rows(8), rows(bias_rows)};
     for (const Stage& stage : scheme->stages) {
       direction.stages.push_back(SchemePlaces::reserve(stage, entries, rows));
     }

@@ -102,13 +102,13 @@ struct TileModel {
   /// Of a solver that TileStep does not take: its steps go through SchemeStep.
   std::optional<Scheme> scheme;
   std::optional<SchemePlaces> places;
-  int carried;  ///< rows of a chain: x, and x̂ where the scheme has one
-  /// The stochastic adjoint's, with x and λ as its chain, and [state] rows it keeps.
+  int carried, stored;  ///< rows of a chain (Scheme)
+  /// The stochastic adjoint's, with x and λ as its chain, and what it keeps.
   std::optional<Scheme> field;
   std::optional<SchemePlaces> field_places;
-  std::size_t kept, kept_cotangent;
-  /// A direction's tangents: of stages, of the chain [carried], of E, M and their intervals [4], of
-  /// the context's bias row [first control layer].
+  std::size_t kept, kept_cotangent;  ///< [2 state, tile_paths]
+  /// A direction's tangents: of stages, of the chain [carried], of E, M and their intervals [4]
+  /// with their excesses [4], of the context's bias row [first control layer].
   struct Along {
     std::vector<SchemePlaces::Values> stages;
     std::size_t chain, sums, lane_bias;
@@ -117,7 +117,7 @@ struct TileModel {
   std::size_t parameters;  ///< in the flat vector
 
   std::size_t x, lambda;           ///< [carried, tile_paths]
-  std::size_t moved;               ///< [state, tile_paths]
+  std::size_t moved;               ///< [state, tile_paths]: what a step adds to x or λ
   std::size_t energy, martingale;  ///< [2, tile_paths]: the sum and its compensation
   std::size_t interval_energy, interval_martingale;
   std::size_t energy_cotangent, martingale_cotangent;  ///< [tile_paths]

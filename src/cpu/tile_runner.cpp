@@ -7,6 +7,7 @@
 
 #include "cpu/gradient_sums.hpp"
 #include "cpu/scheme_kernels.hpp"
+#include "kernels/compensated_sum.cuh"
 
 namespace ito {
 namespace {
@@ -73,8 +74,15 @@ void TileRunner::load_initial() {
       }
     }
   }
-  // x̂_0 is x_0.
-  if (unit() > d * tile_paths) std::copy_n(x, d * tile_paths, x + d * tile_paths);
+  start_chain(call_.model.x);
+}
+
+/// Completes a chain that holds x_0: nothing has been rounded yet, and x̂_0 is x_0.
+void TileRunner::start_chain(std::size_t place) {
+  const std::size_t state = numbers(call_.model.state);
+  float* x = at(place);
+  std::fill_n(x + state, state, 0.0f);
+  if (numbers(call_.model.carried) > 2 * state) std::copy_n(x, 2 * state, x + 2 * state);
 }
 
 /// Puts the bias rows that rule at step k into the lanes.
@@ -112,7 +120,8 @@ void TileRunner::simulate(const BasicOutputs<float>& outputs, bool record) {
   }
   load_initial();
   const int stride = static_cast<int>(call_.space.tape.stride);
-  const TapeSlice tape{record && stride > 0 ? stored() : nullptr, 0, stride};
+  const TapeSlice tape{record && stride > 0 ? stored() : nullptr, 0, stride,
+                       stride == 1 ? model.stored : model.carried};
   std::size_t s = 0;
   for (int k = 0; k < model.steps;) {
     if (s < saves() && call_.shape.save[s] == k) save(outputs, s++);
@@ -147,7 +156,9 @@ void TileRunner::save(const BasicOutputs<float>& outputs, std::size_t s) {
 
 void TileRunner::finish(const BasicOutputs<float>& outputs, bool record) {
   const TileModel& model = call_.model;
-  if (record && call_.space.tape.stride == 0) std::copy_n(at(model.x), unit(), stored());
+  if (record && call_.space.tape.stride == 0) {
+    std::copy_n(at(model.x), numbers(model.carried), stored());
+  }
   for (int lane = 0; lane < tile_paths; ++lane) {
     bool finite =
         std::isfinite(at(model.energy)[lane]) && std::isfinite(at(model.martingale)[lane]);
@@ -199,8 +210,8 @@ void TileRunner::arrive(const BasicCotangents<float>& cotangents, std::size_t s,
     if (path_[lane] < 0) continue;
     const std::size_t from = (static_cast<std::size_t>(path_[lane]) * saves() + s) * d;
     for (std::size_t i = 0; i < d; ++i) {
-      at(call_.model.lambda)[i * tile_paths + static_cast<std::size_t>(lane)] +=
-          cotangents.states[from + i];
+      float* lambda = at(call_.model.lambda) + i * tile_paths + static_cast<std::size_t>(lane);
+      add_of_any_size(lambda[0], lambda[d * tile_paths], cotangents.states[from + i]);
     }
   }
   load_sum_cotangents(cotangents, s);
@@ -209,13 +220,14 @@ void TileRunner::arrive(const BasicCotangents<float>& cotangents, std::size_t s,
 /// The states of steps begin … end − 1, stored or recomputed.
 const float* TileRunner::states_from(int begin, int end, float* segment) {
   const std::uint64_t stride = call_.space.tape.stride;
-  const float* from = stored() + static_cast<std::uint64_t>(begin) / stride * unit();
+  const ChainSize size = chain();
+  const float* from =
+      stored() + static_cast<std::uint64_t>(begin) / stride * call_.space.tape.entry(size);
   if (stride == 1) return from;
-  std::copy_n(from, unit(), at(call_.model.x));
-  std::copy_n(from, unit(), segment);
-  if (end - begin > 1) run(begin, end - 1, {segment, begin, 1});
-  std::copy_n(at(call_.model.x), unit(),
-              segment + static_cast<std::size_t>(end - 1 - begin) * unit());
+  float* x = at(call_.model.x);
+  std::copy_n(from, size.whole, x);
+  run(begin, end - 1, {segment, begin, 1, call_.model.stored});
+  std::copy_n(x, size.stored, segment + static_cast<std::size_t>(end - 1 - begin) * size.stored);
   return segment;
 }
 
@@ -232,8 +244,9 @@ int TileRunner::previous_stop(int k, int begin) const {
 /// The chain where a run ended; that of non-finite paths is replaced by zero.
 void TileRunner::start_from_last() {
   float* x = at(call_.model.x);
-  std::copy_n(stored(), unit(), x);
-  for (std::size_t i = 0; i < unit(); ++i) {
+  const std::size_t size = numbers(call_.model.carried);
+  std::copy_n(stored(), size, x);
+  for (std::size_t i = 0; i < size; ++i) {
     if (at(call_.model.alive)[i % tile_paths] == 0.0f) x[i] = 0.0f;
   }
 }
@@ -259,7 +272,7 @@ void TileRunner::adjoint(const BasicCotangents<float>& cotangents,
   double* sums = call_.space.gradients + chunk * call_.shape.parameters;
   load_status();
   std::fill_n(at(0), model.sums_size, 0.0f);
-  std::fill_n(at(model.lambda), unit(), 0.0f);
+  std::fill_n(at(model.lambda), numbers(model.carried), 0.0f);
   std::size_t s = saves();
   load_sum_cotangents(cotangents, s);
   const auto arrive_at = [&](int k) {
@@ -274,18 +287,20 @@ void TileRunner::adjoint(const BasicCotangents<float>& cotangents,
     for (int k = end; k > begin;) {
       const int stop = previous_stop(k, begin);
       set_interval(stop);
-      const std::size_t from = static_cast<std::size_t>(stop - begin) * unit();
+      const std::size_t from = static_cast<std::size_t>(stop - begin) * numbers(model.stored);
       reverse(stop, k, states ? states + from : nullptr, options);
       k = stop;
       if (k % flush_steps == 0) take_sums(sums);
-      take_row_sums(k, chunk);
+      if (k % flush_steps == 0 || begins_interval(k)) take_row_sums(k, chunk);
       arrive_at(k);
     }
     end = begin;
   }
-  const std::size_t size = static_cast<std::size_t>(model.state) * tile_paths;
-  for (std::size_t i = size; i < unit(); ++i) {  // x̂_0 is x_0
-    at(model.lambda)[i - size] += at(model.lambda)[i];
+  if (model.carried > 2 * model.state) {  // x̂_0 is x_0
+    const std::size_t auxiliary = 2 * numbers(model.state);
+    for (std::size_t i = 0; i < auxiliary; ++i) {
+      at(model.lambda)[i] += at(model.lambda)[auxiliary + i];
+    }
   }
   if (call_.request.x0.empty() && !options.detach_state) reverse_initial(sums);
   for (int lane = 0; lane < tile_paths && !gradient.x0.empty(); ++lane) {
@@ -316,11 +331,15 @@ void TileRunner::take_sums(double* gradient) {
   }
 }
 
-/// Where a context step begins, its bias-row gradient is complete: adds it to the observations'
+bool TileRunner::begins_interval(int k) const {
+  const auto& steps = call_.shape.context_steps;
+  return std::binary_search(steps.begin(), steps.end(), k);
+}
+
+/// Adds the bias-row gradient of steps from k on, and of its interval, to the observations'
 /// entries.
 void TileRunner::take_row_sums(int k, std::uint64_t chunk) {
-  const auto& steps = call_.shape.context_steps;
-  if (!std::binary_search(steps.begin(), steps.end(), k)) return;
+  if (call_.shape.context() == 0) return;
   const auto h = static_cast<std::size_t>(first_layer());
   const auto intervals = static_cast<std::size_t>(call_.shape.intervals());
   const auto interval = static_cast<std::size_t>(interval_of(call_.shape, k));

@@ -13,8 +13,8 @@ struct CpuWorkspace {
   float* sigma;               // [entries] of an identity or constant diffusion
   float* sigma_slope;         // [entries]: its derivative by the raw parameter
   float* bias_rows;           // [R, I, H]: W_c c + b
-  float* states;              // [tiles, checkpoints, carried, tile_paths]
-  float* segments;            // [threads, segment, carried, tile_paths]
+  float* states;              // [tiles, checkpoints, rows of an entry, tile_paths]
+  float* segments;            // [threads, segment, stored, tile_paths]
   std::uint8_t* status;       // [tiles, tile_paths], by lane
   double* gradients;          // [chunks, P]
   double* row_gradients;      // [R + chunks, I, H]
@@ -48,14 +48,19 @@ class TileRunner {
 
  protected:
   float* at(std::size_t place) const { return tile_.scratch + place; }
-  std::size_t unit() const { return static_cast<std::size_t>(call_.model.carried) * tile_paths; }
+  /// Numbers of `rows` rows.
+  static std::size_t numbers(int rows) { return static_cast<std::size_t>(rows) * tile_paths; }
+  ChainSize chain() const { return {numbers(call_.model.stored), numbers(call_.model.carried)}; }
   std::size_t saves() const { return call_.shape.save.size(); }
   int first_layer() const;
+  /// The tile's place on the tape.
   float* stored() const {
-    return call_.space.states + index_ * call_.space.tape.checkpoints * unit();
+    const Tape& tape = call_.space.tape;
+    return call_.space.states + index_ * tape.checkpoints * tape.entry(chain());
   }
 
   void load_initial();
+  void start_chain(std::size_t place);
   void set_interval(int k);
   void run(int begin, int end, TapeSlice tape);
   void save(const BasicOutputs<float>& outputs, std::size_t s);
@@ -70,6 +75,7 @@ class TileRunner {
   void reverse(int begin, int end, const float* states, AdjointOptions options);
   void take_sums(double* gradient);
   void take_row_sums(int k, std::uint64_t chunk);
+  bool begins_interval(int k) const;
   void reverse_initial(double* gradient);
 
   const CpuCall& call_;

@@ -141,13 +141,15 @@ class FusedEngine final : public HostCalls<Real> {
   void lay_out_gradient(Arena& arena, CudaWorkspace<Real>& space, const Spread& cut,
                         Keep keep) const {
     const auto state_tiles = static_cast<std::size_t>((shape_.state + 7) / 8);
-    const std::size_t unit = state_tiles * 128;
+    const ChainSize chain{state_tiles * 128, 2 * state_tiles * 128};
     const auto warps = static_cast<std::uint64_t>(layout_.adjoint.warps);
-    space.tape = Tape::choose(cut.most_tiles, shape_.steps, unit * sizeof(Real),
+    space.tape = Tape::choose(cut.most_tiles, shape_.steps,
+                              {chain.stored * sizeof(Real), chain.whole * sizeof(Real)},
                               static_cast<int>(cut.blocks * warps), limit_, keep);
-    space.states = arena.take<Real>(cut.most_tiles * space.tape.checkpoints * unit);
+    space.states =
+        arena.take<Real>(cut.most_tiles * space.tape.checkpoints * space.tape.entry(chain));
     space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);
-    space.segments = arena.take<Real>(cut.blocks * warps * space.tape.segment * unit);
+    space.segments = arena.take<Real>(cut.blocks * warps * space.tape.segment * chain.stored);
     space.sums = arena.take<Real>(cut.blocks * layout_.sum_count());
     space.row_sums = arena.take<Real>(cut.most_tiles * rows_.size());
     space.row_gradients = arena.take<Real>(cut.observations * rows_.size());

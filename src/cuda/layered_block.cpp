@@ -43,7 +43,8 @@ BlockTiles LayeredCall<Real>::tiles(std::uint64_t first_block, std::uint64_t b) 
 template <class Real>
 Real* LayeredCall<Real>::on_tape(std::uint64_t b, int k) const {
   const std::uint64_t checkpoint = static_cast<std::uint64_t>(k) / space.tape.stride;
-  return space.states + (b * space.tape.checkpoints + checkpoint) * block_size();
+  const ChainSize chain{block_size(), 2 * block_size()};
+  return space.states + (b * space.tape.checkpoints + checkpoint) * space.tape.entry(chain);
 }
 
 template <class Real>
@@ -89,10 +90,14 @@ void LayeredCall<Real>::evaluate_nets(const LayeredStep<Real>& step, const Real*
 template <class Real>
 void LayeredCall<Real>::forward(std::uint64_t b, const BlockTiles& tiles,
                                 const SimulateArguments<Real>& call, bool record) const {
+  const auto kept = [&](int k) {
+    return record && k < shape.steps && static_cast<std::uint64_t>(k) % space.tape.stride == 0;
+  };
   const auto place = [&](int k) {
-    const bool kept =
-        record && k < shape.steps && static_cast<std::uint64_t>(k) % space.tape.stride == 0;
-    return kept ? on_tape(b, k) : space.x[static_cast<std::size_t>(k % 2)];
+    return kept(k) ? on_tape(b, k) : space.x[static_cast<std::size_t>(k % 2)];
+  };
+  const auto excess = [&](int k) {
+    return kept(k) && space.tape.stride > 1 ? on_tape(b, k) + block_size() : space.excess;
   };
   LayeredSimulateArguments<Real> arguments{};
   arguments.call = call;
@@ -100,11 +105,14 @@ void LayeredCall<Real>::forward(std::uint64_t b, const BlockTiles& tiles,
   arguments.tiles = tiles;
   arguments.sums = space.running;
   arguments.next = place(0);
+  arguments.next_excess = excess(0);
   launch_step(kernels.start, tiles, arguments);
   for (int k = 0; k < shape.steps; ++k) {
     evaluate_nets(at(tiles, k), place(k));
     arguments.x = place(k);
     arguments.next = place(k + 1);
+    arguments.excess = excess(k);
+    arguments.next_excess = excess(k + 1);
     arguments.step = k;
     arguments.save = save_at(shape, k);
     launch_step(kernels.step, tiles, arguments);
@@ -127,6 +135,7 @@ LayeredAdjointArguments<Real> LayeredCall<Real>::adjoint_arguments(
   arguments.tiles = tiles;
   arguments.living = space.living;
   arguments.costate = space.costate;
+  arguments.costate_excess = space.costate_excess;
   arguments.moved = space.moved;
   arguments.drift = cotangents(space.drift);
   arguments.diffusion = cotangents(space.diffusion);
@@ -143,8 +152,9 @@ template <class Real>
 void LayeredCall<Real>::backward(std::uint64_t b, const BlockTiles& tiles,
                                  const AdjointArguments<Real>& call, bool weights) const {
   Gpu& gpu = space.work.gpu;
-  gpu.clear(space.costate, block_size() * sizeof(Real), stream.handle);
-  gpu.clear(space.moved, block_size() * sizeof(Real), stream.handle);
+  for (Real* array : {space.costate, space.costate_excess, space.moved}) {
+    gpu.clear(array, block_size() * sizeof(Real), stream.handle);
+  }
   LayeredAdjointArguments<Real> arguments = adjoint_arguments(tiles, call);
   LayeredSimulateArguments<Real> again{};
   again.call.path = path;
@@ -162,6 +172,8 @@ void LayeredCall<Real>::backward(std::uint64_t b, const BlockTiles& tiles,
       evaluate_nets(at(tiles, k), place(k));
       again.x = place(k);
       again.next = place(k + 1);
+      again.excess = k == begin ? on_tape(b, k) + block_size() : space.excess;
+      again.next_excess = space.excess;
       again.step = k;
       launch_step(kernels.step, tiles, again);
     }

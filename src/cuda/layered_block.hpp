@@ -37,12 +37,14 @@ struct LayeredWorkspace {
   Real* bias_rows = nullptr;        ///< [observations, intervals, row]
   Real* row_sums = nullptr;         ///< [tiles, intervals, row]
   Real* row_gradients = nullptr;    ///< as bias_rows
-  Real* states = nullptr;           ///< [blocks, checkpoints, B, D]
+  Real* states = nullptr;           ///< [blocks, checkpoints, B, D], with excesses twice
   Real* segment = nullptr;          ///< [stride, B, D]
   unsigned char* status = nullptr;  ///< [tiles, 16]
   std::array<Real*, 2> x{};         ///< [B, D]: states without a place on the tape take turns
+  Real* excess = nullptr;           ///< [B, D]: of states, likewise
   std::byte* running = nullptr;     ///< [tiles of a block, 32] RunningSums
-  Real *living = nullptr, *costate = nullptr, *moved = nullptr;  ///< [B, D]
+  Real *living = nullptr, *costate = nullptr, *costate_excess = nullptr;  ///< [B, D]
+  Real* moved = nullptr;                                                  ///< [B, D]
   Real* mixed = nullptr;           ///< [B, noise padded]: w of a constant mixing σ
   Real* mixed_gradient = nullptr;  ///< [state, noise padded]
   std::optional<LayeredNet<Real>> drift, diffusion, control;

@@ -155,6 +155,7 @@ class LayeredEngine final : public HostCalls<Real> {
     space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
     space.bias_rows = arena.take<Real>(cut.observations * context_.size());
     for (Real*& x : space.x) x = arena.take<Real>(block_numbers());
+    space.excess = arena.take<Real>(block_numbers());
     space.running = arena.take<std::byte>(rows * 2 * running_numbers * sizeof(Real));
     for (auto* net : {&space.drift, &space.diffusion, &space.control}) {
       if (*net) (*net)->place(arena, block_rows_);
@@ -176,11 +177,13 @@ class LayeredEngine final : public HostCalls<Real> {
     const auto rows = static_cast<std::size_t>(block_rows_);
     const std::size_t block = block_numbers();
     const auto noise = static_cast<std::size_t>(row_stride(shape_.noise));
-    space.tape = Tape::choose(cut.most_blocks, shape_.steps, block * sizeof(Real), 1, limit_, keep);
-    space.states = arena.take<Real>(cut.most_blocks * space.tape.checkpoints * block);
+    space.tape = Tape::choose(cut.most_blocks, shape_.steps,
+                              {block * sizeof(Real), 2 * block * sizeof(Real)}, 1, limit_, keep);
+    space.states = arena.take<Real>(cut.most_blocks * space.tape.checkpoints *
+                                    space.tape.entry({block, 2 * block}));
     space.segment = arena.take<Real>(space.tape.segment * block);
     space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);
-    for (Real** array : {&space.living, &space.costate, &space.moved})
+    for (Real** array : {&space.living, &space.costate, &space.costate_excess, &space.moved})
       *array = arena.take<Real>(block);
     int widest = 0;
     for (auto* net : {&space.drift, &space.diffusion, &space.control}) {

@@ -109,8 +109,11 @@ class SchemeEngine final : public HostCalls<Real> {
   using HostCalls<Real>::gpu_;
   using HostCalls<Real>::observation_count;
 
-  std::size_t chain_bytes() const {
-    return static_cast<std::size_t>(tables_.carried() * scheme_threads) * sizeof(Real);
+  /// A group's chain, `unit` a number.
+  ChainSize chain(std::size_t unit) const {
+    unit *= scheme_threads;
+    return {static_cast<std::size_t>(tables_.stored()) * unit,
+            static_cast<std::size_t>(tables_.carried()) * unit};
   }
   std::size_t scratch_numbers() const {
     return static_cast<std::size_t>(tables_.arguments().rows) * scheme_threads;
@@ -149,13 +152,14 @@ class SchemeEngine final : public HostCalls<Real> {
 
   void lay_out_gradient(Arena& arena, SchemeWorkspace<Real>& space, const GroupCut& groups,
                         Keep keep) const {
-    const std::size_t chain = chain_bytes() / sizeof(Real);
-    space.tape = needs_tape(method_) ? Tape::choose(groups.most_groups, shape_.steps, chain_bytes(),
-                                                    static_cast<int>(groups.blocks), limit_, keep)
-                                     : Tape::of_last_state();
-    space.states = arena.take<Real>(groups.most_groups * space.tape.checkpoints * chain);
+    space.tape = needs_tape(method_)
+                     ? Tape::choose(groups.most_groups, shape_.steps, chain(sizeof(Real)),
+                                    static_cast<int>(groups.blocks), limit_, keep)
+                     : Tape::of_last_state();
+    space.states =
+        arena.take<Real>(groups.most_groups * space.tape.checkpoints * space.tape.entry(chain(1)));
     space.status = arena.take<unsigned char>(groups.most_groups * scheme_threads);
-    space.segments = arena.take<Real>(groups.blocks * space.tape.segment * chain);
+    space.segments = arena.take<Real>(groups.blocks * space.tape.segment * chain(1).stored);
     space.sums_begin = arena.take<std::byte>(0);
     space.sums = arena.take<Real>(groups.blocks * shape_.parameters);
     space.row_sums = arena.take<Real>(groups.most_groups * group_tiles * rows_.size());

@@ -59,6 +59,7 @@ std::function<void(const std::byte*, SchemeTable<Real>&)> place(Image& image, co
   table.chain = static_cast<int>(places.chain);
   table.cotangent = static_cast<int>(places.cotangent);
   table.gathered = static_cast<int>(places.gathered);
+  table.increment = static_cast<int>(places.increment);
   table.z = static_cast<int>(places.z);
   table.area = static_cast<int>(places.area);
   return [=](const std::byte* base, SchemeTable<Real>& out) {
@@ -91,6 +92,7 @@ SchemeTables<Real>::SchemeTables(const ModelShape& shape, GradientMethod method,
   const Scheme scheme = make_scheme(shape);
   const bool stochastic = method == GradientMethod::stochastic_adjoint;
   carried_ = scheme.carried(shape.state);
+  stored_ = scheme.stored(shape.state);
   Image image;
   const auto complete =
       place<Real>(image, scheme, SchemePlaces(scheme, entries, !stochastic, rows));
@@ -98,8 +100,8 @@ SchemeTables<Real>::SchemeTables(const ModelShape& shape, GradientMethod method,
   if (stochastic) {
     const Scheme field = make_field(shape);
     complete_field = place<Real>(image, field, SchemePlaces(field, entries, true, rows));
-    arguments_.kept = static_cast<int>(rows(shape.state));
-    arguments_.kept_cotangent = static_cast<int>(rows(shape.state));
+    arguments_.kept = static_cast<int>(rows(2 * shape.state));
+    arguments_.kept_cotangent = static_cast<int>(rows(2 * shape.state));
   }
   const std::byte* base = image.upload(*gpu, memory_);
   complete(base, arguments_.scheme);

@@ -17,13 +17,14 @@ class SchemeTables {
 
   /// But for the scratch memory and the groups.
   const SchemeArguments<Real>& arguments() const { return arguments_; }
-  /// Numbers of a chain.
+  /// Rows of a chain (Scheme).
   int carried() const { return carried_; }
+  int stored() const { return stored_; }
 
  private:
   GpuBuffer memory_;
   SchemeArguments<Real> arguments_{};
-  int carried_;
+  int carried_, stored_;
 };
 
 }  // namespace ito

@@ -18,9 +18,10 @@ namespace ito {
 struct SchemePlaces {
   using Place = std::size_t;
   using Values = ValuePlaces<Place>;
-  std::size_t chain = 0;                   ///< [carried]: x, then x̂
+  std::size_t chain = 0;                   ///< [carried]; see Scheme::carried
   std::size_t cotangent = 0;               ///< [carried]
-  std::size_t gathered = 0;                ///< [carried]
+  std::size_t gathered = 0;                ///< [carried / 2]: what a step adds to the cotangents
+  std::size_t increment = 0;               ///< [state]
   std::size_t z = 0, area = 0;             ///< [noise]
   std::vector<Values> values, cotangents;  ///< by stage
 
@@ -30,7 +31,8 @@ struct SchemePlaces {
     const int carried = scheme.carried(entries.state);
     chain = rows(carried);
     cotangent = rows(reverse ? carried : 0);
-    gathered = rows(reverse ? carried : 0);
+    gathered = rows(reverse ? carried / 2 : 0);
+    increment = rows(entries.state);
     z = rows(entries.noise);
     area = rows(scheme.needs_area ? entries.noise : 0);
     for (const Stage& stage : scheme.stages) {
@@ -42,7 +44,7 @@ struct SchemePlaces {
   template <class Rows>
   static Values reserve(const Stage& stage, const DiffusionEntries& entries, Rows& rows) {
     Values at;
-    at.point = rows(entries.state);
+    at.point = rows(stage.auxiliary != 0 ? 2 * entries.state : entries.state);
     at.b = rows(stage.needs_drift ? entries.state : 0);
     at.sigma = rows(stage.needs_diffusion ? entries.count() : 0);
     at.u = rows(stage.needs_control ? entries.noise : 0);

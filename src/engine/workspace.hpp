@@ -76,13 +76,24 @@ struct Partition {
 /// fits the limit, and else as few.
 enum class Keep { nothing, least, most };
 
+/// The size of one tile's states: of what a step back needs of them, and of what a run needs to go
+/// on from them to the same bits, which is more by what rounding has added to them.
+struct ChainSize {
+  std::size_t stored, whole;
+};
+
 /// Every how many steps the forward run stores the states. 1 stores all; otherwise each segment
 /// between two stored states is recomputed into a buffer of its thread. 0 stores the last alone, or
 /// nothing.
 struct Tape {
   std::uint64_t stride = 1;
   std::uint64_t checkpoints = 0;  ///< a tile
-  std::uint64_t segment = 0;      ///< states in a thread's buffer
+  std::uint64_t segment = 0;      ///< states in a thread's buffer, `stored` each
+
+  /// What the tape holds of a chain: the whole where a run goes on from it.
+  std::size_t entry(const ChainSize& chain) const {
+    return stride == 1 ? chain.stored : chain.whole;
+  }
 
   /// That of a run whose gradient is not asked for.
   static Tape none() { return {0, 0, 0}; }
@@ -90,20 +101,20 @@ struct Tape {
   static Tape of_last_state() { return {0, 1, 0}; }
 
   /// `tiles`: Partition::most_tiles, so that the stride, and with it the layout, is the one that
-  /// `workspace_bytes` told. `unit`: bytes of one tile's state. Where not everything is stored it
-  /// is the stride that needs least memory, since every stride above 1 costs the same one extra
-  /// forward run; so the least for fewer tiles is never more.
-  static Tape choose(std::uint64_t tiles, int steps, std::size_t unit, int threads,
+  /// `workspace_bytes` told. `chain` in bytes. Where not everything is stored it is the stride that
+  /// needs least memory, since every stride above 1 costs the same one extra forward run; so the
+  /// least for fewer tiles is never more.
+  static Tape choose(std::uint64_t tiles, int steps, const ChainSize& chain, int threads,
                      std::size_t limit, Keep keep) {
     const auto total = static_cast<std::uint64_t>(steps);
     const auto workers = static_cast<std::uint64_t>(threads);
     const auto bytes = [&](const Tape& tape) {
-      return (tiles * tape.checkpoints + workers * tape.segment) * unit;
+      return tiles * tape.checkpoints * tape.entry(chain) + workers * tape.segment * chain.stored;
     };
     const Tape all = with_stride(1, total);
     if (keep == Keep::most && bytes(all) <= limit) return all;
     Tape least = all;
-    for (std::uint64_t c = 1; c < total && tiles * c * unit < bytes(least); ++c) {
+    for (std::uint64_t c = 1; c < total && tiles * c * chain.whole < bytes(least); ++c) {
       const Tape tape = with_stride((total + c - 1) / c, total);
       if (bytes(tape) < bytes(least)) least = tape;
     }

@@ -30,8 +30,11 @@ struct Scheme {
 
   const std::vector<Term>& terms_of(const Stage& stage) const { return stage.terms; }
   int control_of(const Term& term) const { return held_control ? 0 : term.from; }
-  /// Components of what a step carries on: x, and x̂ where there is one.
-  int carried(int state) const { return auxiliary_stage < 0 ? state : 2 * state; }
+  /// Rows of what a step carries on: x and what rounding has added to it, each [state], and the
+  /// same of x̂ where there is one.
+  int carried(int state) const { return auxiliary_stage < 0 ? 2 * state : 4 * state; }
+  /// Those of them, the first ones, that a step back needs.
+  int stored(int state) const { return auxiliary_stage < 0 ? state : 4 * state; }
 };
 
 /// The solver's scheme for a model. Where the model's calculus is not the scheme's, every b is

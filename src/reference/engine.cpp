@@ -9,6 +9,7 @@
 #include "engine/call.hpp"
 #include "engine/directions.hpp"
 #include "engine/threads.hpp"
+#include "kernels/compensated_sum.cuh"
 #include "reference/path.hpp"
 
 namespace ito {
@@ -19,8 +20,8 @@ struct ReferenceWorkspace {
   Tape tape;
   double* parameters;         // [P]
   double* context;            // [R, I, C]
-  double* states;             // [tiles, checkpoints, carried]
-  double* segments;           // [threads, segment, carried]
+  double* states;             // [tiles, checkpoints, numbers of an entry]
+  double* segments;           // [threads, segment, stored]
   std::uint8_t* status;       // [tiles]
   double* gradients;          // [chunks, P]
   double* context_gradients;  // [R + chunks, I, C]
@@ -86,8 +87,9 @@ class ReferenceEngine final : public Engine<Real> {
 
  private:
   std::size_t state() const { return static_cast<std::size_t>(shape_.state); }
-  /// Numbers a chain carries on: x, and x̂ where the solver has one.
+  /// Numbers of a chain, and of its part that a step back needs.
   std::size_t carried() const { return paths_.front().carried(); }
+  std::size_t stored() const { return paths_.front().stored(); }
   std::size_t saves() const { return shape_.save.size(); }
   std::size_t row_size() const {
     return static_cast<std::size_t>(shape_.context() * shape_.intervals());
@@ -110,11 +112,12 @@ class ReferenceEngine final : public Engine<Real> {
                         std::uint64_t rows, Keep keep) const {
     space.tape = !needs_tape(method_)
                      ? Tape::of_last_state()
-                     : Tape::choose(cut.most_tiles, shape_.steps, carried() * sizeof(double),
+                     : Tape::choose(cut.most_tiles, shape_.steps,
+                                    {stored() * sizeof(double), carried() * sizeof(double)},
                                     threads_, limit_, keep);
-    space.states = arena.take<double>(cut.tiles * space.tape.checkpoints * carried());
+    space.states = arena.take<double>(cut.tiles * space.tape.checkpoints * entry(space.tape));
     space.segments =
-        arena.take<double>(static_cast<std::size_t>(threads_) * space.tape.segment * carried());
+        arena.take<double>(static_cast<std::size_t>(threads_) * space.tape.segment * stored());
     space.status = arena.take<std::uint8_t>(cut.tiles);
     space.gradients = arena.take<double>(cut.chunks * shape_.parameters);
     space.context_gradients = arena.take<double>((rows + cut.chunks) * row_size());
@@ -140,7 +143,7 @@ class ReferenceEngine final : public Engine<Real> {
       const std::size_t at = request.x0.size() == state() ? 0 : i * state();
       std::copy_n(request.x0.begin() + static_cast<std::ptrdiff_t>(at), state(), x.begin());
     }
-    if (chain.size() > state()) std::copy(x.begin(), x.end(), chain.begin() + shape_.state);
+    path.start_chain(chain);
   }
 
   void simulate_path(const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
@@ -158,7 +161,7 @@ class ReferenceEngine final : public Engine<Real> {
       if (k == shape_.steps) break;
       if (record && space.tape.stride > 0 &&
           static_cast<std::uint64_t>(k) % space.tape.stride == 0) {
-        std::copy(x.begin(), x.end(), checkpoint(space, i, k));
+        std::copy_n(x.begin(), entry(space.tape), checkpoint(space, i, k));
       }
       const PathSums parts = path.step(k, x);
       for (PathSums* sums : {&total, &interval}) {
@@ -169,7 +172,7 @@ class ReferenceEngine final : public Engine<Real> {
     if (record && space.tape.stride == 0) std::copy(x.begin(), x.end(), checkpoint(space, i, 0));
     const auto leaves_finite = [](double v) { return std::isfinite(static_cast<Real>(v)); };
     const bool finite = leaves_finite(total.energy) && leaves_finite(total.martingale) &&
-                        std::all_of(x.begin(), x.end(), leaves_finite);
+                        std::ranges::all_of(x.first(state()), leaves_finite);
     const std::uint8_t status = finite ? 0 : 1;
     if (record) space.status[i] = status;
     if (!outputs.energy.empty()) outputs.energy[i] = static_cast<Real>(total.energy);
@@ -197,19 +200,21 @@ class ReferenceEngine final : public Engine<Real> {
   double* checkpoint(const ReferenceWorkspace& space, std::uint64_t i, int k) const {
     const std::uint64_t c =
         space.tape.stride == 0 ? 0 : static_cast<std::uint64_t>(k) / space.tape.stride;
-    return space.states + (i * space.tape.checkpoints + c) * carried();
+    return space.states + (i * space.tape.checkpoints + c) * entry(space.tape);
   }
+  /// Numbers that the tape holds of a chain.
+  std::size_t entry(const Tape& tape) const { return tape.entry({stored(), carried()}); }
 
   /// The states x_begin … x_{end−1} of a path, stored or recomputed.
   const double* segment(const ReferenceWorkspace& space, ReferencePath& path, std::uint64_t i,
                         int begin, int end) {
-    const double* stored = checkpoint(space, i, begin);
-    if (space.tape.stride == 1) return stored;
-    double* out = space.segments + self() * space.tape.segment * carried();
+    const double* from = checkpoint(space, i, begin);
+    if (space.tape.stride == 1) return from;
+    double* out = space.segments + self() * space.tape.segment * stored();
     const std::span<double> x = x_[self()];
-    std::copy_n(stored, carried(), x.begin());
+    std::copy_n(from, carried(), x.begin());
     for (int k = begin; k < end; ++k) {
-      std::copy(x.begin(), x.end(), out + static_cast<std::size_t>(k - begin) * carried());
+      std::copy_n(x.begin(), stored(), out + static_cast<std::size_t>(k - begin) * stored());
       if (k + 1 < end) path.step(k, x);
     }
     return out;
@@ -230,7 +235,7 @@ class ReferenceEngine final : public Engine<Real> {
       double* context_sums = space.context_gradients + (row + chunk) * row_size();
       reverse_steps(cotangents, space, path, i, options, sums, context_sums);
       // x̂_0 is x_0.
-      for (std::size_t j = state(); j < carried(); ++j) lambda[j - state()] += lambda[j];
+      for (std::size_t j = 2 * state(); j < carried(); ++j) lambda[j - 2 * state()] += lambda[j];
       if (request.x0.empty() && !options.detach_state) {
         path.reverse_initial(lambda.first(state()), sums);
       }
@@ -254,7 +259,9 @@ class ReferenceEngine final : public Engine<Real> {
       if (s == 0 || shape_.save[s - 1] != k) return;
       const std::size_t at = i * saves() + --s;
       for (std::size_t j = 0; j < state() && !cotangents.states.empty(); ++j) {
-        if (!options.detach_state) lambda[j] += cotangents.states[at * state() + j];
+        if (options.detach_state) continue;
+        add_of_any_size(lambda[j], lambda[state() + j],
+                        double{cotangents.states[at * state() + j]});
       }
       now = total;
       if (!cotangents.interval_energy.empty()) now.energy += cotangents.interval_energy[at];
@@ -271,8 +278,8 @@ class ReferenceEngine final : public Engine<Real> {
           path.undo(k, chain);
           path.reverse(k, chain, lambda, now, options, sums, context_sums);
         } else {
-          path.reverse_stochastic(k, chain.first(state()), lambda.first(state()), now, options,
-                                  sums, context_sums);
+          path.reverse_stochastic(k, chain.first(2 * state()), lambda.first(2 * state()), now,
+                                  options, sums, context_sums);
         }
         arrive(k);
       }
@@ -283,8 +290,8 @@ class ReferenceEngine final : public Engine<Real> {
       const int begin = (end - 1) / stride * stride;
       const double* states = segment(space, path, i, begin, end);
       for (int k = end - 1; k >= begin; --k) {
-        const std::span<const double> x(states + static_cast<std::size_t>(k - begin) * carried(),
-                                        carried());
+        const std::span<const double> x(states + static_cast<std::size_t>(k - begin) * stored(),
+                                        stored());
         path.reverse(k, x, lambda, now, options, sums, context_sums);
         arrive(k);
       }
@@ -341,7 +348,7 @@ class ReferenceEngine final : public Engine<Real> {
       std::fill(dot.begin(), dot.end(), 0.0);
       if (request.x0.empty()) path.draw_initial_tangent(q);
       for (std::size_t j = 0; j < state(); ++j) dot[j] += along.x0[q * state() + j];
-      for (std::size_t j = state(); j < carried(); ++j) dot[j] = dot[j - state()];
+      path.start_chain(dot);
     }
     std::fill(along.total.begin(), along.total.end(), PathSums{});
     std::fill(along.interval.begin(), along.interval.end(), PathSums{});
@@ -369,7 +376,7 @@ class ReferenceEngine final : public Engine<Real> {
     for (std::size_t q = 0; q < count; ++q) finish(q, along.total[q]);
     const auto leaves_finite = [](double v) { return std::isfinite(static_cast<Real>(v)); };
     return leaves_finite(sums.energy) && leaves_finite(sums.martingale) &&
-           std::all_of(x.begin(), x.end(), leaves_finite);
+           std::ranges::all_of(x.first(state()), leaves_finite);
   }
 
   /// The gradient of one path, a block of unit directions at a time.

@@ -44,8 +44,8 @@ ReferencePath::ReferencePath(const ModelShape& shape, GradientMethod method, int
   if (method == GradientMethod::stochastic_adjoint) {
     field_ = make_field(shape);
     field_places_.emplace(field_, entries_, true, rows);
-    kept_ = rows(shape.state);
-    kept_cotangent_ = rows(shape.state);
+    kept_ = rows(2 * shape.state);
+    kept_cotangent_ = rows(2 * shape.state);
   }
   scratch_.resize(reserved_);
   for (const auto* net : {&drift_, &diffusion_, &control_}) {
@@ -66,6 +66,14 @@ void ReferencePath::draw_initial(std::span<double> x) const {
       x[i] += std::exp(parameters_[shape_.initial_log_std + i]) *
               standard_normal(seed_, path_, 0, static_cast<std::uint32_t>(i), NoiseStream::initial);
     }
+  }
+}
+
+void ReferencePath::start_chain(std::span<double> chain) const {
+  const auto state = static_cast<std::size_t>(shape_.state);
+  std::fill_n(chain.begin() + shape_.state, state, 0.0);
+  if (chain.size() > 2 * state) {
+    std::copy_n(chain.begin(), 2 * state, chain.begin() + 2 * shape_.state);
   }
 }
 
@@ -233,8 +241,8 @@ void ReferencePath::undo(int k, std::span<double> chain) {
 void ReferencePath::reverse_stochastic(int k, std::span<double> x, std::span<double> lambda,
                                        PathSums sums, AdjointOptions options, double* gradient,
                                        double* context_gradient) {
-  const std::span<double> at_x = at(field_places_->chain, shape_.state);
-  const std::span<double> at_lambda = at(field_places_->cotangent, shape_.state);
+  const std::span<double> at_x = at(field_places_->chain, field_.carried(shape_.state));
+  const std::span<double> at_lambda = at(field_places_->cotangent, field_.carried(shape_.state));
   std::copy(x.begin(), x.end(), at_x.begin());
   std::copy(lambda.begin(), lambda.end(), at_lambda.begin());
   load_noise(field_, *field_places_, k);

@@ -27,8 +27,8 @@ struct PathDirection {
 };
 
 /// One path, one step at a time, and its exact reverse and derivatives, in plain doubles: the
-/// executable definition of the discrete model and of every solver. A chain is x, and x̂ where
-/// the scheme has one. All buffers are made at construction.
+/// executable definition of the discrete model and of every solver. Chains, their cotangents and
+/// their tangents have Scheme::carried numbers. All buffers are made at construction.
 class ReferencePath {
  public:
   /// `directions`: how many `step_along` can take at once.
@@ -45,6 +45,10 @@ class ReferencePath {
   }
 
   std::size_t carried() const { return static_cast<std::size_t>(scheme_.carried(shape_.state)); }
+  std::size_t stored() const { return static_cast<std::size_t>(scheme_.stored(shape_.state)); }
+  /// Completes a chain that holds x_0, or its tangent: nothing has been rounded yet, and x̂_0 is
+  /// x_0.
+  void start_chain(std::span<double> chain) const;
 
   /// X_0 from the model's own initial distribution.
   void draw_initial(std::span<double> x) const;
@@ -54,8 +58,8 @@ class ReferencePath {
   /// The chain's next; the step's parts of E and M.
   PathSums step(int k, std::span<double> chain);
 
-  /// λ = cotangent of the next chain on entry, of `chain` on return. Adds to `gradient` and
-  /// `context_gradient` [I, C].
+  /// λ = cotangent of the next chain on entry, of `chain`, its stored part, on return. Adds to
+  /// `gradient` and `context_gradient` [I, C].
   void reverse(int k, std::span<const double> chain, std::span<double> lambda, PathSums sums,
                AdjointOptions options, double* gradient, double* context_gradient);
 

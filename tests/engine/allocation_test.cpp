@@ -92,7 +92,7 @@ TEST(Allocation, DoesNotHappenInACall) {
         "context_wide_drift", "mlp_identity_none"}) {
     const ModelCase& row = model_case(name);
     for (const int threads : {1, 2}) {
-      for (const std::size_t limit : {std::size_t{1} << 28, std::size_t{1} << 14}) {
+      for (const std::size_t limit : {std::size_t{1} << 28, std::size_t{24} << 10}) {
         const PlanOptions options{limit, threads};
         EXPECT_EQ(allocations_of_a_call<float>(row, Device::cpu(), options), 0) << name;
         EXPECT_EQ(allocations_of_a_call<float>(row, Device::reference(), options), 0) << name;
