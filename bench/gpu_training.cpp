@@ -21,7 +21,7 @@ void train(benchmark::State& state) {
   const ito::FitOptions options{.device = ito::Device::cuda()};
   const ito::Parameters start = ito::initialize(latent, options.seed);
   ito::TrainingState training(shape.parameters);
-  std::ranges::copy(start.values(), training.parameters.begin());
+  training.adam = ito::Adam(start.values());
   const auto engine = ito::make_cuda_training({latent, shape, digits.training, options, {}},
                                               training, /*ordinal=*/0);
 

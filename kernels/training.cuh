@@ -101,17 +101,19 @@ ITO_DEVICE void finish_step(const FinishArguments& arguments) {
   record.gradient_norm = norm;
   const unsigned step = record.next++;
   if (record.failed) return;
-  if (record.step.non_finite > arguments.most_non_finite || !is_finite(record.loss) ||
+  if (record.step.non_finite > arguments.most_non_finite ||
+      record.step.observations < record.current.least_observations || !is_finite(record.loss) ||
       !is_finite(norm)) {
     record.failed = 1;
     record.failed_step = step;
     record.failed_loss = record.loss;
     record.failed_norm = norm;
     record.failed_non_finite = record.step.non_finite;
+    record.failed_observations = record.step.observations;
     return;
   }
   const bool clip = arguments.clip_norm > 0 && norm > arguments.clip_norm;
-  record.clip = clip ? static_cast<float>(arguments.clip_norm / norm) : 1.0f;
+  record.clip = clip ? arguments.clip_norm / norm : 1.0;
   record.epoch.elbo += record.step.elbo;
   record.epoch.energy += record.step.energy;
   record.epoch.observations += record.step.observations;
@@ -124,14 +126,15 @@ ITO_DEVICE void move_parameters(const AdamArguments& arguments) {
   const unsigned long long p = global_index();
   const TrainingRecord& record = *arguments.record;
   if (p >= arguments.count || record.failed) return;
-  const AdamFactors factors{record.current.rate, record.current.correction};
-  const auto moments = adam_moments(AdamMoments<float>{arguments.first[p], arguments.second[p]},
-                                    record.clip * arguments.gradient[p]);
-  arguments.first[p] = moments.first;
-  arguments.second[p] = moments.second;
-  const float parameter = arguments.parameters[p] - adam_step(moments, factors);
-  arguments.parameters[p] = parameter;
-  arguments.average[p] += record.current.average_share * (parameter - arguments.average[p]);
+  const AdamNumber moved = adam_moved(
+      {arguments.parameters[p], arguments.average[p], arguments.first[p], arguments.second[p]},
+      record.clip * static_cast<double>(arguments.gradient[p]),
+      {record.current.rate, record.current.correction, record.current.average_share});
+  arguments.parameters[p] = moved.parameter;
+  arguments.average[p] = moved.average;
+  arguments.first[p] = moved.first;
+  arguments.second[p] = moved.second;
+  arguments.rounded[p] = static_cast<float>(moved.parameter);
 }
 
 }  // namespace ito

@@ -9,9 +9,9 @@ namespace ito {
 struct StepEntry {
   unsigned long long seed;
   double annealing;
-  float rate, correction;  ///< AdamFactors
-  float average_share;
-  unsigned first;  ///< place of its first observation in the epoch's order
+  double rate, correction, average_share;  ///< AdamFactors
+  unsigned first;                          ///< place of its first observation in the epoch's order
+  unsigned least_observations;             ///< that must have a finite path
 };
 
 /// Over the finite paths of a step's observations, or of an epoch's.
@@ -28,11 +28,11 @@ struct TrainingRecord {
   double loss;           ///< of the step
   double gradient_norm;  ///< of the step, before clipping
   double norms;          ///< over the epoch's steps
-  float clip;            ///< what the gradient is multiplied by
+  double clip;           ///< what the gradient is multiplied by
   unsigned next;         ///< the next step
   unsigned failed;       ///< 1 from the first step on that must not be taken: nothing moves then
   unsigned failed_step;
-  double failed_loss, failed_norm, failed_non_finite;
+  double failed_loss, failed_norm, failed_non_finite, failed_observations;
 };
 
 struct BeginArguments {
@@ -161,10 +161,11 @@ struct FinishArguments {
 struct AdamArguments {
   const TrainingRecord* record;
   const float* gradient;
-  float* parameters;
-  float* first;
-  float* second;
-  float* average;
+  double* parameters;
+  double* first;
+  double* second;
+  double* average;
+  float* rounded;  ///< the parameters as the other kernels take them
   unsigned count;
 };
 

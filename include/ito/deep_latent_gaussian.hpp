@@ -132,8 +132,8 @@ struct MeanFieldOptions {
   std::size_t iterations = 500;
   std::uint64_t paths = 256;    ///< per iteration
   double learning_rate = 0.05;  ///< Adam, along a cosine to 1 % of it
-  double averaging = 0.98;      ///< decay of the average of the posterior's parameters; 0: none
-  bool covariances = true;      ///< false: C = I stays, the control of a diffusion
+  double averaging = 0.98;  ///< of the posterior's parameters, as FitOptions::averaging; 0: none
+  bool covariances = true;  ///< false: C = I stays, the control of a diffusion
   std::uint64_t seed = 1;
   Device device = Device::best();  ///< as a DeepLatentGaussianPlan's
   int threads = 0;                 ///< 0: all; up to 1024

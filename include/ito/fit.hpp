@@ -42,16 +42,20 @@ struct FitOptions {
   double warmup_epochs = 1.0;            ///< linear ramp from 0
   double clip_norm = 10.0;               ///< gradient norms above are scaled down to it; 0: never
   double annealing_epochs = 0.0;  ///< the weight of E rises linearly from 0 to 1 over these epochs
-  /// Decay of the exponential average of parameters, bias-corrected so that it starts as the
-  /// parameters after the first step; 0: none.
+  /// Decay of the exponential average of parameters; 0: none. It is the longest window the average
+  /// comes to: early on, and to the end of a short run, the window is a twentieth of the steps so
+  /// far instead (the power-function average of Karras et al. 2024), which has forgotten the start.
   double averaging = 0.995;
-  /// Fraction of non-finite paths in a step (or a held-out evaluation) above which fit stops.
-  /// Below, they are counted and have no part in the step.
+  /// Fraction of non-finite paths in a step (or a held-out evaluation) above which fit stops, and
+  /// so it does, below 1, where an observation of the first epoch has no finite path at all: it is
+  /// named. Else they are counted and have no part in the step.
   double non_finite_limit = 0.01;
   /// Tensors that keep their starting values, by name or by what comes before a dot in it: "drift",
   /// "decoder.0.weight".
   std::vector<std::string> fixed{};
-  Parameters start{};  ///< where to start; empty: initialize(latent, seed)
+  /// Where to start; empty: initialize(latent, seed). A resumed run goes on from its checkpoint
+  /// instead, which must have been begun there unless this is empty.
+  Parameters start{};
   std::uint64_t seed = 1;
   Device device = Device::best();
   int threads = 0;                    ///< 0: all; up to 1024
@@ -65,6 +69,12 @@ struct FitOptions {
   /// options must be those of the run that wrote it, but for threads, checkpoint_every and
   /// non_finite_limit; epochs may differ too when the schedule is constant, to train longer.
   bool resume = false;
+  /// With `resume`: `epochs` may be more than the run was planned for under any schedule. A cosine
+  /// is planned anew from the step the checkpoint has come to: the learning rate rises linearly,
+  /// over warmup_epochs, from where it stands to learning_rate times a cosine that falls from 1
+  /// there to 1 % at the last step. The checkpoint keeps the plan, so a further resume goes on to
+  /// the same bits.
+  bool train_longer = false;
 };
 
 /// One epoch, in nats per observation.
@@ -78,6 +88,7 @@ struct EpochRecord {
   double gradient_norm = 0;    ///< mean over steps, before clipping
   double learning_rate = 0;    ///< at the last step
   std::size_t non_finite = 0;  ///< paths
+  std::size_t plan = 1;        ///< of the learning rate; one more each time it was planned anew
 };
 
 struct Progress {
@@ -91,8 +102,17 @@ using ProgressCallback = std::function<void(const Progress&)>;
 /// A progress line per epoch on stderr, redrawn in place on a terminal.
 ProgressCallback console_progress();
 
+/// Which of a fit's parameters: their average, or the last.
+enum class Fitted { average, last };
+/// "average" or "last".
+std::string_view name(Fitted fitted);
+
 struct FitResult {
-  Parameters parameters;  ///< the averaged parameters (the last ones when averaging = 0)
+  /// Those of `chosen`: of the two below, whichever has the better bound on the held-out data, the
+  /// one that `objective` trains. Without held-out data or where interrupted the average.
+  Parameters parameters;
+  Parameters average, last;
+  Fitted chosen = Fitted::average;  ///< last when averaging = 0
   std::vector<EpochRecord> history;
   bool interrupted = false;  ///< `stop` asked for the end; the checkpoint holds every step done
 };
@@ -102,8 +122,9 @@ struct FitResult {
 /// functions of (seed, epoch, step), so results are the same bits on one machine for any number of
 /// threads and however often a run is broken off. `stop` is asked before every step and may read a
 /// signal handler's flag. Throws ito::Error on bad options, data that do not fit, too many
-/// non-finite paths, a non-finite loss or gradient (the last checkpoint stays), or a checkpoint
-/// that is truncated or belongs to another model, data or options, naming what differs. On a CUDA
+/// non-finite paths, a non-finite loss or gradient (the last checkpoint stays), naming the rows of
+/// the data that are to blame where it is few of them, or a checkpoint that is truncated, of an
+/// earlier version or belongs to another model, data or options, naming what differs. On a CUDA
 /// device a step is one CUDA graph: the host puts an epoch's steps on a stream and waits at its end
 /// (or where `stop` breaks it off), and there throws what a step in it was refused for.
 FitResult fit(const LatentModel& latent, const Dataset& training, const FitOptions& options = {},

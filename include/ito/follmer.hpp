@@ -17,7 +17,7 @@ struct FollmerOptions {
   std::size_t iterations = 2000;
   std::size_t batch = 512;
   double learning_rate = 1e-2;  ///< Adam, along a cosine to 1 % of it
-  double averaging = 0.99;      ///< decay of the exponential average of parameters; 0: none
+  double averaging = 0.99;      ///< of the parameters, as FitOptions::averaging; 0: none
   std::uint64_t seed = 1;
   Device device = Device::best();  ///< for the net, which runs on the CPU or the reference alone
   int threads = 0;                 ///< 0: all; up to 1024

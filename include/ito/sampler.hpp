@@ -80,7 +80,7 @@ struct SamplerOptions {
   /// exp(β log_density) · law^(1 − β), law being that of the reference's end: modes grow out of it
   /// together, where losses that see only where paths go would settle on the first they find.
   double annealing = 0.0;
-  double averaging = 0.98;        ///< decay of the exponential average of parameters; 0: none
+  double averaging = 0.98;        ///< of the parameters, as FitOptions::averaging; 0: none
   double non_finite_limit = 0.1;  ///< largest accepted fraction of paths without a finite weight
   std::uint64_t seed = 1;
   Device device = Device::best();

@@ -37,12 +37,13 @@ struct BlockSizes {
 /// Device arrays of a training; R, N of the largest block.
 struct TrainingArrays {
   TrainingRecord* record;
-  StepEntry* steps;                                         ///< of an epoch
-  unsigned* order;                                          ///< [count]
-  float* values;                                            ///< [count, L]
-  double* constants;                                        ///< [count]
-  float *parameters, *average, *first, *second, *gradient;  ///< [P]
-  float* plan_gradient;                                     ///< the model's own
+  StepEntry* steps;                          ///< of an epoch
+  unsigned* order;                           ///< [count]
+  float* values;                             ///< [count, L]
+  double* constants;                         ///< [count]
+  double *exact, *average, *first, *second;  ///< [P]
+  float *parameters, *gradient;              ///< [P], parameters rounded from exact
+  float* plan_gradient;                      ///< the model's own
   double* partials;
   float *y, *scaled;        ///< [R, L]; scaled is null without a context
   double* block_constants;  ///< [R]
@@ -129,10 +130,11 @@ class CudaTraining final : public TrainingEngine {
     std::vector<StepEntry> entries;
     for (std::size_t s = 0; s < steps.size(); ++s) {
       const std::uint64_t taken = state_.adam.steps - state_.step + s + 1;
-      const AdamFactors factors = adam_factors(steps[s].learning_rate, taken);
+      const AdamFactors factors =
+          adam_factors(steps[s].learning_rate, task_.options.averaging, taken);
       entries.push_back({steps[s].seed, steps[s].annealing, factors.rate, factors.correction,
-                         average_share(task_.options.averaging, taken),
-                         static_cast<unsigned>(steps[s].first)});
+                         factors.average_share, static_cast<unsigned>(steps[s].first),
+                         static_cast<unsigned>(steps[s].least_observations)});
     }
     TrainingRecord record{};
     record.next = static_cast<unsigned>(state_.step);
@@ -142,7 +144,9 @@ class CudaTraining final : public TrainingEngine {
     upload(arrays_.order, std::span<const unsigned>(places));
     upload(arrays_.steps, std::span<const StepEntry>(entries));
     upload(arrays_.record, std::span<const TrainingRecord>(&record, 1));
-    for (const auto& [device, host] : numbers()) upload(device, std::span<const float>(*host));
+    const std::vector<float> parameters = rounded(state_.adam.parameters);
+    upload(arrays_.parameters, std::span<const float>(parameters));
+    for (const auto& [device, host] : numbers()) upload(device, std::span<const double>(*host));
     gpu_->synchronize(stream_.handle());  // the host's copies end here
   }
 
@@ -156,13 +160,14 @@ class CudaTraining final : public TrainingEngine {
     TrainingRecord record{};
     gpu_->copy(&record, arrays_.record, sizeof record, stream_.handle());
     for (const auto& [device, host] : numbers())
-      gpu_->copy(host->data(), device, host->size() * sizeof(float), stream_.handle());
+      gpu_->copy(host->data(), device, host->size() * sizeof(double), stream_.handle());
     gpu_->synchronize(stream_.handle());
     if (record.failed) {
-      refuse_step({static_cast<std::size_t>(record.failed_non_finite), record.failed_loss,
-                   record.failed_norm},
-                  state_.epoch, record.failed_step,
-                  steps_[record.failed_step].rows * sizes_.samples, task_.options.non_finite_limit);
+      throw StepRefused(record.failed_step,
+                        {.non_finite = static_cast<std::size_t>(record.failed_non_finite),
+                         .observations = static_cast<std::size_t>(record.failed_observations),
+                         .loss = record.failed_loss,
+                         .gradient_norm = record.failed_norm});
     }
     EpochSums& sums = state_.sums;
     sums.elbo = record.epoch.elbo;
@@ -194,9 +199,9 @@ class CudaTraining final : public TrainingEngine {
     gpu_->copy(to, from.data(), from.size_bytes(), stream_.handle());
   }
   /// The state's vectors, on the device and on the host.
-  std::vector<std::pair<float*, std::vector<float>*>> numbers() {
-    return {{arrays_.parameters, &state_.parameters},
-            {arrays_.average, &state_.average},
+  std::vector<std::pair<double*, std::vector<double>*>> numbers() {
+    return {{arrays_.exact, &state_.adam.parameters},
+            {arrays_.average, &state_.adam.average},
             {arrays_.first, &state_.adam.first},
             {arrays_.second, &state_.adam.second}};
   }
@@ -228,8 +233,10 @@ void CudaTraining::lay_out(Arena& arena) {
   to.order = arena.take<unsigned>(count);
   to.values = arena.take<float>(count * sizes_.row_numbers);
   to.constants = arena.take<double>(count);
-  for (float** each : {&to.parameters, &to.average, &to.first, &to.second, &to.gradient})
-    *each = arena.take<float>(parameters);
+  for (double** each : {&to.exact, &to.average, &to.first, &to.second})
+    *each = arena.take<double>(parameters);
+  to.parameters = arena.take<float>(parameters);
+  to.gradient = arena.take<float>(parameters);
   to.plan_gradient = arena.take<float>(plan_.parameter_count());
   to.partials = arena.take<double>(most_partials);
   to.y = arena.take<float>(rows * sizes_.row_numbers);
@@ -379,8 +386,8 @@ void CudaTraining::finish_step(const TrainingStream& stream, std::size_t rows) {
                 FinishArguments{arrays_.record, arrays_.partials, partials, task_.options.clip_norm,
                                 task_.options.non_finite_limit * paths});
   stream.launch_each(kernels_.move, count,
-                     AdamArguments{arrays_.record, arrays_.gradient, arrays_.parameters,
-                                   arrays_.first, arrays_.second, arrays_.average, count});
+                     AdamArguments{arrays_.record, arrays_.gradient, arrays_.exact, arrays_.first,
+                                   arrays_.second, arrays_.average, arrays_.parameters, count});
 }
 
 }  // namespace

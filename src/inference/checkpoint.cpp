@@ -15,7 +15,10 @@
 namespace ito {
 namespace {
 
-constexpr const char* format_name = "ito-checkpoint-1";
+constexpr std::string_view format_name = "ito-checkpoint-2";
+
+/// Place in the description of a run of the parameters that it began with.
+constexpr const char* start_key = "/options/start";
 
 /// FNV-1a of the values' bytes.
 std::uint64_t hash(std::span<const float> values) {
@@ -37,7 +40,9 @@ constexpr std::array record_numbers{&EpochRecord::elbo,          &EpochRecord::h
                                     &EpochRecord::held_out_iwae, &EpochRecord::held_out_ess,
                                     &EpochRecord::energy,        &EpochRecord::gradient_norm,
                                     &EpochRecord::learning_rate};
-constexpr std::size_t record_width = record_numbers.size() + 2;  // and epoch, non_finite
+constexpr std::array record_counts{&EpochRecord::epoch, &EpochRecord::non_finite,
+                                   &EpochRecord::plan};
+constexpr std::size_t record_width = record_counts.size() + record_numbers.size();
 
 constexpr std::array sum_numbers{&EpochSums::elbo,          &EpochSums::energy,
                                  &EpochSums::observations,  &EpochSums::gradient_norm,
@@ -46,8 +51,7 @@ constexpr std::array sum_numbers{&EpochSums::elbo,          &EpochSums::energy,
 std::vector<double> pack(const std::vector<EpochRecord>& history) {
   std::vector<double> numbers;
   for (const EpochRecord& record : history) {
-    numbers.push_back(static_cast<double>(record.epoch));
-    numbers.push_back(static_cast<double>(record.non_finite));
+    for (const auto member : record_counts) numbers.push_back(static_cast<double>(record.*member));
     for (const auto member : record_numbers) numbers.push_back(record.*member);
   }
   return numbers;
@@ -57,10 +61,10 @@ std::vector<EpochRecord> unpack(std::span<const double> numbers) {
   std::vector<EpochRecord> history(numbers.size() / record_width);
   for (std::size_t e = 0; e < history.size(); ++e) {
     const auto row = numbers.subspan(e * record_width, record_width);
-    history[e].epoch = static_cast<std::size_t>(row[0]);
-    history[e].non_finite = static_cast<std::size_t>(row[1]);
+    for (std::size_t i = 0; i < record_counts.size(); ++i)
+      history[e].*record_counts[i] = static_cast<std::size_t>(row[i]);
     for (std::size_t i = 0; i < record_numbers.size(); ++i)
-      history[e].*record_numbers[i] = row[i + 2];
+      history[e].*record_numbers[i] = row[record_counts.size() + i];
   }
   return history;
 }
@@ -68,14 +72,15 @@ std::vector<EpochRecord> unpack(std::span<const double> numbers) {
 /// Throws naming the first entry in which the two descriptions differ.
 void check_identity(const std::string& file, const std::string& wanted, const std::string& found) {
   if (wanted == found) return;
-  const auto now = nlohmann::json::parse(wanted).flatten();
+  const nlohmann::json now = nlohmann::json::parse(wanted).flatten();
   const auto description = nlohmann::json::parse(found, nullptr, false);
   if (!description.is_object())
     throw Error(fmt::format("checkpoint {}", file), "no description of the run that wrote it",
                 "a file that fit wrote");
-  const auto then = description.flatten();
+  nlohmann::json then = description.flatten();
+  if (!now.contains(start_key)) then.erase(std::string(start_key));
   std::set<std::string> keys;
-  for (const auto* object : {&now, &then})
+  for (const nlohmann::json* object : std::array<const nlohmann::json*, 2>{&now, &then})
     for (const auto& [key, value] : object->items()) keys.insert(key);
   const auto text = [](const nlohmann::json& object, const std::string& key) {
     return object.contains(key) ? object.at(key).dump() : std::string("nothing");
@@ -85,6 +90,20 @@ void check_identity(const std::string& file, const std::string& wanted, const st
       throw Error(fmt::format("checkpoint {}: {}", file, key.substr(1)), text(now, key),
                   text(then, key) + ", with which it was written");
   }
+}
+
+/// Throws unless the file is a checkpoint that this version writes.
+void check_format(const SafetensorsFile& contents, const std::string& file) {
+  const auto format = contents.metadata.find("format");
+  const bool checkpoint =
+      format != contents.metadata.end() && format->second.starts_with("ito-checkpoint-");
+  if (!checkpoint || !contents.metadata.contains("run"))
+    throw Error(fmt::format("checkpoint {}", file), "another kind of safetensors file",
+                "a file that fit wrote");
+  if (format->second != format_name)
+    throw Error(fmt::format("checkpoint {}", file),
+                fmt::format("one of another version ({})", format->second),
+                fmt::format("{}; that fit can only be begun anew", format_name));
 }
 
 const Array& find(const SafetensorsFile& contents, const std::string& file, const std::string& name,
@@ -113,7 +132,6 @@ std::string run_identity(const LatentModel& latent, const FitOptions& options,
                          {"seed", options.seed},
                          {"device", options.device.name()},
                          {"held_out_samples", options.held_out_samples}};
-  if (options.schedule != Schedule::constant) identity["options"]["epochs"] = options.epochs;
   if (!options.fixed.empty()) identity["options"]["fixed"] = options.fixed;
   if (options.start.size() > 0)
     identity["options"]["start"] = fmt::format("hash {:016x}", hash(options.start.values()));
@@ -124,46 +142,50 @@ std::string run_identity(const LatentModel& latent, const FitOptions& options,
 
 void save_checkpoint(const std::filesystem::path& file, const TrainingState& state,
                      const std::string& identity) {
-  const std::array counters{static_cast<std::int64_t>(state.epoch),
-                            static_cast<std::int64_t>(state.step),
-                            static_cast<std::int64_t>(state.adam.steps)};
+  const std::array counters{
+      static_cast<std::int64_t>(state.epoch),       static_cast<std::int64_t>(state.step),
+      static_cast<std::int64_t>(state.adam.steps),  static_cast<std::int64_t>(state.plan.number),
+      static_cast<std::int64_t>(state.plan.epochs), static_cast<std::int64_t>(state.plan.begin)};
   std::array<double, sum_numbers.size()> sums;
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = state.sums.*sum_numbers[i];
   const std::vector<double> history = pack(state.history);
-  const std::size_t count = state.parameters.size();
+  const Adam& adam = state.adam;
+  const std::size_t count = adam.parameters.size();
   const std::array arrays{
-      ArrayView("parameters", {count}, std::span(state.parameters)),
-      ArrayView("average", {count}, std::span(state.average)),
-      ArrayView("adam.first", {count}, std::span(state.adam.first)),
-      ArrayView("adam.second", {count}, std::span(state.adam.second)),
+      ArrayView("parameters", {count}, std::span(adam.parameters)),
+      ArrayView("average", {count}, std::span(adam.average)),
+      ArrayView("adam.first", {count}, std::span(adam.first)),
+      ArrayView("adam.second", {count}, std::span(adam.second)),
+      ArrayView("rate_before", {1}, std::span(&state.plan.rate_before, 1)),
       ArrayView("counters", {counters.size()}, std::span<const std::int64_t>(counters)),
       ArrayView("epoch_sums", {sums.size()}, std::span<const double>(sums)),
       ArrayView("history", {state.history.size(), record_width}, std::span<const double>(history))};
-  write_safetensors(file, arrays, {{"format", format_name}, {"run", identity}});
+  write_safetensors(file, arrays, {{"format", std::string(format_name)}, {"run", identity}});
 }
 
-TrainingState load_checkpoint(const std::filesystem::path& file, const std::string& identity,
+TrainingState load_checkpoint(const std::filesystem::path& file, std::string& identity,
                               std::size_t parameters) {
   const SafetensorsFile contents = read_safetensors(file);
-  const auto format = contents.metadata.find("format");
-  const auto run = contents.metadata.find("run");
-  if (format == contents.metadata.end() || format->second != format_name ||
-      run == contents.metadata.end())
-    throw Error(fmt::format("checkpoint {}", file.string()), "another kind of safetensors file",
-                "a file that fit wrote");
-  check_identity(file.string(), identity, run->second);
+  check_format(contents, file.string());
+  const std::string& run = contents.metadata.at("run");
+  check_identity(file.string(), identity, run);
+  identity = run;
   const auto array = [&](const char* array_name, std::size_t size) -> const Array& {
     return find(contents, file.string(), array_name, size);
   };
   TrainingState state(parameters);
-  state.parameters = array("parameters", parameters).values<float>();
-  state.average = array("average", parameters).values<float>();
-  state.adam.first = array("adam.first", parameters).values<float>();
-  state.adam.second = array("adam.second", parameters).values<float>();
-  const auto counters = array("counters", 3).values<std::int64_t>();
+  state.adam.parameters = array("parameters", parameters).values<double>();
+  state.adam.average = array("average", parameters).values<double>();
+  state.adam.first = array("adam.first", parameters).values<double>();
+  state.adam.second = array("adam.second", parameters).values<double>();
+  const auto counters = array("counters", 6).values<std::int64_t>();
   state.epoch = static_cast<std::uint64_t>(counters[0]);
   state.step = static_cast<std::uint64_t>(counters[1]);
   state.adam.steps = static_cast<std::uint64_t>(counters[2]);
+  state.plan = {.number = static_cast<std::uint64_t>(counters[3]),
+                .epochs = static_cast<std::uint64_t>(counters[4]),
+                .begin = static_cast<std::uint64_t>(counters[5]),
+                .rate_before = array("rate_before", 1).values<double>()[0]};
   const auto sums = array("epoch_sums", sum_numbers.size()).values<double>();
   for (std::size_t i = 0; i < sums.size(); ++i) state.sums.*sum_numbers[i] = sums[i];
   state.history = unpack(array("history", 0).values<double>());

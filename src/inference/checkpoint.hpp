@@ -21,21 +21,29 @@ struct EpochSums {
   double non_finite = 0;        ///< paths
 };
 
+/// How the learning rate is planned: see StepSchedule.
+struct RatePlan {
+  std::uint64_t number = 1;  ///< one more each time it was planned anew
+  std::uint64_t epochs = 0;  ///< it is for; 0 under a constant schedule
+  std::uint64_t begin = 0;   ///< step
+  double rate_before = 0;
+};
+
 /// Everything a fit needs to go on, to the same bits.
 struct TrainingState {
-  std::vector<float> parameters, average;  ///< [P]
   Adam adam;
+  RatePlan plan;
   std::uint64_t epoch = 0;  ///< epochs finished
   std::uint64_t step = 0;   ///< steps done in the one after
   EpochSums sums;
   std::vector<EpochRecord> history;
 
-  explicit TrainingState(std::size_t count) : parameters(count), average(count), adam(count) {}
+  explicit TrainingState(std::size_t count) : adam(count) {}
 };
 
 /// What two runs must agree on for one to go on where the other stopped, as JSON text: the model,
-/// every option that has a part in the result, and the shape and a hash of both data sets. `epochs`
-/// is left out under a constant schedule, where a run may be made longer.
+/// every option that has a part in the result but the epochs, and the shape and a hash of both data
+/// sets.
 std::string run_identity(const LatentModel& latent, const FitOptions& options,
                          const Dataset& training, const Dataset& held_out);
 
@@ -43,9 +51,10 @@ std::string run_identity(const LatentModel& latent, const FitOptions& options,
 void save_checkpoint(const std::filesystem::path& file, const TrainingState& state,
                      const std::string& identity);
 
-/// Throws ito::Error when the file is missing, truncated, no checkpoint or of a run with another
-/// identity, then naming the first thing that differs.
-TrainingState load_checkpoint(const std::filesystem::path& file, const std::string& identity,
+/// Throws ito::Error when the file is missing, truncated, no checkpoint, of an earlier version or
+/// of a run with another identity, then naming the first thing that differs. An `identity` without
+/// a start fits a run from any start, and takes over that run's.
+TrainingState load_checkpoint(const std::filesystem::path& file, std::string& identity,
                               std::size_t parameters);
 
 }  // namespace ito

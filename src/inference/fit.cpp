@@ -9,6 +9,7 @@
 
 #include "inference/fit_options.hpp"
 #include "inference/shuffle.hpp"
+#include "inference/step_refusal.hpp"
 #include "inference/trainer.hpp"
 
 namespace ito {
@@ -39,6 +40,7 @@ Trainer::Trainer(const LatentModel& latent, const Dataset& training, const FitOp
     : latent_(latent),
       shape_(resolve(latent)),
       options_(options),
+      training_(training),
       count_(training.count),
       batch_(std::min(options.batch, training.count)),
       schedule_{.steps_per_epoch = (count_ + batch_ - 1) / batch_},
@@ -50,7 +52,6 @@ Trainer::Trainer(const LatentModel& latent, const Dataset& training, const FitOp
                                     .options = options_,
                                     .fixed = fixed_tensors(shape_.tensors, options.fixed)},
                                    state_)) {
-  schedule_.steps = schedule_.steps_per_epoch * options.epochs;
   if (held_out.count > 0) {
     held_out_ =
         std::make_unique<Evaluator>(latent_, shape_, held_out,
@@ -66,31 +67,51 @@ Trainer::Trainer(const LatentModel& latent, const Dataset& training, const FitOp
     const Parameters start =
         options.start.size() > 0 ? options.start : initialize(latent, options.seed);
     check_parameters(shape_, start);
-    std::ranges::copy(start.values(), state_.parameters.begin());
-    state_.average = state_.parameters;
+    state_.adam = Adam(start.values());
+    if (options.schedule == Schedule::cosine) state_.plan.epochs = options.epochs;
   }
+  plan_rates();
   steps_before_ = state_.adam.steps;
 }
 
 void Trainer::resume() {
   state_ = load_checkpoint(options_.checkpoint, identity_, shape_.parameters);
-  const std::uint64_t begun = state_.epoch + (state_.step > 0 ? 1 : 0);
-  if (options_.epochs < begun)
+  RatePlan& plan = state_.plan;
+  if (options_.schedule == Schedule::constant) {
+    const std::uint64_t begun = state_.epoch + (state_.step > 0 ? 1 : 0);
+    if (options_.epochs < begun)
+      throw Error("fit.epochs", fmt::format("{}", options_.epochs),
+                  fmt::format("at least {}, which the checkpoint has begun", begun));
+    return;
+  }
+  if (options_.epochs == plan.epochs) return;
+  if (options_.epochs < plan.epochs || !options_.train_longer)
     throw Error("fit.epochs", fmt::format("{}", options_.epochs),
-                fmt::format("at least {}, which the checkpoint has begun", begun));
+                fmt::format("{}, for which the learning rate was planned, or more with "
+                            "fit.train_longer to plan it anew",
+                            plan.epochs));
+  plan_rates();
+  const std::uint64_t taken = state_.adam.steps;
+  plan = {.number = plan.number + 1,
+          .epochs = options_.epochs,
+          .begin = taken,
+          .rate_before = taken > 0 ? schedule_.learning_rate(options_, taken - 1) : 0.0};
+}
+
+/// As the state's plan says.
+void Trainer::plan_rates() {
+  const RatePlan& plan = state_.plan;
+  schedule_.steps = schedule_.steps_per_epoch * (plan.epochs > 0 ? plan.epochs : options_.epochs);
+  schedule_.begin = plan.begin;
+  schedule_.rate_before = plan.rate_before;
 }
 
 FitResult Trainer::run(const ProgressCallback& progress, const std::function<bool()>& stop) {
   while (state_.epoch < options_.epochs) {
     begin_epoch();
-    while (state_.step < schedule_.steps_per_epoch) {
-      if (stop && stop()) {
-        engine_->finish();
-        save();
-        return result(true);
-      }
-      engine_->step(state_.step);
-      ++state_.step;
+    if (!take_steps(stop)) {
+      save();
+      return result(true);
     }
     finish_epoch();
     const bool last = state_.epoch == options_.epochs;
@@ -101,24 +122,48 @@ FitResult Trainer::run(const ProgressCallback& progress, const std::function<boo
 }
 
 void Trainer::begin_epoch() {
-  std::vector<std::size_t> order(count_);
-  random_order(options_.seed, index32(state_.epoch), order);
-  std::vector<StepPlan> steps;
+  order_.resize(count_);
+  random_order(options_.seed, index32(state_.epoch), order_);
+  steps_.clear();
+  const bool first = state_.epoch == 0 && options_.non_finite_limit < 1;
   for (std::size_t step = 0; step < schedule_.steps_per_epoch; ++step) {
     const std::size_t global = state_.epoch * schedule_.steps_per_epoch + step;
-    steps.push_back({.first = step * batch_,
-                     .rows = std::min(batch_, count_ - step * batch_),
-                     .seed = step_seed(options_.seed, index32(state_.epoch), index32(step)),
-                     .annealing = schedule_.annealing(options_, global),
-                     .learning_rate = schedule_.learning_rate(options_, global)});
+    const std::size_t rows = std::min(batch_, count_ - step * batch_);
+    steps_.push_back({.first = step * batch_,
+                      .rows = rows,
+                      .seed = step_seed(options_.seed, index32(state_.epoch), index32(step)),
+                      .annealing = schedule_.annealing(options_, global),
+                      .learning_rate = schedule_.learning_rate(options_, global),
+                      .least_observations = first ? rows : 0});
   }
   epoch_began_ = Clock::now();
   epoch_observations_ = count_ - state_.step * batch_;
-  engine_->begin(order, steps);
+  engine_->begin(order_, steps_);
+}
+
+/// What is left of the epoch. False where `stop` breaks it off.
+bool Trainer::take_steps(const std::function<bool()>& stop) {
+  try {
+    for (; state_.step < schedule_.steps_per_epoch; ++state_.step) {
+      if (stop && stop()) break;
+      engine_->step(state_.step);
+    }
+    engine_->finish();
+  } catch (const StepRefused& refused) {
+    const StepPlan& plan = steps_[refused.step];
+    explain_refusal(refused,
+                    {.latent = latent_,
+                     .shape = shape_,
+                     .training = training_,
+                     .options = options_,
+                     .fixed = {}},
+                    state_.epoch, plan, std::span(order_).subspan(plan.first, plan.rows),
+                    rounded(state_.adam.parameters));
+  }
+  return state_.step == schedule_.steps_per_epoch;
 }
 
 void Trainer::finish_epoch() {
-  engine_->finish();
   training_seconds_ = std::chrono::duration<double>(Clock::now() - epoch_began_).count();
   state_.history.push_back(record());
   state_.sums = {};
@@ -138,12 +183,16 @@ EpochRecord Trainer::record() const {
       .energy = sums.energy / sums.observations,
       .gradient_norm = sums.gradient_norm / static_cast<double>(schedule_.steps_per_epoch),
       .learning_rate = sums.learning_rate,
-      .non_finite = static_cast<std::size_t>(sums.non_finite)};
-  if (held_out_) {
-    const Evaluation evaluation = held_out_->run(state_.average);
+      .non_finite = static_cast<std::size_t>(sums.non_finite),
+      .plan = state_.plan.number};
+  if (!held_out_) return record;
+  try {
+    const Evaluation evaluation = held_out_->run(rounded(state_.adam.average));
     record.held_out_elbo = evaluation.elbo;
     record.held_out_iwae = evaluation.iwae;
     record.held_out_ess = evaluation.ess;
+  } catch (const Error& error) {
+    throw Error(fmt::format("fit: epoch {}, on held-out data: {}", state_.epoch + 1, error.what()));
   }
   return record;
 }
@@ -166,11 +215,31 @@ void Trainer::save() const {
 }
 
 FitResult Trainer::result(bool interrupted) const {
-  FitResult result{.parameters = Parameters(shape_.tensors),
+  FitResult result{.parameters = {},
+                   .average = Parameters(shape_.tensors),
+                   .last = Parameters(shape_.tensors),
                    .history = state_.history,
                    .interrupted = interrupted};
-  std::ranges::copy(state_.average, result.parameters.values().begin());
+  round_to(state_.adam.average, result.average.values());
+  round_to(state_.adam.parameters, result.last.values());
+  if (options_.averaging == 0 || (!interrupted && last_is_better(result.last)))
+    result.chosen = Fitted::last;
+  result.parameters = result.chosen == Fitted::last ? result.last : result.average;
   return result;
+}
+
+/// Whether the held-out data prefer them to the average, with the same noise, after the last epoch.
+bool Trainer::last_is_better(std::span<const float> last) const {
+  if (!held_out_) return false;
+  const bool weighted = options_.objective == Objective::importance_weighted;
+  const EpochRecord& record = state_.history.back();
+  try {
+    const Evaluation evaluation = held_out_->run(last);
+    return weighted ? evaluation.iwae > record.held_out_iwae
+                    : evaluation.elbo > record.held_out_elbo;
+  } catch (const Error&) {
+    return false;  // too few of their paths are finite
+  }
 }
 
 FitResult fit(const LatentModel& latent, const Dataset& training, const FitOptions& options,

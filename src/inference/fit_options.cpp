@@ -17,6 +17,7 @@ namespace {
 constexpr std::array<std::string_view, 3> objectives{"free-energy", "sticking-the-landing",
                                                      "importance-weighted"};
 constexpr std::array<std::string_view, 2> schedules{"constant", "cosine"};
+constexpr std::array<std::string_view, 2> fitted_names{"average", "last"};
 
 void check_least(const char* field, std::size_t value, std::size_t least) {
   if (value < least)
@@ -51,6 +52,8 @@ void check_options(const FitOptions& options) {
   check_threads(options.threads);
   if (options.resume && options.checkpoint.empty())
     throw Error("fit.resume", "true without a checkpoint", "a checkpoint to go on from");
+  if (options.train_longer && !options.resume)
+    throw Error("fit.train_longer", "true without resume", "a run to go on with");
 }
 
 std::string_view name(Objective objective) {
@@ -59,6 +62,7 @@ std::string_view name(Objective objective) {
 std::string_view name(Schedule schedule) {
   return schedules.at(static_cast<std::size_t>(schedule));
 }
+std::string_view name(Fitted fitted) { return fitted_names.at(static_cast<std::size_t>(fitted)); }
 
 Objective parse_objective(std::string_view text) {
   return parse_name<Objective>(objectives, text, "objective");

@@ -112,8 +112,7 @@ NeuralSde fit_follmer(const Dataset& samples, const FollmerOptions& options,
   Bridges bridges(samples, options);
   std::vector<float> outputs(bridges.wanted.size()), cotangents(outputs.size());
   std::vector<float> gradient(sde.parameters.size());
-  std::vector<float> average(sde.parameters.values().begin(), sde.parameters.values().end());
-  Adam adam(gradient.size());
+  Adam adam(sde.parameters.values());
   for (std::size_t step = 0; step < options.iterations; ++step) {
     bridges.draw(step_seed(options.seed, 0, static_cast<std::uint32_t>(step)));
     net->forward(sde.parameters, bridges.inputs, outputs);
@@ -130,13 +129,13 @@ NeuralSde fit_follmer(const Dataset& samples, const FollmerOptions& options,
       throw Error(fmt::format("fit_follmer: iteration {}", step + 1),
                   "a loss or gradient that is not finite", "a smaller learning_rate may help");
     const double done = static_cast<double>(step) / static_cast<double>(options.iterations);
-    adam.update(
-        sde.parameters.values(), gradient, 1.0,
-        options.learning_rate * (0.01 + 0.99 * 0.5 * (1 + std::cos(std::numbers::pi * done))));
-    update_average(average, sde.parameters.values(), options.averaging, adam.steps);
+    adam.step(gradient, 1.0,
+              options.learning_rate * (0.01 + 0.99 * 0.5 * (1 + std::cos(std::numbers::pi * done))),
+              options.averaging);
+    round_to(adam.parameters, sde.parameters.values());
     if (progress) progress({.iteration = step + 1, .iterations = options.iterations, .loss = loss});
   }
-  std::ranges::copy(average, sde.parameters.values().begin());
+  round_to(adam.average, sde.parameters.values());
   return sde;
 }
 

@@ -13,29 +13,32 @@ class HostTraining final : public TrainingEngine {
         fixed_(task.fixed),
         minibatch_(task.latent, task.shape, task.training, task.options),
         state_(state),
+        parameters_(task.shape.parameters),
         gradient_(task.shape.parameters) {}
 
   void begin(std::span<const std::size_t> order, std::span<const StepPlan> steps) override {
     order_.assign(order.begin(), order.end());
     steps_.assign(steps.begin(), steps.end());
+    round_to(state_.adam.parameters, parameters_);
   }
 
   void step(std::size_t step) override {
     const StepPlan& plan = steps_[step];
     const Minibatch::Result batch =
-        minibatch_.run(state_.parameters, std::span(order_).subspan(plan.first, plan.rows),
-                       plan.seed, plan.annealing, gradient_);
+        minibatch_.run(parameters_, std::span(order_).subspan(plan.first, plan.rows), plan.seed,
+                       plan.annealing, gradient_);
     for (const Tensor& tensor : fixed_)
       std::ranges::fill(std::span(gradient_).subspan(tensor.offset, tensor.size), 0.0F);
-    const StepOutcome outcome{batch.non_finite, batch.loss, norm(gradient_)};
-    const std::size_t paths = plan.rows * options_.samples;
-    if (!acceptable(outcome, paths, options_.non_finite_limit))
-      refuse_step(outcome, state_.epoch, step, paths, options_.non_finite_limit);
+    const StepOutcome outcome{.non_finite = batch.non_finite,
+                              .observations = batch.observations,
+                              .loss = batch.loss,
+                              .gradient_norm = norm(gradient_)};
+    if (!acceptable(outcome, plan, options_)) throw StepRefused(step, outcome);
 
     const bool clip = options_.clip_norm > 0 && outcome.gradient_norm > options_.clip_norm;
-    state_.adam.update(state_.parameters, gradient_,
-                       clip ? options_.clip_norm / outcome.gradient_norm : 1.0, plan.learning_rate);
-    update_average(state_.average, state_.parameters, options_.averaging, state_.adam.steps);
+    state_.adam.step(gradient_, clip ? options_.clip_norm / outcome.gradient_norm : 1.0,
+                     plan.learning_rate, options_.averaging);
+    round_to(state_.adam.parameters, parameters_);
     EpochSums& sums = state_.sums;
     sums.elbo += batch.elbo;
     sums.energy += batch.energy;
@@ -54,7 +57,7 @@ class HostTraining final : public TrainingEngine {
   TrainingState& state_;
   std::vector<std::size_t> order_;
   std::vector<StepPlan> steps_;
-  std::vector<float> gradient_;
+  std::vector<float> parameters_, gradient_;
 };
 
 }  // namespace

@@ -75,8 +75,8 @@ MeanField fit_mean_field(const DeepLatentGaussian& model, const LogDensity& log_
                 "from 0 up to, not at, 1");
   DeepLatentGaussianPlan plan(model, options.device, options.threads);
   FreeMeanField free(prior_mean_field(plan.model()), options.covariances);
-  Adam adam(free.values.size());
-  std::vector<float> average = free.values, cotangents;
+  Adam adam(free.values);
+  std::vector<float> cotangents;
   std::vector<double> values, slopes;
   for (std::size_t step = 0; step < options.iterations; ++step) {
     const MeanField posterior = free.mean_field(free.values);
@@ -96,12 +96,12 @@ MeanField fit_mean_field(const DeepLatentGaussian& model, const LogDensity& log_
       throw Error(fmt::format("fit_mean_field: iteration {}", step + 1),
                   "a gradient that is not finite", "a smaller learning_rate may help");
     const double done = static_cast<double>(step) / static_cast<double>(options.iterations);
-    adam.update(
-        free.values, slope, 1.0,
-        options.learning_rate * (0.01 + 0.99 * 0.5 * (1 + std::cos(std::numbers::pi * done))));
-    update_average(average, free.values, options.averaging, adam.steps);
+    adam.step(slope, 1.0,
+              options.learning_rate * (0.01 + 0.99 * 0.5 * (1 + std::cos(std::numbers::pi * done))),
+              options.averaging);
+    round_to(adam.parameters, free.values);
   }
-  return free.mean_field(average);
+  return free.mean_field(rounded(adam.average));
 }
 
 MeanFieldEstimate evaluate_mean_field(const DeepLatentGaussian& model, const MeanField& posterior,

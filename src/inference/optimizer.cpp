@@ -7,14 +7,15 @@
 namespace ito {
 
 double StepSchedule::learning_rate(const FitOptions& options, std::size_t step) const {
+  const auto done = static_cast<double>(step - begin);
   const double warmup = options.warmup_epochs * static_cast<double>(steps_per_epoch);
-  const double ramp = warmup > 0 ? std::min(1.0, (static_cast<double>(step) + 1) / warmup) : 1.0;
+  const double ramp = warmup > 0 ? std::min(1.0, (done + 1) / warmup) : 1.0;
   double factor = 1.0;
-  if (options.schedule == Schedule::cosine && steps > 1) {
-    const double progress = static_cast<double>(step) / static_cast<double>(steps - 1);
+  if (options.schedule == Schedule::cosine && steps - begin > 1) {
+    const double progress = done / static_cast<double>(steps - begin - 1);
     factor = 0.01 + 0.99 * 0.5 * (1 + std::cos(std::numbers::pi * progress));
   }
-  return options.learning_rate * ramp * factor;
+  return rate_before + ramp * (options.learning_rate * factor - rate_before);
 }
 
 double StepSchedule::annealing(const FitOptions& options, std::size_t step) const {
@@ -28,34 +29,45 @@ double norm(std::span<const float> gradient) {
   return std::sqrt(sum);
 }
 
-AdamFactors adam_factors(double learning_rate, std::uint64_t taken) {
-  const auto t = static_cast<double>(taken);
-  return {static_cast<float>(learning_rate / (1 - std::pow(adam_first_decay, t))),
-          static_cast<float>(1 / (1 - std::pow(adam_second_decay, t)))};
+double average_share(double decay, std::uint64_t seen) {
+  constexpr double gamma = 16.97;  // the window: a twentieth of the steps so far
+  const double kept = std::exp((gamma + 1) * std::log1p(-1 / static_cast<double>(seen)));
+  return std::max(1 - decay, 1 - kept);
 }
 
-void Adam::update(std::span<float> parameters, std::span<const float> gradient, double scale,
-                  double learning_rate) {
-  const AdamFactors factors = adam_factors(learning_rate, ++steps);
-  const auto factor = static_cast<float>(scale);
+AdamFactors adam_factors(double learning_rate, double averaging, std::uint64_t taken) {
+  const auto t = static_cast<double>(taken);
+  return {learning_rate / (1 - std::pow(adam_first_decay, t)),
+          1 / (1 - std::pow(adam_second_decay, t)), average_share(averaging, taken)};
+}
+
+Adam::Adam(std::span<const float> start) : Adam(start.size()) {
+  std::ranges::copy(start, parameters.begin());
+  average = parameters;
+}
+
+void Adam::step(std::span<const float> gradient, double scale, double learning_rate,
+                double averaging) {
+  const AdamFactors factors = adam_factors(learning_rate, averaging, ++steps);
   for (std::size_t p = 0; p < parameters.size(); ++p) {
-    const auto moments =
-        adam_moments(AdamMoments<float>{first[p], second[p]}, factor * gradient[p]);
-    first[p] = moments.first;
-    second[p] = moments.second;
-    parameters[p] -= adam_step(moments, factors);
+    const AdamNumber moved = adam_moved({parameters[p], average[p], first[p], second[p]},
+                                        scale * static_cast<double>(gradient[p]), factors);
+    parameters[p] = moved.parameter;
+    average[p] = moved.average;
+    first[p] = moved.first;
+    second[p] = moved.second;
   }
 }
 
-float average_share(double decay, std::uint64_t seen) {
-  return static_cast<float>((1 - decay) / (1 - std::pow(decay, static_cast<double>(seen))));
+void round_to(std::span<const double> numbers, std::span<float> rounded) {
+  std::ranges::transform(numbers, rounded.begin(),
+                         [](double number) { return static_cast<float>(number); });
 }
 
-void update_average(std::span<float> average, std::span<const float> parameters, double decay,
-                    std::uint64_t seen) {
-  const float share = average_share(decay, seen);
-  for (std::size_t p = 0; p < average.size(); ++p)
-    average[p] += share * (parameters[p] - average[p]);
+std::vector<float> rounded(std::span<const double> numbers) {
+  std::vector<float> result(numbers.size());
+  round_to(numbers, result);
+  return result;
 }
 
 }  // namespace ito

@@ -17,9 +17,13 @@ namespace ito {
 struct StepSchedule {
   std::size_t steps_per_epoch = 1;
   std::size_t steps = 1;
+  /// The first step that the learning rate was planned for, and the rate it had come to before: not
+  /// 0 where a run was made longer.
+  std::size_t begin = 0;
+  double rate_before = 0;
 
-  /// learning_rate · min(1, (step + 1)/warm-up steps) · (1, or the cosine from 1 at the first step
-  /// to 0.01 at the last).
+  /// Rises linearly over the warm-up from `rate_before` to
+  /// learning_rate · (1, or the cosine from 1 at `begin` to 0.01 at the last step).
   double learning_rate(const FitOptions& options, std::size_t step) const;
   /// Weight of E: step/annealing steps, up to 1.
   double annealing(const FitOptions& options, std::size_t step) const;
@@ -28,28 +32,35 @@ struct StepSchedule {
 /// √Σ g², summed in double in order.
 double norm(std::span<const float> gradient);
 
+/// How far towards the parameters their average moves when it sees the `seen`-th of them, from 1:
+///   max(1 − decay, 1 − (1 − 1/seen)^(γ + 1)).
+/// The second is the power-function average (Karras et al. 2024, "Analyzing and improving the
+/// training dynamics of diffusion models", equation 123): parameters weigh as the γ-th power of
+/// their step's number, so that its window is a fixed share of the steps so far, a twentieth, and
+/// the start is forgotten. It holds until that window has grown to an exponential average's of
+/// `decay`.
+double average_share(double decay, std::uint64_t seen);
+
 /// Those of the `taken`-th step, from 1.
-AdamFactors adam_factors(double learning_rate, std::uint64_t taken);
+AdamFactors adam_factors(double learning_rate, double averaging, std::uint64_t taken);
 
-/// Adam (Kingma & Ba 2015, algorithm 1) with β = (0.9, 0.999), ε = 1e-8.
+/// Parameters as Adam moves them (Kingma & Ba 2015, algorithm 1; β = (0.9, 0.999), ε = 1e-8), and
+/// their average.
 struct Adam {
-  std::vector<float> first, second;  ///< moments, [P]
-  std::uint64_t steps = 0;           ///< taken so far
+  std::vector<double> parameters, average;  ///< [P]
+  std::vector<double> first, second;        ///< moments, [P]
+  std::uint64_t steps = 0;                  ///< taken so far
 
-  explicit Adam(std::size_t parameters) : first(parameters), second(parameters) {}
-  /// Takes one step along `scale` · `gradient`.
-  void update(std::span<float> parameters, std::span<const float> gradient, double scale,
-              double learning_rate);
+  explicit Adam(std::size_t count)
+      : parameters(count), average(count), first(count), second(count) {}
+  explicit Adam(std::span<const float> start);
+
+  /// Takes one step along `scale` · `gradient`, with an average of decay `averaging`.
+  void step(std::span<const float> gradient, double scale, double learning_rate, double averaging);
 };
 
-/// How far towards the parameters an average of `decay` moves when it sees the `seen`-th of them.
-float average_share(double decay, std::uint64_t seen);
-
-/// Moves `average` to the exponential average of all parameters seen, the `seen`-th (from 1) being
-/// `parameters`. It is the bias-corrected average, Σ decay^(n−k) p_k / Σ decay^(n−k), kept
-/// directly: so it is the parameters themselves after the first step and remembers no starting
-/// value.
-void update_average(std::span<float> average, std::span<const float> parameters, double decay,
-                    std::uint64_t seen);
+/// To the float32 numbers that engines take.
+void round_to(std::span<const double> numbers, std::span<float> rounded);
+std::vector<float> rounded(std::span<const double> numbers);
 
 }  // namespace ito

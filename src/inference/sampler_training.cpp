@@ -52,8 +52,7 @@ class SamplerTrainer {
         energy_(options.paths),
         martingale_(options.paths),
         gradient_(sampler_.parameters.size()),
-        average_(learned().begin(), learned().end()),
-        adam_(learned().size()) {}
+        adam_(learned()) {}
 
   Sampler run(const SamplerCallback& progress) {
     for (std::size_t step = 0; step < options_.iterations; ++step) {
@@ -67,7 +66,7 @@ class SamplerTrainer {
                          static_cast<double>(options_.paths),
                   .seconds = std::chrono::duration<double>(Clock::now() - began_).count()});
     }
-    std::ranges::copy(average_, learned().begin());
+    round_to(adam_.average, learned());
     sampler_.log_normalizer = options_.loss == SamplerLoss::trajectory_balance
                                   ? log_normalizer_
                                   : std::numeric_limits<double>::quiet_NaN();
@@ -116,8 +115,8 @@ class SamplerTrainer {
     const double rate =
         options_.learning_rate * (0.01 + 0.99 * 0.5 * (1 + std::cos(std::numbers::pi * done)));
     const bool clip = options_.clip_norm > 0 && size > options_.clip_norm;
-    adam_.update(learned(), slope, clip ? options_.clip_norm / size : 1.0, rate);
-    update_average(average_, learned(), options_.averaging, adam_.steps);
+    adam_.step(slope, clip ? options_.clip_norm / size : 1.0, rate, options_.averaging);
+    round_to(adam_.parameters, learned());
     if (options_.loss == SamplerLoss::trajectory_balance)
       // Its step is in units of the weights' spread, of which early on there may be hundreds of
       // nats.
@@ -141,7 +140,7 @@ class SamplerTrainer {
   Sampler sampler_;
   SamplerPaths paths_;
   std::size_t fixed_;
-  std::vector<float> cost_, energy_, martingale_, gradient_, average_;
+  std::vector<float> cost_, energy_, martingale_, gradient_;
   Adam adam_;
   ScalarAdam log_normalizer_adam_;
   double log_normalizer_ = 0;

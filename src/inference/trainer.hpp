@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,24 +27,31 @@ class Trainer {
 
  private:
   void resume();
+  void plan_rates();
   void begin_epoch();
+  bool take_steps(const std::function<bool()>& stop);
   void finish_epoch();
   EpochRecord record() const;
   void report(const ProgressCallback& progress) const;
   void save() const;
   FitResult result(bool interrupted) const;
+  bool last_is_better(std::span<const float> last) const;
 
   using Clock = std::chrono::steady_clock;
 
   LatentModel latent_;
   LatentShape shape_;
   FitOptions options_;
+  const Dataset& training_;
   std::size_t count_, batch_;
   StepSchedule schedule_;
   std::string identity_;
   std::unique_ptr<Evaluator> held_out_;
   TrainingState state_;
   std::unique_ptr<TrainingEngine> engine_;
+  // Of the epoch in progress.
+  std::vector<std::size_t> order_;
+  std::vector<StepPlan> steps_;
 
   // Of this session only; no part in the result.
   Clock::time_point began_ = Clock::now(), epoch_began_ = began_;

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include <ito/error.hpp>
 #include <ito/fit.hpp>
 
 #include "inference/checkpoint.hpp"
@@ -28,19 +29,30 @@ struct StepPlan {
   std::uint64_t seed = 0;           ///< key of the noise
   double annealing = 1;             ///< weight of E and M
   double learning_rate = 0;
+  std::size_t least_observations = 0;  ///< that must have a finite path
 };
 
 /// What a step finds out before it moves the parameters.
 struct StepOutcome {
-  std::size_t non_finite = 0;  ///< paths
+  std::size_t non_finite = 0;    ///< paths
+  std::size_t observations = 0;  ///< with a finite path
   double loss = 0, gradient_norm = 0;
 };
 
-/// Whether a step of `paths` paths may move the parameters.
-bool acceptable(const StepOutcome& outcome, std::size_t paths, double non_finite_limit);
-/// Throws the ito::Error of a step that may not: `epoch` and `step` count from 0.
-[[noreturn]] void refuse_step(const StepOutcome& outcome, std::uint64_t epoch, std::uint64_t step,
-                              std::size_t paths, double non_finite_limit);
+/// Whether more of a step's paths are not finite than the options take.
+bool too_many_non_finite(const StepOutcome& outcome, const StepPlan& plan,
+                         const FitOptions& options);
+/// Whether a step may move the parameters.
+bool acceptable(const StepOutcome& outcome, const StepPlan& plan, const FitOptions& options);
+
+/// What an engine throws of a step that may not; `explain_refusal` says why.
+struct StepRefused : Error {
+  StepRefused(std::size_t refused_step, const StepOutcome& what_came_out)
+      : Error("fit: a step was refused"), step(refused_step), outcome(what_came_out) {}
+
+  std::size_t step;  ///< of the epoch, from 0
+  StepOutcome outcome;
+};
 
 /// Runs the steps of a TrainingState's epochs on some device: minibatch, loss, gradient, clipping,
 /// Adam, average, sums. Between `begin` and `finish` the state's numbers are the engine's.
@@ -51,8 +63,9 @@ class TrainingEngine {
   /// An epoch begins, or goes on, with the state as it is: visits the data in `order`, which is
   /// kept no longer than the call, in the steps that `steps` plans.
   virtual void begin(std::span<const std::size_t> order, std::span<const StepPlan> steps) = 0;
-  /// Step `step` of the epoch, or a promise of it: counted in the state's Adam. Throws ito::Error
-  /// where the step must not be taken; so does `finish`, of steps that were promised.
+  /// Step `step` of the epoch, or a promise of it: counted in the state's Adam. Throws StepRefused
+  /// where the step must not be taken, leaving the parameters as they were before it; so does
+  /// `finish`, of steps that were promised.
   virtual void step(std::size_t step) = 0;
   /// Waits for the promised steps; then the state is as they have left it, sums included.
   virtual void finish() = 0;

@@ -59,12 +59,17 @@ class Checkpoint : public testing::Test {
   }
   void expect_same(const FitResult& a, const FitResult& b) {
     EXPECT_TRUE(std::ranges::equal(a.parameters.values(), b.parameters.values()));
+    EXPECT_TRUE(std::ranges::equal(a.average.values(), b.average.values()));
+    EXPECT_TRUE(std::ranges::equal(a.last.values(), b.last.values()));
+    EXPECT_EQ(a.chosen, b.chosen);
     ASSERT_EQ(a.history.size(), b.history.size());
     for (std::size_t e = 0; e < a.history.size(); ++e) {
       EXPECT_EQ(a.history[e].epoch, b.history[e].epoch);
       EXPECT_EQ(a.history[e].elbo, b.history[e].elbo);
       EXPECT_EQ(a.history[e].held_out_iwae, b.history[e].held_out_iwae);
       EXPECT_EQ(a.history[e].gradient_norm, b.history[e].gradient_norm);
+      EXPECT_EQ(a.history[e].learning_rate, b.history[e].learning_rate);
+      EXPECT_EQ(a.history[e].plan, b.history[e].plan);
     }
     EXPECT_EQ(bytes_of(options_.checkpoint), bytes_of(folder_ / "whole.safetensors"));
   }
@@ -133,7 +138,7 @@ TEST_F(Checkpoint, WhatDiffersIsNamed) {
   expect_named("options/batch: got 11; accepted: 10");
   options_.batch = 10;
   options_.epochs = 5;
-  expect_named("options/epochs");
+  expect_named("fit.epochs: got 5; accepted: 4");
   options_.epochs = 4;
   latent_.model.drift = Mlp{.hidden = {6}, .activation = Activation::relu};
   expect_named("model/drift/activation");
@@ -157,6 +162,74 @@ TEST_F(Checkpoint, UnderAConstantScheduleAFitCanBeMadeLonger) {
   expect_same(longer, uninterrupted());
   options_.epochs = 3;
   EXPECT_NE(refusal().find("fit.epochs: got 3; accepted: at least 4"), std::string::npos);
+}
+
+TEST_F(Checkpoint, UnderACosineAFitIsMadeLongerOnlyByPlanningAnewAndIsNotMadeShorter) {
+  run();
+  options_.epochs = 6;
+  EXPECT_NE(refusal().find("fit.train_longer"), std::string::npos) << refusal();
+  options_.train_longer = true;
+  options_.epochs = 3;
+  EXPECT_NE(refusal().find("fit.epochs: got 3; accepted: 4"), std::string::npos) << refusal();
+  options_.epochs = 6;
+  const FitResult longer = resume();
+  ASSERT_EQ(longer.history.size(), 6u);
+  // The first three of the new plan's six steps are its warm-up, from the old plan's last.
+  const double rate = options_.learning_rate;
+  EXPECT_NEAR(longer.history[3].learning_rate, 0.01 * rate, 1e-9 * rate);
+  EXPECT_GT(longer.history[4].learning_rate, 0.5 * rate);
+  EXPECT_NEAR(longer.history[5].learning_rate, 0.01 * rate, 1e-9 * rate);
+  for (std::size_t e = 0; e < 6; ++e) EXPECT_EQ(longer.history[e].plan, e < 4 ? 1u : 2u);
+}
+
+TEST_F(Checkpoint, AFitMadeLongerGoesOnToTheSameBitsWhereverItIsBrokenOff) {
+  const auto stopped_at = [&](int asked) {
+    int times = 0;
+    return fit(latent_, data_, options_, {}, held_out_, [&] { return ++times == asked; });
+  };
+  stopped_at(6);  // in the second epoch: the plan is made anew in its middle
+  const std::string begun = bytes_of(options_.checkpoint);
+  options_.resume = options_.train_longer = true;
+  options_.epochs = 7;
+  const FitResult whole = run();
+  std::filesystem::copy_file(options_.checkpoint, folder_ / "whole.safetensors");
+  EXPECT_EQ(whole.history[1].plan, 2u);
+  for (const int asked : {1, 2, 9}) {
+    std::ofstream(options_.checkpoint, std::ios::binary) << begun;
+    options_.train_longer = true;
+    EXPECT_TRUE(stopped_at(asked).interrupted);
+    options_.train_longer = asked == 2;  // both before and after: the checkpoint has the plan
+    expect_same(resume(), whole);
+  }
+}
+
+TEST_F(Checkpoint, ARunFromAGivenStartGoesOnWithOrWithoutItsNameButNotFromAnother) {
+  const Parameters start = scattered(latent_, 9);
+  options_.start = start;
+  int times = 0;
+  run({}, [&] { return ++times == 5; });
+  const std::string begun = bytes_of(options_.checkpoint);
+  const FitResult whole = uninterrupted();
+  for (const bool named : {true, false}) {
+    std::ofstream(options_.checkpoint, std::ios::binary) << begun;
+    options_.start = named ? start : Parameters();
+    expect_same(resume(), whole);
+  }
+  options_.start = scattered(latent_, 10);
+  EXPECT_NE(refusal().find("options/start"), std::string::npos) << refusal();
+}
+
+TEST_F(Checkpoint, OfAnotherVersionIsRefusedByName) {
+  run();
+  std::string bytes = bytes_of(options_.checkpoint);
+  bytes.replace(bytes.find("ito-checkpoint-2"), 16, "ito-checkpoint-1");
+  std::ofstream(options_.checkpoint, std::ios::binary) << bytes;
+  EXPECT_NE(refusal().find("ito-checkpoint-1"), std::string::npos) << refusal();
+}
+
+TEST_F(Checkpoint, TrainingLongerNeedsARunToGoOnWith) {
+  options_.train_longer = true;
+  EXPECT_THROW(run(), Error);
 }
 
 TEST_F(Checkpoint, AnErrorLeavesTheLastOneIntact) {

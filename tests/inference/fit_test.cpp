@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,12 +73,12 @@ TEST_P(EveryObjective, TrainingClosesMostOfTheGapAndNeverExceedsTheEvidence) {
   EXPECT_FALSE(result.interrupted);
 }
 
-TEST(Fit, HeldOutBoundsAreThoseOfTheAveragedParametersItReturns) {
+TEST(Fit, HeldOutBoundsAreThoseOfTheAveragedParameters) {
   const Problem problem;
   FitOptions options = quick();
   options.averaging = 0.9;
   const FitResult result = fit(problem.latent, problem.training, options, {}, problem.held_out);
-  const Evaluation evaluation = evaluate(problem.latent, result.parameters, problem.held_out,
+  const Evaluation evaluation = evaluate(problem.latent, result.average, problem.held_out,
                                          {.samples = 16, .seed = held_out_seed(options.seed)});
   EXPECT_EQ(result.history.back().held_out_elbo, evaluation.elbo);
   EXPECT_EQ(result.history.back().held_out_iwae, evaluation.iwae);
@@ -86,6 +87,79 @@ TEST(Fit, HeldOutBoundsAreThoseOfTheAveragedParametersItReturns) {
   const FitResult last = fit(problem.latent, problem.training, options, {}, problem.held_out);
   EXPECT_NE(last.history.back().held_out_elbo, evaluation.elbo);
   EXPECT_EQ(last.history.back().elbo, result.history.back().elbo);
+}
+
+// An average that lags in a fast run is worse than the last parameters; one that a wild last step
+// has spared is better.
+TEST(Fit, ReturnsTheParametersThatAreBetterOnHeldOutDataByTheBoundItTrains) {
+  const Problem problem;
+  std::set<Fitted> chosen;
+  for (const Objective objective : {Objective::free_energy, Objective::importance_weighted}) {
+    for (const double rate : {0.002, 1.0}) {
+      FitOptions options = quick();
+      options.objective = objective;
+      options.schedule = Schedule::constant;
+      options.learning_rate = rate;
+      const FitResult result = fit(problem.latent, problem.training, options, {}, problem.held_out);
+      const auto bound = [&](const Parameters& parameters) {
+        const Evaluation evaluation =
+            evaluate(problem.latent, parameters, problem.held_out,
+                     {.samples = 16, .seed = held_out_seed(options.seed)});
+        return objective == Objective::free_energy ? evaluation.elbo : evaluation.iwae;
+      };
+      const bool last = bound(result.last) > bound(result.average);
+      EXPECT_EQ(result.chosen, last ? Fitted::last : Fitted::average);
+      EXPECT_TRUE(std::ranges::equal(result.parameters.values(),
+                                     (last ? result.last : result.average).values()));
+      chosen.insert(result.chosen);
+    }
+  }
+  EXPECT_EQ(chosen.size(), 2u) << "the cases do not tell the two apart";
+  EXPECT_EQ(fit(problem.latent, problem.training, quick()).chosen, Fitted::average);
+  FitOptions without = quick();
+  without.averaging = 0;
+  const FitResult result = fit(problem.latent, problem.training, without);
+  EXPECT_EQ(result.chosen, Fitted::last);
+  EXPECT_TRUE(std::ranges::equal(result.average.values(), result.last.values()));
+}
+
+/// y = 2 + X_1 + noise for two numbers: what a few steps of a learned start and scale improve a
+/// lot.
+struct ShortRun {
+  LatentModel latent;
+  Dataset data;
+
+  explicit ShortRun(std::size_t rows) {
+    latent.model = {.state = 2,
+                    .grid = uniform_grid(1.0, 8),
+                    .initial = LearnedInitial{},
+                    .drift = Mlp{.hidden = {16}},
+                    .diffusion = ConstantDiffusion{.value = {0, 0}, .output = Activation::softplus},
+                    .control = Feedback{.net = Mlp{.hidden = {16}}, .context = 2}};
+    latent.encoder = IdentityEncoder{};
+    latent.likelihood = Gaussian{.scale = 0.1, .learned = true};
+    latent.observed = 2;
+    data = {.count = rows, .times = 1, .dimension = 2, .values = {}};
+    for (std::size_t i = 0; i < 2 * rows; ++i)
+      data.values.push_back(static_cast<float>(
+          (i % 2 == 0 ? 2.0 : -1.0) + standard_normal(11, i, 0, 0, NoiseStream::observation)));
+  }
+};
+
+// By default, with one or two minibatches an epoch: an average over all steps is worse by tens of
+// nats.
+TEST(Fit, TheAverageOfAShortRunIsAsGoodAsTheLastParameters) {
+  for (const std::size_t rows : {80, 200}) {
+    const ShortRun run(rows);
+    for (const std::size_t epochs : {25, 100}) {
+      const FitResult result = fit(run.latent, run.data, {.epochs = epochs});
+      const EvaluateOptions precise{.samples = 64, .seed = 3};
+      const Evaluation average = evaluate(run.latent, result.average, run.data, precise);
+      const Evaluation last = evaluate(run.latent, result.last, run.data, precise);
+      EXPECT_GT(average.elbo, last.elbo - last.elbo_error) << rows << " rows, " << epochs;
+      EXPECT_GT(average.iwae, last.iwae - last.iwae_error) << rows << " rows, " << epochs;
+    }
+  }
 }
 
 TEST(Fit, HistoryTellsTheSchedule) {
@@ -180,6 +254,57 @@ TEST(Fit, TooManyNonFinitePathsStopTraining) {
   }
   options.non_finite_limit = 1.0;
   EXPECT_GT(fit(latent, repeated({3.0f}, 16), options).history[0].non_finite, 0u);
+}
+
+/// What a fit of `run` by `options` is refused with.
+std::string complaint_of(const ShortRun& run, const FitOptions& options,
+                         const Dataset& held_out = {}) {
+  try {
+    fit(run.latent, run.data, options, {}, held_out);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+// Whether or not the row's paths are too many of its step's; nothing that the learning rate does
+// would bring them back.
+TEST(Fit, ARowNoPathCanExplainIsNamedAtOnce) {
+  for (const std::size_t rows : {81, 200}) {
+    ShortRun run(rows);
+    run.data.values[2 * 80 + 1] = 1e30f;
+    const std::string complaint = complaint_of(run, {.epochs = 2});
+    EXPECT_TRUE(complaint.starts_with("fit: epoch 1, step ")) << complaint;
+    for (const std::string& part :
+         {"data row 81 of " + std::to_string(rows), std::string("1e+30 in column 2")})
+      EXPECT_NE(complaint.find(part), std::string::npos) << complaint;
+    EXPECT_EQ(complaint.find("learning_rate"), std::string::npos) << complaint;
+  }
+}
+
+TEST(Fit, OfManySuchRowsTheFirstOnesAreNamedAndTheRestCounted) {
+  ShortRun run(60);
+  for (const std::size_t row : {3, 9, 21, 40, 44}) run.data.values[2 * row] = -1e30f;
+  const std::string complaint = complaint_of(run, {.epochs = 1});
+  EXPECT_NE(complaint.find("and 2 more of 60"), std::string::npos) << complaint;
+  EXPECT_NE(complaint.find("-1e+30 in column 1"), std::string::npos) << complaint;
+}
+
+TEST(Fit, WhereNoRowHasAFinitePathTheModelIsToBlameAndNotTheLearningRate) {
+  ShortRun run(20);
+  for (float& y : run.data.values) y *= 1e30f;
+  const std::string complaint = complaint_of(run, {.epochs = 1});
+  EXPECT_NE(complaint.find("320 of 320 paths not finite"), std::string::npos) << complaint;
+  EXPECT_NE(complaint.find("data of a smaller scale"), std::string::npos) << complaint;
+  EXPECT_EQ(complaint.find("learning_rate"), std::string::npos) << complaint;
+}
+
+TEST(Fit, ARowOfTheHeldOutDataIsNamedAsSuch) {
+  const ShortRun run(20);
+  Dataset held_out = ShortRun(10).data;
+  held_out.values[7] = 1e30f;
+  const std::string complaint = complaint_of(run, {.epochs = 1}, held_out);
+  EXPECT_NE(complaint.find("held-out data: evaluate: data row 4"), std::string::npos) << complaint;
 }
 
 TEST(ConsoleProgress, WritesALineAnEpochWhereThereIsNoTerminal) {

@@ -43,30 +43,71 @@ TEST(Schedule, AnnealingRisesFromZeroToOne) {
   EXPECT_DOUBLE_EQ(schedule.annealing({}, 0), 1);
 }
 
-// Adam written out in double, as in the paper's algorithm 1.
+TEST(Schedule, PlannedAnewItRisesFromWhereItStoodAndFallsToOnePercentAgain) {
+  const FitOptions options{.learning_rate = 0.2, .warmup_epochs = 2};
+  const StepSchedule first{.steps_per_epoch = 5, .steps = 50};
+  const double stood = first.learning_rate(options, 49);
+  const StepSchedule again{.steps_per_epoch = 5, .steps = 150, .begin = 50, .rate_before = stood};
+  double before = stood;
+  for (std::size_t step = 50; step < 60; ++step) {
+    const double rate = again.learning_rate(options, step);
+    EXPECT_GT(rate, before);
+    EXPECT_LT(rate - before, 0.02) << "one of ten equal parts of the way up";
+    before = rate;
+  }
+  EXPECT_GT(before, 0.19);
+  for (std::size_t step = 60; step < 150; ++step) {
+    const double rate = again.learning_rate(options, step);
+    EXPECT_LT(rate, before);
+    before = rate;
+  }
+  EXPECT_NEAR(before, 0.002, 1e-15);
+}
+
+// Adam written out, as in the paper's algorithm 1.
 TEST(Adam, FollowsThePaper) {
-  Adam adam(1);
-  std::vector<float> parameters{1.0f};
+  Adam adam(std::vector<float>{1.0f});
   double theta = 1, m = 0, v = 0;
   for (int t = 1; t <= 200; ++t) {
-    const double g = std::sin(0.1 * t) * 3;
-    const std::vector<float> gradient{static_cast<float>(g)};
-    adam.update(parameters, gradient, 0.5, 0.01);
-    m = 0.9 * m + 0.1 * (0.5 * g);
-    v = 0.999 * v + 0.001 * (0.5 * g) * (0.5 * g);
+    const std::vector<float> gradient{static_cast<float>(std::sin(0.1 * t) * 3)};
+    const double g = 0.5 * static_cast<double>(gradient[0]);
+    adam.step(gradient, 0.5, 0.01, 0.9);
+    m = 0.9 * m + 0.1 * g;
+    v = 0.999 * v + 0.001 * g * g;
     theta -= 0.01 * (m / (1 - std::pow(0.9, t))) / (std::sqrt(v / (1 - std::pow(0.999, t))) + 1e-8);
-    EXPECT_NEAR(parameters[0], theta, 200 * 6e-8);
+    EXPECT_NEAR(adam.parameters[0], theta, 200 * 2e-16);
   }
 }
 
 TEST(Adam, FirstStepIsTheLearningRateWhateverTheGradientsSize) {
-  for (const float size : {1e-3f, 1.0f, 1e6f}) {
-    Adam adam(2);
-    std::vector<float> parameters{0, 0};
-    adam.update(parameters, std::vector<float>{size, -size}, 1.0, 0.1);
-    EXPECT_NEAR(parameters[0], -0.1, 1e-5);
-    EXPECT_NEAR(parameters[1], 0.1, 1e-5);
+  for (const float size : {1e-3f, 1.0f, 1e6f, 1e30f}) {
+    Adam adam(std::size_t{2});
+    adam.step(std::vector<float>{size, -size}, 1.0, 0.1, 0);
+    EXPECT_NEAR(adam.parameters[0], -0.1, 1e-5);
+    EXPECT_NEAR(adam.parameters[1], 0.1, 1e-5);
   }
+}
+
+// An ulp of a float near 1e4 is 1e-3: a step of 1e-6 is nothing to it, and a hundred thousand of
+// them are 0.1. With a constant gradient every step of Adam is the learning rate.
+TEST(Adam, StepsFarBelowAFloatsUlpAddUpInParametersAndAverage) {
+  constexpr int steps = 100'000;
+  constexpr double rate = 1e-6, decay = 0.9999;
+  Adam adam(std::vector<float>{1e4f});
+  long double weighted = 0, weights = 0;  // the average by its definition, share by share
+  for (int t = 1; t <= steps; ++t) {
+    adam.step(std::vector<float>{-1.0f}, 1.0, rate, decay);
+    const long double share = average_share(decay, static_cast<std::uint64_t>(t));
+    const long double moved = rate * static_cast<long double>(t);
+    weighted = (1 - share) * weighted + share * moved;
+    weights = (1 - share) * weights + share;
+  }
+  // ε makes a step 1e-8 too short of itself; sums are rounded to 1e-12 each.
+  const double tolerance = 1e-8 * steps * rate + steps * 1e-12;
+  EXPECT_NEAR(adam.parameters[0] - 1e4, steps * rate, tolerance);
+  EXPECT_NEAR(adam.average[0] - 1e4, static_cast<double>(weighted / weights), tolerance);
+  EXPECT_GT(adam.average[0] - 1e4, 0.09);
+  EXPECT_NEAR(rounded(adam.parameters)[0], 1e4f + 0.1f, 5e-4);
 }
 
 TEST(Norm, IsEuclideanAndDoesNotOverflow) {
@@ -74,18 +115,53 @@ TEST(Norm, IsEuclideanAndDoesNotOverflow) {
   EXPECT_NEAR(norm(std::vector<float>{3e30f, 4e30f}), 5e30, 1e24);
 }
 
-TEST(Average, IsTheBiasCorrectedExponentialAverage) {
-  std::vector<float> average{123.0f};  // forgotten at the first step
-  double weighted = 0, weights = 0;
-  for (std::uint64_t n = 1; n <= 50; ++n) {
-    const double value = std::cos(static_cast<double>(n));
-    update_average(average, std::vector<float>{static_cast<float>(value)}, 0.9, n);
-    weighted = 0.9 * weighted + value;
-    weights = 0.9 * weights + 1;
-    EXPECT_NEAR(average[0], weighted / weights, 1e-5) << n;
+/// The weights of steps 1…n in the average after n.
+std::vector<double> average_weights(double decay, std::size_t n) {
+  std::vector<double> weights;
+  for (std::size_t t = 1; t <= n; ++t) {
+    const double share = average_share(decay, t);
+    for (double& weight : weights) weight *= 1 - share;
+    weights.push_back(share);
   }
-  update_average(average, std::vector<float>{7.0f}, 0.0, 51);
-  EXPECT_EQ(average[0], 7.0f);
+  return weights;
+}
+
+// Karras et al. 2024: weights of a power-function average go as t^γ, whose standard deviation is
+// √((γ + 1) / ((γ + 2)² (γ + 3))) of the run: a twentieth at γ = 16.97.
+TEST(Average, OfAShortRunIsOverATwentiethOfItWhateverItsLength) {
+  for (const std::size_t steps : {20, 100, 400, 1500}) {
+    const std::vector<double> weights = average_weights(0.995, steps);
+    double sum = 0, mean = 0, square = 0;
+    for (std::size_t t = 0; t < steps; ++t) {
+      const double place = static_cast<double>(t + 1) / static_cast<double>(steps);
+      sum += weights[t];
+      mean += weights[t] * place;
+      square += weights[t] * place * place;
+    }
+    EXPECT_NEAR(sum, 1, 1e-12);
+    EXPECT_NEAR(std::sqrt(square - mean * mean), 0.05, 0.005) << steps;
+    EXPECT_LT(weights[steps / 4], 1e-3 / static_cast<double>(steps)) << "has not forgotten";
+  }
+}
+
+TEST(Average, OfALongRunIsTheExponentialAverage) {
+  const std::vector<double> weights = average_weights(0.98, 3000);
+  for (std::size_t back = 0; back < 100; ++back)
+    EXPECT_NEAR(weights[2999 - back], 0.02 * std::pow(0.98, back), 1e-12);
+}
+
+TEST(Average, WithoutDecayIsTheLastParametersExactly) {
+  Adam adam(std::vector<float>{0.1f});
+  for (int t = 1; t <= 20; ++t) {
+    adam.step(std::vector<float>{std::cos(static_cast<float>(t))}, 1.0, 0.03, 0);
+    EXPECT_EQ(adam.average, adam.parameters);
+  }
+}
+
+TEST(Average, StartsAsTheParametersAfterTheFirstStep) {
+  Adam adam(std::vector<float>{123.0f});
+  adam.step(std::vector<float>{1.0f}, 1.0, 5.0, 0.999);
+  EXPECT_EQ(adam.average, adam.parameters);
 }
 
 TEST(Shuffle, IsAPermutationOfItsEpoch) {
