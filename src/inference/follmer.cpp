@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <string>
 
 #include <fmt/format.h>
 #include <ito/error.hpp>
@@ -17,6 +18,19 @@
 namespace ito {
 namespace {
 
+std::string place_of(const Dataset& samples, std::size_t i) {
+  return fmt::format("samples row {} of {}, column {}", i / samples.dimension + 1, samples.count,
+                     i % samples.dimension + 1);
+}
+
+/// "1e+30 in samples row 3 of 9, column 1"
+std::string largest_number(const Dataset& samples) {
+  const auto place =
+      std::ranges::max_element(samples.values, {}, [](float value) { return std::abs(value); });
+  return fmt::format("{} in {}", *place,
+                     place_of(samples, static_cast<std::size_t>(place - samples.values.begin())));
+}
+
 void check(const Dataset& samples, const FollmerOptions& options) {
   if (samples.count < 1 || samples.times != 1)
     throw Error("samples", fmt::format("{} rows of {} times", samples.count, samples.times),
@@ -24,8 +38,9 @@ void check(const Dataset& samples, const FollmerOptions& options) {
   if (samples.values.size() != samples.count * samples.dimension)
     throw Error("samples.values", fmt::format("{} numbers", samples.values.size()),
                 fmt::format("{} (count × dimension)", samples.count * samples.dimension));
-  for (const float x : samples.values)
-    if (!std::isfinite(x)) throw Error("samples.values", fmt::format("{}", x), "finite numbers");
+  for (std::size_t i = 0; i < samples.values.size(); ++i)
+    if (!std::isfinite(samples.values[i]))
+      throw Error(place_of(samples, i), fmt::format("{}", samples.values[i]), "finite numbers");
   check_integer("samples.dimension", static_cast<std::int64_t>(samples.dimension), state_range);
   check_integer("follmer.steps", options.steps, steps_range);
   check_net("follmer.drift", options.drift);
@@ -127,7 +142,9 @@ NeuralSde fit_follmer(const Dataset& samples, const FollmerOptions& options,
     net->backward(sde.parameters, bridges.inputs, cotangents, gradient, {});
     if (!std::isfinite(loss) || !std::isfinite(norm(gradient)))
       throw Error(fmt::format("fit_follmer: iteration {}", step + 1),
-                  "a loss or gradient that is not finite", "a smaller learning_rate may help");
+                  fmt::format("a loss or gradient that is not finite; the largest number is {}",
+                              largest_number(samples)),
+                  step == 0 ? "samples of a smaller scale" : "a smaller learning_rate may help");
     const double done = static_cast<double>(step) / static_cast<double>(options.iterations);
     adam.step(gradient, 1.0,
               options.learning_rate * (0.01 + 0.99 * 0.5 * (1 + std::cos(std::numbers::pi * done))),

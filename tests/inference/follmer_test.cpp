@@ -1,5 +1,6 @@
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -91,8 +92,22 @@ TEST(FollmerFit, RefusesWhatMakesNoSense) {
   Dataset samples = gaussian_samples(3);
   samples.values.pop_back();
   EXPECT_THROW(fit_follmer(samples, small), Error);
-  samples.values.push_back(std::numeric_limits<float>::infinity());
-  EXPECT_THROW(fit_follmer(samples, small), Error);
+}
+
+TEST(FollmerFit, NamesTheRowOfANumberThatIsNotFiniteOrTooLarge) {
+  Dataset samples = gaussian_samples(5);
+  const auto complaint = [&](float value) {
+    samples.values[3 * samples.dimension] = value;
+    try {
+      fit_follmer(samples, small);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  for (const float value : {std::numeric_limits<float>::infinity(), 1e38f})
+    EXPECT_NE(complaint(value).find("samples row 4 of 5, column 1"), std::string::npos)
+        << complaint(value);
 }
 
 }  // namespace
