@@ -16,7 +16,7 @@ namespace {
 struct EvaluateArguments {
   std::string folder;
   std::string data;
-  std::string parameters{averaged_parameters};
+  std::string parameters{default_parameters};
   EvaluateOptions options;
   bool per_observation = false;
 };
@@ -33,6 +33,7 @@ int evaluate_fit(const EvaluateArguments& arguments) {
       {"samples", result.samples},
       {"seed", options.seed},
       {"device", options.device.name()},
+      {"parameters", arguments.parameters},
       {"elbo", result.elbo},
       {"elbo_error", result.elbo_error},
       {"reconstruction", result.reconstruction},

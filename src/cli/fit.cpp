@@ -1,6 +1,10 @@
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
+
+#include <ito/error.hpp>
 
 #include "cli/commands.hpp"
 #include "cli/fit_run.hpp"
@@ -21,15 +25,36 @@ void add_data_options(CLI::App& command, FitArguments& arguments) {
   auto* resume = command.add_flag("--resume", arguments.resume,
                                   "Go on with the fit in --out from its last checkpoint, with the "
                                   "same bits as without the break");
+  auto* longer = command.add_flag("--train-longer", arguments.options.train_longer,
+                                  "With --resume: more --epochs than the run was planned for; a "
+                                  "cosine schedule is planned anew over the rest, from a new "
+                                  "warm-up");
+  longer->needs(resume);
   auto* overwrite = command.add_flag("--overwrite", arguments.overwrite,
                                      "Replace the fit in --out once the new one is finished");
   resume->excludes(overwrite);
+  auto* start = command.add_option("--start", arguments.start,
+                                   "Begin with these parameters: a folder that `ito fit` wrote, or "
+                                   "a safetensors file");
+  start->excludes(resume);
   command.add_flag("--compare", arguments.compare,
                    "Compare with three baselines on the held-out data (fits a second model)");
   add_samples(command, "--evaluation-samples", arguments.evaluation_samples,
               "Paths per observation of the final evaluation, a multiple of 16");
   command.add_flag("--json", arguments.json, "Print the summary as one JSON object");
   command.add_flag("--quiet", arguments.quiet, "No progress on standard error");
+}
+
+/// "a,b" as a and b.
+std::vector<std::string> read_names(const std::string& text) {
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    if (end == begin) throw Error("names", "'" + text + "'", "names with commas between");
+    names.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
 }
 
 void add_training_options(CLI::App& command, FitArguments& arguments) {
@@ -52,7 +77,15 @@ void add_training_options(CLI::App& command, FitArguments& arguments) {
   number("--annealing-epochs", options.annealing_epochs,
          "Weight of the path energy rises from 0 to 1 over these epochs");
   number("--averaging", options.averaging,
-         "Decay of the exponential average of parameters; 0: none");
+         "Decay of the average of parameters, whose window is at most a twentieth of the steps so "
+         "far; "
+         "0: none");
+  add_value(command, "--fixed", options.fixed,
+            "Tensors or parts that keep their starting values, with commas between: "
+            "drift,decoder.0.weight",
+            read_names)
+      ->type_name("NAMES")
+      ->group("Training");
   samples("--held-out-samples", options.held_out_samples,
           "Paths per held-out observation, once an epoch; a multiple of 16");
   count("--checkpoint-every", options.checkpoint_every, "Epochs");

@@ -20,9 +20,15 @@ namespace fs = std::filesystem;
 
 // In the order a replacement moves them up: the checkpoint last, because while it is there a fit
 // cut off in the middle of the move can still be gone on with.
-constexpr std::array own_files{
-    "model.json",   "parameters.safetensors", "history.csv",           "report.html",
-    "summary.json", "baseline.safetensors",   "checkpoint.safetensors"};
+constexpr std::array own_files{"model.json",
+                               "parameters.safetensors",
+                               "average.safetensors",
+                               "last.safetensors",
+                               "history.csv",
+                               "report.html",
+                               "summary.json",
+                               "baseline.safetensors",
+                               "checkpoint.safetensors"};
 
 bool holds_fit(const fs::path& folder) {
   for (const char* name : own_files)
@@ -95,34 +101,59 @@ void FitFolder::abandon() const {
   work_ == root_ ? remove_own_files(root_) : clear(work_);
 }
 
+namespace {
+
+/// What --params says, as a file.
+fs::path parameter_file(const FitFolder& files, const std::string& parameters) {
+  if (parameters == default_parameters) return files.parameters();
+  for (const Fitted fitted : {Fitted::average, Fitted::last}) {
+    if (parameters != name(fitted)) continue;
+    if (fs::exists(files.fitted(fitted)) || !fs::exists(files.parameters()))
+      return files.fitted(fitted);
+    throw Error("--params", fmt::format("'{}', which this fit did not keep", parameters),
+                fmt::format("'{}' or a safetensors file", default_parameters));
+  }
+  if (fs::exists(parameters)) return parameters;
+  throw Error("--params", fmt::format("'{}'", parameters),
+              fmt::format("'{}', '{}', '{}' or a safetensors file that exists", default_parameters,
+                          name(Fitted::average), name(Fitted::last)));
+}
+
+}  // namespace
+
 FittedModel read_fit(const fs::path& folder, const std::string& parameters) {
   if (!fs::is_directory(folder)) {
     throw Error("DIR", fmt::format("'{}'", folder.string()), "a folder that `ito fit` wrote");
   }
   const FitFolder files(folder);
-  const bool averaged = parameters == averaged_parameters;
   const auto require_own = [](const fs::path& file) {
     if (fs::exists(file)) return;
     throw Error(fmt::format(
-        "{}: is missing; let `ito fit` finish first, or go on with it by --resume", file.string()));
+        "{}: is missing; let `ito fit` finish first, or go on with it by `ito fit ... --resume`",
+        file.string()));
   };
   require_own(files.model());
-  if (averaged) {
-    require_own(files.parameters());
-  } else if (!fs::exists(parameters)) {
-    throw Error("--params", fmt::format("'{}'", parameters),
-                fmt::format("'{}' or a safetensors file that exists", averaged_parameters));
-  }
+  const fs::path file = parameter_file(files, parameters);
+  require_own(file);
   LatentModel latent = read_latent_model(files.model());
-  Parameters loaded = load_safetensors(zero_parameters(latent),
-                                       averaged ? files.parameters() : fs::path(parameters));
+  Parameters loaded = load_safetensors(zero_parameters(latent), file);
   return {.latent = std::move(latent), .parameters = std::move(loaded)};
+}
+
+Parameters read_start(const std::string& start, const LatentModel& latent) {
+  const bool folder = fs::is_directory(start);
+  const fs::path file = folder ? FitFolder(start).parameters() : fs::path(start);
+  if (!fs::exists(file))
+    throw Error("--start", fmt::format("'{}'{}", start, folder ? ", without parameters" : ""),
+                "a folder with a fit that `ito fit` has finished, or a safetensors file");
+  return load_safetensors(zero_parameters(latent), file);
 }
 
 CLI::Option* add_fit_parameters(CLI::App& command, std::string& parameters) {
   return command
       .add_option("--params", parameters,
-                  fmt::format("'{}' (the fit's own) or a safetensors file", averaged_parameters))
+                  "'average' of the fit's steps, 'last' step's, 'default' (whichever is better on "
+                  "held-out data; without any, the average) or a safetensors file")
       ->capture_default_str();
 }
 

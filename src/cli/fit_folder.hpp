@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <ito/fit.hpp>
 #include <ito/latent_model.hpp>
 #include <ito/parameters.hpp>
 
@@ -30,7 +31,11 @@ class FitFolder {
   void abandon() const;
 
   std::filesystem::path model() const { return work_ / "model.json"; }
+  /// The ones to use: a copy of one of the next two.
   std::filesystem::path parameters() const { return work_ / "parameters.safetensors"; }
+  std::filesystem::path fitted(Fitted fitted) const {
+    return work_ / (std::string(name(fitted)) + ".safetensors");
+  }
   std::filesystem::path history() const { return work_ / "history.csv"; }
   std::filesystem::path summary() const { return work_ / "summary.json"; }
   std::filesystem::path report() const { return work_ / "report.html"; }
@@ -44,16 +49,21 @@ class FitFolder {
   bool began_empty_ = false;
 };
 
-/// In place of a file of parameters: those that the fit left, averaged over its steps.
-inline constexpr const char* averaged_parameters = "averaged";
+/// In place of a file of parameters: those in `FitFolder::parameters`.
+inline constexpr const char* default_parameters = "default";
 
 /// The model in the folder of a finished fit.
 struct FittedModel {
   LatentModel latent;
   Parameters parameters;
 };
-/// `parameters` is a file, or `averaged_parameters`. Throws ito::Error naming what is missing.
+/// `parameters` is a file, `default_parameters` or the name of a Fitted. Throws ito::Error naming
+/// what is missing.
 FittedModel read_fit(const std::filesystem::path& folder, const std::string& parameters);
+
+/// What --start says, a file or the folder of a finished fit. Throws ito::Error where it is neither
+/// or does not fit the model.
+Parameters read_start(const std::string& start, const LatentModel& latent);
 
 /// The option --params of the commands that read a fit.
 CLI::Option* add_fit_parameters(CLI::App& command, std::string& parameters);

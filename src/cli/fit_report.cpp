@@ -34,10 +34,11 @@ std::string headline(const FitReport& report) {
   rows += table_row({"Effective sample size", fmt::format("{:.1f}", result.ess),
                      fmt::format("of {} paths", result.samples)});
   const std::string data = report.held_out.count > 0 ? "held-out" : "training";
-  const std::string reservation = report.reservation();
+  const std::string reservation = report.reservation(), others = report.about_others();
   return fmt::format("<h2>Result on {} {} observations</h2>\n", result.observations, data) +
          table_html({"", "mean ± standard error", ""}, rows) +
-         (reservation.empty() ? "" : fmt::format("<p>{}.</p>\n", reservation));
+         (reservation.empty() ? "" : fmt::format("<p>{}.</p>\n", reservation)) +
+         (others.empty() ? "" : fmt::format("<p>{}.</p>\n", escaped(others)));
 }
 
 std::string comparison(const FitReport& report) {
@@ -122,6 +123,24 @@ std::string FitReport::reservation() const {
   if (solver.exact_weight) return "";
   return fmt::format("With {} these are bounds up to an error that vanishes with the step",
                      solver.name);
+}
+
+std::string FitReport::about_others() const {
+  if (!evaluation || !others) return "";
+  const auto apart = [](double a, double b, double a_error, double b_error) {
+    return std::abs(a - b) > std::hypot(a_error, b_error);
+  };
+  const Evaluation &ours = *evaluation, &theirs = *others;
+  if (!apart(ours.elbo, theirs.elbo, ours.elbo_error, theirs.elbo_error) &&
+      !apart(ours.iwae, theirs.iwae, ours.iwae_error, theirs.iwae_error))
+    return "";
+  const bool average = chosen == Fitted::average;
+  return fmt::format(
+      "These are of the {} parameters{}; the {} ones (--params {}) come to ELBO {}, importance "
+      "weighted {}",
+      average ? "averaged" : "last", held_out.count > 0 ? ", the better ones here" : "",
+      average ? "last" : "averaged", name(average ? Fitted::last : Fitted::average),
+      with_error(theirs.elbo, theirs.elbo_error), with_error(theirs.iwae, theirs.iwae_error));
 }
 
 std::string render_report(const FitReport& report) {

@@ -24,9 +24,14 @@ struct FitReport {
   std::vector<std::pair<std::string, std::string>> settings;  ///< name and value, in order
   Device device = Device::best();  ///< and threads: of the paths in its figures
   int threads = 0;
+  Fitted chosen = Fitted::average;   ///< which of the fit's parameters are shown
+  std::optional<Evaluation> others;  ///< of those that are not, on the same data; or nothing
 
   /// Of bounds by a solver whose weights are not exact; empty for others.
   std::string reservation() const;
+  /// Which parameters the bounds are of, and those of the others where they differ by more than
+  /// their errors; else empty.
+  std::string about_others() const;
   /// Data never trained on where there are some.
   const Dataset& shown() const { return held_out.count > 0 ? held_out : training; }
 };

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -56,6 +57,26 @@ Data read_data(const FitArguments& arguments, const LatentModel& latent) {
   return data;
 }
 
+/// What `fit` says of its options, "fit.learning_rate", in the names they have here.
+std::string in_option_names(std::string text) {
+  constexpr std::array fields{
+      "epochs",           "batch",     "samples",          "learning_rate",
+      "warmup_epochs",    "clip_norm", "annealing_epochs", "averaging",
+      "non_finite_limit", "fixed",     "train_longer",     "held_out_samples",
+      "checkpoint_every"};
+  if (text.starts_with("threads: ")) return "--" + text;
+  for (const std::string field : fields) {
+    std::string option = "--" + field;
+    std::ranges::replace(option, '_', '-');
+    const std::string name = "fit." + field;
+    for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+      const bool whole = at == 0 || text[at - 1] == ' ';
+      if (whole) text.replace(at, name.size(), option);
+    }
+  }
+  return text;
+}
+
 /// One call of `ito fit`, stage by stage.
 class FitRun {
  public:
@@ -69,10 +90,12 @@ class FitRun {
  private:
   void write_results();
   /// `history`: where to write what there is of it when interrupted; empty: nowhere.
-  FitResult train(const LatentModel& latent, const std::filesystem::path& checkpoint,
+  FitResult train(const LatentModel& latent, FitOptions options,
                   const std::filesystem::path& history);
   Evaluation evaluate_on(const Dataset& data, const LatentModel& latent,
                          const Parameters& parameters);
+  /// Of the parameters that were not chosen; nothing where they have too few finite paths.
+  std::optional<Evaluation> evaluate_others(const Dataset& data, const FitResult& fitted);
   void add_baselines();
   void compare(const Evaluation& evaluation);
   void write_model() const;
@@ -84,6 +107,7 @@ class FitRun {
   const FitArguments& arguments_;
   LatentModel latent_;
   Data data_;
+  Parameters start_;  ///< empty: fresh ones
   FitFolder folder_;
   std::vector<Comparison> comparison_;
   std::string result_;
@@ -93,6 +117,7 @@ FitRun::FitRun(const FitArguments& arguments)
     : arguments_(arguments),
       latent_(read_latent_model(arguments.model)),
       data_(read_data(arguments, latent_)),
+      start_(arguments.start.empty() ? Parameters() : read_start(arguments.start, latent_)),
       folder_(arguments.out) {
   const Plan serves(latent_.model, arguments.options.device,
                     {.threads = arguments.options.threads});
@@ -114,14 +139,18 @@ void FitRun::write_model() const {
   write_file(folder_.model(), json);
 }
 
-FitResult FitRun::train(const LatentModel& latent, const std::filesystem::path& checkpoint,
+FitResult FitRun::train(const LatentModel& latent, FitOptions options,
                         const std::filesystem::path& history) {
-  FitOptions options = arguments_.options;
-  options.checkpoint = checkpoint;
-  options.resume = arguments_.resume && std::filesystem::exists(checkpoint);
+  options.resume = arguments_.resume && std::filesystem::exists(options.checkpoint);
+  options.train_longer = options.train_longer && options.resume;
   const ProgressCallback progress = arguments_.quiet ? ProgressCallback{} : console_progress();
-  FitResult result = fit(latent, data_.training, options, progress, data_.held_out,
-                         [] { return interrupted_by() != 0; });
+  FitResult result;
+  try {
+    result = fit(latent, data_.training, options, progress, data_.held_out,
+                 [] { return interrupted_by() != 0; });
+  } catch (const Error& error) {
+    throw Error(in_option_names(error.what()));
+  }
   if (result.interrupted) {
     if (!arguments_.quiet && ::isatty(STDERR_FILENO) != 0)
       std::fputc('\n', stderr);  // ends the progress line
@@ -139,6 +168,15 @@ Evaluation FitRun::evaluate_on(const Dataset& data, const LatentModel& latent,
                    .device = arguments_.options.device,
                    .threads = arguments_.options.threads,
                    .non_finite_limit = arguments_.options.non_finite_limit});
+}
+
+std::optional<Evaluation> FitRun::evaluate_others(const Dataset& data, const FitResult& fitted) {
+  try {
+    return evaluate_on(data, latent_,
+                       fitted.chosen == Fitted::average ? fitted.last : fitted.average);
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 Comparison compared(const BaselineScore& score) {
@@ -165,7 +203,10 @@ void FitRun::add_baselines() {
 void FitRun::compare(const Evaluation& evaluation) {
   say("fitting the same model with its nonlinear dynamics switched off");
   const LatentModel linear = linear_gaussian(latent_);
-  const FitResult fitted = train(linear, folder_.baseline_checkpoint(), {});
+  FitOptions options = arguments_.options;  // of fresh parameters, all of them free
+  options.fixed = {};
+  options.checkpoint = folder_.baseline_checkpoint();
+  const FitResult fitted = train(linear, options, {});
   comparison_.push_back(compared("the same without neural dynamics",
                                  evaluate_on(data_.held_out, linear, fitted.parameters)));
   comparison_.push_back(compared("neural SDE", evaluation));
@@ -176,6 +217,12 @@ void FitRun::run() {
                      : arguments_.overwrite ? FitFolder::Start::overwrite
                                             : FitFolder::Start::fresh;
   folder_.open(start);
+  if (arguments_.resume && !std::filesystem::exists(folder_.checkpoint()) &&
+      std::filesystem::exists(folder_.parameters()))
+    throw Error(
+        "--resume", fmt::format("'{}', which holds a fit without its checkpoint", arguments_.out),
+        "a folder with a checkpoint; --overwrite replaces that fit, --start begins with its "
+        "parameters");
   try {
     write_model();
     write_results();
@@ -190,8 +237,13 @@ void FitRun::write_results() {
   const Clock::time_point began = Clock::now();
   if (arguments_.resume && !std::filesystem::exists(folder_.checkpoint()))
     say(fmt::format("no checkpoint in {}: starting anew", arguments_.out));
-  const FitResult fitted = train(latent_, folder_.checkpoint(), folder_.history());
+  FitOptions options = arguments_.options;
+  options.checkpoint = folder_.checkpoint();
+  options.start = start_;
+  const FitResult fitted = train(latent_, options, folder_.history());
   save_safetensors(fitted.parameters, folder_.parameters());
+  save_safetensors(fitted.average, folder_.fitted(Fitted::average));
+  save_safetensors(fitted.last, folder_.fitted(Fitted::last));
   write_file(folder_.history(), history_csv(fitted.history));
   stop_if_interrupted("before the evaluation");
 
@@ -204,13 +256,20 @@ void FitRun::write_results() {
                    .comparison = {},
                    .settings = {},
                    .device = arguments_.options.device,
-                   .threads = arguments_.options.threads};
+                   .threads = arguments_.options.threads,
+                   .chosen = fitted.chosen,
+                   .others = {}};
   report.evaluation = evaluate_on(report.shown(), latent_, fitted.parameters);
+  if (options.averaging > 0) {
+    stop_if_interrupted("before the evaluation");
+    report.others = evaluate_others(report.shown(), fitted);
+  }
   stop_if_interrupted("before the comparison");
   if (arguments_.compare) compare(*report.evaluation);
   report.comparison = comparison_;
   const std::chrono::duration<double> seconds = Clock::now() - began;
-  report.settings = describe_settings(arguments_, data_.training, data_.held_out, seconds.count());
+  report.settings = describe_settings(arguments_, data_.training, data_.held_out, fitted.history,
+                                      seconds.count());
   stop_if_interrupted("before the report");
 
   const auto summary = summary_json(report);
@@ -233,21 +292,24 @@ std::string quoted(const std::string& argument) {
 
 std::string resuming_command(const FitArguments& arguments) {
   std::string text;
-  for (const std::string& argument : arguments.command_line)
-    if (argument != "--overwrite" && argument != "--resume") text += quoted(argument) + " ";
+  const std::vector<std::string>& line = arguments.command_line;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == "--start")
+      ++i;  // and its value: the checkpoint has gone on from there
+    else if (line[i] != "--overwrite" && line[i] != "--resume" && !line[i].starts_with("--start="))
+      text += quoted(line[i]) + " ";
+  }
   return text + "--resume";
 }
 
-/// Refuses what `fit` would refuse of its options, by the options' names here.
-void check_training_options(const FitOptions& options) {
+/// Refuses what `fit` would refuse of its options, by the options' names here. Whether there is
+/// something to resume is seen later.
+void check_training_options(FitOptions options) {
+  options.train_longer = false;
   try {
     check_options(options);
   } catch (const Error& error) {
-    const std::string what = error.what(), prefix = "fit.";
-    const std::size_t begin = what.starts_with(prefix) ? prefix.size() : 0, end = what.find(':');
-    std::string option = "--" + what.substr(begin, end - begin);
-    std::ranges::replace(option, '_', '-');
-    throw UsageError(option + what.substr(end));
+    throw UsageError(in_option_names(error.what()));
   }
 }
 

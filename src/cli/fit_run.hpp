@@ -15,6 +15,7 @@ struct FitArguments {
   std::string out;
   std::size_t held_out_rows = 0;
   std::string held_out_data;
+  std::string start;  ///< empty: fresh parameters
   bool resume = false;
   bool overwrite = false;
   bool compare = false;

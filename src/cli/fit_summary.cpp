@@ -15,31 +15,41 @@ std::string cell(double value) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> describe_settings(const FitArguments& arguments,
-                                                                   const Dataset& training,
-                                                                   const Dataset& held_out,
-                                                                   double seconds) {
+std::vector<std::pair<std::string, std::string>> describe_settings(
+    const FitArguments& arguments, const Dataset& training, const Dataset& held_out,
+    const std::vector<EpochRecord>& history, double seconds) {
   const FitOptions& options = arguments.options;
   const auto text = [](auto value) { return fmt::format("{}", value); };
-  return {{"data", arguments.data},
-          {"training observations", text(training.count)},
-          {"held-out observations", text(held_out.count)},
-          {"objective", text(name(options.objective))},
-          {"epochs", text(options.epochs)},
-          {"batch", text(options.batch)},
-          {"paths per observation", text(options.samples)},
-          {"learning rate", text(options.learning_rate)},
-          {"schedule", text(name(options.schedule))},
-          {"warm-up epochs", text(options.warmup_epochs)},
-          {"annealing epochs", text(options.annealing_epochs)},
-          {"clip norm", text(options.clip_norm)},
-          {"averaging", text(options.averaging)},
-          {"seed", text(options.seed)},
-          {"engine", options.device.kind() == Device::Kind::cpu
-                         ? options.device.name() + " (" + cpu_instruction_set() + ")"
-                         : options.device.name()},
-          {"seconds", fmt::format("{:.1f}", seconds)},
-          {"ito", version()}};
+  std::vector<std::pair<std::string, std::string>> settings{
+      {"data", arguments.data},
+      {"training observations", text(training.count)},
+      {"held-out observations", text(held_out.count)},
+      {"objective", text(name(options.objective))},
+      {"epochs", text(options.epochs)},
+      {"batch", text(options.batch)},
+      {"paths per observation", text(options.samples)},
+      {"learning rate", text(options.learning_rate)},
+      {"schedule", text(name(options.schedule))},
+      {"warm-up epochs", text(options.warmup_epochs)},
+      {"annealing epochs", text(options.annealing_epochs)},
+      {"clip norm", text(options.clip_norm)},
+      {"averaging", text(options.averaging)},
+      {"seed", text(options.seed)},
+      {"engine", options.device.kind() == Device::Kind::cpu
+                     ? options.device.name() + " (" + cpu_instruction_set() + ")"
+                     : options.device.name()},
+      {"seconds", fmt::format("{:.1f}", seconds)},
+      {"ito", version()}};
+  if (!arguments.start.empty()) settings.emplace_back("start", arguments.start);
+  if (!options.fixed.empty())
+    settings.emplace_back("fixed", fmt::format("{}", fmt::join(options.fixed, ", ")));
+  std::vector<std::size_t> anew;
+  for (std::size_t e = 1; e < history.size(); ++e)
+    if (history[e].plan != history[e - 1].plan) anew.push_back(history[e].epoch);
+  if (!anew.empty())
+    settings.emplace_back("learning rate planned anew",
+                          fmt::format("in epoch {}", fmt::join(anew, ", ")));
+  return settings;
 }
 
 nlohmann::ordered_json summary_json(const FitReport& report) {
@@ -61,6 +71,16 @@ nlohmann::ordered_json summary_json(const FitReport& report) {
     object["log_marginal_error"] = result.log_marginal_error;
     object["ess"] = result.ess;
     object["exact_weights"] = properties(report.latent.model.solver).exact_weight;
+    object["default_parameters"] = name(report.chosen);
+  }
+  if (report.others) {
+    const Evaluation& result = *report.others;
+    object["other_parameters"] = {
+        {"name", name(report.chosen == Fitted::average ? Fitted::last : Fitted::average)},
+        {"elbo", result.elbo},
+        {"elbo_error", result.elbo_error},
+        {"iwae", result.iwae},
+        {"iwae_error", result.iwae_error}};
   }
   for (const Comparison& model : report.comparison) {
     object["comparison"].push_back({{"name", model.name},
@@ -86,6 +106,8 @@ std::string summary_text(const FitReport& report) {
     text += fmt::format("  effective samples    {:.1f}\n", result.ess);
     if (const std::string reservation = report.reservation(); !reservation.empty())
       text += fmt::format("  {}\n", reservation);
+    if (const std::string others = report.about_others(); !others.empty())
+      text += fmt::format("  {}\n", others);
   }
   if (!report.comparison.empty()) {
     text += fmt::format("\n{}\n{}\n", comparison_table(report.comparison),
@@ -97,12 +119,12 @@ std::string summary_text(const FitReport& report) {
 std::string history_csv(const std::vector<EpochRecord>& history) {
   std::string text =
       "epoch,elbo,held_out_elbo,held_out_iwae,held_out_ess,energy,gradient_norm,learning_rate,"
-      "non_finite\n";
+      "non_finite,plan\n";
   for (const EpochRecord& record : history) {
-    text += fmt::format("{},{},{},{},{},{},{},{},{}\n", record.epoch, cell(record.elbo),
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", record.epoch, cell(record.elbo),
                         cell(record.held_out_elbo), cell(record.held_out_iwae),
                         cell(record.held_out_ess), cell(record.energy), cell(record.gradient_norm),
-                        cell(record.learning_rate), record.non_finite);
+                        cell(record.learning_rate), record.non_finite, record.plan);
   }
   return text;
 }

@@ -18,7 +18,7 @@ struct SampleArguments {
   std::string folder;
   std::string out;
   std::uint64_t count = 1;
-  std::string parameters{averaged_parameters};
+  std::string parameters{default_parameters};
   SampleOptions options;
 };
 

@@ -23,7 +23,8 @@ TEST_F(Fit, LeavesAllItsFilesAndNoOthers) {
   std::vector<std::string> names;
   for (const auto& [name, contents] : snapshot(folder / "fit")) names.push_back(name);
   EXPECT_EQ(names,
-            (std::vector<std::string>{"checkpoint.safetensors", "history.csv", "model.json",
+            (std::vector<std::string>{"average.safetensors", "checkpoint.safetensors",
+                                      "history.csv", "last.safetensors", "model.json",
                                       "parameters.safetensors", "report.html", "summary.json"}));
   EXPECT_EQ(Json::parse(outcome.out), Json::parse(read(folder / "fit/summary.json")));
   EXPECT_EQ(lines(read(folder / "fit/history.csv")), 4u);

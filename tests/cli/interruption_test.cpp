@@ -71,7 +71,26 @@ TEST_F(InterruptedFit, BySigkillAtAnyTimeGoesOnToTheSameBits) {
   write(folder / "fit/.ito-999999999-3.tmp", "half-written by a killed process");
   ASSERT_EQ(run(long_fit("fit", {"--resume"})).status, 0);
   expect_same_result("fit");
-  EXPECT_EQ(snapshot(folder / "fit").size(), 6u) << "what the killed process left is gone";
+  EXPECT_EQ(snapshot(folder / "fit").size(), 8u) << "what the killed process left is gone";
+}
+
+// The command it prints goes on from the checkpoint, which has left the start behind.
+TEST_F(InterruptedFit, FromAGivenStartSaysHowToGoOnWithoutIt) {
+  ASSERT_EQ(run({"init", at("latent.json"), "--seed", "5", "--out", at("init.safetensors")}).status,
+            0);
+  for (const std::vector<std::string>& start :
+       {std::vector<std::string>{"--start", at("init.safetensors")},
+        std::vector<std::string>{"--start=" + at("init.safetensors")}}) {
+    const std::string out = start.size() == 2 ? "fit" : "other";
+    const Outcome stopped = interrupt(long_fit(out, start), SIGINT, 20);
+    EXPECT_EQ(stopped.status, 130);
+    EXPECT_EQ(stopped.err.find("--start"), std::string::npos) << stopped.err;
+    EXPECT_EQ(stopped.err.find("init.safetensors"), std::string::npos) << stopped.err;
+  }
+  ASSERT_EQ(run(long_fit("fit", {"--resume"})).status, 0);
+  ASSERT_EQ(run(long_fit("whole", {"--start", at("init.safetensors")})).status, 0);
+  for (const char* name : {"parameters.safetensors", "history.csv"})
+    EXPECT_EQ(read(folder / "fit" / name), read(folder / "whole" / name)) << name;
 }
 
 TEST_F(InterruptedFit, WhileOverwritingLeavesTheEarlierFitAndGoesOn) {
