@@ -10,10 +10,11 @@ namespace ito {
 enum class LossKind { free_energy, sticking_the_landing, importance_weighted };
 
 /// Of one observation's S paths; those with dropped ≠ 0 have no meaning.
+template <class Real>
 struct PathSumRows {
   const double* log_likelihood;
-  const float* energy;
-  const float* martingale;
+  const Real* energy;
+  const Real* martingale;
   const unsigned char* dropped;
 };
 
@@ -39,15 +40,16 @@ struct LossSums {
   double energy;   ///< mean of E
 };
 
-ITO_INLINE double log_weight(const PathSumRows& sums, unsigned s, double annealing) {
+template <class Real>
+ITO_INLINE double log_weight(const PathSumRows<Real>& sums, unsigned s, double annealing) {
   return sums.log_likelihood[s] - annealing * (static_cast<double>(sums.martingale[s]) +
                                                static_cast<double>(sums.energy[s]));
 }
 
 /// −log mean w, with derivative −w̃ (the normalised weight) with respect to each log w.
-template <class Team>
+template <class Team, class Real>
 ITO_INLINE double importance_weighted_loss(const Team& team, double annealing, double share,
-                                           unsigned samples, const PathSumRows& sums,
+                                           unsigned samples, const PathSumRows<Real>& sums,
                                            const CotangentRows& cotangents) {
   double largest = -0x1.fffffffffffffp1023;
   for (unsigned s = team.member(); s < samples; s += team.size()) {
@@ -70,9 +72,9 @@ ITO_INLINE double importance_weighted_loss(const Team& team, double annealing, d
 /// `annealing` multiplies E and M; cotangents are of `share` · loss. Every member gets the sums.
 /// Dropped paths are left out of the means and get zeros; in the importance-weighted mean they
 /// count as weight 0.
-template <class Team>
+template <class Team, class Real>
 ITO_INLINE LossSums observation_loss(const Team& team, LossKind kind, double annealing,
-                                     double share, unsigned samples, const PathSumRows& sums,
+                                     double share, unsigned samples, const PathSumRows<Real>& sums,
                                      const CotangentRows& cotangents) {
   double paths = 0, log_likelihood = 0, energy = 0, martingale = 0;
   for (unsigned s = team.member(); s < samples; s += team.size()) {

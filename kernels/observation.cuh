@@ -32,13 +32,19 @@ ITO_DEVICE void clear_dropped(const DroppedArguments& arguments) {
   if (i < arguments.count && arguments.dropped[i / arguments.width]) arguments.rows[i] = 0;
 }
 
-ITO_DEVICE BinomialTerms terms_of(BinomialTerms, float number, float) { return {number}; }
-ITO_DEVICE PoissonTerms terms_of(PoissonTerms, float, float) { return {}; }
-ITO_DEVICE GaussianTerms terms_of(GaussianTerms, float, float inverse_scale) {
-  return {inverse_scale};
+ITO_DEVICE AllOrNothingTerms<float> terms_of(AllOrNothingTerms<float>, float number, double) {
+  return {number};
 }
-ITO_DEVICE StudentTerms terms_of(StudentTerms, float number, float inverse_scale) {
-  return {number, inverse_scale};
+ITO_DEVICE BinomialTerms<float> terms_of(BinomialTerms<float>, float number, double) {
+  return {number};
+}
+ITO_DEVICE PoissonTerms<float> terms_of(PoissonTerms<float>, float, double) { return {}; }
+ITO_DEVICE GaussianTerms<float> terms_of(GaussianTerms<float>, float, double inverse_scale) {
+  return {static_cast<float>(inverse_scale)};
+}
+ITO_DEVICE StudentTerms<float> terms_of(StudentTerms<float>, float number, double inverse_scale) {
+  const double factor = inverse_scale / sqrt(static_cast<double>(number));
+  return {number, static_cast<float>(factor), static_cast<float>(sqrt(factor))};
 }
 
 /// A warp for each path. `kScale`: whether there is one.
@@ -49,8 +55,7 @@ ITO_DEVICE void compare_with_rows(const CompareArguments& arguments) {
   const double log_scale = arguments.log_scale != nullptr
                                ? static_cast<double>(*arguments.log_scale)
                                : arguments.fixed_log_scale;
-  const float inverse_scale = kScale ? static_cast<float>(exp(-log_scale)) : 1.0f;
-  const auto terms = terms_of(Terms{}, arguments.number, inverse_scale);
+  const auto terms = terms_of(Terms{}, arguments.number, kScale ? exp(-log_scale) : 1.0);
   const unsigned row = path / arguments.samples;
   const float* y = arguments.y + static_cast<unsigned long long>(row) * arguments.length;
   const unsigned long long first = static_cast<unsigned long long>(path) * arguments.length;

@@ -29,8 +29,8 @@ ITO_DEVICE void choose_cotangents(const ObjectiveArguments& arguments) {
   const unsigned long long first = static_cast<unsigned long long>(row) * arguments.samples;
   const LossSums sums = observation_loss(
       WarpTeam(), kKind, arguments.record->current.annealing, arguments.share, arguments.samples,
-      PathSumRows{arguments.log_likelihood + first, arguments.energy + first,
-                  arguments.martingale + first, arguments.dropped + first},
+      PathSumRows<float>{arguments.log_likelihood + first, arguments.energy + first,
+                         arguments.martingale + first, arguments.dropped + first},
       CotangentRows{arguments.by_log_likelihood + first, arguments.by_energy + first,
                     arguments.by_martingale + first});
   if (lane_index() != 0) return;

@@ -12,10 +12,11 @@ namespace {
 std::string terms(const Likelihood& likelihood) {
   return std::visit(
       []<class Kind>(const Kind&) -> std::string {
-        if constexpr (std::is_same_v<Kind, Gaussian>) return "ito::GaussianTerms, true";
-        if constexpr (std::is_same_v<Kind, Poisson>) return "ito::PoissonTerms, false";
-        if constexpr (std::is_same_v<Kind, StudentT>) return "ito::StudentTerms, true";
-        return "ito::BinomialTerms, false";
+        if constexpr (std::is_same_v<Kind, Gaussian>) return "ito::GaussianTerms<float>, true";
+        if constexpr (std::is_same_v<Kind, Poisson>) return "ito::PoissonTerms<float>, false";
+        if constexpr (std::is_same_v<Kind, StudentT>) return "ito::StudentTerms<float>, true";
+        if constexpr (std::is_same_v<Kind, Binomial>) return "ito::BinomialTerms<float>, false";
+        return "ito::AllOrNothingTerms<float>, false";
       },
       likelihood);
 }

@@ -108,11 +108,18 @@ Device host_device(Device device) {
   throw Error("device", device.name(), "auto, cpu or reference: this runs on the CPU");
 }
 
-std::unique_ptr<Network> make_network(const NetShape& shape, Device device, int threads) {
+template <class Real>
+std::unique_ptr<BasicNetwork<Real>> make_network(const NetShape& shape, Device device,
+                                                 int threads) {
   check_threads(threads);
-  if (device == Device::reference()) return make_reference_network(shape);
-  return make_cpu_network(shape, threads);
+  if constexpr (std::is_same_v<Real, float>) {
+    if (device != Device::reference()) return make_cpu_network(shape, threads);
+  }
+  return make_reference_network<Real>(shape);
 }
+
+template std::unique_ptr<BasicNetwork<float>> make_network(const NetShape&, Device, int);
+template std::unique_ptr<BasicNetwork<double>> make_network(const NetShape&, Device, int);
 
 std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
                                                      TrainingState& state) {

@@ -64,19 +64,21 @@ class Engine {
 
 /// A net applied to rows, outside the time loop: encoders and decoders. Holds its scratch memory,
 /// so one Network serves one caller at a time.
-class Network {
+template <class Real>
+class BasicNetwork {
  public:
-  virtual ~Network() = default;
+  virtual ~BasicNetwork() = default;
 
   /// outputs [n, out] = net(inputs [n, in]).
-  virtual void forward(std::span<const float> parameters, std::span<const float> inputs,
-                       std::span<float> outputs) = 0;
+  virtual void forward(std::span<const Real> parameters, std::span<const Real> inputs,
+                       std::span<Real> outputs) = 0;
   /// Adds to `parameter_gradient` (laid out as `parameters`, only the net's own part is touched)
   /// and overwrites `input_cotangents` [n, in] unless empty.
-  virtual void backward(std::span<const float> parameters, std::span<const float> inputs,
-                        std::span<const float> output_cotangents,
-                        std::span<float> parameter_gradient, std::span<float> input_cotangents) = 0;
+  virtual void backward(std::span<const Real> parameters, std::span<const Real> inputs,
+                        std::span<const Real> output_cotangents, std::span<Real> parameter_gradient,
+                        std::span<Real> input_cotangents) = 0;
 };
+using Network = BasicNetwork<float>;
 
 /// `device`, or where it is automatic and does not serve the model, the next best that does.
 template <class Real>
@@ -91,7 +93,9 @@ Device host_device(Device device);
 template <class Real>
 std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device,
                                           const PlanOptions& options);
-/// The networks of a CUDA device stay on the CPU.
-std::unique_ptr<Network> make_network(const NetShape& shape, Device device, int threads);
+/// The networks of a CUDA device stay on the CPU. Those in double are the reference's, on any
+/// device.
+template <class Real = float>
+std::unique_ptr<BasicNetwork<Real>> make_network(const NetShape& shape, Device device, int threads);
 
 }  // namespace ito

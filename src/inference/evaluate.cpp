@@ -28,11 +28,9 @@ WeightSummary add_observation(Totals& totals, const LatentPaths& paths, std::siz
     const std::size_t i = first + s;
     log_weights[s] = -std::numeric_limits<double>::infinity();
     if (paths.dropped()[i]) continue;
-    const auto path_energy = static_cast<double>(paths.energy()[i]);
-    log_weights[s] =
-        paths.log_likelihood()[i] - (static_cast<double>(paths.martingale()[i]) + path_energy);
+    log_weights[s] = paths.log_likelihood()[i] - (paths.martingale()[i] + paths.energy()[i]);
     log_likelihood += paths.log_likelihood()[i];
-    energy += path_energy;
+    energy += paths.energy()[i];
     ++finite;
   }
   if (finite == 0) {
@@ -69,13 +67,13 @@ Evaluator::Evaluator(const LatentModel& latent, const LatentShape& shape, const 
       options_(options),
       constants_(row_constants(ObservationModel(latent.likelihood), data.values,
                                data.times * data.dimension)),
-      block_(block_observations(shape, options.samples, data.count, memory)),
-      paths_(latent, shape,
-             {.observations = block_,
-              .samples = options.samples,
-              .gradient = false,
-              .device = options.device,
-              .threads = options.threads}),
+      block_(block_observations(shape, options.samples, data.count, memory, options.device)),
+      paths_(make_latent_paths(latent, shape,
+                               {.observations = block_,
+                                .samples = options.samples,
+                                .gradient = false,
+                                .device = options.device,
+                                .threads = options.threads})),
       log_weights_(options.samples) {}
 
 Evaluation Evaluator::run(std::span<const float> parameters) {
@@ -84,15 +82,15 @@ Evaluation Evaluator::run(std::span<const float> parameters) {
   const std::size_t row_numbers = data_.times * data_.dimension, samples = options_.samples;
   for (std::size_t begin = 0; begin < data_.count; begin += block_) {
     const std::size_t rows = std::min(block_, data_.count - begin);
-    paths_.forward(parameters,
-                   {.y = std::span(data_.values).subspan(begin * row_numbers, rows * row_numbers),
-                    .constants = std::span(constants_).subspan(begin, rows),
-                    .seed = options_.seed,
-                    .first_path = begin * samples});
-    result.non_finite += paths_.dropped_count();
+    paths_->forward(parameters,
+                    {.y = std::span(data_.values).subspan(begin * row_numbers, rows * row_numbers),
+                     .constants = std::span(constants_).subspan(begin, rows),
+                     .seed = options_.seed,
+                     .first_path = begin * samples});
+    result.non_finite += paths_->dropped_count();
     for (std::size_t r = 0; r < rows; ++r) {
       const WeightSummary weights =
-          add_observation(totals, paths_, r * samples, log_weights_, begin + r);
+          add_observation(totals, *paths_, r * samples, log_weights_, begin + r);
       result.log_marginal.push_back(weights.log_mean);
     }
   }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -33,7 +34,7 @@ class Evaluator {
   EvaluateOptions options_;
   std::vector<double> constants_;
   std::size_t block_;
-  LatentPaths paths_;
+  std::unique_ptr<LatentPaths> paths_;
   std::vector<double> log_weights_;  ///< [S] of one observation
 };
 

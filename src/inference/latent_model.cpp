@@ -93,18 +93,24 @@ struct CheckDecoder {
   void operator()(const MlpDecoder& decoder) const { check_net("decoder", decoder.net); }
 };
 
+/// Of numbers that enter float32 arithmetic with their squares or inverses.
+void check_between(const char* field, double value, double least, double most) {
+  if (!(value >= least && value <= most))
+    throw Error(field, fmt::format("{}", value), fmt::format("from {:g} to {:g}", least, most));
+}
+
+void check_scale(double scale) { check_between("likelihood.scale", scale, 1e-30, 1e30); }
+
 struct CheckLikelihood {
-  void operator()(const Gaussian& gaussian) const {
-    check_positive("likelihood.scale", gaussian.scale);
-  }
+  void operator()(const Gaussian& gaussian) const { check_scale(gaussian.scale); }
   void operator()(const Bernoulli&) const {}
   void operator()(const Binomial& binomial) const {
     check_integer("likelihood.count", binomial.count, count_range);
   }
   void operator()(const Poisson&) const {}
   void operator()(const StudentT& student) const {
-    check_positive("likelihood.degrees", student.degrees);
-    check_positive("likelihood.scale", student.scale);
+    check_between("likelihood.degrees", student.degrees, 1e-6, 1e12);
+    check_scale(student.scale);
   }
 };
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <variant>
 
+#include "engine/engine.hpp"
 #include "engine/threads.hpp"
 
 namespace ito {
@@ -14,13 +16,14 @@ std::size_t size(int number) { return static_cast<std::size_t>(number); }
 }  // namespace
 
 std::size_t block_observations(const LatentShape& shape, std::size_t samples, std::size_t wanted,
-                               std::size_t memory) {
+                               std::size_t memory, Device device) {
   const std::size_t times = size(shape.times), state = size(shape.model.state);
   // States of the whole chain for the adjoint; states and η at the observation times, and
   // cotangents.
   const std::size_t numbers =
       size(shape.model.steps) * state + 2 * times * (state + size(shape.observed));
-  const std::size_t bytes = samples * numbers * sizeof(float);
+  const std::size_t each = device == Device::reference() ? sizeof(double) : sizeof(float);
+  const std::size_t bytes = samples * numbers * each;
   return std::clamp<std::size_t>(memory / bytes, 1, std::max<std::size_t>(wanted, 1));
 }
 
@@ -32,7 +35,8 @@ std::vector<double> row_constants(const ObservationModel& model, std::span<const
   return constants;
 }
 
-void scale_observations(const Encoder& encoder, std::span<const float> y, std::span<float> scaled) {
+template <class Real>
+void scale_observations(const Encoder& encoder, std::span<const float> y, std::span<Real> scaled) {
   const auto [shift, scale] = std::visit(
       []<class Kind>(const Kind& kind) -> std::pair<double, double> {
         if constexpr (std::is_same_v<Kind, NoEncoder>) {
@@ -43,33 +47,98 @@ void scale_observations(const Encoder& encoder, std::span<const float> y, std::s
       },
       encoder);
   for (std::size_t i = 0; i < y.size(); ++i)
-    scaled[i] = static_cast<float>(scale * (static_cast<double>(y[i]) - shift));
+    scaled[i] = static_cast<Real>(scale * (static_cast<double>(y[i]) - shift));
 }
 
-LatentPaths::LatentPaths(const LatentModel& latent, const LatentShape& shape,
-                         const LatentPathsOptions& options)
-    : shape_(shape),
+template void scale_observations(const Encoder&, std::span<const float>, std::span<float>);
+template void scale_observations(const Encoder&, std::span<const float>, std::span<double>);
+
+LatentPaths::LatentPaths(const LatentPathsOptions& options)
+    : samples_(options.samples),
+      log_likelihood_(options.observations * samples_),
+      energy_(log_likelihood_.size()),
+      martingale_(log_likelihood_.size()),
+      dropped_(log_likelihood_.size()) {}
+
+std::size_t LatentPaths::dropped_count() const {
+  return static_cast<std::size_t>(std::ranges::count_if(dropped(), [](auto d) { return d != 0; }));
+}
+
+namespace {
+
+/// Parameters and gradients are float32 outside; inside they are of the arithmetic's type.
+template <class Real>
+class LatentPathsIn final : public LatentPaths {
+ public:
+  LatentPathsIn(const LatentModel& latent, const LatentShape& shape,
+                const LatentPathsOptions& options);
+
+  void forward(std::span<const float> parameters, const ObservationBlock& block) override;
+  void backward(std::span<const float> parameters, const PathCotangents& cotangents,
+                bool detach_martingale, std::span<float> gradient) override;
+
+ private:
+  void encode(const ObservationBlock& block);
+  void simulate(const ObservationBlock& block);
+  void decode();
+  void compare(const ObservationBlock& block);
+  void add_gradient(bool detach_martingale, std::span<Real> gradient);
+  double log_scale() const;
+
+  std::span<Real> state_rows() { return std::span(states_).first(paths() * state_numbers_); }
+  std::span<Real> eta_rows() {
+    return std::span(decoder_net_ ? eta_ : states_).first(paths() * row_numbers_);
+  }
+  std::span<Real> context_rows() {
+    return std::span(context_).first(observations_ * context_numbers_);
+  }
+
+  LatentShape shape_;
+  Encoder encoder_;
+  ObservationModel observation_model_;
+  std::size_t row_numbers_ = 0;      ///< L
+  std::size_t state_numbers_ = 0;    ///< T·d
+  std::size_t context_numbers_ = 0;  ///< I·C, 0 without context
+  int threads_ = 1;
+  bool gradient_ = false;
+
+  BasicPlan<Real> plan_;
+  std::unique_ptr<BasicNetwork<Real>> encoder_net_, decoder_net_;
+  BasicRequest<Real> request_;
+  std::vector<std::byte> workspace_;
+  std::span<const Real> parameters_;  ///< of the call
+  std::vector<Real> own_parameters_;  ///< where they are not the caller's
+  std::vector<Real> scaled_, context_, states_, eta_, path_energy_, path_martingale_;
+  // Backward only.
+  std::vector<Real> eta_slope_, state_cotangent_, context_cotangent_, energy_cotangent_,
+      martingale_cotangent_, plan_gradient_, own_gradient_;
+  std::vector<double> log_scale_slope_;
+};
+
+template <class Real>
+LatentPathsIn<Real>::LatentPathsIn(const LatentModel& latent, const LatentShape& shape,
+                                   const LatentPathsOptions& options)
+    : LatentPaths(options),
+      shape_(shape),
       encoder_(latent.encoder),
       observation_model_(latent.likelihood),
-      samples_(options.samples),
       row_numbers_(size(shape.times) * size(shape.observed)),
       state_numbers_(size(shape.times) * size(shape.model.state)),
       context_numbers_(size(shape.model.context()) * size(shape.model.intervals())),
       threads_(thread_count(options.threads)),
       gradient_(options.gradient),
       plan_(latent.model, options.device, {.threads = options.threads}) {
-  if (shape_.encoder) encoder_net_ = make_network(*shape_.encoder, options.device, threads_);
-  if (shape_.decoder) decoder_net_ = make_network(*shape_.decoder, options.device, threads_);
+  if (shape_.encoder) encoder_net_ = make_network<Real>(*shape_.encoder, options.device, threads_);
+  if (shape_.decoder) decoder_net_ = make_network<Real>(*shape_.decoder, options.device, threads_);
   const std::size_t rows = options.observations, n = rows * samples_;
   workspace_.resize(plan_.workspace_bytes(n, context_numbers_ > 0 ? rows : 1, gradient_));
+  if constexpr (std::is_same_v<Real, double>) own_parameters_.resize(shape_.parameters);
   if (encoder_net_) scaled_.resize(rows * row_numbers_);
   context_.resize(rows * context_numbers_);
   states_.resize(n * state_numbers_);
   if (decoder_net_) eta_.resize(n * row_numbers_);
-  energy_.resize(n);
-  martingale_.resize(n);
-  log_likelihood_.resize(n);
-  dropped_.resize(n);
+  path_energy_.resize(n);
+  path_martingale_.resize(n);
   if (!gradient_) return;
   eta_slope_.resize(n * row_numbers_);
   if (decoder_net_) state_cotangent_.resize(n * state_numbers_);
@@ -77,100 +146,133 @@ LatentPaths::LatentPaths(const LatentModel& latent, const LatentShape& shape,
   energy_cotangent_.resize(n);
   martingale_cotangent_.resize(n);
   plan_gradient_.resize(plan_.parameter_count());
+  if constexpr (std::is_same_v<Real, double>) own_gradient_.resize(shape_.parameters);
   if (shape_.log_scale) log_scale_slope_.resize(n);
 }
 
-void LatentPaths::forward(std::span<const float> parameters, const ObservationBlock& block) {
+template <class Real>
+void LatentPathsIn<Real>::forward(std::span<const float> parameters,
+                                  const ObservationBlock& block) {
+  if constexpr (std::is_same_v<Real, double>) {
+    std::ranges::copy(parameters, own_parameters_.begin());
+    parameters_ = own_parameters_;
+  } else {
+    parameters_ = parameters;
+  }
   observations_ = block.constants.size();
-  encode(parameters, block);
-  simulate(parameters, block);
-  decode(parameters);
-  compare(parameters, block);
+  encode(block);
+  simulate(block);
+  decode();
+  compare(block);
 }
 
-void LatentPaths::encode(std::span<const float> parameters, const ObservationBlock& block) {
+template <class Real>
+void LatentPathsIn<Real>::encode(const ObservationBlock& block) {
   if (context_numbers_ == 0) return;
-  if (!encoder_net_) return scale_observations(encoder_, block.y, context_rows());
+  if (!encoder_net_) return scale_observations<Real>(encoder_, block.y, context_rows());
   const auto scaled = std::span(scaled_).first(observations_ * row_numbers_);
-  scale_observations(encoder_, block.y, scaled);
-  encoder_net_->forward(parameters, scaled, context_rows());
+  scale_observations<Real>(encoder_, block.y, scaled);
+  encoder_net_->forward(parameters_, scaled, context_rows());
 }
 
-void LatentPaths::simulate(std::span<const float> parameters, const ObservationBlock& block) {
+template <class Real>
+void LatentPathsIn<Real>::simulate(const ObservationBlock& block) {
   request_ = {.paths = paths(), .seed = block.seed, .first_path = block.first_path};
   if (context_numbers_ > 0) {
     request_.context = context_rows();
     request_.paths_per_observation = samples_;
   }
-  const Outputs outputs{.states = state_rows(),
-                        .energy = std::span(energy_).first(paths()),
-                        .martingale = std::span(martingale_).first(paths()),
-                        .status = std::span(dropped_).first(paths())};
-  plan_.simulate(parameters, request_, outputs, workspace_, gradient_);
+  const BasicOutputs<Real> outputs{.states = state_rows(),
+                                   .energy = std::span(path_energy_).first(paths()),
+                                   .martingale = std::span(path_martingale_).first(paths()),
+                                   .status = std::span(dropped_).first(paths())};
+  plan_.simulate(parameters_, request_, outputs, workspace_, gradient_);
   // A zero cotangent times NaN is NaN, so the decoder must not see the states of a dropped path.
   for (std::size_t i = 0; i < paths(); ++i) {
     if (dropped_[i])
-      std::ranges::fill(std::span(states_).subspan(i * state_numbers_, state_numbers_), 0.0f);
+      std::ranges::fill(std::span(states_).subspan(i * state_numbers_, state_numbers_), Real{0});
+    energy_[i] = static_cast<double>(path_energy_[i]);
+    martingale_[i] = static_cast<double>(path_martingale_[i]);
   }
 }
 
-void LatentPaths::decode(std::span<const float> parameters) {
-  if (decoder_net_) decoder_net_->forward(parameters, state_rows(), eta_rows());
+template <class Real>
+void LatentPathsIn<Real>::decode() {
+  if (decoder_net_) decoder_net_->forward(parameters_, state_rows(), eta_rows());
 }
 
-void LatentPaths::compare(std::span<const float> parameters, const ObservationBlock& block) {
-  ObservationTerms terms{.log_probability = std::span(log_likelihood_).first(paths()),
-                         .eta_derivative = {},
-                         .log_scale_derivative = {}};
+template <class Real>
+void LatentPathsIn<Real>::compare(const ObservationBlock& block) {
+  BasicObservationTerms<Real> terms{.log_probability = std::span(log_likelihood_).first(paths()),
+                                    .eta_derivative = {},
+                                    .log_scale_derivative = {}};
   if (gradient_) terms.eta_derivative = std::span(eta_slope_).first(paths() * row_numbers_);
   if (gradient_ && shape_.log_scale)
     terms.log_scale_derivative = std::span(log_scale_slope_).first(paths());
-  observation_model_.evaluate({.y = block.y,
-                               .constants = block.constants,
-                               .eta = eta_rows(),
-                               .paths_per_observation = samples_},
-                              log_scale(parameters), threads_, terms);
+  observation_model_.evaluate<Real>({.y = block.y,
+                                     .constants = block.constants,
+                                     .eta = eta_rows(),
+                                     .paths_per_observation = samples_},
+                                    log_scale(), threads_, terms);
   for (std::size_t i = 0; i < paths(); ++i)
     if (!std::isfinite(log_likelihood_[i])) dropped_[i] = 1;
 }
 
-double LatentPaths::log_scale(std::span<const float> parameters) const {
-  return shape_.log_scale ? static_cast<double>(parameters[*shape_.log_scale])
+template <class Real>
+double LatentPathsIn<Real>::log_scale() const {
+  return shape_.log_scale ? static_cast<double>(parameters_[*shape_.log_scale])
                           : observation_model_.initial_log_scale();
 }
 
-std::span<float> LatentPaths::eta_rows() {
-  return std::span(decoder_net_ ? eta_ : states_).first(paths() * row_numbers_);
-}
-
-std::size_t LatentPaths::dropped_count() const {
-  return static_cast<std::size_t>(std::ranges::count_if(dropped(), [](auto d) { return d != 0; }));
-}
-
-void LatentPaths::backward(std::span<const float> parameters, const PathCotangents& cotangents,
-                           bool detach_martingale, std::span<float> gradient) {
+template <class Real>
+void LatentPathsIn<Real>::backward(std::span<const float> parameters,
+                                   const PathCotangents& cotangents, bool detach_martingale,
+                                   std::span<float> gradient) {
   const std::size_t n = paths();
   // From here on eta_slope_ holds the cotangent of η.
 #pragma omp parallel for schedule(static) num_threads(threads_)
   for (std::size_t i = 0; i < n; ++i) {
     const bool dropped = dropped_[i] != 0;
-    const float weight = dropped ? 0.0f : cotangents.log_likelihood[i];
-    energy_cotangent_[i] = dropped ? 0.0f : cotangents.energy[i];
-    martingale_cotangent_[i] = dropped ? 0.0f : cotangents.martingale[i];
-    float* slope = &eta_slope_[i * row_numbers_];
-    for (std::size_t j = 0; j < row_numbers_; ++j) slope[j] = dropped ? 0.0f : weight * slope[j];
+    const auto taken = [&](float cotangent) { return dropped ? Real{0} : Real{cotangent}; };
+    const Real weight = taken(cotangents.log_likelihood[i]);
+    energy_cotangent_[i] = taken(cotangents.energy[i]);
+    martingale_cotangent_[i] = taken(cotangents.martingale[i]);
+    Real* slope = &eta_slope_[i * row_numbers_];
+    for (std::size_t j = 0; j < row_numbers_; ++j) slope[j] = dropped ? Real{0} : weight * slope[j];
   }
-  const auto eta_cotangent = std::span<const float>(eta_slope_).first(n * row_numbers_);
-  std::span<const float> state_cotangent = eta_cotangent;
+  if constexpr (std::is_same_v<Real, double>) {
+    std::ranges::fill(own_gradient_, 0.0);
+    add_gradient(detach_martingale, own_gradient_);
+    for (std::size_t p = 0; p < gradient.size(); ++p)
+      gradient[p] += static_cast<float>(own_gradient_[p]);
+  } else {
+    parameters_ = parameters;
+    add_gradient(detach_martingale, gradient);
+  }
+  if (!shape_.log_scale) return;
+  double sum = 0;
+  for (std::size_t i = 0; i < n; ++i)
+    if (!dropped_[i])
+      sum += static_cast<double>(cotangents.log_likelihood[i]) * log_scale_slope_[i];
+  gradient[*shape_.log_scale] += static_cast<float>(sum);
+}
+
+/// From the cotangents of η, energy and martingale back to the parameters of decoder, plan and
+/// encoder.
+template <class Real>
+void LatentPathsIn<Real>::add_gradient(bool detach_martingale, std::span<Real> gradient) {
+  const std::size_t n = paths();
+  const auto eta_cotangent = std::span<const Real>(eta_slope_).first(n * row_numbers_);
+  std::span<const Real> state_cotangent = eta_cotangent;
   if (decoder_net_) {
     const auto cotangent = std::span(state_cotangent_).first(n * state_numbers_);
-    decoder_net_->backward(parameters, state_rows(), eta_cotangent, gradient, cotangent);
+    decoder_net_->backward(parameters_, state_rows(), eta_cotangent, gradient, cotangent);
     state_cotangent = cotangent;
   }
   const auto context_cotangent =
       encoder_net_ ? std::span(context_cotangent_).first(observations_ * context_numbers_)
-                   : std::span<float>{};
-  plan_.adjoint(parameters, request_,
+                   : std::span<Real>{};
+  plan_.adjoint(parameters_, request_,
                 {.states = state_cotangent,
                  .energy = std::span(energy_cotangent_).first(n),
                  .martingale = std::span(martingale_cotangent_).first(n)},
@@ -178,14 +280,17 @@ void LatentPaths::backward(std::span<const float> parameters, const PathCotangen
                 {.detach_martingale_parameters = detach_martingale}, true);
   for (std::size_t p = 0; p < plan_gradient_.size(); ++p) gradient[p] += plan_gradient_[p];
   if (encoder_net_)
-    encoder_net_->backward(parameters, std::span(scaled_).first(observations_ * row_numbers_),
+    encoder_net_->backward(parameters_, std::span(scaled_).first(observations_ * row_numbers_),
                            context_cotangent, gradient, {});
-  if (!shape_.log_scale) return;
-  double sum = 0;
-  for (std::size_t i = 0; i < n; ++i)
-    if (!dropped_[i])
-      sum += static_cast<double>(cotangents.log_likelihood[i]) * log_scale_slope_[i];
-  gradient[*shape_.log_scale] += static_cast<float>(sum);
+}
+
+}  // namespace
+
+std::unique_ptr<LatentPaths> make_latent_paths(const LatentModel& latent, const LatentShape& shape,
+                                               const LatentPathsOptions& options) {
+  if (options.device == Device::reference())
+    return std::make_unique<LatentPathsIn<double>>(latent, shape, options);
+  return std::make_unique<LatentPathsIn<float>>(latent, shape, options);
 }
 
 }  // namespace ito

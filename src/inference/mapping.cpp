@@ -52,7 +52,7 @@ std::vector<float> encode(const LatentModel& latent, std::span<const float> para
   if (std::holds_alternative<NoEncoder>(checked.encoder))
     throw Error("encoder", "none", "a model with an encoder");
   std::vector<float> scaled(data.values.size());
-  scale_observations(checked.encoder, data.values, scaled);
+  scale_observations<float>(checked.encoder, data.values, scaled);
   return shape.encoder ? apply(*shape.encoder, host, parameters, scaled) : scaled;
 }
 

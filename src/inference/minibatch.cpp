@@ -12,14 +12,14 @@ Minibatch::Minibatch(const LatentModel& latent, const LatentShape& shape, const 
       samples_(options.samples),
       row_numbers_(training.times * training.dimension),
       block_(block_observations(shape, options.samples, std::min(options.batch, training.count),
-                                memory)),
+                                memory, options.device)),
       constants_(row_constants(ObservationModel(latent.likelihood), training.values, row_numbers_)),
-      paths_(latent, shape,
-             {.observations = block_,
-              .samples = options.samples,
-              .gradient = true,
-              .device = options.device,
-              .threads = options.threads}),
+      paths_(make_latent_paths(latent, shape,
+                               {.observations = block_,
+                                .samples = options.samples,
+                                .gradient = true,
+                                .device = options.device,
+                                .threads = options.threads})),
       y_(block_ * row_numbers_),
       block_constants_(block_),
       log_likelihood_cotangent_(block_ * samples_),
@@ -35,17 +35,17 @@ Minibatch::Result Minibatch::run(std::span<const float> parameters,
   for (std::size_t begin = 0; begin < picked.size(); begin += block_) {
     const std::size_t rows = std::min(block_, picked.size() - begin);
     gather(picked.subspan(begin, rows));
-    paths_.forward(parameters, {.y = std::span(y_).first(rows * row_numbers_),
-                                .constants = std::span(block_constants_).first(rows),
-                                .seed = seed,
-                                .first_path = begin * samples_});
+    paths_->forward(parameters, {.y = std::span(y_).first(rows * row_numbers_),
+                                 .constants = std::span(block_constants_).first(rows),
+                                 .seed = seed,
+                                 .first_path = begin * samples_});
     add_block(annealing, share, result);
     const std::size_t paths = rows * samples_;
-    paths_.backward(parameters,
-                    {.log_likelihood = std::span(log_likelihood_cotangent_).first(paths),
-                     .energy = std::span(energy_cotangent_).first(paths),
-                     .martingale = std::span(martingale_cotangent_).first(paths)},
-                    objective_ == Objective::sticking_the_landing, gradient);
+    paths_->backward(parameters,
+                     {.log_likelihood = std::span(log_likelihood_cotangent_).first(paths),
+                      .energy = std::span(energy_cotangent_).first(paths),
+                      .martingale = std::span(martingale_cotangent_).first(paths)},
+                     objective_ == Objective::sticking_the_landing, gradient);
   }
   return result;
 }
@@ -60,15 +60,15 @@ void Minibatch::gather(std::span<const std::size_t> picked) {
 
 /// Losses and cotangents of the block just run, observation by observation in order.
 void Minibatch::add_block(double annealing, double share, Result& result) {
-  result.non_finite += paths_.dropped_count();
-  for (std::size_t r = 0; r < paths_.observations(); ++r) {
+  result.non_finite += paths_->dropped_count();
+  for (std::size_t r = 0; r < paths_->observations(); ++r) {
     const std::size_t first = r * samples_;
     const ObservationLoss one = observation_loss(
         objective_, annealing, share,
-        {.log_likelihood = paths_.log_likelihood().subspan(first, samples_),
-         .energy = paths_.energy().subspan(first, samples_),
-         .martingale = paths_.martingale().subspan(first, samples_),
-         .dropped = paths_.dropped().subspan(first, samples_)},
+        {.log_likelihood = paths_->log_likelihood().subspan(first, samples_),
+         .energy = paths_->energy().subspan(first, samples_),
+         .martingale = paths_->martingale().subspan(first, samples_),
+         .dropped = paths_->dropped().subspan(first, samples_)},
         {.log_likelihood = std::span(log_likelihood_cotangent_).subspan(first, samples_),
          .energy = std::span(energy_cotangent_).subspan(first, samples_),
          .martingale = std::span(martingale_cotangent_).subspan(first, samples_)});

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -37,7 +38,7 @@ class Minibatch {
   Objective objective_;
   std::size_t samples_, row_numbers_, block_;
   std::vector<double> constants_;  ///< of all data
-  LatentPaths paths_;
+  std::unique_ptr<LatentPaths> paths_;
   std::vector<float> y_;  ///< of a block
   std::vector<double> block_constants_;
   std::vector<float> log_likelihood_cotangent_, energy_cotangent_, martingale_cotangent_;

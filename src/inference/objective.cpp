@@ -28,8 +28,8 @@ ObservationLoss observation_loss(Objective objective, double annealing, double s
   const LossSums result =
       observation_loss(Alone{}, static_cast<LossKind>(objective), annealing, share,
                        static_cast<unsigned>(sums.energy.size()),
-                       PathSumRows{sums.log_likelihood.data(), sums.energy.data(),
-                                   sums.martingale.data(), sums.dropped.data()},
+                       PathSumRows<double>{sums.log_likelihood.data(), sums.energy.data(),
+                                           sums.martingale.data(), sums.dropped.data()},
                        CotangentRows{cotangents.log_likelihood.data(), cotangents.energy.data(),
                                      cotangents.martingale.data()});
   return {result.paths, result.loss, result.elbo, result.energy};

@@ -11,8 +11,8 @@ namespace ito {
 /// The three sums of one observation's S paths; those with dropped ≠ 0 have no meaning.
 struct PathSums {
   std::span<const double> log_likelihood;
-  std::span<const float> energy;
-  std::span<const float> martingale;
+  std::span<const double> energy;
+  std::span<const double> martingale;
   std::span<const std::uint8_t> dropped;
 };
 

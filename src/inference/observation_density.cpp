@@ -86,15 +86,14 @@ LogDensity observation_log_density(const LatentModel& given, std::span<const flo
       trace = decoder->forward(x);
       decoded = trace.values.back();
     }
-    const std::vector<float> eta(decoded.begin(), decoded.end());
-    std::vector<float> slope(gradient.empty() ? 0 : eta.size());
+    std::vector<double> cotangent(gradient.empty() ? 0 : decoded.size());
     double log_probability = 0;
-    model.evaluate({.y = observed, .constants = {&constant, 1}, .eta = eta}, log_scale, 1,
-                   {.log_probability = {&log_probability, 1},
-                    .eta_derivative = slope,
-                    .log_scale_derivative = {}});
+    model.evaluate<double>({.y = observed, .constants = {&constant, 1}, .eta = decoded}, log_scale,
+                           1,
+                           {.log_probability = {&log_probability, 1},
+                            .eta_derivative = cotangent,
+                            .log_scale_derivative = {}});
     if (gradient.empty()) return log_probability;
-    std::vector<double> cotangent(slope.begin(), slope.end());
     if (decoder) cotangent = decoder->backward(trace, std::move(cotangent));
     std::copy(cotangent.begin(), cotangent.end(), gradient.begin());
     return log_probability;

@@ -14,16 +14,13 @@
 namespace ito {
 namespace {
 
-using Batch = xsimd::batch<float>;
-constexpr std::size_t lanes = Batch::size;
-
-using Terms = LikelihoodTerms<Batch>;
-
 /// Sums of one row. Each lane has its own double, and the lanes are added in order at the end.
+template <class Real>
 struct RowSums {
+  static constexpr std::size_t lanes = xsimd::batch<Real>::size;
   std::array<double, lanes> value{}, log_scale_slope{};
-  void add(const Terms& terms, std::size_t used) {
-    std::array<float, lanes> numbers;
+  void add(const LikelihoodTerms<xsimd::batch<Real>>& terms, std::size_t used) {
+    std::array<Real, lanes> numbers;
     terms.value.store_unaligned(numbers.data());
     for (std::size_t l = 0; l < used; ++l) value[l] += static_cast<double>(numbers[l]);
     terms.log_scale_slope.store_unaligned(numbers.data());
@@ -31,6 +28,7 @@ struct RowSums {
   }
 };
 
+template <std::size_t lanes>
 double total(const std::array<double, lanes>& numbers) {
   double sum = 0;
   for (const double number : numbers) sum += number;
@@ -38,20 +36,22 @@ double total(const std::array<double, lanes>& numbers) {
 }
 
 /// One row of L numbers; `slope` is null where nobody asks for derivatives.
-template <class Element>
-RowSums row_terms(const Element& element, const float* y, const float* eta, float* slope,
-                  std::size_t length) {
-  RowSums sums;
+template <class Real, class Element>
+RowSums<Real> row_terms(const Element& element, const float* y, const Real* eta, Real* slope,
+                        std::size_t length) {
+  using Batch = xsimd::batch<Real>;
+  constexpr std::size_t lanes = Batch::size;
+  RowSums<Real> sums;
   std::size_t j = 0;
   for (; j + lanes <= length; j += lanes) {
-    const Terms terms = element(Batch::load_unaligned(y + j), Batch::load_unaligned(eta + j));
+    const auto terms = element(Batch::load_unaligned(y + j), Batch::load_unaligned(eta + j));
     sums.add(terms, lanes);
     if (slope) terms.slope.store_unaligned(slope + j);
   }
   if (const std::size_t rest = length - j; rest > 0) {
-    std::array<float, lanes> y_rest{}, eta_rest{}, slope_rest;
+    std::array<Real, lanes> y_rest{}, eta_rest{}, slope_rest;
     for (std::size_t l = 0; l < rest; ++l) y_rest[l] = y[j + l], eta_rest[l] = eta[j + l];
-    const Terms terms =
+    const auto terms =
         element(Batch::load_unaligned(y_rest.data()), Batch::load_unaligned(eta_rest.data()));
     sums.add(terms, rest);
     terms.slope.store_unaligned(slope_rest.data());
@@ -62,9 +62,9 @@ RowSums row_terms(const Element& element, const float* y, const float* eta, floa
 
 /// All rows. A path is one row and writes only its own results, so they do not depend on `threads`.
 /// `log_scale` is subtracted from log p once for each number of a row with a scale.
-template <class Element>
-void all_rows(const Element& element, const ObservedPaths& paths, bool has_scale, double log_scale,
-              int threads, const ObservationTerms& terms) {
+template <class Real, class Element>
+void all_rows(const Element& element, const BasicObservedPaths<Real>& paths, bool has_scale,
+              double log_scale, int threads, const BasicObservationTerms<Real>& terms) {
   const std::size_t length = paths.y.size() / paths.constants.size();
   const auto count =
       static_cast<std::ptrdiff_t>(paths.constants.size() * paths.paths_per_observation);
@@ -73,8 +73,8 @@ void all_rows(const Element& element, const ObservedPaths& paths, bool has_scale
   for (std::ptrdiff_t path = 0; path < count; ++path) {
     const auto i = static_cast<std::size_t>(path);
     const std::size_t row = i / paths.paths_per_observation;
-    float* slope = terms.eta_derivative.empty() ? nullptr : &terms.eta_derivative[i * length];
-    const RowSums sums =
+    Real* slope = terms.eta_derivative.empty() ? nullptr : &terms.eta_derivative[i * length];
+    const RowSums<Real> sums =
         row_terms(element, &paths.y[row * length], &paths.eta[i * length], slope, length);
     if (!terms.log_probability.empty())
       terms.log_probability[i] = paths.constants[row] + total(sums.value) - scales * log_scale;
@@ -100,12 +100,19 @@ decltype(auto) by_kind(const Likelihood& likelihood, const Visitor& visitor) {
       likelihood);
 }
 
-double log_choose(int count, double y) {
-  return log_gamma(count + 1.0) - log_gamma(y + 1.0) - log_gamma(count - y + 1.0);
+/// log p(y) at its best, sigmoid(η) = y/count (Loader 2000, "Fast and accurate computation of
+/// binomial probabilities").
+double best_log_binomial(double count, double y) {
+  const double failures = count - y;
+  if (y == 0 || failures == 0) return 0;
+  return stirling_error(count) - stirling_error(y) - stirling_error(failures) +
+         0.5 * std::log(count / (2 * std::numbers::pi * y * failures));
 }
 
 /// log p(y) at the rate y.
-double log_poisson(double y) { return (y > 0 ? y * std::log(y) - y : 0.0) - log_gamma(y + 1.0); }
+double best_log_poisson(double y) {
+  return y == 0 ? 0.0 : -stirling_error(y) - 0.5 * std::log(2 * std::numbers::pi * y);
+}
 
 double sigmoid(double eta) {
   const double tail = std::exp(-std::abs(eta));
@@ -129,36 +136,47 @@ double ObservationModel::constant(std::span<const float> row) const {
   return by_kind(likelihood_, [&]<class Kind>(const Kind& kind) {
     double sum = 0;
     if constexpr (std::is_same_v<Kind, Binomial>) {
-      for (const float y : row) sum += log_choose(kind.count, static_cast<double>(y));
+      for (const float y : row) sum += best_log_binomial(kind.count, static_cast<double>(y));
     } else if constexpr (std::is_same_v<Kind, Poisson>) {
-      for (const float y : row) sum += log_poisson(static_cast<double>(y));
+      for (const float y : row) sum += best_log_poisson(static_cast<double>(y));
     } else if constexpr (std::is_same_v<Kind, Gaussian>) {
       sum = -0.5 * length * std::log(2 * std::numbers::pi);
     } else {
-      const double nu = kind.degrees;
-      sum = length * (log_gamma(0.5 * (nu + 1)) - log_gamma(0.5 * nu) -
-                      0.5 * std::log(nu * std::numbers::pi));
+      sum =
+          length * (log_gamma_half_step(0.5 * kind.degrees) - 0.5 * std::log(2 * std::numbers::pi));
     }
     return sum;
   });
 }
 
-void ObservationModel::evaluate(const ObservedPaths& paths, double log_scale, int threads,
-                                const ObservationTerms& terms) const {
-  const auto inverse_scale = static_cast<float>(std::exp(-log_scale));
+template <class Real>
+void ObservationModel::evaluate(const BasicObservedPaths<Real>& paths, double log_scale,
+                                int threads, const BasicObservationTerms<Real>& terms) const {
+  const double inverse_scale = std::exp(-log_scale);
+  const auto real = [](double number) { return static_cast<Real>(number); };
   by_kind(likelihood_, [&]<class Kind>(const Kind& kind) {
     if constexpr (std::is_same_v<Kind, Binomial>) {
-      all_rows(BinomialTerms{static_cast<float>(kind.count)}, paths, false, 0, threads, terms);
+      if (kind.count == 1) {
+        all_rows(AllOrNothingTerms<Real>{1}, paths, false, 0, threads, terms);
+      } else {
+        all_rows(BinomialTerms<Real>{real(kind.count)}, paths, false, 0, threads, terms);
+      }
     } else if constexpr (std::is_same_v<Kind, Poisson>) {
-      all_rows(PoissonTerms{}, paths, false, 0, threads, terms);
+      all_rows(PoissonTerms<Real>{}, paths, false, 0, threads, terms);
     } else if constexpr (std::is_same_v<Kind, Gaussian>) {
-      all_rows(GaussianTerms{inverse_scale}, paths, true, log_scale, threads, terms);
+      all_rows(GaussianTerms<Real>{real(inverse_scale)}, paths, true, log_scale, threads, terms);
     } else {
-      all_rows(StudentTerms{static_cast<float>(kind.degrees), inverse_scale}, paths, true,
-               log_scale, threads, terms);
+      const double factor = inverse_scale / std::sqrt(kind.degrees);
+      all_rows(StudentTerms<Real>{real(kind.degrees), real(factor), real(std::sqrt(factor))}, paths,
+               true, log_scale, threads, terms);
     }
   });
 }
+
+template void ObservationModel::evaluate(const BasicObservedPaths<float>&, double, int,
+                                         const BasicObservationTerms<float>&) const;
+template void ObservationModel::evaluate(const BasicObservedPaths<double>&, double, int,
+                                         const BasicObservationTerms<double>&) const;
 
 double ObservationModel::mean(double eta) const {
   return by_kind(likelihood_, [&]<class Kind>(const Kind& kind) {

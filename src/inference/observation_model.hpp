@@ -13,17 +13,20 @@ namespace ito {
 inline constexpr int largest_count = 1 << 24;
 
 /// Rows of y, decoded rows η of the paths that try to explain them, and how they go together.
-struct ObservedPaths {
+/// `Real` is what η and the derivatives are computed in.
+template <class Real>
+struct BasicObservedPaths {
   std::span<const float> y;               ///< [R, L], L = T·D numbers an observation
   std::span<const double> constants;      ///< [R], ObservationModel::constant of each row of y
-  std::span<const float> eta;             ///< [R·S, L], S paths of an observation in a row
+  std::span<const Real> eta;              ///< [R·S, L], S paths of an observation in a row
   std::size_t paths_per_observation = 1;  ///< S
 };
 
 /// Caller-owned results of one pass; an empty span is not written. N = R·S.
-struct ObservationTerms {
+template <class Real>
+struct BasicObservationTerms {
   std::span<double> log_probability;       ///< [N], log p(y|η), every constant included
-  std::span<float> eta_derivative;         ///< [N, L], ∂ log p / ∂η
+  std::span<Real> eta_derivative;          ///< [N, L], ∂ log p / ∂η
   std::span<double> log_scale_derivative;  ///< [N], ∂ log p / ∂ log scale; 0 without a scale
 };
 
@@ -36,13 +39,15 @@ class ObservationModel {
   /// log of the scale in the description; 0 for likelihoods without one.
   double initial_log_scale() const;
 
-  /// The part of log p(row|η) that depends on neither η nor the scale, such as Σ log C(count, y),
-  /// or of counts without bound log p at their best η.
+  /// The part of log p(row|η) that depends on neither η nor the scale; of counts, log p at the η
+  /// that explains them best.
   double constant(std::span<const float> row) const;
 
-  /// log p(y|η) and its derivatives. Nothing is allocated.
-  void evaluate(const ObservedPaths& paths, double log_scale, int threads,
-                const ObservationTerms& terms) const;
+  /// log p(y|η) and its derivatives. Nothing is allocated. In float32 the error of a number is that
+  /// of an η off by a few ulps, and a few parts in 10⁷ of how far log p is below its best.
+  template <class Real = float>
+  void evaluate(const BasicObservedPaths<Real>& paths, double log_scale, int threads,
+                const BasicObservationTerms<Real>& terms) const;
 
   /// E[y|η] (a Student-t's centre, which is its mean where it has one).
   double mean(double eta) const;

@@ -26,13 +26,14 @@ std::vector<RowPaths> run_rows(const TrainingTask& task, std::uint64_t seed,
                                std::span<const float> parameters) {
   const Dataset& data = task.training;
   const std::size_t samples = task.options.samples, numbers = data.times * data.dimension;
-  const std::size_t block = block_observations(task.shape, samples, rows.size(), block_memory);
-  LatentPaths paths(task.latent, task.shape,
-                    {.observations = block,
-                     .samples = samples,
-                     .gradient = false,
-                     .device = task.options.device,
-                     .threads = task.options.threads});
+  const std::size_t block =
+      block_observations(task.shape, samples, rows.size(), block_memory, task.options.device);
+  const auto paths = make_latent_paths(task.latent, task.shape,
+                                       {.observations = block,
+                                        .samples = samples,
+                                        .gradient = false,
+                                        .device = task.options.device,
+                                        .threads = task.options.threads});
   const ObservationModel model(task.latent.likelihood);
   std::vector<RowPaths> result;
   for (std::size_t begin = 0; begin < rows.size(); begin += block) {
@@ -41,14 +42,14 @@ std::vector<RowPaths> run_rows(const TrainingTask& task, std::uint64_t seed,
     for (const std::size_t row : some)
       y.insert(y.end(), data.row(row).begin(), data.row(row).end());
     const std::vector<double> constants = row_constants(model, y, numbers);
-    paths.forward(parameters,
-                  {.y = y, .constants = constants, .seed = seed, .first_path = begin * samples});
+    paths->forward(parameters,
+                   {.y = y, .constants = constants, .seed = seed, .first_path = begin * samples});
     for (std::size_t r = 0; r < some.size(); ++r) {
       RowPaths one{.row = some[r]};
       for (std::size_t path = r * samples; path < (r + 1) * samples; ++path) {
-        if (paths.dropped()[path]) continue;
+        if (paths->dropped()[path]) continue;
         ++one.finite;
-        one.log_likelihood += paths.log_likelihood()[path];
+        one.log_likelihood += paths->log_likelihood()[path];
       }
       if (one.finite > 0) one.log_likelihood /= static_cast<double>(one.finite);
       result.push_back(one);

@@ -11,6 +11,7 @@ namespace ito {
 template <class Real>
 std::unique_ptr<Engine<Real>> make_reference_engine(const ModelShape& shape,
                                                     const PlanOptions& options);
-std::unique_ptr<Network> make_reference_network(const NetShape& shape);
+template <class Real>
+std::unique_ptr<BasicNetwork<Real>> make_reference_network(const NetShape& shape);
 
 }  // namespace ito

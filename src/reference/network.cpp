@@ -7,7 +7,8 @@
 namespace ito {
 namespace {
 
-class ReferenceNetwork final : public Network {
+template <class Real>
+class ReferenceNetwork final : public BasicNetwork<Real> {
  public:
   explicit ReferenceNetwork(const NetShape& shape)
       : net_(shape),
@@ -17,22 +18,22 @@ class ReferenceNetwork final : public Network {
         gradient_(end_),
         cotangent_(static_cast<std::size_t>(shape.outputs())) {}
 
-  void forward(std::span<const float> parameters, std::span<const float> inputs,
-               std::span<float> outputs) override {
+  void forward(std::span<const Real> parameters, std::span<const Real> inputs,
+               std::span<Real> outputs) override {
     std::copy_n(parameters.begin(), end_, parameters_.begin());
     const std::size_t in = net_.input().size(), out = cotangent_.size();
     for (std::size_t row = 0; row * in < inputs.size(); ++row) {
       std::copy_n(inputs.begin() + static_cast<std::ptrdiff_t>(row * in), in, net_.input().begin());
       net_.forward(parameters_.data());
       for (std::size_t j = 0; j < out; ++j) {
-        outputs[row * out + j] = static_cast<float>(net_.output()[j]);
+        outputs[row * out + j] = static_cast<Real>(net_.output()[j]);
       }
     }
   }
 
-  void backward(std::span<const float> parameters, std::span<const float> inputs,
-                std::span<const float> output_cotangents, std::span<float> parameter_gradient,
-                std::span<float> input_cotangents) override {
+  void backward(std::span<const Real> parameters, std::span<const Real> inputs,
+                std::span<const Real> output_cotangents, std::span<Real> parameter_gradient,
+                std::span<Real> input_cotangents) override {
     std::copy_n(parameters.begin(), end_, parameters_.begin());
     std::fill(gradient_.begin(), gradient_.end(), 0.0);
     const std::size_t in = net_.input().size(), out = cotangent_.size();
@@ -43,11 +44,11 @@ class ReferenceNetwork final : public Network {
       net_.forward(parameters_.data());
       const auto input = net_.backward(parameters_.data(), cotangent_, gradient_.data());
       for (std::size_t j = 0; j < in && !input_cotangents.empty(); ++j) {
-        input_cotangents[row * in + j] = static_cast<float>(input[j]);
+        input_cotangents[row * in + j] = static_cast<Real>(input[j]);
       }
     }
     for (std::size_t p = begin_; p < end_; ++p) {
-      parameter_gradient[p] += static_cast<float>(gradient_[p]);
+      parameter_gradient[p] += static_cast<Real>(gradient_[p]);
     }
   }
 
@@ -59,8 +60,12 @@ class ReferenceNetwork final : public Network {
 
 }  // namespace
 
-std::unique_ptr<Network> make_reference_network(const NetShape& shape) {
-  return std::make_unique<ReferenceNetwork>(shape);
+template <class Real>
+std::unique_ptr<BasicNetwork<Real>> make_reference_network(const NetShape& shape) {
+  return std::make_unique<ReferenceNetwork<Real>>(shape);
 }
+
+template std::unique_ptr<BasicNetwork<float>> make_reference_network(const NetShape&);
+template std::unique_ptr<BasicNetwork<double>> make_reference_network(const NetShape&);
 
 }  // namespace ito

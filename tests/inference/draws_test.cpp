@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <tuple>
 #include <vector>
 
 #include <ito/ito.hpp>
@@ -124,6 +125,28 @@ TEST(Draws, EveryLikelihoodDrawsWithItsMean) {
       squares += y * y / draws;
     }
     EXPECT_NEAR(sum, model.mean(0.8), 4 * std::sqrt((squares - sum * sum) / draws));
+  }
+}
+
+// Of a binomial and a Poisson distribution this large the fourth moment is a normal's: the variance
+// of n draws has standard error √(2/n).
+TEST(Draws, LargeCountsComeWithTheirMeanAndVariance) {
+  constexpr std::uint32_t count = 20'000;
+  const double p = 1 / (1 + std::exp(0.85)), n = 16777216, rate = std::exp(15.5);
+  for (const auto& [kind, eta, mean, variance] :
+       std::vector<std::tuple<Likelihood, double, double, double>>{
+           {Binomial{16777216}, -0.85, n * p, n * p * (1 - p)},
+           {Binomial{16777216}, 0.85, n * (1 - p), n * p * (1 - p)},
+           {Poisson{}, 15.5, rate, rate}}) {
+    const ObservationModel model(kind);
+    double sum = 0, squares = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const double deviation = model.draw(eta, 0, 7, i, 0) - mean;
+      sum += deviation / count;
+      squares += deviation * deviation / count;
+    }
+    EXPECT_NEAR(sum, 0, 4 * std::sqrt(variance / count)) << mean;
+    EXPECT_NEAR(squares / variance, 1, 4 * std::sqrt(2.0 / count)) << mean;
   }
 }
 

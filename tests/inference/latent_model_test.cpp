@@ -152,13 +152,13 @@ const Refusal refusals[] = {
      "decoder.output: got exp; accepted: identity, relu, tanh, sigmoid, softplus, silu, lipswish, "
      "gelu (exp is for the output of a diffusion)"},
     {"gaussian_scale", [](LatentModel& m) { m.likelihood = Gaussian{.scale = 0}; },
-     "likelihood.scale: got 0; accepted: finite float32 numbers above 0"},
+     "likelihood.scale: got 0; accepted: from 1e-30 to 1e+30"},
     {"binomial_count", [](LatentModel& m) { m.likelihood = Binomial{0}; },
      "likelihood.count: got 0; accepted: integers from 1 to 16777216"},
     {"student_degrees", [](LatentModel& m) { m.likelihood = StudentT{.degrees = -1}; },
-     "likelihood.degrees: got -1; accepted: finite float32 numbers above 0"},
+     "likelihood.degrees: got -1; accepted: from 1e-06 to 1e+12"},
     {"student_scale", [](LatentModel& m) { m.likelihood = StudentT{.scale = -1}; },
-     "likelihood.scale: got -1; accepted: finite float32 numbers above 0"},
+     "likelihood.scale: got -1; accepted: from 1e-30 to 1e+30"},
 };
 INSTANTIATE_TEST_SUITE_P(LatentModel, LatentRefused, testing::ValuesIn(refusals),
                          [](const auto& test) { return test.param.name; });

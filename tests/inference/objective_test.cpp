@@ -18,7 +18,7 @@ namespace ito::test {
 namespace {
 
 const std::vector<double> log_likelihood{-3, -1, -2, -40};
-const std::vector<float> energy{0.5f, 0.25f, 2.0f, 1.0f}, martingale{-0.5f, 1.0f, 0.25f, 3.0f};
+const std::vector<double> energy{0.5, 0.25, 2, 1}, martingale{-0.5, 1, 0.25, 3};
 
 struct Outcome {
   ObservationLoss loss;
@@ -226,7 +226,8 @@ TEST(Minibatch, BlocksAddUpToTheWhole) {
     EXPECT_NEAR(whole[p], cut[p], 1e-5 * (1 + std::abs(whole[p])));
 }
 
-// σ = 3e38: a step overflows in about a third of the paths, whose states are infinite or NaN.
+// σ = 3e38: in float32 a step overflows in about a third of the paths, whose states are infinite or
+// NaN.
 TEST(Minibatch, StatesThatAreNotFiniteDoNotReachTheDecodersGradient) {
   LatentModel latent = brownian(1, 4, 100.0, ConstantControl{{0.1}}, 3e38);
   latent.decoder = MlpDecoder{.net = Mlp{}};
@@ -234,16 +235,14 @@ TEST(Minibatch, StatesThatAreNotFiniteDoNotReachTheDecodersGradient) {
   Parameters parameters = initialize(latent, 1);
   parameters["decoder.0.weight"][0] = 1e-38f;
   const Dataset data = repeated({0.5f}, 4);
-  for (const Device device : {Device::reference(), Device::cpu()}) {
-    Minibatch minibatch(latent, resolve(latent), data, {.device = device});
-    std::vector<float> gradient(parameters.size());
-    const std::vector<std::size_t> rows{0, 1, 2, 3};
-    const Minibatch::Result result = minibatch.run(parameters, rows, 1, 1.0, gradient);
-    EXPECT_GT(result.non_finite, 5u);
-    EXPECT_LT(result.non_finite, 59u);
-    EXPECT_TRUE(std::isfinite(gradient[offset_of(parameters, "decoder.0.weight")]));
-    EXPECT_TRUE(std::isfinite(gradient[offset_of(parameters, "decoder.0.bias")]));
-  }
+  Minibatch minibatch(latent, resolve(latent), data, {.device = Device::cpu()});
+  std::vector<float> gradient(parameters.size());
+  const std::vector<std::size_t> rows{0, 1, 2, 3};
+  const Minibatch::Result result = minibatch.run(parameters, rows, 1, 1.0, gradient);
+  EXPECT_GT(result.non_finite, 5u);
+  EXPECT_LT(result.non_finite, 59u);
+  EXPECT_TRUE(std::isfinite(gradient[offset_of(parameters, "decoder.0.weight")]));
+  EXPECT_TRUE(std::isfinite(gradient[offset_of(parameters, "decoder.0.bias")]));
 }
 
 TEST(Minibatch, DroppedPathsLeaveTheGradientFinite) {

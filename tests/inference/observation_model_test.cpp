@@ -150,7 +150,7 @@ TEST_P(EveryLikelihood, ResultsDoNotDependOnTheNumberOfThreads) {
   for (std::size_t r = 0; r < rows; ++r)
     constants.push_back(model.constant(std::span(y).subspan(r * length, length)));
   std::vector<double> one(rows * samples), four(rows * samples);
-  const ObservedPaths paths{
+  const BasicObservedPaths<float> paths{
       .y = y, .constants = constants, .eta = eta, .paths_per_observation = samples};
   model.evaluate(paths, 0, 1,
                  {.log_probability = one, .eta_derivative = {}, .log_scale_derivative = {}});
