@@ -1,9 +1,10 @@
 #include "cli/comparison.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
+
+#include "inference/averages.hpp"
 
 namespace ito::cli {
 namespace {
@@ -18,16 +19,10 @@ struct Difference {
 Difference difference_of(const Comparison& a, const Comparison& b) {
   if (b.log_marginal.size() != a.log_marginal.size())
     return {a.iwae - b.iwae, std::hypot(a.iwae_error, b.iwae_error)};
-  const auto count = static_cast<double>(a.log_marginal.size());
-  double sum = 0, squares = 0;
-  for (std::size_t i = 0; i < a.log_marginal.size(); ++i) {
-    const double difference = a.log_marginal[i] - b.log_marginal[i];
-    sum += difference;
-    squares += difference * difference;
-  }
-  const double mean = sum / count;
-  const double variance = count > 1 ? (squares - count * mean * mean) / (count - 1) : NAN;
-  return {mean, std::sqrt(std::max(0.0, variance) / count)};
+  Averages differences;
+  for (std::size_t i = 0; i < a.log_marginal.size(); ++i)
+    differences.add(a.log_marginal[i] - b.log_marginal[i]);
+  return {differences.mean(), differences.error()};
 }
 
 }  // namespace

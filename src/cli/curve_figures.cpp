@@ -6,6 +6,7 @@
 
 #include "cli/figures.hpp"
 #include "cli/state_paths.hpp"
+#include "inference/averages.hpp"
 
 namespace ito::cli {
 namespace {
@@ -23,13 +24,10 @@ struct Slice {
 };
 
 double variance(const Dataset& data, std::size_t dimension) {
-  double sum = 0, squares = 0;
-  for (std::size_t i = dimension; i < data.values.size(); i += data.dimension) {
-    sum += data.values[i];
-    squares += static_cast<double>(data.values[i]) * data.values[i];
-  }
-  const auto count = static_cast<double>(data.count * data.times);
-  return squares / count - (sum / count) * (sum / count);
+  Averages averages;
+  for (std::size_t i = dimension; i < data.values.size(); i += data.dimension)
+    averages.add(static_cast<double>(data.values[i]));
+  return averages.variance();
 }
 
 /// Sequences: a panel for each of the dimensions that vary most, over time. Vectors: one panel over

@@ -5,6 +5,7 @@
 
 #include "cli/figures.hpp"
 #include "cli/state_paths.hpp"
+#include "inference/averages.hpp"
 
 namespace ito::cli {
 namespace {
@@ -44,13 +45,12 @@ std::vector<std::vector<double>> fan(const StatePaths& paths, std::size_t coordi
 double spread(const StatePaths& paths, std::size_t coordinate) {
   double total = 0;
   for (std::size_t k = 0; k < paths.times.size(); ++k) {
-    double sum = 0, squares = 0, count = 0;
+    Averages averages;
     for (std::size_t i = 0; i < paths.paths; ++i) {
       const double value = paths.at(i, k, coordinate);
-      if (!std::isfinite(value)) continue;
-      sum += value, squares += value * value, count += 1;
+      if (std::isfinite(value)) averages.add(value);
     }
-    if (count > 0) total += squares / count - (sum / count) * (sum / count);
+    total += averages.variance();
   }
   return total;
 }

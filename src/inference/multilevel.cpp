@@ -11,6 +11,7 @@
 #include <ito/error.hpp>
 #include <ito/plan.hpp>
 
+#include "inference/averages.hpp"
 #include "inference/shuffle.hpp"
 #include "model/check.hpp"
 #include "model/shape.hpp"
@@ -21,17 +22,17 @@ namespace {
 /// Paths a call runs at once.
 constexpr std::uint64_t batch = 4096;
 
-/// Sums of one level's samples so far.
+/// One level's samples so far.
 struct Level {
   std::unique_ptr<Plan> fine, coarse;
   std::uint64_t paths = 0;
-  double sum = 0, squares = 0;
+  Averages samples;
   double cost = 0;
 
-  double mean() const { return sum / static_cast<double>(paths); }
+  double mean() const { return samples.mean(); }
   double variance() const {
     const auto n = static_cast<double>(paths);
-    return std::max(0.0, (squares / n - mean() * mean()) * n / (n - 1));
+    return samples.variance() * n / (n - 1);
   }
 };
 
@@ -116,10 +117,7 @@ class Multilevel {
         const auto coarse = values(*level.coarse, level.paths, count, number, -1);
         for (std::size_t i = 0; i < count; ++i) difference[i] -= coarse[i];
       }
-      for (const double v : difference) {
-        level.sum += v;
-        level.squares += v * v;
-      }
+      for (const double v : difference) level.samples.add(v);
       level.paths += count;
     }
   }

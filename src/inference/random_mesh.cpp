@@ -10,6 +10,7 @@
 #include <ito/error.hpp>
 
 #include "engine/engine.hpp"
+#include "inference/averages.hpp"
 #include "inference/draws.hpp"
 #include "model/check.hpp"
 #include "model/model_json.hpp"
@@ -170,9 +171,7 @@ class RandomMeshRun {
     for (std::uint64_t first = 0; first < options_.paths; first += batch) {
       run_batch(first, std::min(batch, options_.paths - first));
     }
-    const auto n = static_cast<double>(options_.paths);
-    const double mean = sum_ / n;
-    return {mean, std::sqrt(std::max(0.0, squares_ / n - mean * mean) / (n - 1)), points_ / n};
+    return {values_.mean(), values_.error(), points_ / static_cast<double>(options_.paths)};
   }
 
  private:
@@ -226,8 +225,7 @@ class RandomMeshRun {
         throw Error("g", fmt::format("{} of path {}", value, path.index),
                     "a finite number for every path");
       }
-      sum_ += value;
-      squares_ += value * value;
+      values_.add(value);
       points_ += path.points;
       return false;
     }
@@ -245,7 +243,8 @@ class RandomMeshRun {
   TotalDrift drift_;
   std::vector<double> start_;
   Renewal renewal_{};
-  double sum_ = 0, squares_ = 0, points_ = 0;
+  Averages values_;
+  double points_ = 0;
 };
 
 }  // namespace

@@ -30,7 +30,8 @@ BrownianReference BrownianReference::ending(double std, double cooling, double h
   check_positive("reference.cooling", cooling);
   check_positive("reference.horizon", horizon);
   // ∫ σ² dt over scale² T.
-  const double part = cooling == 1 ? 1.0 : (cooling - 1 / cooling) / (2 * std::log(cooling));
+  const double log_cooling = std::log(cooling);
+  const double part = log_cooling == 0 ? 1.0 : std::sinh(log_cooling) / log_cooling;
   return {.scale = std / std::sqrt(horizon * part), .cooling = cooling};
 }
 

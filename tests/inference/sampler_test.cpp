@@ -82,6 +82,12 @@ TEST(CooledReference, EndsAsWideAsAsked) {
   }
 }
 
+// c − 1/c over 2 log c goes to 1; at c = 1 + 1e-12 the difference has four digits.
+TEST(CooledReference, OfHardlyAnyCoolingIsTheBrownianMotion) {
+  for (const double cooling : {1 - 1e-12, 1 + 1e-15, 1 + 1e-12, 1 + 1e-9})
+    EXPECT_NEAR(BrownianReference::ending(1, cooling).scale, 1, 1e-9) << cooling;
+}
+
 /// Two copies of a one-dimensional target, `c` nats heavier in all.
 Target pair(double mean, double variance, double c) {
   const LogDensity one = scaled_gaussian(mean, variance, c / 2).log_density;

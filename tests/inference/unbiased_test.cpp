@@ -85,6 +85,20 @@ TEST(Multilevel, GivesTheMeanOfTheWeights) {
   EXPECT_NEAR(got.mean, exact, 4 * 0.002);
 }
 
+// A constant beside the functional is no part of its spread: a billion leaves doubles 1e-7.
+TEST(Multilevel, SpreadsAreNotLostBesideALargeMean) {
+  const auto spread = [](double shift) {
+    const Model model = geometric(Solver::euler_maruyama);
+    return multilevel_mean(
+               model, filled(model, {{"drift.0.weight", {mu}}, {"diffusion.0.weight", {sigma}}}),
+               [shift](std::span<const float> x, double, double) { return shift + double{x[0]}; },
+               {.target_error = 0.05, .seed = 3})
+        .levels[0]
+        .variance;
+  };
+  EXPECT_NEAR(spread(1e9) / spread(0), 1, 1e-2);
+}
+
 TEST(Multilevel, RefinesGridSavesAndContextTogether) {
   Model model = geometric(Solver::euler_maruyama);
   model.grid = {0.0, 0.5, 2.0};
