@@ -38,8 +38,8 @@ bool estimate(const char* name, const ito::Control& control, const std::vector<f
   }
   const ito::WeightSummary weights = ito::summarize_weights(log_weights);
   const double exact = log_normal(0, 0, 1 + variance);
-  std::printf("%-28s %10.5f %10.5f %10.5f %9.0f\n", name, weights.log_mean, weights.log_mean_error,
-              exact, weights.ess);
+  std::printf("%-28s %10.5f %10.5f %10.5f %9.0f %6.2f\n", name, weights.log_mean,
+              weights.log_mean_error, exact, weights.ess, weights.tail_shape);
   return std::abs(weights.log_mean - exact) < 4 * weights.log_mean_error;
 }
 
@@ -50,7 +50,8 @@ int main() {
   const auto shift = static_cast<float>(1 / (1 + variance));  // the best constant is y / (1 + s²)
   const float pull = 0.9F;  // the best control of all is (y − x) / (s² + 1 − t)
 
-  std::printf("%-28s %10s %10s %10s %9s\n", "control", "log p(y)", "error", "exact", "ess");
+  std::printf("%-28s %10s %10s %10s %9s %6s\n", "control", "log p(y)", "error", "exact", "ess",
+              "tail");
   bool right = estimate("none", ito::NoControl{}, {});
   right &= estimate("constant, y / (1 + s^2)", ito::ConstantControl{}, {shift * y0, shift * y1});
   // An affine net of x: `control.0.weight` [2, 2], then `control.0.bias` [2].

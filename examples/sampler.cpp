@@ -23,8 +23,9 @@ ito::WeightSummary sample_banana() {
       banana, {.reference = ito::BrownianReference{.scale = 2.5}, .iterations = 300});
   ito::SampleSet set = ito::run_sampler(banana, sampler, /*paths=*/8192, /*seed=*/1);
   const ito::WeightSummary& weights = set.estimate.weights;
-  std::printf("log Z = %.3f ± %.3f, effective sample size %.0f of %zu\n", weights.log_mean,
-              weights.log_mean_error, weights.ess, set.estimate.paths);
+  std::printf("log Z = %.3f ± %.3f, effective sample size %.0f of %zu, tail shape %.2f\n",
+              weights.log_mean, weights.log_mean_error, weights.ess, set.estimate.paths,
+              weights.tail_shape);  // from 0.5 on there is no error, above 0.7 no trusting log Z
   return weights;
 }
 

@@ -149,7 +149,7 @@ MeanField fit_mean_field(const DeepLatentGaussian& model, const LogDensity& log_
 struct MeanFieldEstimate {
   double free_energy = 0;  ///< mean of log posterior/prior − log p(y|X_k), ≥ −log p(y), nats
   double free_energy_error = 0;  ///< its standard error
-  WeightSummary weights;         ///< log p(y), its standard error, ESS, largest weight
+  WeightSummary weights;         ///< log p(y), its standard error, ESS, tail shape
 };
 /// Throws ito::Error when a log-likelihood is NaN or +∞, and when asked for a CUDA device.
 MeanFieldEstimate evaluate_mean_field(const DeepLatentGaussian& model, const MeanField& posterior,

@@ -27,14 +27,25 @@ struct EvaluateOptions {
 struct Evaluation {
   std::size_t observations = 0;
   std::size_t samples = 0;
-  double elbo = 0, elbo_error = 0;   ///< E[log p(y|X) − E] = −free energy
-  double reconstruction = 0;         ///< E[log p(y|X)]
-  double energy = 0;                 ///< E[E], the path KL
-  double iwae = 0, iwae_error = 0;   ///< importance-weighted bound with `samples` samples
-  double log_marginal_error = 0;     ///< Monte Carlo error of that mean as an estimate of log p(y)
-  double ess = 0;                    ///< mean effective sample size
+  double elbo = 0, elbo_error = 0;  ///< E[log p(y|X) − E] = −free energy
+  double reconstruction = 0;        ///< E[log p(y|X)]
+  double energy = 0;                ///< E[E], the path KL
+  double iwae = 0, iwae_error = 0;  ///< importance-weighted bound with `samples` samples
+  double log_marginal_error = 0;    ///< Monte Carlo error of that mean as an estimate of log p(y)
+  double ess = 0;                   ///< mean effective sample size
+  // The tails of the observations' weights (WeightSummary), which say whether those two are to be
+  // trusted. NaN below 21 samples, which are too few to tell. log_marginal_error is NaN where more
+  // than a quarter of the observations have no error of their own, their variance being infinite;
+  // fewer are taken to have the others' errors.
+  double tail_shape = 0;        ///< largest k̂ of an observation
+  double tail_shape_limit = 0;  ///< ito::tail_shape_limit(samples): above, log p(y) is not known
+  double tail_shape_above = 0;  ///< fraction of the observations whose k̂ is above it
+  // With Pareto-smoothed weights, which are steadier; not a bound. The error as above.
+  double smoothed_log_marginal = 0, smoothed_log_marginal_error = 0;
+  double smoothed_ess = 0;
   std::size_t non_finite = 0;        ///< paths dropped
   std::vector<double> log_marginal;  ///< [N]: log mean weight of each observation
+  std::vector<double> tail_shapes;   ///< [N]: k̂ of each observation
 };
 
 /// Free energy, importance-weighted bound and effective sample size on `data`. Path s of

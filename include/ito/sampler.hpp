@@ -119,7 +119,7 @@ Sampler train_sampler(const Target& target, const SamplerOptions& options = {},
 /// What N paths say about log Z = log ∫ exp(log_density). Non-finite paths count as weight 0 in
 /// `weights`, which keeps exp(log_mean) unbiased, and are left out of `elbo`.
 struct SamplerEstimate {
-  WeightSummary weights;            ///< log Z, its standard error, ESS of `paths`, largest weight
+  WeightSummary weights;            ///< log Z, its standard error, ESS of `paths`, tail shape
   std::size_t paths = 0;            ///< N
   double elbo = 0, elbo_error = 0;  ///< mean of log w, a lower bound on log Z, and its error
   std::size_t non_finite = 0;

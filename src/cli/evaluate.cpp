@@ -1,6 +1,7 @@
 #include <cstdint>
 #include <string>
 
+#include <fmt/format.h>
 #include <ito/dataset.hpp>
 #include <ito/evaluate.hpp>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,7 @@
 #include "cli/fit_folder.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
+#include "cli/weight_tails.hpp"
 
 namespace ito::cli {
 namespace {
@@ -28,25 +30,27 @@ int evaluate_fit(const EvaluateArguments& arguments) {
   const EvaluateOptions& options = arguments.options;
   const Evaluation result = evaluate(fitted.latent, fitted.parameters, data, options);
 
-  nlohmann::ordered_json object{
-      {"observations", result.observations},
-      {"samples", result.samples},
-      {"seed", options.seed},
-      {"device", options.device.name()},
-      {"parameters", arguments.parameters},
-      {"elbo", result.elbo},
-      {"elbo_error", result.elbo_error},
-      {"reconstruction", result.reconstruction},
-      {"energy", result.energy},
-      {"iwae", result.iwae},
-      {"iwae_error", result.iwae_error},
-      {"log_marginal", result.iwae},
-      {"log_marginal_error", result.log_marginal_error},
-      {"ess", result.ess},
-      {"non_finite", result.non_finite},
-      {"exact_weights", properties(fitted.latent.model.solver).exact_weight}};
-  if (arguments.per_observation) object["log_marginal_by_observation"] = result.log_marginal;
+  nlohmann::ordered_json object{{"observations", result.observations},
+                                {"samples", result.samples},
+                                {"seed", options.seed},
+                                {"device", options.device.name()},
+                                {"parameters", arguments.parameters},
+                                {"elbo", result.elbo},
+                                {"elbo_error", result.elbo_error},
+                                {"reconstruction", result.reconstruction},
+                                {"energy", result.energy},
+                                {"iwae", result.iwae},
+                                {"iwae_error", result.iwae_error}};
+  add_weights(object, result);
+  object["non_finite"] = result.non_finite;
+  object["exact_weights"] = properties(fitted.latent.model.solver).exact_weight;
+  if (arguments.per_observation) {
+    object["log_marginal_by_observation"] = result.log_marginal;
+    object["tail_shape_by_observation"] = result.tail_shapes;
+  }
   print(object.dump() + "\n");
+  if (const std::string warning = tail_warning(result); !warning.empty())
+    fmt::print(stderr, "warning: {}\n", warning);
   return 0;
 }
 
@@ -67,7 +71,7 @@ void add_evaluate(CLI::App& program, Action& action) {
   add_number(*command, "--non-finite-limit", arguments->options.non_finite_limit,
              "Largest accepted fraction of non-finite paths");
   command->add_flag("--per-observation", arguments->per_observation,
-                    "Also list log p(y) of every observation");
+                    "Also list log p(y) and the tail shape of every observation");
   command->callback(
       [arguments, &action] { action = [arguments] { return evaluate_fit(*arguments); }; });
 }

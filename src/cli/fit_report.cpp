@@ -9,6 +9,7 @@
 #include "cli/figures.hpp"
 #include "cli/html.hpp"
 #include "cli/report_html.hpp"
+#include "cli/weight_tails.hpp"
 
 namespace ito::cli {
 namespace {
@@ -33,10 +34,13 @@ std::string headline(const FitReport& report) {
   rows += table_row({"Path energy E[E]", number(result.energy), unit});
   rows += table_row({"Effective sample size", fmt::format("{:.1f}", result.ess),
                      fmt::format("of {} paths", result.samples)});
+  rows += table_row({"Tail of the weights", tail_text(result), ""});
   const std::string data = report.held_out.count > 0 ? "held-out" : "training";
-  const std::string reservation = report.reservation(), others = report.about_others();
+  const std::string reservation = report.reservation(), others = report.about_others(),
+                    warning = tail_warning(result);
   return fmt::format("<h2>Result on {} {} observations</h2>\n", result.observations, data) +
          table_html({"", "mean ± standard error", ""}, rows) +
+         (warning.empty() ? "" : fmt::format("<p>Warning: {}.</p>\n", escaped(warning))) +
          (reservation.empty() ? "" : fmt::format("<p>{}.</p>\n", reservation)) +
          (others.empty() ? "" : fmt::format("<p>{}.</p>\n", escaped(others)));
 }

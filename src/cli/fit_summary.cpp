@@ -6,6 +6,8 @@
 #include <fmt/ranges.h>
 #include <ito/version.hpp>
 
+#include "cli/weight_tails.hpp"
+
 namespace ito::cli {
 namespace {
 
@@ -68,8 +70,7 @@ nlohmann::ordered_json summary_json(const FitReport& report) {
     object["energy"] = result.energy;
     object["iwae"] = result.iwae;
     object["iwae_error"] = result.iwae_error;
-    object["log_marginal_error"] = result.log_marginal_error;
-    object["ess"] = result.ess;
+    add_weights(object, result);
     object["exact_weights"] = properties(report.latent.model.solver).exact_weight;
     object["default_parameters"] = name(report.chosen);
   }
@@ -104,6 +105,9 @@ std::string summary_text(const FitReport& report) {
     text += fmt::format("  importance weighted  {:.2f} ± {:.2f}\n", result.iwae, result.iwae_error);
     text += fmt::format("  path energy          {:.2f}\n", result.energy);
     text += fmt::format("  effective samples    {:.1f}\n", result.ess);
+    text += fmt::format("  tail of the weights  {}\n", tail_text(result));
+    if (const std::string warning = tail_warning(result); !warning.empty())
+      text += fmt::format("  warning: {}\n", warning);
     if (const std::string reservation = report.reservation(); !reservation.empty())
       text += fmt::format("  {}\n", reservation);
     if (const std::string others = report.about_others(); !others.empty())

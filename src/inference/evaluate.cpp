@@ -14,9 +14,26 @@
 namespace ito {
 namespace {
 
+/// Squares of the Monte Carlo errors of the observations that have one.
+struct ErrorMean {
+  std::size_t known = 0;
+  double squares = 0;
+
+  void add(double error) {
+    if (std::isnan(error)) return;
+    ++known;
+    squares += error * error;
+  }
+  /// Of the mean over `count` observations; NaN where more than a quarter have none.
+  double of_mean(std::size_t count) const {
+    if (4 * (count - known) > count) return std::numeric_limits<double>::quiet_NaN();
+    return std::sqrt(squares / static_cast<double>(known) / static_cast<double>(count));
+  }
+};
+
 struct Totals {
-  Averages elbo, reconstruction, energy, iwae, ess;
-  double monte_carlo_variance = 0;
+  Averages elbo, reconstruction, energy, iwae, ess, smoothed, smoothed_ess;
+  ErrorMean error, smoothed_error;
 };
 
 /// Adds one observation: rows [first, first + S) of the block's paths.
@@ -44,8 +61,23 @@ WeightSummary add_observation(Totals& totals, const LatentPaths& paths, std::siz
   totals.energy.add(each * energy);
   totals.iwae.add(weights.log_mean);
   totals.ess.add(weights.ess);
-  totals.monte_carlo_variance += weights.log_mean_error * weights.log_mean_error;
+  totals.smoothed.add(weights.smoothed_log_mean);
+  totals.smoothed_ess.add(weights.smoothed_ess);
+  totals.error.add(weights.log_mean_error);
+  totals.smoothed_error.add(weights.smoothed_log_mean_error);
   return weights;
+}
+
+/// The largest of the observations' tail shapes, and the fraction above the limit.
+void summarize_tails(Evaluation& result) {
+  result.tail_shape_limit = tail_shape_limit(result.samples);
+  const auto above = std::ranges::count_if(
+      result.tail_shapes, [&](double shape) { return shape > result.tail_shape_limit; });
+  result.tail_shape = *std::ranges::max_element(result.tail_shapes);
+  result.tail_shape_above =
+      std::isnan(result.tail_shape)
+          ? result.tail_shape
+          : static_cast<double>(above) / static_cast<double>(result.tail_shapes.size());
 }
 
 void refuse_non_finite(std::size_t non_finite, std::size_t paths, double limit) {
@@ -78,7 +110,10 @@ Evaluator::Evaluator(const LatentModel& latent, const LatentShape& shape, const 
 
 Evaluation Evaluator::run(std::span<const float> parameters) {
   Totals totals;
-  Evaluation result{.observations = data_.count, .samples = options_.samples, .log_marginal = {}};
+  Evaluation result{.observations = data_.count,
+                    .samples = options_.samples,
+                    .log_marginal = {},
+                    .tail_shapes = {}};
   const std::size_t row_numbers = data_.times * data_.dimension, samples = options_.samples;
   for (std::size_t begin = 0; begin < data_.count; begin += block_) {
     const std::size_t rows = std::min(block_, data_.count - begin);
@@ -92,6 +127,7 @@ Evaluation Evaluator::run(std::span<const float> parameters) {
       const WeightSummary weights =
           add_observation(totals, *paths_, r * samples, log_weights_, begin + r);
       result.log_marginal.push_back(weights.log_mean);
+      result.tail_shapes.push_back(weights.tail_shape);
     }
   }
   refuse_non_finite(result.non_finite, data_.count * samples, options_.non_finite_limit);
@@ -102,8 +138,11 @@ Evaluation Evaluator::run(std::span<const float> parameters) {
   result.iwae = totals.iwae.mean();
   result.iwae_error = totals.iwae.error();
   result.ess = totals.ess.mean();
-  result.log_marginal_error =
-      std::sqrt(totals.monte_carlo_variance) / static_cast<double>(data_.count);
+  result.log_marginal_error = totals.error.of_mean(data_.count);
+  result.smoothed_log_marginal = totals.smoothed.mean();
+  result.smoothed_log_marginal_error = totals.smoothed_error.of_mean(data_.count);
+  result.smoothed_ess = totals.smoothed_ess.mean();
+  summarize_tails(result);
   return result;
 }
 

@@ -254,7 +254,7 @@ void digits(const Settings& settings, Part& part) {
     std::vector<std::string> row{fmt::format("{}", ks[i])};
     nlohmann::ordered_json point{{"k", ks[i]}};
     WeightSummary weights;
-    double log_marginal = 0, log_error = 0, ess = 0;
+    double log_marginal = 0, log_error = 0, ess = 0, tail_shape = 0;
     for (std::size_t f = 0; f < 3; ++f) {
       double free_energy = 0, variance = 0;
       for (std::size_t n = 0; n < held_out; ++n) {
@@ -268,6 +268,7 @@ void digits(const Settings& settings, Part& part) {
         log_marginal += bound.weights.log_mean / static_cast<double>(held_out);
         log_error += bound.weights.log_mean_error * bound.weights.log_mean_error;
         ess += bound.weights.ess / static_cast<double>(held_out);
+        tail_shape = std::max(tail_shape, bound.weights.tail_shape);
       }
       const double error = std::sqrt(variance) / static_cast<double>(held_out);
       series[f].add(ks[i], free_energy, error);
@@ -281,11 +282,14 @@ void digits(const Settings& settings, Part& part) {
                                   static_cast<double>(ks.size()));
     }
     log_error = std::sqrt(log_error) / static_cast<double>(held_out);
-    reference.add(ks[i], -log_marginal, log_error);
+    reference.add(ks[i], -log_marginal, std::isnan(log_error) ? 0.0 : log_error);
     row.push_back(plus_minus(-log_marginal, log_error, 2));
-    row.push_back(fmt::format("{:.0f} of {}", ess, effort.evaluated));
-    point["log_marginal"] = {
-        {"value", log_marginal}, {"error", log_error}, {"ess", ess}, {"paths", effort.evaluated}};
+    row.push_back(fmt::format("{:.0f} of {}, k̂ {}", ess, effort.evaluated, number(tail_shape, 2)));
+    point["log_marginal"] = {{"value", log_marginal},
+                             {"error", log_error},
+                             {"ess", ess},
+                             {"tail_shape", tail_shape},
+                             {"paths", effort.evaluated}};
     points.push_back(point);
     table.rows.push_back(row);
   }

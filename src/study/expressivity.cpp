@@ -187,14 +187,15 @@ void from_density(const Settings& settings, Part& part) {
            "An unnormalised density is enough to reach a law: ESS {:.0f} % of paths", 100 * ess),
        .caption = fmt::format(
            "Eight Gaussians of standard deviation 0.5, known to the fit by their log-density alone "
-           "(log-variance loss, Brownian reference 2.5 W). log Z = {} with ESS {:.0f} of 4096; "
-           "exact: 0.",
+           "(log-variance loss, Brownian reference 2.5 W). log Z = {} with ESS {:.0f} of 4096, k̂ "
+           "= {}; exact: 0.",
            plus_minus(set.estimate.weights.log_mean, set.estimate.weights.log_mean_error),
-           set.estimate.weights.ess),
+           set.estimate.weights.ess, number(set.estimate.weights.tail_shape, 2)),
        .panels = {wanted, picture}});
   part.numbers["from_density"] = {{"log_z", set.estimate.weights.log_mean},
                                   {"log_z_error", set.estimate.weights.log_mean_error},
                                   {"ess", set.estimate.weights.ess},
+                                  {"tail_shape", set.estimate.weights.tail_shape},
                                   {"paths", 4096},
                                   {"energy_distance", energy_distance(set.states, exact.values)}};
   settings.progress("eight Gaussians from their density", 0.55);

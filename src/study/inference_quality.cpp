@@ -175,7 +175,8 @@ Part inference_quality(const Settings& settings) {
                   "Free energy above −log p(y), nats per observation; ± standard error over "
                   "observations",
               .header = {"control", "fitted", "best of its kind, closed form", "ESS of 256",
-                         "χ² of ranks", "χ², weighted"}};
+                         fmt::format("k̂ above {:.2f}", tail_shape_limit(pool)), "χ² of ranks",
+                         "χ², weighted"}};
   Panel iwae{.title = "Importance-weighted bound",
              .x = {.label = "samples S", .logarithmic = true},
              .y = {.label = "log p(y) − bound, nats", .logarithmic = true}};
@@ -232,10 +233,14 @@ Part inference_quality(const Settings& settings) {
     const Posterior many =
         posterior_paths(latent, result.parameters, ranked.y, pool, settings.seed + 21, settings);
     const auto [as_drawn, by_weight] = calibration(ranked, many, settings.seed + 22);
-    double ess = 0;
-    for (std::size_t row = 0; row < ranked.y.count; ++row)
-      ess += summarize_weights(std::span(many.log_weights).subspan(row * pool, pool)).ess /
-             static_cast<double>(ranked.y.count);
+    double ess = 0, heavy = 0;
+    for (std::size_t row = 0; row < ranked.y.count; ++row) {
+      const WeightSummary weights =
+          summarize_weights(std::span(many.log_weights).subspan(row * pool, pool));
+      ess += weights.ess / static_cast<double>(ranked.y.count);
+      if (weights.tail_shape > tail_shape_limit(pool))
+        heavy += 1.0 / static_cast<double>(ranked.y.count);
+    }
     const auto steps_of = [&](const Ranks& ranks) {
       Series steps{.name = kind.name, .style = Series::Style::steps, .colour = colour};
       for (std::size_t b = 0; b < bins; ++b)
@@ -250,14 +255,16 @@ Part inference_quality(const Settings& settings) {
     weighted_statistics.push_back(by_weight.statistic);
     (colour == 0 ? open_gap : feedback_gap) = first.mean;
     table.rows.push_back({kind.name, plus_minus(first.mean, first.error), number(kind.gap),
-                          number(ess, 1), number(as_drawn.statistic, 1),
-                          number(by_weight.statistic, 1)});
+                          number(ess, 1), fmt::format("{:.0f} %", 100 * heavy),
+                          number(as_drawn.statistic, 1), number(by_weight.statistic, 1)});
     rows.push_back({{"control", kind.name},
                     {"gap", first.mean},
                     {"error", first.error},
                     {"closed_form", kind.gap},
                     {"ess", ess},
                     {"ess_of", pool},
+                    {"tail_shape_limit", tail_shape_limit(pool)},
+                    {"tail_shape_above", heavy},
                     {"bound", points},
                     {"ranks", as_drawn.counts},
                     {"ranks_weighted", by_weight.counts},

@@ -15,16 +15,17 @@ namespace {
 /// One row of the table: a case, a reference, a loss, over seeds.
 struct Row {
   Spread log_z_error;         ///< log Z estimate − exact
-  double standard_error = 0;  ///< mean of the estimates' own
+  double standard_error = 0;  ///< mean of the estimates' own; NaN where one has none
   Spread ess;                 ///< fraction of the paths
   Spread elbo_gap;            ///< exact log Z − ELBO
   double largest = 0;         ///< largest normalised weight, worst over seeds
+  double tail_shape = 0;      ///< k̂ of the weights, worst over seeds
   double seconds = 0;
   Spread seconds_to_accuracy;  ///< of the seeds that came to it
   std::size_t accurate = 0;    ///< how many did
   int fewest_modes = 1 << 20;
   std::size_t non_finite = 0;
-  std::vector<double> z_scores;
+  std::vector<double> z_scores;  ///< of the seeds that have a standard error
 };
 
 Series cloud(std::span<const float> points, std::size_t d, std::size_t a, std::size_t b,
@@ -43,12 +44,14 @@ Part samplers(const Settings& settings) {
   const std::size_t evaluated = settings.scaled(16384, 1024);
   Table table{
       .title = fmt::format("log Z from {} paths, means over {} seeds. z: error over its own "
-                           "standard error, the farthest seed. To ± {}: seconds of training until "
+                           "standard error, the farthest seed. k̂: tail shape of the weights, the "
+                           "heaviest seed; from ½ on their variance is infinite and there is no "
+                           "standard error. To ± {}: seconds of training until "
                            "the standard error of these paths would be so small, wherever they "
                            "go, and how many seeds came to it; annealing takes the first half",
                            evaluated, settings.seeds, wanted_error),
-      .header = {"target", "reference", "loss", "log Z − exact", "own s.e.", "ESS", "modes found",
-                 "log Z − ELBO", "largest weight", "z", "training, s",
+      .header = {"target", "reference", "loss", "log Z − exact", "own s.e.", "ESS", "k̂",
+                 "modes found", "log Z − ELBO", "largest weight", "z", "training, s",
                  fmt::format("to ± {}, s", wanted_error)}};
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   Panel ess_panel{
@@ -92,9 +95,12 @@ Part samplers(const Settings& settings) {
         ess.push_back(estimate.weights.ess / static_cast<double>(evaluated));
         gaps.push_back(exact - estimate.elbo);
         learned.push_back(one.learned_log_z - exact);
-        row.z_scores.push_back(errors.back() / estimate.weights.log_mean_error);
+        if (!std::isnan(estimate.weights.log_mean_error))
+          row.z_scores.push_back(errors.back() / estimate.weights.log_mean_error);
         row.standard_error += share * estimate.weights.log_mean_error;
         row.largest = std::max(row.largest, estimate.weights.largest);
+        row.tail_shape = s == 0 ? estimate.weights.tail_shape
+                                : std::max(row.tail_shape, estimate.weights.tail_shape);
         row.seconds += share * one.seconds;
         if (!std::isnan(one.seconds_to_accuracy)) to_accuracy.push_back(one.seconds_to_accuracy);
         row.non_finite += estimate.non_finite;
@@ -110,12 +116,12 @@ Part samplers(const Settings& settings) {
       row.elbo_gap = spread(gaps);
       row.seconds_to_accuracy = spread(to_accuracy);
       row.accurate = to_accuracy.size();
-      double farthest = 0;
+      double farthest = row.z_scores.empty() ? NAN : 0.0;
       for (const double z : row.z_scores)
-        if (std::abs(z) > std::abs(farthest)) farthest = z;
+        if (std::abs(z) >= std::abs(farthest)) farthest = z;
       const std::string reference = ou ? "Ornstein–Uhlenbeck" : "Brownian";
       // An effective sample size of 1 % of the paths is where a standard error means something.
-      if (row.ess.mean >= 0.01) {
+      if (row.ess.mean >= 0.01 && !std::isnan(row.standard_error)) {
         ++trusted_rows;
         if (std::abs(farthest) < 4) {
           ++trusted;
@@ -127,7 +133,7 @@ Part samplers(const Settings& settings) {
       table.rows.push_back(
           {problem.name, reference, name(loss),
            plus_minus(row.log_z_error.mean, row.log_z_error.error), number(row.standard_error),
-           fmt::format("{:.2g} %", 100 * row.ess.mean),
+           fmt::format("{:.2g} %", 100 * row.ess.mean), number(row.tail_shape, 2),
            problem.modes.empty()
                ? "–"
                : fmt::format("{} of {}", row.fewest_modes, problem.modes.size() / 2),
@@ -153,6 +159,7 @@ Part samplers(const Settings& settings) {
                                                         : nlohmann::ordered_json(row.fewest_modes)},
            {"log_z_minus_elbo", row.elbo_gap.mean},
            {"largest_weight", row.largest},
+           {"tail_shape", row.tail_shape},
            {"learned_log_z_minus_exact", loss == SamplerLoss::trajectory_balance
                                              ? nlohmann::ordered_json(learned)
                                              : nlohmann::ordered_json()},
@@ -167,9 +174,10 @@ Part samplers(const Settings& settings) {
         const double at = static_cast<double>(c) + 1 + 0.14 * (static_cast<double>(l) - 1.5);
         // On a logarithmic axis a bar must not reach zero.
         ess_panel.series[l].add(at, row.ess.mean, std::min(row.ess.error, 0.9 * row.ess.mean));
-        z_panel.series[l].add(at, row.log_z_error.mean, row.standard_error);
-        Row& top = best[problem.name];
-        if (top.z_scores.empty() || row.ess.mean > top.ess.mean) top = row;
+        z_panel.series[l].add(at, row.log_z_error.mean,
+                              std::isnan(row.standard_error) ? 0.0 : row.standard_error);
+        const auto [top, first] = best.try_emplace(problem.name, row);
+        if (!first && row.ess.mean > top->second.ess.mean) top->second = row;
       }
       done += problem.cost() / total_cost;
       settings.progress(fmt::format("{}, {}{}", problem.name, name(loss), ou ? ", OU" : ""), done);
@@ -190,13 +198,15 @@ Part samplers(const Settings& settings) {
     key += fmt::format("{}{} {}", c ? "; " : "", c + 1, all[c].name);
   part.figures.push_back(
       {.title =
-           fmt::format("log Z is within 4 standard errors in {} of {} cases with ESS above 1 %",
+           fmt::format("log Z is within 4 standard errors in {} of {} cases with ESS above 1 % and "
+                       "k̂ below ½",
                        trusted, trusted_rows),
        .caption =
            key +
            fmt::format(
                ". Brownian reference, {} paths, means over {} seeds; left ± standard error over "
-               "seeds, right ± the estimate's own standard error. A case is a row of the table, "
+               "seeds, right ± the estimate's own standard error where it has one. A case is a row "
+               "of the table, "
                "all its seeds within 4 of their own standard errors.",
                evaluated, settings.seeds),
        .panels = {ess_panel, z_panel}});
@@ -232,10 +242,12 @@ Part samplers(const Settings& settings) {
   part.text.push_back(
       "An effective sample size says nothing of what no path has visited: a run that has lost "
       "modes or tails reports a log Z that is short by the log of their share, with a small "
-      "standard error. The table therefore gives the fewest modes any seed's paths reach, and its "
+      "standard error, and its k̂ is small too. The table therefore gives the fewest modes any "
+      "seed's paths reach, and its "
       "z shows where the standard error was wrong. " +
-      (wrong.empty() ? std::string("With an ESS above 1 % that happened nowhere.")
-                     : "With an ESS above 1 % that happened, in nats, to: " + misled + "."));
+      (wrong.empty()
+           ? std::string("With an ESS above 1 % and k̂ below ½ that happened nowhere.")
+           : "With an ESS above 1 % and k̂ below ½ that happened, in nats, to: " + misled + "."));
   part.text.emplace_back(
       "The four losses are four choices of cotangents of the same paths. KL and sticking the "
       "landing differentiate along the path and through the target; log-variance and trajectory "

@@ -211,6 +211,50 @@ TEST_F(Evaluate, PrintsTheLibrarysNumbersAsOneJsonObject) {
   EXPECT_EQ(object["log_marginal_by_observation"].get<std::vector<double>>(), result.log_marginal);
 }
 
+/// A Brownian path, hardly seen at its end, whose control holds it near the origin `strength` times
+/// as strongly as its distance: from 2 on the weights have infinite variance.
+std::string hardly_seen_folder(const std::filesystem::path& folder, float strength) {
+  ito::LatentModel latent;
+  latent.model.grid = ito::uniform_grid(1.0, 16);
+  latent.model.diffusion = ito::IdentityDiffusion{};
+  latent.model.control = ito::Feedback{.net = ito::Mlp{.time = false}};
+  latent.likelihood = ito::Gaussian{.scale = 10};
+  ito::Parameters parameters = ito::zero_parameters(latent);
+  parameters["control.0.weight"][0] = -strength;
+  std::filesystem::create_directory(folder);
+  write(folder / "model.json", ito::to_json(latent));
+  ito::save_safetensors(parameters, folder / "parameters.safetensors");
+  return folder.string();
+}
+
+TEST_F(Evaluate, OfWeightsWithoutAVarianceGivesNoErrorAndWarns) {
+  write(folder / "y.csv", "0\n0.5\n-1\n");
+  const std::string held = hardly_seen_folder(folder / "held", 4);
+  const Outcome outcome = run({"evaluate", held, at("y.csv"), "--samples", "1024"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const Json object = Json::parse(outcome.out);
+  EXPECT_GT(object["tail_shape"].get<double>(), 0.7);
+  EXPECT_NEAR(object["tail_shape_limit"].get<double>(), 1 - 1 / std::log10(1024.0), 1e-12);
+  EXPECT_GT(object["tail_shape_above"].get<double>(), 0.5);
+  EXPECT_TRUE(object["log_marginal_error"].is_null());
+  EXPECT_TRUE(object["log_marginal_smoothed_error"].is_null());
+  EXPECT_EQ("warning: " + object["warning"].get<std::string>() + "\n", outcome.err);
+
+  const std::string free = hardly_seen_folder(folder / "free", 0);
+  const Outcome trusted = run({"evaluate", free, at("y.csv"), "--samples", "1024"});
+  ASSERT_EQ(trusted.status, 0) << trusted.err;
+  const Json numbers = Json::parse(trusted.out);
+  EXPECT_LT(numbers["tail_shape"].get<double>(), 0.5);
+  EXPECT_TRUE(numbers["log_marginal_error"].is_number());
+  EXPECT_TRUE(numbers["log_marginal_smoothed_error"].is_number());
+  EXPECT_FALSE(numbers.contains("warning"));
+  EXPECT_EQ(trusted.err, "");
+
+  const Outcome few = run({"evaluate", held, at("y.csv"), "--samples", "16"});
+  ASSERT_EQ(few.status, 0) << few.err;
+  EXPECT_TRUE(Json::parse(few.out)["tail_shape"].is_null());
+}
+
 // The exact values are mpmath's, in 40 digits. The CPU's η is the float32 nearest: half an ulp of
 // it changes log p by up to 5e-4 nats.
 TEST_F(Evaluate, KeepsTheDigitsOfLargeCounts) {

@@ -66,5 +66,12 @@ TEST(SummarizeWeights, RefusesWhatHasNoMean) {
   EXPECT_THROW(summarize_weights(std::vector<double>{0, infinity}), Error);
 }
 
+TEST(SummarizeWeights, WithoutASpreadToMeasureThereIsNoError) {
+  EXPECT_TRUE(std::isnan(summarize_weights(std::vector<double>{1.5}).log_mean_error));
+  const WeightSummary zero = summarize_weights(std::vector<double>(100, -infinity));
+  EXPECT_TRUE(std::isnan(zero.log_mean_error));
+  EXPECT_EQ(zero.tail_shape, 1);
+}
+
 }  // namespace
 }  // namespace ito
