@@ -1,5 +1,7 @@
 // What a finished or broken-off fit can be used for: which of its parameters, a longer run, a
 // start.
+#include <cmath>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -69,6 +71,25 @@ TEST_F(FittedParameters, AreTheAverageAndTheLastAndByDefaultTheBetterOnHeldOutDa
     drawn.push_back(read(folder / "s.csv"));
   }
   EXPECT_NE(drawn[0], drawn[1]);
+}
+
+TEST_F(FittedParameters, AreBothReportedWhereTheirBoundsDifferByMoreThanTheirErrors) {
+  for (const auto& [rate, told] : {std::pair{"1", true}, std::pair{"0.003", false}}) {
+    const Outcome outcome = run(fit_arguments({"--epochs", "20", "--schedule", "constant",
+                                               "--learning-rate", rate, "--quiet", "--overwrite"}));
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    const Json ours = Json::parse(read(folder / "fit/summary.json"));
+    const Json theirs = ours["other_parameters"];
+    const auto number = [](const Json& object, const char* key) {
+      return object[key].get<double>();
+    };
+    const bool apart = std::abs(number(ours, "elbo") - number(theirs, "elbo")) >
+                       std::hypot(number(ours, "elbo_error"), number(theirs, "elbo_error"));
+    EXPECT_EQ(apart, told) << "a case of the other kind";
+    const std::string line = "--params " + theirs["name"].get<std::string>();
+    EXPECT_EQ(outcome.out.find(line) != std::string::npos, told) << outcome.out;
+    EXPECT_EQ(read(folder / "fit/report.html").find(line) != std::string::npos, told);
+  }
 }
 
 TEST_F(FittedParameters, ThatAFolderDoesNotHaveAreRefusedByWhatItHas) {
