@@ -18,7 +18,7 @@ namespace ito {
 /// steps.
 template <class Real>
 struct BasicRequest {
-  std::uint64_t paths = 1;  ///< N
+  std::uint64_t paths = 1;  ///< N; global indices of paths are below 2^33
   std::uint64_t seed = 0;   ///< key of the noise
   /// Global index of the first path; states do not depend on the split.
   std::uint64_t first_path = 0;
@@ -119,14 +119,21 @@ struct BasicDirections {
   std::span<const Real> context{};     ///< [K, R, I, C]
 };
 
+/// What calls hold that return vectors of their own.
+struct SimulateOptions {
+  /// Also the parts of E and M between save steps, [N, S] each: for a state of one channel as many
+  /// numbers each as the states.
+  bool intervals = false;
+};
+
 /// Derivatives of the outputs along each direction.
 template <class Real>
 struct BasicTangents {
   std::vector<Real> states;               ///< [K, N, S, d]
   std::vector<Real> energy;               ///< [K, N]
   std::vector<Real> martingale;           ///< [K, N]
-  std::vector<Real> interval_energy;      ///< [K, N, S]
-  std::vector<Real> interval_martingale;  ///< [K, N, S]
+  std::vector<Real> interval_energy;      ///< [K, N, S]; empty unless SimulateOptions::intervals
+  std::vector<Real> interval_martingale;  ///< likewise
 };
 
 struct PlanOptions {
@@ -146,14 +153,15 @@ struct PlanOptions {
 template <class Real>
 class BasicPaths {
  public:
-  const std::vector<Real>& states() const { return states_; }                    ///< [N, S, d]
-  const std::vector<Real>& energy() const { return energy_; }                    ///< [N]
-  const std::vector<Real>& martingale() const { return martingale_; }            ///< [N]
-  const std::vector<Real>& interval_energy() const { return interval_energy_; }  ///< [N, S]
-  const std::vector<Real>& interval_martingale() const { return interval_martingale_; }  ///< [N, S]
-  const std::vector<std::uint8_t>& status() const { return status_; }                    ///< [N]
-  std::uint64_t size() const { return request_.paths; }                                  ///< N
-  std::uint64_t non_finite() const;  ///< paths with status ≠ 0
+  const std::vector<Real>& states() const { return states_; }          ///< [N, S, d]
+  const std::vector<Real>& energy() const { return energy_; }          ///< [N]
+  const std::vector<Real>& martingale() const { return martingale_; }  ///< [N]
+  /// [N, S]. Throw ito::Error unless the simulation was asked for SimulateOptions::intervals.
+  const std::vector<Real>& interval_energy() const;
+  const std::vector<Real>& interval_martingale() const;
+  const std::vector<std::uint8_t>& status() const { return status_; }  ///< [N]
+  std::uint64_t size() const { return request_.paths; }                ///< N
+  std::uint64_t non_finite() const;                                    ///< paths with status ≠ 0
 
  private:
   template <class>
@@ -162,6 +170,7 @@ class BasicPaths {
   std::vector<Real> x0_, context_;
   std::vector<std::uint8_t> status_;
   BasicRequest<Real> request_;
+  SimulateOptions options_;
 };
 
 template <class Real>
@@ -197,9 +206,10 @@ class BasicPlan {
   /// elsewhere.
   CudaKernels cuda_kernels() const;
 
-  // Vectors in, vectors out. `parameters` is [≥ P]; the model's own come first.
-  BasicPaths<Real> simulate(std::span<const Real> parameters,
-                            const BasicRequest<Real>& request) const;
+  // Vectors in, vectors out. `parameters` is [≥ P]; the model's own come first. What does not fit
+  // the machine's memory is refused before it is allocated.
+  BasicPaths<Real> simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                            SimulateOptions options = {}) const;
   BasicGradient<Real> adjoint(std::span<const Real> parameters, const BasicPaths<Real>& paths,
                               const BasicCotangents<Real>& cotangents,
                               AdjointOptions options = {}) const;
@@ -208,11 +218,13 @@ class BasicPlan {
   /// section 4) along K directions, integrated with the paths by the same solver. They are the
   /// derivatives of the discrete chain, as `adjoint` is its transpose. Throws ito::Error on CUDA.
   BasicTangents<Real> tangents(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                               const BasicDirections<Real>& directions) const;
+                               const BasicDirections<Real>& directions,
+                               SimulateOptions options = {}) const;
   /// A block of the full Jacobian: the tangents of parameters first … first + count − 1. Throws
   /// ito::Error on CUDA.
   BasicTangents<Real> jacobian(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                               std::size_t first, std::size_t count) const;
+                               std::size_t first, std::size_t count,
+                               SimulateOptions options = {}) const;
 
   // Caller-owned memory; these allocate nothing. On CUDA that is said of the calls on a stream,
   // below: calls on memory of the host pass through memory of the device, which the plan allocates

@@ -12,6 +12,7 @@
 #include "cli/path_run.hpp"
 #include "io/peak_memory.hpp"
 #include "io/safetensors.hpp"
+#include "model/sizes.hpp"
 
 namespace ito::cli {
 namespace {
@@ -74,6 +75,21 @@ void report(const GradientArguments& arguments, const BasicPaths<Real>& paths,
   print(fmt::format("written to     {}\n", arguments.out));
 }
 
+/// Refuses more paths than the machine's memory holds: states and sums, their cotangents, the
+/// gradient and what the way back needs.
+template <class Real>
+void require_memory(const PathRun<Real>& run, const BasicPlan<Real>& plan) {
+  const auto& request = run.request;
+  const double paths = static_cast<double>(request.paths), state = run.model.state;
+  double bytes = paths * (3 * state + 4) * sizeof(Real) + paths;
+  bytes += static_cast<double>(2 * run.x0.size() + 3 * run.context.size()) * sizeof(Real);
+  bytes += 3.0 * static_cast<double>(run.parameters.size()) * sizeof(Real);
+  if (plan.device().kind() != Device::Kind::cuda)
+    bytes += static_cast<double>(plan.workspace_bytes(request.paths, run.observations()));
+  check_memory("request.paths", request.paths, {.beside = bytes},
+               "fewer at a time: --first-path goes on where a run ended");
+}
+
 template <class Real>
 int differentiate(const GradientArguments& arguments, Device device) {
   const PathRun<Real> run(arguments.run);
@@ -83,16 +99,17 @@ int differentiate(const GradientArguments& arguments, Device device) {
         "save", fmt::format("{} as the last step", run.model.save.back()),
         fmt::format("a list that ends with step {}: the loss is of the state there", steps));
   }
-  const double saved = static_cast<double>(run.model.save.size()) * (run.model.state + 2.0);
-  require_memory(static_cast<double>(run.request.paths) * 2.0 * (saved + 2.0) * sizeof(Real));
-
+  // The loss sees the end alone, and saving fewer steps changes no path.
+  Model model = run.model;
+  model.save = {steps};
   PlanOptions options = arguments.run.plan_options();
   options.workspace_limit = arguments.workspace_limit;
   options.gradient = arguments.method;
-  const BasicPlan<Real> plan(run.model, device, options);
+  const BasicPlan<Real> plan(model, device, options);
+  require_memory(run, plan);
   const BasicPaths<Real> paths = plan.simulate(run.parameters, run.request);
   warn_non_finite(paths.non_finite(), paths.size());
-  const LossValue<Real> value = evaluate_loss(arguments.loss, paths, run.model);
+  const LossValue<Real> value = evaluate_loss(arguments.loss, paths, model);
   const BasicGradient<Real> gradient = plan.adjoint(run.parameters, paths,
                                                     {.states = value.state_cotangent,
                                                      .energy = value.energy_cotangent,
@@ -133,8 +150,11 @@ void add_gradient(CLI::App& program, Action& action) {
                    "Bytes to store states in; with less, steps are recomputed from checkpoints");
   command->add_flag("--json", arguments->json, "Print the loss as one JSON object");
   command->add_option("--out", arguments->out, "File to write (safetensors)")->required();
-  command->callback(
-      [arguments, &action] { action = [arguments] { return gradient(*arguments); }; });
+  command->callback([arguments, command, &action] {
+    action = [arguments, command] {
+      return in_options(*command, [&] { return gradient(*arguments); });
+    };
+  });
 }
 
 }  // namespace ito::cli

@@ -1,7 +1,10 @@
 #include "cli/options.hpp"
 
+#include <array>
 #include <cstddef>
 #include <string>
+
+#include "model/sizes.hpp"
 
 namespace ito::cli {
 
@@ -16,18 +19,42 @@ CLI::Option* add_number(CLI::App& command, const std::string& option, double& va
       ->default_str(fmt::format("{}", value));
 }
 
+CLI::Option* add_count(CLI::App& command, const std::string& option, std::size_t& value,
+                       const std::string& description) {
+  return add_whole_number(command, option, value, description, std::size_t{1}, count_limit);
+}
+
 CLI::Option* add_samples(CLI::App& command, const std::string& option, std::size_t& value,
                          const std::string& description) {
-  constexpr const char* accepted = "a multiple of 16, from 16 up";
+  constexpr std::size_t most = count_limit / 16 * 16;
+  const std::string accepted = fmt::format("a multiple of 16, from 16 to {}", most);
   return add_value(command, option, value, description,
-                   [](const std::string& text) {
-                     constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+                   [accepted](const std::string& text) {
                      const auto number = read_number<std::size_t>(text, 16, most, accepted);
                      if (number % 16 != 0) throw Error("number", "'" + text + "'", accepted);
                      return number;
                    })
       ->type_name("N")
       ->default_str(fmt::format("{}", value));
+}
+
+CLI::Option* add_paths(CLI::App& command, const std::string& option, std::uint64_t& value,
+                       const std::string& description, std::uint64_t least) {
+  return add_whole_number(command, option, value, description, least, path_limit);
+}
+
+std::string option_of(const CLI::App& command, std::string_view field) {
+  // Fields of options and requests; a model's have such names too, and are no options.
+  const std::size_t dot = field.find('.');
+  const std::string_view owner = field.substr(0, dot == std::string_view::npos ? 0 : dot);
+  const std::string_view name = field.substr(owner.empty() ? 0 : dot + 1);
+  constexpr std::array owners{"request", "fit", "evaluate", "sample"};
+  constexpr std::array own{"threads", "workspace_limit"};
+  const bool known = owner.empty() ? std::ranges::find(own, name) != own.end()
+                                   : std::ranges::find(owners, owner) != owners.end();
+  std::string option = "--" + std::string(name);
+  std::ranges::replace(option, '_', '-');
+  return known && command.get_option_no_throw(option) != nullptr ? option : "";
 }
 
 CLI::Option* add_device(CLI::App& command, Device& device) {

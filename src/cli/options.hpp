@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
 #include <limits>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -60,6 +62,10 @@ CLI::Option* add_whole_number(CLI::App& command, const std::string& option, Numb
 CLI::Option* add_number(CLI::App& command, const std::string& option, double& value,
                         const std::string& description);
 
+/// Of epochs, rows, seeds: 1 to count_limit.
+CLI::Option* add_count(CLI::App& command, const std::string& option, std::size_t& value,
+                       const std::string& description);
+
 /// Paths per observation: a positive multiple of 16, as many as share a row of context.
 CLI::Option* add_samples(CLI::App& command, const std::string& option, std::size_t& value,
                          const std::string& description);
@@ -70,6 +76,28 @@ CLI::Option* add_name(CLI::App& command, const std::string& option, Enum& value,
                       const std::string& description, Enum (*parse)(std::string_view)) {
   return add_value(command, option, value, description, parse)
       ->default_str(std::string(name(value)));
+}
+
+/// Paths, or the first of them: what the noise has indices for.
+CLI::Option* add_paths(CLI::App& command, const std::string& option, std::uint64_t& value,
+                       const std::string& description, std::uint64_t least);
+
+/// The command's option that sets a field of the library's: --first-path for `request.first_path`.
+/// Empty where it has none of that name.
+std::string option_of(const CLI::App& command, std::string_view field);
+
+/// What `call` returns. A field that it refuses is told by the name of the command's option.
+template <class Call>
+decltype(auto) in_options(const CLI::App& command, Call&& call) {
+  try {
+    return call();
+  } catch (const Error& error) {
+    const std::string_view what = error.what();
+    const std::size_t end = std::min(what.find(": "), what.size());
+    const std::string option = option_of(command, what.substr(0, end));
+    if (option.empty()) throw;
+    throw Error(option + std::string(what.substr(end)));
+  }
 }
 
 CLI::Option* add_device(CLI::App& command, Device& device);

@@ -1,7 +1,5 @@
 #include "cli/path_run.hpp"
 
-#include <unistd.h>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <ito/error.hpp>
@@ -51,19 +49,19 @@ void add_path_options(CLI::App& command, PathArguments& arguments) {
       .add_option("--params", arguments.parameters,
                   "Parameters (safetensors); of a latent model, all of them")
       ->required();
-  add_whole_number(command, "--paths", arguments.paths, "Number of paths", std::uint64_t{1})
-      ->required();
+  add_paths(command, "--paths", arguments.paths, "Number of paths", 1)->required();
   add_whole_number(command, "--seed", arguments.seed, "Seed of the noise");
-  add_whole_number(command, "--first-path", arguments.first_path,
-                   "Global index of the first path; splitting a run changes no path");
+  add_paths(command, "--first-path", arguments.first_path,
+            "Global index of the first path; splitting a run changes no path", 0);
   command.add_option("--x0", arguments.x0,
                      "Initial states .npy, [paths, state] or one [state] for all; else drawn from "
                      "the model");
   command.add_option("--context", arguments.context,
                      "Context .npy, [observations, intervals, size], of a control that takes one");
-  add_whole_number(command, "--paths-per-observation", arguments.paths_per_observation,
-                   "Paths that share one observation's context, a multiple of 16; 0: paths divided "
-                   "by observations");
+  add_paths(command, "--paths-per-observation", arguments.paths_per_observation,
+            "Paths that share one observation's context, a multiple of 16; 0: paths divided by "
+            "observations",
+            0);
   add_device(command, arguments.device);
   add_threads(command, arguments.threads);
   add_value(command, "--solver", arguments.solver,
@@ -123,25 +121,13 @@ PathRun<Real>::PathRun(const PathArguments& arguments) {
     context = converted<Real>(array), context_shape = std::move(array.shape);
     request.context = context;
     request.paths_per_observation = arguments.paths_per_observation;
-    const std::size_t observations = context_shape.size() == 3 ? context_shape[0] : 1;
-    if (observations > 1 && request.paths_per_observation == 0)
-      request.paths_per_observation = arguments.paths / observations;
+    if (observations() > 1 && request.paths_per_observation == 0)
+      request.paths_per_observation = arguments.paths / observations();
   }
 }
 
 template struct PathRun<float>;
 template struct PathRun<double>;
-
-void require_memory(double bytes) {
-  const double machine = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
-                         static_cast<double>(::sysconf(_SC_PAGE_SIZE));
-  if (bytes <= machine) return;
-  throw Error(
-      fmt::format("--paths: the results take {:.1f} GiB and this machine has {:.1f} GiB; ask for "
-                  "fewer paths at "
-                  "a time (--first-path goes on where a run ended) or fewer save steps",
-                  bytes / 0x1p30, machine / 0x1p30));
-}
 
 void warn_non_finite(std::uint64_t non_finite, std::uint64_t paths) {
   if (non_finite == 0) return;

@@ -53,16 +53,14 @@ struct PathRun {
   std::vector<Real> x0, context;
   std::vector<std::size_t> x0_shape, context_shape;  ///< as given
   BasicRequest<Real> request;                        ///< views of the above
+  /// Rows of context.
+  std::size_t observations() const { return context_shape.size() == 3 ? context_shape[0] : 1; }
   PathRun(const PathRun&) = delete;
   PathRun& operator=(const PathRun&) = delete;
 };
 
 extern template struct PathRun<float>;
 extern template struct PathRun<double>;
-
-/// Throws ito::Error, before the machine starts to swap, where arrays of `bytes` do not fit its
-/// memory.
-void require_memory(double bytes);
 
 /// A line on standard error where some paths are not finite.
 void warn_non_finite(std::uint64_t non_finite, std::uint64_t paths);

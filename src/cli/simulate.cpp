@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/path_run.hpp"
 #include "io/npy.hpp"
@@ -37,10 +38,9 @@ void write(const SimulateArguments& arguments, const Model& model, const BasicPa
 template <class Real>
 int simulate(const SimulateArguments& arguments, Device device) {
   const PathRun<Real> run(arguments.run);
-  const auto numbers = static_cast<double>(run.model.save.size()) * (run.model.state + 2.0) + 2.0;
-  require_memory(static_cast<double>(run.request.paths) * numbers * sizeof(Real));
   const BasicPlan<Real> plan(run.model, device, arguments.run.plan_options());
-  const BasicPaths<Real> paths = plan.simulate(run.parameters, run.request);
+  const BasicPaths<Real> paths =
+      plan.simulate(run.parameters, run.request, {.intervals = arguments.intervals});
   warn_non_finite(paths.non_finite(), paths.size());
   write(arguments, run.model, paths);
   print(fmt::format("{} paths of {} steps, {} saved, written to {}\n", paths.size(),
@@ -61,12 +61,14 @@ void add_simulate(CLI::App& program, Action& action) {
       "Also interval_energy and interval_martingale [paths, saves]: the parts between "
       "one save step and the next");
   command->add_option("--out", arguments->out, "File to write (.npz)")->required();
-  command->callback([arguments, &action] {
-    action = [arguments] {
+  command->callback([arguments, command, &action] {
+    action = [arguments, command] {
       require_writable(arguments->out, "--out");
       const Device device = arguments->run.device;
-      return arguments->run.in_double() ? simulate<double>(*arguments, device)
-                                        : simulate<float>(*arguments, device);
+      return in_options(*command, [&] {
+        return arguments->run.in_double() ? simulate<double>(*arguments, device)
+                                          : simulate<float>(*arguments, device);
+      });
     };
   });
 }

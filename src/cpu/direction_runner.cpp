@@ -145,6 +145,7 @@ void DirectionRunner::tangents(const DirectionArrays& arrays, std::size_t first,
           const float* x = at(call_.model.along[q].chain) + lane;
           const float* sums = at(call_.model.along[q].sums) + lane;
           for (std::size_t i = 0; i < d; ++i) outputs.states[to * d + i] = x[i * lanes];
+          if (outputs.interval_energy.empty()) return;
           outputs.interval_energy[to] = sums[2 * lanes];
           outputs.interval_martingale[to] = sums[3 * lanes];
         });

@@ -26,7 +26,7 @@ class CpuEngine final : public Engine<float> {
         method_(options.gradient) {
     for (int i = 0; i < threads_; ++i) scratch_.push_back(aligned_floats(model_.scratch.size()));
     if (method_ == GradientMethod::pathwise) {
-      const std::size_t row = static_cast<std::size_t>(shape_.context() * shape_.intervals());
+      const std::size_t row = context_size();
       unit_directions_.resize(
           static_cast<std::size_t>(threads_),
           std::vector<float>(directions_at_once * (shape_.parameters + state() + row)));

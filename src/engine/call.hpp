@@ -27,7 +27,7 @@ struct ObservationMap {
       : rows(shape.context() == 0
                  ? 1
                  : request.context.size() /
-                       static_cast<std::size_t>(shape.context() * shape.intervals())),
+                       (static_cast<std::size_t>(shape.context()) * shape.context_steps.size())),
         paths(request.paths),
         per(rows == 1 ? request.paths : request.paths_per_observation),
         first_path(request.first_path),

@@ -8,6 +8,8 @@
 
 #include <ito/error.hpp>
 
+#include "model/sizes.hpp"
+
 namespace ito {
 
 /// Hands out aligned arrays from one block of bytes; over a null block it only counts them.
@@ -108,13 +110,19 @@ struct Tape {
                      std::size_t limit, Keep keep) {
     const auto total = static_cast<std::uint64_t>(steps);
     const auto workers = static_cast<std::uint64_t>(threads);
-    const auto bytes = [&](const Tape& tape) {
-      return tiles * tape.checkpoints * tape.entry(chain) + workers * tape.segment * chain.stored;
+    // Past what an array can have they are all alike: too many.
+    const auto size = [](std::uint64_t states, std::size_t each) {
+      return product_of({states, each}).value_or(array_limit);
     };
+    const auto bytes = [&](const Tape& tape) {
+      return size(tiles * tape.checkpoints, tape.entry(chain)) +
+             size(workers * tape.segment, chain.stored);
+    };
+    limit = std::min(limit, array_limit - 1);
     const Tape all = with_stride(1, total);
     if (keep == Keep::most && bytes(all) <= limit) return all;
     Tape least = all;
-    for (std::uint64_t c = 1; c < total && tiles * c * chain.whole < bytes(least); ++c) {
+    for (std::uint64_t c = 1; c < total && size(tiles * c, chain.whole) < bytes(least); ++c) {
       const Tape tape = with_stride((total + c - 1) / c, total);
       if (bytes(tape) < bytes(least)) least = tape;
     }

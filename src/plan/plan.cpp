@@ -2,20 +2,15 @@
 #include <ito/plan.hpp>
 
 #include <algorithm>
-#include <cmath>
-#include <cstdlib>
 #include <memory>
-#include <string>
-#include <type_traits>
 
 #include "engine/engine.hpp"
 #include "engine/threads.hpp"
-#include "model/diffusion.hpp"
+#include "model/sizes.hpp"
+#include "plan/checks.hpp"
 
 namespace ito {
 namespace {
-
-constexpr std::uint64_t path_limit = std::uint64_t{1} << 33;
 
 /// A workspace of one call, as it comes from the allocator: to clear it costs a pass over memory.
 class OwnWorkspace {
@@ -29,142 +24,17 @@ class OwnWorkspace {
   std::unique_ptr<std::byte[]> memory_;
 };
 
-std::string text(std::uint64_t number) { return std::to_string(number); }
-
-void check_size(const char* field, std::size_t got, std::size_t wanted, const char* shape) {
-  if (got != 0 && got != wanted) {
-    throw Error(field, text(got) + " numbers", "none, or " + text(wanted) + " (" + shape + ")");
-  }
+/// Bytes that a call returns, and that it holds besides.
+template <class Results, class Beside>
+void check_results(const char* field, std::uint64_t count, Results results, Beside beside) {
+  check_memory(field, count,
+               {.results = static_cast<double>(results), .beside = static_cast<double>(beside)},
+               "fewer at a time, or fewer save steps");
 }
 
-template <class Real>
-std::uint64_t observations(const ModelShape& shape, const BasicRequest<Real>& request) {
-  const auto row =
-      static_cast<std::uint64_t>(shape.context()) * static_cast<std::uint64_t>(shape.intervals());
-  if (row == 0) {
-    if (!request.context.empty()) {
-      throw Error("request.context", text(request.context.size()) + " numbers",
-                  "none: the model's control takes no context");
-    }
-    return 1;
-  }
-  if (request.context.empty() || request.context.size() % row != 0) {
-    throw Error("request.context", text(request.context.size()) + " numbers",
-                "a positive multiple of " + text(row) + " (context steps × context)");
-  }
-  return request.context.size() / row;
-}
-
-/// Refuses a refinement of steps that are not halves of each other.
-void check_refinement(const ModelShape& shape, int refinement) {
-  if (refinement < -20 || refinement > 20) {
-    throw Error("request.refinement", std::to_string(refinement), "integers from -20 to 20");
-  }
-  if (refinement == 0) return;
-  const std::int64_t group = std::int64_t{1} << std::abs(refinement);
-  if (refinement < 0) {
-    if (group * shape.steps > std::int64_t{1} << 31) {
-      throw Error("request.refinement", std::to_string(refinement),
-                  "at most 2^31 steps of noise in all");
-    }
-    return;
-  }
-  for (int k = 0; k < shape.steps; ++k) {
-    const double first = shape.step_size(static_cast<int>(k / group * group));
-    if (shape.steps % group == 0 && std::abs(shape.step_size(k) - first) <= 1e-6 * first) continue;
-    throw Error("request.refinement", std::to_string(refinement),
-                "a refinement ℓ whose every " + std::to_string(group) +
-                    " steps, from the first on, have one length, or 0");
-  }
-}
-
-/// Refuses a gradient method that the solver does not go with.
-void check_method(const ModelShape& shape, GradientMethod method) {
-  const SolverProperties& solver = properties(shape.solver);
-  if (method == GradientMethod::reversible && !solver.reversible) {
-    std::string others;
-    for (const SolverProperties& row : solvers()) {
-      if (row.reversible) others += (others.empty() ? "" : ", ") + std::string(row.name);
-    }
-    throw Error("gradient", "\"reversible\" with solver \"" + std::string(solver.name) + '"',
-                "\"reversible\" with " + others + ", or \"adjoint\" with any solver");
-  }
-}
-
-/// Refuses a precision that the plan's numbers or its device do not have.
-template <class Real>
-void check_precision(Precision precision, Device device) {
-  if constexpr (std::is_same_v<Real, double>) {
-    if (precision == Precision::fast) {
-      throw Error("precision", "fast in a DoublePlan", "fp64 or the default there, or a Plan");
-    }
-    return;
-  }
-  if (precision == Precision::fp64) {
-    throw Error("precision", "fp64 in a Plan", "fp32 or fast there, or a DoublePlan");
-  }
-  if (precision == Precision::fast && device.kind() != Device::Kind::cuda) {
-    throw Error("precision", "fast on device " + device.name(), "fp32 there, or device cuda");
-  }
-}
-
-void check_options(GradientMethod method, AdjointOptions options) {
-  if (method != GradientMethod::pathwise) return;
-  if (!options.detach_state && !options.detach_martingale_parameters) return;
-  throw Error("options",
-              options.detach_state ? "detach_state with gradient \"pathwise\""
-                                   : "detach_martingale_parameters with gradient \"pathwise\"",
-              "it with \"adjoint\", \"reversible\" or \"stochastic-adjoint\"");
-}
-
-template <class Real>
-void check_request(const ModelShape& shape, std::size_t parameters,
-                   const BasicRequest<Real>& request) {
-  if (parameters < shape.parameters) {
-    throw Error("parameters", text(parameters) + " numbers",
-                "at least " + text(shape.parameters) + ", the model's own first");
-  }
-  if (request.paths < 1 || request.paths > path_limit ||
-      request.first_path > path_limit - request.paths) {
-    throw Error("request.paths", text(request.paths) + " from path " + text(request.first_path),
-                "at least 1, with path indices below 2^33");
-  }
-  check_refinement(shape, request.refinement);
-  const auto d = static_cast<std::size_t>(shape.state);
-  if (request.x0.size() != 0 && request.x0.size() != d && request.x0.size() != request.paths * d) {
-    throw Error("request.x0", text(request.x0.size()) + " numbers",
-                "none, " + text(d) + " (state) or " + text(request.paths * d) + " (paths × state)");
-  }
-  const std::uint64_t rows = observations(shape, request);
-  const std::uint64_t per = request.paths_per_observation;
-  if (rows == 1) {
-    if (per != 0 && per < request.paths) {
-      throw Error("request.paths_per_observation", text(per),
-                  "0 or at least the number of paths, with one observation");
-    }
-    return;
-  }
-  if (per == 0 || per % 16 != 0 || (request.paths + per - 1) / per != rows) {
-    throw Error("request.paths_per_observation", text(per),
-                "a multiple of 16 that spreads " + text(request.paths) + " paths over " +
-                    text(rows) + " observations");
-  }
-  if (request.first_path % 16 != 0) {
-    throw Error("request.first_path", text(request.first_path),
-                "a multiple of 16, with several observations");
-  }
-}
-
-template <class Real>
-void check_diffusion(const ModelShape& shape, std::span<const Real> parameters) {
-  if (shape.control != ControlKind::drift || shape.diffusion_net) return;
-  for (int e = 0; e < shape.state; ++e) {
-    if (constant_entry(shape, parameters, e).value == 0.0) {
-      throw Error("diffusion[" + std::to_string(e) + "]", "0",
-                  "a σ that is not zero: the drift control divides by it (a feedback control "
-                  "does not)");
-    }
-  }
+void check_intervals(const char* field, SimulateOptions options) {
+  if (!options.intervals)
+    throw Error(field, "a simulation that did not ask for it", "one with {.intervals = true}");
 }
 
 }  // namespace
@@ -175,12 +45,29 @@ std::uint64_t BasicPaths<Real>::non_finite() const {
       std::count_if(status_.begin(), status_.end(), [](std::uint8_t s) { return s != 0; }));
 }
 
+template <class Real>
+const std::vector<Real>& BasicPaths<Real>::interval_energy() const {
+  check_intervals("paths.interval_energy", options_);
+  return interval_energy_;
+}
+
+template <class Real>
+const std::vector<Real>& BasicPaths<Real>::interval_martingale() const {
+  check_intervals("paths.interval_martingale", options_);
+  return interval_martingale_;
+}
+
 /// The resolved model next to the engine that runs it.
 template <class Real>
 struct BasicPlan<Real>::Compiled {
   ModelShape shape;
   std::unique_ptr<Engine<Real>> engine;
   GradientMethod method;
+
+  /// Of the caller's memory, for a request that has been checked.
+  std::size_t host_workspace_bytes(const BasicRequest<Real>& request, Keep keep) const {
+    return engine->host_workspace_bytes(request.paths, observations(shape, request), keep);
+  }
 };
 
 template <class Real>
@@ -216,6 +103,7 @@ CudaKernels BasicPlan<Real>::cuda_kernels() const {
 template <class Real>
 std::size_t BasicPlan<Real>::workspace_bytes(std::uint64_t paths, std::uint64_t observations,
                                              bool record) const {
+  check_layout(compiled_->shape, paths, observations);
   return compiled_->engine->workspace_bytes(paths, observations,
                                             record ? Keep::most : Keep::nothing);
 }
@@ -230,14 +118,13 @@ void BasicPlan<Real>::check(std::span<const Real> parameters, const BasicRequest
     throw Error("request.seed_on_device", "an address",
                 "none: it is for calls on a stream; here `seed` is the seed");
   }
-  const std::uint64_t rows = observations(shape, request);
-  const Engine<Real>& engine = *compiled_->engine;
   const Keep keep = record ? Keep::least : Keep::nothing;
-  const std::size_t needed = on_stream ? engine.workspace_bytes(request.paths, rows, keep)
-                                       : engine.host_workspace_bytes(request.paths, rows, keep);
+  const std::size_t needed = on_stream ? compiled_->engine->workspace_bytes(
+                                             request.paths, observations(shape, request), keep)
+                                       : compiled_->host_workspace_bytes(request, keep);
   if (workspace.size() < needed) {
-    throw Error("workspace", text(workspace.size()) + " bytes",
-                "at least " + text(needed) + " (Plan::workspace_bytes)");
+    throw Error("workspace", std::to_string(workspace.size()) + " bytes",
+                "at least " + std::to_string(needed) + " (Plan::workspace_bytes)");
   }
 }
 
@@ -321,21 +208,27 @@ void BasicPlan<Real>::adjoint(Stream stream, std::span<const Real> parameters,
 
 template <class Real>
 BasicPaths<Real> BasicPlan<Real>::simulate(std::span<const Real> parameters,
-                                           const BasicRequest<Real>& request) const {
+                                           const BasicRequest<Real>& request,
+                                           SimulateOptions options) const {
   check_request(compiled_->shape, parameters.size(), request);
   const std::size_t n = request.paths, s = model_.save.size();
+  const std::size_t states = n * s * static_cast<std::size_t>(model_.state);
+  const std::size_t intervals = options.intervals ? n * s : 0;
+  const std::size_t workspace_bytes = compiled_->host_workspace_bytes(request, Keep::nothing);
+  check_results("request.paths", n, (states + 2 * intervals + 2 * n) * sizeof(Real) + n,
+                2 * (request.x0.size() + request.context.size()) * sizeof(Real) + workspace_bytes);
   BasicPaths<Real> paths;
+  paths.options_ = options;
   paths.x0_.assign(request.x0.begin(), request.x0.end());
   paths.context_.assign(request.context.begin(), request.context.end());
   paths.request_ = request;
-  paths.states_.resize(n * s * static_cast<std::size_t>(model_.state));
+  paths.states_.resize(states);
   paths.energy_.resize(n);
   paths.martingale_.resize(n);
-  paths.interval_energy_.resize(n * s);
-  paths.interval_martingale_.resize(n * s);
+  paths.interval_energy_.resize(intervals);
+  paths.interval_martingale_.resize(intervals);
   paths.status_.resize(n);
-  const OwnWorkspace workspace(compiled_->engine->host_workspace_bytes(
-      n, observations(compiled_->shape, request), Keep::nothing));
+  const OwnWorkspace workspace(workspace_bytes);
   simulate(parameters, request,
            {paths.states_, paths.energy_, paths.martingale_, paths.interval_energy_,
             paths.interval_martingale_, paths.status_},
@@ -352,12 +245,16 @@ BasicGradient<Real> BasicPlan<Real>::adjoint(std::span<const Real> parameters,
   request.x0 = paths.x0_;
   request.context = paths.context_;
   check_request(compiled_->shape, parameters.size(), request);
+  const std::size_t x0 = request.paths * static_cast<std::size_t>(model_.state);
+  const std::size_t workspace_bytes = compiled_->host_workspace_bytes(request, Keep::most);
+  check_results("request.paths", request.paths,
+                (parameter_count() + x0 + request.context.size()) * sizeof(Real),
+                (paths.states_.size() + cotangents.states.size()) * sizeof(Real) + workspace_bytes);
   BasicGradient<Real> gradient;
   gradient.parameters.resize(parameter_count());
-  gradient.x0.resize(request.paths * static_cast<std::size_t>(model_.state));
+  gradient.x0.resize(x0);
   gradient.context.resize(request.context.size());
-  const OwnWorkspace workspace(compiled_->engine->host_workspace_bytes(
-      request.paths, observations(compiled_->shape, request), Keep::most));
+  const OwnWorkspace workspace(workspace_bytes);
   adjoint(parameters, request, cotangents, {gradient.parameters, gradient.x0, gradient.context},
           workspace.bytes(), options);
   return gradient;
@@ -366,10 +263,13 @@ BasicGradient<Real> BasicPlan<Real>::adjoint(std::span<const Real> parameters,
 template <class Real>
 BasicTangents<Real> BasicPlan<Real>::tangents(std::span<const Real> parameters,
                                               const BasicRequest<Real>& request,
-                                              const BasicDirections<Real>& directions) const {
+                                              const BasicDirections<Real>& directions,
+                                              SimulateOptions options) const {
   check_request(compiled_->shape, parameters.size(), request);
   const std::size_t k = directions.count, n = request.paths, s = model_.save.size();
   const std::size_t d = static_cast<std::size_t>(model_.state);
+  for (const std::size_t each : {n * s * d, parameter_count(), request.context.size()})
+    checked_elements<Real>("directions.count", {k, each});
   check_size("directions.parameters", directions.parameters.size(), k * parameter_count(),
              "directions × parameters");
   if (directions.x0.size() != k * d) {
@@ -378,14 +278,17 @@ BasicTangents<Real> BasicPlan<Real>::tangents(std::span<const Real> parameters,
   }
   check_size("directions.context", directions.context.size(), k * request.context.size(),
              "directions × the request's context");
+  const std::size_t states = k * n * s * d, intervals = options.intervals ? k * n * s : 0;
+  const std::size_t workspace_bytes = compiled_->host_workspace_bytes(request, Keep::nothing);
+  check_results("directions.count", k, (states + 2 * intervals + 2 * k * n) * sizeof(Real),
+                workspace_bytes);
   BasicTangents<Real> result;
-  result.states.resize(k * n * s * d);
+  result.states.resize(states);
   result.energy.resize(k * n);
   result.martingale.resize(k * n);
-  result.interval_energy.resize(k * n * s);
-  result.interval_martingale.resize(k * n * s);
-  const OwnWorkspace workspace(compiled_->engine->host_workspace_bytes(
-      n, observations(compiled_->shape, request), Keep::nothing));
+  result.interval_energy.resize(intervals);
+  result.interval_martingale.resize(intervals);
+  const OwnWorkspace workspace(workspace_bytes);
   check(parameters, request, workspace.bytes(), false, false);
   compiled_->engine->tangents(parameters, request, directions,
                               {.states = result.states,
@@ -400,18 +303,21 @@ BasicTangents<Real> BasicPlan<Real>::tangents(std::span<const Real> parameters,
 template <class Real>
 BasicTangents<Real> BasicPlan<Real>::jacobian(std::span<const Real> parameters,
                                               const BasicRequest<Real>& request, std::size_t first,
-                                              std::size_t count) const {
+                                              std::size_t count, SimulateOptions options) const {
   if (first > parameter_count()) {
-    throw Error("first", text(first), "up to the number of parameters, " + text(parameter_count()));
+    throw Error("first", std::to_string(first),
+                "up to the number of parameters, " + std::to_string(parameter_count()));
   }
   if (count > parameter_count() - first) {
-    throw Error("count", text(count),
-                "up to " + text(parameter_count() - first) + ", the parameters from " +
-                    text(first) + " on");
+    throw Error("count", std::to_string(count),
+                "up to " + std::to_string(parameter_count() - first) + ", the parameters from " +
+                    std::to_string(first) + " on");
   }
-  std::vector<Real> units(count * parameter_count());
+  check_results("count", count, 0.0,
+                static_cast<double>(count) * static_cast<double>(parameter_count() * sizeof(Real)));
+  std::vector<Real> units(checked_elements<Real>("count", {count, parameter_count()}));
   for (std::size_t q = 0; q < count; ++q) units[q * parameter_count() + first + q] = 1;
-  return tangents(parameters, request, {.count = count, .parameters = units});
+  return tangents(parameters, request, {.count = count, .parameters = units}, options);
 }
 
 template class BasicPaths<float>;

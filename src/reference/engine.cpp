@@ -92,7 +92,7 @@ class ReferenceEngine final : public Engine<Real> {
   std::size_t stored() const { return paths_.front().stored(); }
   std::size_t saves() const { return shape_.save.size(); }
   std::size_t row_size() const {
-    return static_cast<std::size_t>(shape_.context() * shape_.intervals());
+    return static_cast<std::size_t>(shape_.context()) * shape_.context_steps.size();
   }
   std::size_t self() const { return static_cast<std::size_t>(omp_get_thread_num()); }
 

@@ -41,7 +41,8 @@ TEST_F(Simulate, OnTheReferenceWritesTheDoublesOfTheLibrary) {
           .status,
       0);
   const ito::DoublePlan plan(model, ito::Device::reference());
-  const ito::DoublePaths paths = plan.simulate(wide, {.paths = 37, .seed = 11});
+  const ito::DoublePaths paths =
+      plan.simulate(wide, {.paths = 37, .seed = 11}, {.intervals = true});
   EXPECT_EQ(array<double>(at("o.npz"), "x"), paths.states());
   EXPECT_EQ(array<double>(at("o.npz"), "energy"), paths.energy());
   EXPECT_EQ(array<double>(at("o.npz"), "martingale"), paths.martingale());

@@ -14,9 +14,11 @@
 namespace {
 
 std::atomic<long> allocations{0};
+std::atomic<std::size_t> allocated{0};  ///< bytes
 
 void* counted(std::size_t size, std::size_t alignment) {
   allocations.fetch_add(1, std::memory_order_relaxed);
+  allocated.fetch_add(size, std::memory_order_relaxed);
   const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
   if (void* p = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded)) return p;
   throw std::bad_alloc();
@@ -98,6 +100,27 @@ TEST(Allocation, DoesNotHappenInACall) {
         EXPECT_EQ(allocations_of_a_call<float>(row, Device::reference(), options), 0) << name;
         EXPECT_EQ(allocations_of_a_call<double>(row, Device::reference(), options), 0) << name;
       }
+    }
+  }
+}
+
+/// Of a state of one channel at 65 steps: as many numbers each as the states are those of E and of
+/// M by interval.
+TEST(Allocation, OfPathsIsThatOfWhatIsAskedFor) {
+  constexpr std::size_t paths = 4096, saves = 65;
+  Model model;
+  model.grid = uniform_grid(1.0, 64);
+  for (int k = 0; k <= 64; ++k) model.save.push_back(k);
+  for (const Device device : {Device::cpu(), Device::reference()}) {
+    const Plan plan(model, device, {.threads = 1});
+    for (const bool intervals : {false, true}) {
+      const std::size_t results =
+          paths * ((saves * (intervals ? 3 : 1) + 2) * sizeof(float) + sizeof(std::uint8_t));
+      const std::size_t before = allocated;
+      const Paths run = plan.simulate({}, {.paths = paths}, {.intervals = intervals});
+      const std::size_t taken = allocated - before;
+      EXPECT_GE(taken, results) << device.name();
+      EXPECT_LE(taken, results + results / 50) << device.name();
     }
   }
 }

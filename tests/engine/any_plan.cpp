@@ -154,7 +154,8 @@ PathValues AnyPlan::simulate(const std::vector<double>& parameters, const Call& 
       [&](const auto& plan) {
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
         const Inputs<Real> in(parameters, call);
-        const BasicPaths<Real> paths = plan.simulate(in.parameters, in.request);
+        const BasicPaths<Real> paths =
+            plan.simulate(in.parameters, in.request, {.intervals = true});
         return PathValues{convert<double>(paths.states()),
                           convert<double>(paths.energy()),
                           convert<double>(paths.martingale()),

@@ -3,12 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include <ito/error.hpp>
 
 #include "engine/any_plan.hpp"
 #include "engine/model_table.hpp"
+#include "engine/workspace.hpp"
+#include "refusal.hpp"
 
 namespace ito::test {
 namespace {
@@ -205,6 +208,18 @@ TEST_P(ForwardRun, NeedsNoRoomForTheStatesOfAGradient) {
   EXPECT_EQ(needed, roomy.workspace_bytes(paths, call.observations(), false));
   EXPECT_LT(needed, roomy.workspace_bytes(paths, call.observations()));
   EXPECT_THROW(plan.adjoint(knobs.parameters, call, {}), Error);
+}
+
+/// The bytes of every state of all paths there can be would wrap around to nothing.
+TEST(Tape, OfMoreBytesThanAnArrayHasIsRefusedWhateverTheLimit) {
+  constexpr std::uint64_t paths = std::uint64_t{1} << 33;
+  constexpr std::size_t everything = std::numeric_limits<std::size_t>::max();
+  const auto choose = [](std::size_t unit) {
+    return Tape::choose(paths, 1 << 23, {unit, unit}, 1, everything, Keep::most);
+  };
+  EXPECT_EQ(choose(64).stride, 1u);  // 2^62 bytes
+  EXPECT_GT(choose(128).stride, 1u);
+  EXPECT_TRUE(refusal([&] { choose(std::size_t{1} << 31); }).starts_with("workspace_limit: got"));
 }
 
 }  // namespace

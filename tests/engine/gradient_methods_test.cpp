@@ -130,8 +130,8 @@ void expect_transposed(const Device& device, const ModelCase& row, double tolera
   const auto directions = real(random_values(k * plan.parameter_count(), 1));
   const auto x0_directions = real(random_values(k * paths * d, 2));
   const auto context_directions = real(random_values(k * context.size(), 3));
-  const BasicTangents<Real> tangents =
-      plan.tangents(parameters, request, {k, directions, x0_directions, context_directions});
+  const BasicTangents<Real> tangents = plan.tangents(
+      parameters, request, {k, directions, x0_directions, context_directions}, {.intervals = true});
 
   const PathValues loss = random_cotangents(row.model, paths, 5);
   const auto states = real(loss.states), energy = real(loss.energy),
@@ -157,7 +157,8 @@ void expect_transposed(const Device& device, const ModelCase& row, double tolera
   EXPECT_LE(relative_error(got, wanted), tolerance) << row.name;
 
   const std::size_t first = plan.parameter_count() / 2;
-  const BasicTangents<Real> block = plan.jacobian(parameters, request, first, 3);
+  const BasicTangents<Real> block =
+      plan.jacobian(parameters, request, first, 3, {.intervals = true});
   for (std::size_t q = 0; q < 3; ++q) {
     EXPECT_NEAR(product(states, block.states, q) + product(energy, block.energy, q) +
                     product(martingale, block.martingale, q) +

@@ -37,11 +37,15 @@ struct BadCall {
 const std::vector<BadCall>& bad_calls() {
   static const std::vector<BadCall> all{
       {"request.paths: got 0", "one_step", [](Call& c) { c.paths = 0, c.x0.clear(); }},
-      {"request.paths: got 100 from path 8589934592", "one_step",
+      {"request.paths: got 8589934593; accepted: 1 to 8589934592", "one_step",
+       [](Call& c) { c.paths = (std::uint64_t{1} << 33) + 1, c.x0.clear(); }},
+      {"request.paths: got 18446744073709551615", "one_step",
+       [](Call& c) { c.paths = ~std::uint64_t{0}, c.x0.clear(); }},
+      {"request.first_path: got 8589934592 with 100 paths", "one_step",
        [](Call& c) { c.first_path = std::uint64_t{1} << 33; }},
-      {"request.paths: got 100 from path 8589934493", "one_step",
+      {"request.first_path: got 8589934493 with 100 paths; accepted: up to 8589934492", "one_step",
        [](Call& c) { c.first_path = (std::uint64_t{1} << 33) - 99; }},
-      {"request.paths: got 100 from path 18446744073709551615", "one_step",
+      {"request.first_path: got 18446744073709551615", "one_step",
        [](Call& c) { c.first_path = ~std::uint64_t{0}; }},
       {"request.x0: got 2", "one_step",
        [](Call& c) {
@@ -62,6 +66,8 @@ const std::vector<BadCall>& bad_calls() {
        [](Call& c) { c.paths_per_observation = 32; }},
       {"request.paths_per_observation: got 64", "context_of_three",
        [](Call& c) { c.paths_per_observation = 64; }},
+      {"request.paths_per_observation: got 18446744073709551600", "context_of_three",
+       [](Call& c) { c.paths_per_observation = ~std::uint64_t{15}; }},
       {"request.paths_per_observation: got 16", "context_of_one",
        [](Call& c) { c.paths_per_observation = 16; }},
       {"request.first_path: got 8", "context_of_three", [](Call& c) { c.first_path = 8; }},
@@ -198,6 +204,40 @@ TEST(RequestSpans, OfTheWrongSizeAreRefusedByName) {
     EXPECT_TRUE(adjoint_message({.parameters = one_more}).starts_with("gradient.parameters"));
     EXPECT_TRUE(adjoint_message({.x0 = one_more}).starts_with("gradient.x0: got 41"));
     EXPECT_TRUE(adjoint_message({.context = one_more}).starts_with("gradient.context"));
+  }
+}
+
+TEST(Paths, HoldSumsByIntervalOnlyWhereTheyWereAskedFor) {
+  const Model& model = model_case("mlp_diagonal_feedback").model;
+  const Parameters parameters = initialize(model, 1);
+  for (const Device device : {Device::cpu(), Device::reference()}) {
+    const Plan plan(model, device);
+    const Paths with = plan.simulate(parameters, {.paths = 5}, {.intervals = true});
+    const Paths without = plan.simulate(parameters, {.paths = 5});
+    EXPECT_EQ(with.interval_energy().size(), 5 * model.save.size());
+    EXPECT_EQ(with.interval_martingale().size(), 5 * model.save.size());
+    EXPECT_EQ(without.states(), with.states());
+    EXPECT_EQ(without.energy(), with.energy());
+    EXPECT_EQ(refusal([&] { without.interval_energy(); }),
+              "paths.interval_energy: got a simulation that did not ask for it; accepted: one with "
+              "{.intervals = true}");
+    EXPECT_TRUE(refusal([&] {
+                  without.interval_martingale();
+                }).starts_with("paths.interval_martingale: got"));
+    const std::vector<float> along(plan.parameter_count(), 1.0F);
+    const Directions directions{.count = 1, .parameters = along};
+    const Tangents more = plan.tangents(parameters, {.paths = 5}, directions, {.intervals = true});
+    const Tangents less = plan.tangents(parameters, {.paths = 5}, directions);
+    EXPECT_EQ(more.interval_energy.size(), 5 * model.save.size());
+    EXPECT_TRUE(less.interval_energy.empty());
+    EXPECT_TRUE(less.interval_martingale.empty());
+    EXPECT_EQ(less.states, more.states);
+    EXPECT_EQ(less.energy, more.energy);
+    // Their derivatives can be handed back all the same.
+    const std::vector<float> cotangents(with.interval_energy().size(), 1.0F);
+    const Cotangents by_interval{.interval_energy = cotangents};
+    EXPECT_EQ(plan.adjoint(parameters, without, by_interval).parameters,
+              plan.adjoint(parameters, with, by_interval).parameters);
   }
 }
 

@@ -1,0 +1,179 @@
+#include "plan/checks.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <string>
+#include <type_traits>
+
+#include <ito/error.hpp>
+
+#include "model/diffusion.hpp"
+#include "model/sizes.hpp"
+
+namespace ito {
+namespace {
+
+std::string text(std::uint64_t number) { return std::to_string(number); }
+
+/// Refuses a refinement of steps that are not halves of each other.
+void check_refinement(const ModelShape& shape, int refinement) {
+  if (refinement < -20 || refinement > 20) {
+    throw Error("request.refinement", std::to_string(refinement), "integers from -20 to 20");
+  }
+  if (refinement == 0) return;
+  const std::int64_t group = std::int64_t{1} << std::abs(refinement);
+  if (refinement < 0) {
+    if (group * shape.steps > std::int64_t{1} << 31) {
+      throw Error("request.refinement", std::to_string(refinement),
+                  "at most 2^31 steps of noise in all");
+    }
+    return;
+  }
+  for (int k = 0; k < shape.steps; ++k) {
+    const double first = shape.step_size(static_cast<int>(k / group * group));
+    if (shape.steps % group == 0 && std::abs(shape.step_size(k) - first) <= 1e-6 * first) continue;
+    throw Error("request.refinement", std::to_string(refinement),
+                "a refinement ℓ whose every " + std::to_string(group) +
+                    " steps, from the first on, have one length, or 0");
+  }
+}
+
+}  // namespace
+
+void check_size(const char* field, std::size_t got, std::size_t wanted, const char* shape) {
+  if (got != 0 && got != wanted) {
+    throw Error(field, text(got) + " numbers", "none, or " + text(wanted) + " (" + shape + ")");
+  }
+}
+
+template <class Real>
+std::uint64_t observations(const ModelShape& shape, const BasicRequest<Real>& request) {
+  const auto row =
+      static_cast<std::uint64_t>(shape.context()) * static_cast<std::uint64_t>(shape.intervals());
+  if (row == 0) {
+    if (!request.context.empty()) {
+      throw Error("request.context", text(request.context.size()) + " numbers",
+                  "none: the model's control takes no context");
+    }
+    return 1;
+  }
+  if (request.context.empty() || request.context.size() % row != 0) {
+    throw Error("request.context", text(request.context.size()) + " numbers",
+                "a positive multiple of " + text(row) + " (context steps × context)");
+  }
+  return request.context.size() / row;
+}
+
+void check_method(const ModelShape& shape, GradientMethod method) {
+  const SolverProperties& solver = properties(shape.solver);
+  if (method == GradientMethod::reversible && !solver.reversible) {
+    std::string others;
+    for (const SolverProperties& row : solvers()) {
+      if (row.reversible) others += (others.empty() ? "" : ", ") + std::string(row.name);
+    }
+    throw Error("gradient", "\"reversible\" with solver \"" + std::string(solver.name) + '"',
+                "\"reversible\" with " + others + ", or \"adjoint\" with any solver");
+  }
+}
+
+template <class Real>
+void check_precision(Precision precision, Device device) {
+  if constexpr (std::is_same_v<Real, double>) {
+    if (precision == Precision::fast) {
+      throw Error("precision", "fast in a DoublePlan", "fp64 or the default there, or a Plan");
+    }
+    return;
+  }
+  if (precision == Precision::fp64) {
+    throw Error("precision", "fp64 in a Plan", "fp32 or fast there, or a DoublePlan");
+  }
+  if (precision == Precision::fast && device.kind() != Device::Kind::cuda) {
+    throw Error("precision", "fast on device " + device.name(), "fp32 there, or device cuda");
+  }
+}
+
+void check_options(GradientMethod method, AdjointOptions options) {
+  if (method != GradientMethod::pathwise) return;
+  if (!options.detach_state && !options.detach_martingale_parameters) return;
+  throw Error("options",
+              options.detach_state ? "detach_state with gradient \"pathwise\""
+                                   : "detach_martingale_parameters with gradient \"pathwise\"",
+              "it with \"adjoint\", \"reversible\" or \"stochastic-adjoint\"");
+}
+
+void check_layout(const ModelShape& shape, std::uint64_t paths, std::uint64_t observations) {
+  check_paths("paths", paths, 0);
+  check_paths("observations", observations, 0);
+  if (shape.context() == 0) return;
+  const int widest = std::max(shape.context(), shape.control_net->layers.front().outputs);
+  checked_elements<double>("observations × context_steps",
+                           {std::max(observations, paths / 16) + 128, shape.context_steps.size(),
+                            2 * static_cast<std::size_t>(widest)});
+}
+
+template <class Real>
+void check_request(const ModelShape& shape, std::size_t parameters,
+                   const BasicRequest<Real>& request) {
+  if (parameters < shape.parameters) {
+    throw Error("parameters", text(parameters) + " numbers",
+                "at least " + text(shape.parameters) + ", the model's own first");
+  }
+  check_paths("request.paths", request.paths);
+  if (request.first_path > path_limit - request.paths) {
+    throw Error("request.first_path",
+                text(request.first_path) + " with " + text(request.paths) + " paths",
+                "up to " + text(path_limit - request.paths) + ": indices of paths are below 2^33");
+  }
+  checked_elements<Real>("request.paths",
+                         {request.paths, std::max<std::size_t>(shape.save.size(), 1),
+                          static_cast<std::size_t>(shape.state)});
+  check_refinement(shape, request.refinement);
+  const auto d = static_cast<std::size_t>(shape.state);
+  if (request.x0.size() != 0 && request.x0.size() != d && request.x0.size() != request.paths * d) {
+    throw Error("request.x0", text(request.x0.size()) + " numbers",
+                "none, " + text(d) + " (state) or " + text(request.paths * d) + " (paths × state)");
+  }
+  const std::uint64_t rows = observations(shape, request);
+  check_layout(shape, request.paths, rows);
+  const std::uint64_t per = request.paths_per_observation;
+  if (rows == 1) {
+    if (per != 0 && per < request.paths) {
+      throw Error("request.paths_per_observation", text(per),
+                  "0 or at least the number of paths, with one observation");
+    }
+    return;
+  }
+  if (per == 0 || per % 16 != 0 || (request.paths - 1) / per + 1 != rows) {
+    throw Error("request.paths_per_observation", text(per),
+                "a multiple of 16 that spreads " + text(request.paths) + " paths over " +
+                    text(rows) + " observations");
+  }
+  if (request.first_path % 16 != 0) {
+    throw Error("request.first_path", text(request.first_path),
+                "a multiple of 16, with several observations");
+  }
+}
+
+template <class Real>
+void check_diffusion(const ModelShape& shape, std::span<const Real> parameters) {
+  if (shape.control != ControlKind::drift || shape.diffusion_net) return;
+  for (int e = 0; e < shape.state; ++e) {
+    if (constant_entry(shape, parameters, e).value == 0.0) {
+      throw Error("diffusion[" + std::to_string(e) + "]", "0",
+                  "a σ that is not zero: the drift control divides by it (a feedback control "
+                  "does not)");
+    }
+  }
+}
+
+template std::uint64_t observations(const ModelShape&, const BasicRequest<float>&);
+template void check_precision<float>(Precision, Device);
+template void check_request(const ModelShape&, std::size_t, const BasicRequest<float>&);
+template void check_diffusion(const ModelShape&, std::span<const float>);
+template std::uint64_t observations(const ModelShape&, const BasicRequest<double>&);
+template void check_precision<double>(Precision, Device);
+template void check_request(const ModelShape&, std::size_t, const BasicRequest<double>&);
+template void check_diffusion(const ModelShape&, std::span<const double>);
+
+}  // namespace ito
