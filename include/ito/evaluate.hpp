@@ -13,7 +13,8 @@
 namespace ito {
 
 struct EvaluateOptions {
-  std::size_t samples = 128;  ///< paths per observation, a multiple of 16
+  /// Paths per observation, a multiple of 16; with all observations up to 2^33.
+  std::size_t samples = 128;
   std::uint64_t seed = 0;
   Device device = Device::best();
   int threads = 0;                ///< 0: all; up to 1024

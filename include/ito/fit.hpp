@@ -32,6 +32,7 @@ std::string_view name(Schedule schedule);
 Objective parse_objective(std::string_view text);
 Schedule parse_schedule(std::string_view text);
 
+/// Counts are up to 2^31 − 1; batch · samples, the paths of a step, up to 2^33.
 struct FitOptions {
   std::size_t epochs = 100;
   std::size_t batch = 100;   ///< observations per step

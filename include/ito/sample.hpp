@@ -18,7 +18,8 @@ struct SampleOptions {
 };
 /// Draws from the model: prior paths through decoder and likelihood. Row i is a function of (seed,
 /// i). The decoder's net of a CUDA device runs on the CPU. Throws ito::Error on parameters
-/// of another size, a count of 0, and when a prior path or its η is not finite.
+/// of another size, a count that is not from 1 to 2^33 or whose draws do not fit the memory, and
+/// when a prior path or its η is not finite.
 Dataset sample(const LatentModel& latent, std::span<const float> parameters, std::size_t count,
                const SampleOptions& options = {});
 

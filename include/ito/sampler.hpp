@@ -56,6 +56,7 @@ enum class SamplerLoss {
                        ///< 2022)
 };
 
+/// Counts are up to 2^31 − 1.
 struct SamplerOptions {
   Reference reference{};
   // The time grid; that of a PriorReference is its model's, whatever these say.

@@ -72,8 +72,11 @@ void add_evaluate(CLI::App& program, Action& action) {
              "Largest accepted fraction of non-finite paths");
   command->add_flag("--per-observation", arguments->per_observation,
                     "Also list log p(y) and the tail shape of every observation");
-  command->callback(
-      [arguments, &action] { action = [arguments] { return evaluate_fit(*arguments); }; });
+  command->callback([arguments, command, &action] {
+    action = [arguments, command] {
+      return in_options(*command, [&] { return evaluate_fit(*arguments); });
+    };
+  });
 }
 
 }  // namespace ito::cli

@@ -63,7 +63,7 @@ void add_training_options(CLI::App& command, FitArguments& arguments) {
     add_number(command, name, value, description)->group("Training");
   };
   const auto count = [&](const char* name, std::size_t& value, const char* description) {
-    add_whole_number(command, name, value, description, std::size_t{1})->group("Training");
+    add_count(command, name, value, description)->group("Training");
   };
   const auto samples = [&](const char* name, std::size_t& value, const char* description) {
     add_samples(command, name, value, description)->group("Training");
@@ -112,7 +112,11 @@ void add_fit(CLI::App& program, Action& action, std::vector<std::string> command
   arguments->command_line = std::move(command_line);
   add_data_options(*command, *arguments);
   add_training_options(*command, *arguments);
-  command->callback([arguments, &action] { action = [arguments] { return run_fit(*arguments); }; });
+  command->callback([arguments, command, &action] {
+    action = [arguments, command] {
+      return in_options(*command, [&] { return run_fit(*arguments); });
+    };
+  });
 }
 
 }  // namespace ito::cli

@@ -22,6 +22,7 @@
 #include "cli/output.hpp"
 #include "cli/result_folder.hpp"
 #include "cli/usage_error.hpp"
+#include "inference/check_samples.hpp"
 #include "inference/fit_options.hpp"
 #include "io/file.hpp"
 
@@ -119,6 +120,14 @@ FitRun::FitRun(const FitArguments& arguments)
       data_(read_data(arguments, latent_)),
       start_(arguments.start.empty() ? Parameters() : read_start(arguments.start, latent_)),
       folder_(arguments.out) {
+  const FitOptions& options = arguments.options;
+  const std::size_t rows = data_.training.count, held_out = data_.held_out.count;
+  check_samples("fit.samples", options.samples, std::min(options.batch, rows), latent_,
+                options.device, true);
+  check_samples("fit.held_out_samples", options.held_out_samples, held_out, latent_, options.device,
+                false);
+  check_samples("fit.evaluation_samples", arguments.evaluation_samples,
+                held_out > 0 ? held_out : rows, latent_, options.device, false);
   const Plan serves(latent_.model, arguments.options.device,
                     {.threads = arguments.options.threads});
   if (arguments.compare) add_baselines();

@@ -84,10 +84,14 @@ void require_memory(const PathRun<Real>& run, const BasicPlan<Real>& plan) {
   double bytes = paths * (3 * state + 4) * sizeof(Real) + paths;
   bytes += static_cast<double>(2 * run.x0.size() + 3 * run.context.size()) * sizeof(Real);
   bytes += 3.0 * static_cast<double>(run.parameters.size()) * sizeof(Real);
-  if (plan.device().kind() != Device::Kind::cuda)
-    bytes += static_cast<double>(plan.workspace_bytes(request.paths, run.observations()));
-  check_memory("request.paths", request.paths, {.beside = bytes},
-               "fewer at a time: --first-path goes on where a run ended");
+  const auto check = [&] {
+    check_memory("request.paths", request.paths, {.beside = bytes},
+                 "fewer at a time: --first-path goes on where a run ended");
+  };
+  check();  // first without the workspace, whose own limit is then the one that matters
+  if (plan.device().kind() == Device::Kind::cuda) return;
+  bytes += static_cast<double>(plan.workspace_bytes(request.paths, run.observations()));
+  check();
 }
 
 template <class Real>

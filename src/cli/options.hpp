@@ -62,7 +62,7 @@ CLI::Option* add_whole_number(CLI::App& command, const std::string& option, Numb
 CLI::Option* add_number(CLI::App& command, const std::string& option, double& value,
                         const std::string& description);
 
-/// Of epochs, rows, seeds: 1 to count_limit.
+/// Of epochs, rows and the like: 1 to count_limit.
 CLI::Option* add_count(CLI::App& command, const std::string& option, std::size_t& value,
                        const std::string& description);
 
@@ -78,7 +78,7 @@ CLI::Option* add_name(CLI::App& command, const std::string& option, Enum& value,
       ->default_str(std::string(name(value)));
 }
 
-/// Paths, or the first of them: what the noise has indices for.
+/// A number of paths or of draws, or the index of the first: up to path_limit.
 CLI::Option* add_paths(CLI::App& command, const std::string& option, std::uint64_t& value,
                        const std::string& description, std::uint64_t least);
 

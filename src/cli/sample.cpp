@@ -49,8 +49,7 @@ void add_sample(CLI::App& program, Action& action) {
       "Draw observations from a fitted model: prior paths through decoder and likelihood");
   auto arguments = std::make_shared<SampleArguments>();
   command->add_option("DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
-  add_whole_number(*command, "--count", arguments->count, "Observations to draw", std::uint64_t{1})
-      ->required();
+  add_paths(*command, "--count", arguments->count, "Observations to draw", 1)->required();
   command->add_option("--out", arguments->out, "File to write (.csv)")->required();
   add_whole_number(*command, "--seed", arguments->options.seed, "Seed of the draws");
   command->add_flag("--mean", arguments->options.mean,
@@ -58,7 +57,11 @@ void add_sample(CLI::App& program, Action& action) {
   add_fit_parameters(*command, arguments->parameters);
   add_device(*command, arguments->options.device);
   add_threads(*command, arguments->options.threads);
-  command->callback([arguments, &action] { action = [arguments] { return draw(*arguments); }; });
+  command->callback([arguments, command, &action] {
+    action = [arguments, command] {
+      return in_options(*command, [&] { return draw(*arguments); });
+    };
+  });
 }
 
 }  // namespace ito::cli

@@ -231,7 +231,7 @@ void add_studies(CLI::App& program, Action& action) {
       command->add_option("--digits", arguments->digits,
                           "Handwritten digits (.csv, 64 numbers 0 to 16 a row) for part 1");
       add_whole_number(*command, "--seeds", arguments->settings.seeds,
-                       "Runs with seeds of their own", std::size_t{1});
+                       "Runs with seeds of their own", std::size_t{1}, std::size_t{1000});
     }
     add_whole_number(*command, "--seed", arguments->settings.seed,
                      study.seeded ? "The first run's seed" : "Seed of the noise");

@@ -11,6 +11,7 @@
 #include "cuda_training/device_net.hpp"
 #include "engine/workspace.hpp"
 #include "inference/latent_paths.hpp"
+#include "inference/plan_workspace.hpp"
 #include "kernels/training_arguments.cuh"
 
 namespace ito {
@@ -112,8 +113,13 @@ class CudaTraining final : public TrainingEngine {
     if (shape.decoder)
       decoder_.emplace(*shape.decoder, sizes_.paths() * size(shape.times), gpu_,
                        product_workspace_.bytes());
-    plan_workspace_.reserve(plan_.workspace_bytes(
-        sizes_.paths(), sizes_.context_numbers > 0 ? sizes_.observations : 1));
+    plan_workspace_.reserve(workspace_for(plan_,
+                                          {.field = "fit.samples",
+                                           .count = sizes_.samples,
+                                           .multiple = 16,
+                                           .each = sizes_.observations},
+                                          sizes_.context_numbers > 0 ? sizes_.observations : 1,
+                                          true));
     Arena count(nullptr);
     lay_out(count);
     memory_.reserve(count.bytes());

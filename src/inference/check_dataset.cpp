@@ -7,6 +7,7 @@
 
 #include "inference/latent_shape.hpp"
 #include "inference/observation_model.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 
@@ -20,9 +21,11 @@ void check_dataset(const Dataset& data, const LatentModel& latent) {
         "data", fmt::format("{} times of {} numbers a row", data.times, data.dimension),
         fmt::format("{} times of {} (the model's save steps and `observed`)", times, observed));
   }
-  if (data.values.size() != data.count * times * observed) {
+  check_count("data.count", data.count);
+  const std::size_t numbers = checked_elements<float>("data.count", {data.count, times, observed});
+  if (data.values.size() != numbers) {
     throw Error("data.values", fmt::format("{} numbers", data.values.size()),
-                fmt::format("{} (rows × times × numbers)", data.count * times * observed));
+                fmt::format("{} (rows × times × numbers)", numbers));
   }
   const ObservationModel model(latent.likelihood);
   for (std::size_t i = 0; i < data.values.size(); ++i) {

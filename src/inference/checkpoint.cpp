@@ -11,6 +11,7 @@
 
 #include "inference/fit_options.hpp"
 #include "io/safetensors.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 namespace {
@@ -106,6 +107,12 @@ void check_format(const SafetensorsFile& contents, const std::string& file) {
                 fmt::format("{}; that fit can only be begun anew", format_name));
 }
 
+void check_counter(const std::string& file, std::int64_t counter, std::size_t most) {
+  if (counter >= 0 && static_cast<std::uint64_t>(counter) <= most) return;
+  throw Error(fmt::format("checkpoint {}", file), fmt::format("a counter of {}", counter),
+              "a file that fit wrote");
+}
+
 const Array& find(const SafetensorsFile& contents, const std::string& file, const std::string& name,
                   std::size_t size) {
   for (const Array& array : contents.arrays)
@@ -179,6 +186,10 @@ TrainingState load_checkpoint(const std::filesystem::path& file, std::string& id
   state.adam.first = array("adam.first", parameters).values<double>();
   state.adam.second = array("adam.second", parameters).values<double>();
   const auto counters = array("counters", 6).values<std::int64_t>();
+  for (const std::size_t of_epochs : {0u, 1u, 4u})
+    check_counter(file.string(), counters[of_epochs], count_limit);
+  for (const std::size_t of_steps : {2u, 3u, 5u})
+    check_counter(file.string(), counters[of_steps], array_limit);
   state.epoch = static_cast<std::uint64_t>(counters[0]);
   state.step = static_cast<std::uint64_t>(counters[1]);
   state.adam.steps = static_cast<std::uint64_t>(counters[2]);

@@ -7,6 +7,7 @@
 
 #include "inference/layer_shape.hpp"
 #include "model/check.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 namespace {
@@ -35,6 +36,7 @@ DeepLatentGaussian validated(DeepLatentGaussian model) {
   check_net("map", model.map);
   if (model.map.time) throw Error("map.time", "true", "false: layers have weights of their own");
   if (model.layers.empty()) throw Error("layers", "none", "at least one");
+  check_count("layers", model.layers.size(), 1, steps_range.most);
   const std::size_t parameters = layer_parameters(layer_net(model));
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
     const GaussianLayer& layer = model.layers[i];
@@ -51,6 +53,10 @@ DeepLatentGaussian validated(DeepLatentGaussian model) {
 
 MeanField prior_mean_field(const DeepLatentGaussian& model) {
   const std::size_t k = model.layers.size(), m = size(model.noise);
+  check_memory("layers", k,
+               {.results = static_cast<double>(checked_elements<float>("layers", {k, m, m + 1})) *
+                           sizeof(float)},
+               "fewer, or a smaller noise");
   MeanField result{std::vector<float>(k * m), std::vector<float>(k * m * m)};
   for (std::size_t i = 0; i < k; ++i)
     for (std::size_t j = 0; j < m; ++j) result.factors[(i * m + j) * m + j] = 1;

@@ -8,6 +8,7 @@
 #include "engine/engine.hpp"
 #include "engine/threads.hpp"
 #include "inference/layer_shape.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 
@@ -99,8 +100,14 @@ DeepLatentGaussianPlan::Paths DeepLatentGaussianPlan::simulate(const MeanField& 
                                                                std::uint64_t seed) {
   Compiled& c = *compiled_;
   check_mean_field(c.model, posterior);
-  if (paths < 1) throw Error("paths", "0", "at least 1");
+  check_paths("paths", paths);
   const std::size_t k = c.model.layers.size();
+  const std::size_t numbers =
+      checked_elements<float>("paths", {paths, k + 2, c.d + c.m});  // no fewer than are held
+  check_memory("paths", paths,
+               {.results = static_cast<double>(paths) * static_cast<double>(sizeof(double)),
+                .beside = static_cast<double>(numbers) * sizeof(float)},
+               "fewer at a time");
   c.n = paths;
   c.states.resize((k + 1) * c.n * c.d);
   c.normals.resize(k * c.n * c.m);

@@ -9,6 +9,7 @@
 #include "inference/layer_shape.hpp"
 #include "model/check.hpp"
 #include "model/diffusion.hpp"
+#include "model/sizes.hpp"
 
 // A deep latent Gaussian model and the diffusion it tends to, one from the other.
 namespace ito {
@@ -35,6 +36,12 @@ std::vector<double> noise_matrix(const ModelShape& shape, std::span<const float>
     matrix[size(entries.row(e) * shape.noise + entries.column(e))] =
         constant_entry(shape, parameters, e).value;
   return matrix;
+}
+
+/// Refuses more steps than the memory holds layers of so many bytes.
+void check_layers(const ModelShape& shape, double bytes) {
+  check_memory("steps", size(shape.steps), {.results = shape.steps * bytes},
+               "fewer, or a smaller noise");
 }
 
 /// The drift's parameters with time t put into the first layer's bias.
@@ -128,6 +135,8 @@ DeepLatentGaussian deep_latent_gaussian(const Model& given, std::span<const floa
   if (const auto* drift = std::get_if<Mlp>(&model.drift)) result.map = *drift;
   result.map.time = false;
   const std::vector<double> noise = noise_matrix(shape, parameters);
+  check_layers(shape, static_cast<double>(noise.size()) * sizeof(double) +
+                          static_cast<double>(shape.parameters) * sizeof(float));
   for (int k = 0; k < shape.steps; ++k) {
     GaussianLayer layer{.step = shape.step_size(k), .map = {}, .noise = noise};
     if (shape.drift) layer.map = map_at(*shape.drift, parameters, shape.grid[size(k)]);
@@ -146,6 +155,7 @@ MeanField mean_field(const Model& model, std::span<const float> parameters,
   if (context.size() != wanted)
     throw Error("context", fmt::format("{} numbers", context.size()),
                 fmt::format("{} (context steps × context)", wanted));
+  check_layers(shape, static_cast<double>(m * (m + 1)) * sizeof(float));
   MeanField result{std::vector<float>(size(shape.steps) * m),
                    std::vector<float>(size(shape.steps) * m * m)};
   switch (shape.control) {

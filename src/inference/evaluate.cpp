@@ -9,6 +9,7 @@
 #include <ito/weights.hpp>
 
 #include "inference/averages.hpp"
+#include "inference/check_samples.hpp"
 #include "inference/evaluator.hpp"
 
 namespace ito {
@@ -88,13 +89,8 @@ void refuse_non_finite(std::size_t non_finite, std::size_t paths, double limit) 
 
 }  // namespace
 
-void check_samples(const char* field, std::size_t samples) {
-  if (samples == 0 || samples % 16 != 0)
-    throw Error(field, fmt::format("{}", samples), "a positive multiple of 16");
-}
-
 Evaluator::Evaluator(const LatentModel& latent, const LatentShape& shape, const Dataset& data,
-                     const EvaluateOptions& options, std::size_t memory)
+                     const EvaluateOptions& options, std::size_t memory, const char* field)
     : data_(data),
       options_(options),
       constants_(row_constants(ObservationModel(latent.likelihood), data.values,
@@ -103,6 +99,7 @@ Evaluator::Evaluator(const LatentModel& latent, const LatentShape& shape, const 
       paths_(make_latent_paths(latent, shape,
                                {.observations = block_,
                                 .samples = options.samples,
+                                .samples_field = field,
                                 .gradient = false,
                                 .device = options.device,
                                 .threads = options.threads})),
@@ -155,6 +152,7 @@ Evaluation evaluate(const LatentModel& latent, std::span<const float> parameters
   const LatentModel checked = validated(latent);
   check_dataset(data, checked);
   const LatentShape shape = resolve(checked);
+  check_samples("evaluate.samples", options.samples, data.count, checked, options.device, false);
   check_parameters(shape, parameters);
   return Evaluator(checked, shape, data, options).run(parameters);
 }

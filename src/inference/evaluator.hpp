@@ -13,18 +13,16 @@
 
 namespace ito {
 
-/// Throws ito::Error naming `field` unless `samples` is a positive multiple of 16, which is how
-/// many paths share a row of context.
-void check_samples(const char* field, std::size_t samples);
-
 /// Evaluates one model on one data set again and again, for changing parameters. Memory is bounded:
 /// it goes through the data in blocks, and path s of observation i is path i·S + s of the noise
 /// whatever the blocks are.
 class Evaluator {
  public:
-  /// Keeps a reference to `data`, which fits the model.
+  /// Keeps a reference to `data`, which fits the model. `field` is what the caller calls
+  /// `options.samples`.
   Evaluator(const LatentModel& latent, const LatentShape& shape, const Dataset& data,
-            const EvaluateOptions& options, std::size_t memory = block_memory);
+            const EvaluateOptions& options, std::size_t memory = block_memory,
+            const char* field = "evaluate.samples");
 
   /// Throws ito::Error when more paths are non-finite than accepted, or all of one observation.
   Evaluation run(std::span<const float> parameters);

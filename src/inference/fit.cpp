@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
+#include "inference/check_samples.hpp"
 #include "inference/fit_options.hpp"
 #include "inference/shuffle.hpp"
 #include "inference/step_refusal.hpp"
@@ -59,7 +60,8 @@ Trainer::Trainer(const LatentModel& latent, const Dataset& training, const FitOp
                                                     .seed = held_out_seed(options.seed),
                                                     .device = options.device,
                                                     .threads = options.threads,
-                                                    .non_finite_limit = options.non_finite_limit});
+                                                    .non_finite_limit = options.non_finite_limit},
+                                    block_memory, "fit.held_out_samples");
   }
   if (options.resume) {
     resume();
@@ -76,6 +78,10 @@ Trainer::Trainer(const LatentModel& latent, const Dataset& training, const FitOp
 
 void Trainer::resume() {
   state_ = load_checkpoint(options_.checkpoint, identity_, shape_.parameters);
+  if (state_.step >= schedule_.steps_per_epoch)
+    throw Error(fmt::format("checkpoint {}", options_.checkpoint.string()),
+                fmt::format("step {} of an epoch of {}", state_.step, schedule_.steps_per_epoch),
+                "a file that fit wrote");
   RatePlan& plan = state_.plan;
   if (options_.schedule == Schedule::constant) {
     const std::uint64_t begun = state_.epoch + (state_.step > 0 ? 1 : 0);
@@ -255,6 +261,10 @@ FitResult fit(const LatentModel& latent, const Dataset& training, const FitOptio
       throw Error(fmt::format("held-out {}", error.what()));
     }
   }
+  check_samples("fit.samples", options.samples, std::min(options.batch, training.count), checked,
+                options.device, true);
+  check_samples("fit.held_out_samples", options.held_out_samples, held_out.count, checked,
+                options.device, false);
   return Trainer(checked, training, options, held_out).run(progress, stop);
 }
 

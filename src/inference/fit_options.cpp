@@ -7,8 +7,9 @@
 #include <ito/error.hpp>
 
 #include "engine/threads.hpp"
-#include "inference/evaluator.hpp"
+#include "inference/check_samples.hpp"
 #include "model/names.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 namespace {
@@ -19,11 +20,6 @@ constexpr std::array<std::string_view, 3> objectives{"free-energy", "sticking-th
 constexpr std::array<std::string_view, 2> schedules{"constant", "cosine"};
 constexpr std::array<std::string_view, 2> fitted_names{"average", "last"};
 
-void check_least(const char* field, std::size_t value, std::size_t least) {
-  if (value < least)
-    throw Error(field, fmt::format("{}", value), fmt::format("at least {}", least));
-}
-
 void check_number(const char* field, double value, bool accepted, const char* words) {
   if (!std::isfinite(value) || !accepted) throw Error(field, fmt::format("{}", value), words);
 }
@@ -31,11 +27,11 @@ void check_number(const char* field, double value, bool accepted, const char* wo
 }  // namespace
 
 void check_options(const FitOptions& options) {
-  check_least("fit.epochs", options.epochs, 1);
-  check_least("fit.batch", options.batch, 1);
+  check_count("fit.epochs", options.epochs);
+  check_count("fit.batch", options.batch);
   check_samples("fit.samples", options.samples);
   check_samples("fit.held_out_samples", options.held_out_samples);
-  check_least("fit.checkpoint_every", options.checkpoint_every, 1);
+  check_count("fit.checkpoint_every", options.checkpoint_every);
   check_number("fit.learning_rate", options.learning_rate, options.learning_rate > 0,
                "a number above 0");
   check_number("fit.warmup_epochs", options.warmup_epochs, options.warmup_epochs >= 0,

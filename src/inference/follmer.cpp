@@ -14,6 +14,7 @@
 #include "inference/optimizer.hpp"
 #include "inference/shuffle.hpp"
 #include "model/check.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 namespace {
@@ -35,19 +36,25 @@ void check(const Dataset& samples, const FollmerOptions& options) {
   if (samples.count < 1 || samples.times != 1)
     throw Error("samples", fmt::format("{} rows of {} times", samples.count, samples.times),
                 "at least one row of one time");
+  check_count("samples.count", samples.count);
+  check_count("samples.dimension", samples.dimension, 1, state_range.most);
   if (samples.values.size() != samples.count * samples.dimension)
     throw Error("samples.values", fmt::format("{} numbers", samples.values.size()),
                 fmt::format("{} (count × dimension)", samples.count * samples.dimension));
   for (std::size_t i = 0; i < samples.values.size(); ++i)
     if (!std::isfinite(samples.values[i]))
       throw Error(place_of(samples, i), fmt::format("{}", samples.values[i]), "finite numbers");
-  check_integer("samples.dimension", static_cast<std::int64_t>(samples.dimension), state_range);
   check_integer("follmer.steps", options.steps, steps_range);
   check_net("follmer.drift", options.drift);
   check_positive("follmer.learning_rate", options.learning_rate);
   if (!options.drift.time) throw Error("follmer.drift.time", "false", "true");
-  if (options.iterations < 1) throw Error("follmer.iterations", "0", "at least 1");
-  if (options.batch < 1) throw Error("follmer.batch", "0", "at least 1");
+  check_count("follmer.iterations", options.iterations);
+  check_count("follmer.batch", options.batch);
+  // x and t, what the drift should be there, what it is, and a cotangent.
+  check_memory("follmer.batch", options.batch,
+               {.beside = static_cast<double>(options.batch) *
+                          static_cast<double>(4 * samples.dimension + 1) * sizeof(float)},
+               "fewer");
   if (!(options.averaging >= 0 && options.averaging < 1))
     throw Error("follmer.averaging", fmt::format("{}", options.averaging),
                 "from 0 up to, not at, 1");

@@ -7,6 +7,8 @@
 
 #include "engine/engine.hpp"
 #include "engine/threads.hpp"
+#include "inference/plan_workspace.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 namespace {
@@ -23,7 +25,7 @@ std::size_t block_observations(const LatentShape& shape, std::size_t samples, st
   const std::size_t numbers =
       size(shape.model.steps) * state + 2 * times * (state + size(shape.observed));
   const std::size_t each = device == Device::reference() ? sizeof(double) : sizeof(float);
-  const std::size_t bytes = samples * numbers * each;
+  const std::size_t bytes = checked_product("samples", {samples, numbers, each});
   return std::clamp<std::size_t>(memory / bytes, 1, std::max<std::size_t>(wanted, 1));
 }
 
@@ -131,7 +133,9 @@ LatentPathsIn<Real>::LatentPathsIn(const LatentModel& latent, const LatentShape&
   if (shape_.encoder) encoder_net_ = make_network<Real>(*shape_.encoder, options.device, threads_);
   if (shape_.decoder) decoder_net_ = make_network<Real>(*shape_.decoder, options.device, threads_);
   const std::size_t rows = options.observations, n = rows * samples_;
-  workspace_.resize(plan_.workspace_bytes(n, context_numbers_ > 0 ? rows : 1, gradient_));
+  workspace_.resize(workspace_for(
+      plan_, {.field = options.samples_field, .count = samples_, .multiple = 16, .each = rows},
+      context_numbers_ > 0 ? rows : 1, gradient_));
   if constexpr (std::is_same_v<Real, double>) own_parameters_.resize(shape_.parameters);
   if (encoder_net_) scaled_.resize(rows * row_numbers_);
   context_.resize(rows * context_numbers_);

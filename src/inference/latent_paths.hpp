@@ -15,9 +15,10 @@
 namespace ito {
 
 struct LatentPathsOptions {
-  std::size_t observations = 1;  ///< capacity R of a block
-  std::size_t samples = 16;      ///< S paths an observation, a multiple of 16
-  bool gradient = false;         ///< `backward` will be called
+  std::size_t observations = 1;           ///< capacity R of a block
+  std::size_t samples = 16;               ///< S paths an observation, a multiple of 16
+  const char* samples_field = "samples";  ///< what the caller calls S
+  bool gradient = false;                  ///< `backward` will be called
   Device device = Device::best();
   int threads = 0;
 };

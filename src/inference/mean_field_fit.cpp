@@ -12,6 +12,7 @@
 #include "inference/optimizer.hpp"
 #include "inference/shuffle.hpp"
 #include "model/check.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 namespace {
@@ -69,7 +70,7 @@ MeanField fit_mean_field(const DeepLatentGaussian& model, const LogDensity& log_
                          const MeanFieldOptions& options) {
   check_function("log_likelihood", log_likelihood);
   check_positive("mean_field.learning_rate", options.learning_rate);
-  if (options.iterations < 1) throw Error("mean_field.iterations", "0", "at least 1");
+  check_count("mean_field.iterations", options.iterations);
   if (!(options.averaging >= 0 && options.averaging < 1))
     throw Error("mean_field.averaging", fmt::format("{}", options.averaging),
                 "from 0 up to, not at, 1");
@@ -110,7 +111,7 @@ MeanFieldEstimate evaluate_mean_field(const DeepLatentGaussian& model, const Mea
   check_function("log_likelihood", log_likelihood);
   DeepLatentGaussianPlan plan(model, device, threads);
   const DeepLatentGaussianPlan::Paths result = plan.simulate(posterior, paths, seed);
-  std::vector<double> log_weights(paths);
+  std::vector<double> log_weights(result.log_ratio.size());
   evaluate_rows(log_likelihood, result.states, log_weights, {}, threads);
   Averages free_energy;
   for (std::size_t i = 0; i < log_weights.size(); ++i) {

@@ -17,6 +17,7 @@ Minibatch::Minibatch(const LatentModel& latent, const LatentShape& shape, const 
       paths_(make_latent_paths(latent, shape,
                                {.observations = block_,
                                 .samples = options.samples,
+                                .samples_field = "fit.samples",
                                 .gradient = true,
                                 .device = options.device,
                                 .threads = options.threads})),

@@ -15,6 +15,7 @@
 #include "inference/shuffle.hpp"
 #include "model/check.hpp"
 #include "model/shape.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 namespace {
@@ -233,6 +234,7 @@ MultilevelEstimate multilevel_mean(const Model& model, std::span<const float> pa
   check_positive("target_error", options.target_error);
   check_integer("levels", options.levels, {3, 20});
   check_integer("most_levels", options.most_levels, {options.levels, 20});
+  check_paths("most_paths", options.most_paths);
   if (options.pilot < 2 || options.pilot > options.most_paths) {
     throw Error("pilot", fmt::format("{}", options.pilot),
                 fmt::format("2 to most_paths, {}", options.most_paths));

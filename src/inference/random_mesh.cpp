@@ -15,6 +15,7 @@
 #include "model/check.hpp"
 #include "model/model_json.hpp"
 #include "model/shape.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 namespace {
@@ -137,10 +138,14 @@ void check(const Model& model, const RandomMeshOptions& options) {
         }
       },
       model.control);
-  if (options.paths < 2) throw Error("paths", fmt::format("{}", options.paths), "2 or more");
+  check_paths("paths", options.paths, 2);
   if (const auto* exponential = std::get_if<ExponentialMesh>(&options.mesh)) {
-    if (!(exponential->rate > 0)) {
-      throw Error("mesh.rate", fmt::format("{}", exponential->rate), "numbers above 0");
+    constexpr double most_points = 1e6;  // a path, on average
+    const double most = most_points / (model.grid.back() - model.grid.front());
+    if (!(exponential->rate > 0 && exponential->rate <= most)) {
+      throw Error(
+          "mesh.rate", fmt::format("{}", exponential->rate),
+          fmt::format("numbers above 0, up to {:g}: {:g} points a path", most, most_points));
     }
   } else if (!(std::get<UniformMesh>(options.mesh).length > 1)) {
     throw Error("mesh.length", fmt::format("{}", std::get<UniformMesh>(options.mesh).length),
@@ -253,8 +258,8 @@ RandomMeshEstimate random_mesh_mean(const Model& model, std::span<const float> p
                                     const std::function<double(std::span<const double>)>& g,
                                     const RandomMeshOptions& options) {
   check_function("g", g);
-  check(model, options);
   const ModelShape shape = resolve(model);
+  check(model, options);
   if (parameters.size() < shape.parameters) {
     throw Error("parameters", fmt::format("{} numbers", parameters.size()),
                 fmt::format("at least {}, the model's own first", shape.parameters));

@@ -9,6 +9,8 @@
 
 #include "inference/averages.hpp"
 #include "inference/observation_model.hpp"
+#include "model/check.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 
@@ -38,6 +40,8 @@ double variance_floor(const Likelihood& likelihood, const Dataset& training) {
 void check_baseline_data(const Likelihood& likelihood, const Dataset& training,
                          const Dataset& held_out) {
   for (const Dataset* data : {&training, &held_out}) {
+    check_count("data.times", data->times, 1, std::size_t{steps_range.most} + 1);
+    check_count("data.dimension", data->dimension, 1, observed_range.most);
     LatentModel model{.likelihood = likelihood, .observed = static_cast<int>(data->dimension)};
     model.model.save.resize(data->times);
     check_dataset(*data, model);

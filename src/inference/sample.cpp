@@ -9,19 +9,19 @@
 #include "engine/engine.hpp"
 #include "inference/latent_paths.hpp"
 #include "inference/sample.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 namespace {
 
 /// One block of prior paths at the observation times. Prior parameters are a prefix of the model's.
-std::vector<float> prior_states(const Plan& plan, std::span<const float> parameters,
-                                std::size_t first, std::size_t count, std::uint64_t seed) {
-  const Paths paths =
-      plan.simulate(parameters, {.paths = count, .seed = seed, .first_path = first});
+Paths prior_paths(const Plan& plan, std::span<const float> parameters, std::size_t first,
+                  std::size_t count, std::uint64_t seed) {
+  Paths paths = plan.simulate(parameters, {.paths = count, .seed = seed, .first_path = first});
   if (paths.non_finite() > 0)
     throw Error("sample", fmt::format("{} of {} prior paths not finite", paths.non_finite(), count),
                 "parameters under which every path stays finite");
-  return paths.states();
+  return paths;
 }
 
 float observe(const ObservationModel& model, double eta, double log_scale,
@@ -37,7 +37,7 @@ float observe(const ObservationModel& model, double eta, double log_scale,
 
 Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> parameters,
                          std::size_t count, const SampleOptions& options, std::size_t memory) {
-  if (count == 0) throw Error("sample.count", "0", "at least 1");
+  check_paths("sample.count", count);
   const LatentModel checked = validated(latent);
   const LatentShape shape = resolve(checked);
   check_parameters(shape, parameters);
@@ -50,16 +50,21 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
                .dimension = static_cast<std::size_t>(shape.observed),
                .values = {}};
   const std::size_t row_numbers = data.times * data.dimension;
-  data.values.reserve(count * row_numbers);
+  const std::size_t numbers = checked_elements<float>("sample.count", {count, row_numbers});
+  check_memory("sample.count", count,
+               {.results = static_cast<double>(numbers) * sizeof(float),
+                .beside = static_cast<double>(std::min(memory, numbers * sizeof(float)))},
+               "fewer at a time");
+  data.values.reserve(numbers);
   const auto decoder =
       shape.decoder ? make_network(*shape.decoder, options.device, options.threads) : nullptr;
   const std::size_t block = block_observations(shape, 16, (count + 15) / 16, memory) * 16;
   for (std::size_t begin = 0; begin < count; begin += block) {
     const std::size_t rows = std::min(block, count - begin);
-    const std::vector<float> states = prior_states(plan, parameters, begin, rows, options.seed);
+    const Paths paths = prior_paths(plan, parameters, begin, rows, options.seed);
     std::vector<float> decoded(decoder ? rows * row_numbers : 0);
-    if (decoder) decoder->forward(parameters, states, decoded);
-    const std::vector<float>& eta = decoder ? decoded : states;
+    if (decoder) decoder->forward(parameters, paths.states(), decoded);
+    const std::vector<float>& eta = decoder ? decoded : paths.states();
     for (std::size_t i = 0; i < rows * row_numbers; ++i)
       data.values.push_back(observe(model, static_cast<double>(eta[i]), log_scale, options,
                                     begin + i / row_numbers,

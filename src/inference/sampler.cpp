@@ -12,6 +12,7 @@
 #include "inference/sampler_paths.hpp"
 #include "model/check.hpp"
 #include "model/initialize.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 namespace {
@@ -34,6 +35,13 @@ void scale_inputs(Sampler& sampler) {
   const std::size_t columns = d + (feedback->net.time ? 1 : 0);
   for (std::size_t i = 0; i < weight.size(); ++i)
     if (i % columns < d) weight[i] /= size;
+}
+
+/// Of the target: all parts together.
+int dimension_of(const Sampler& sampler) {
+  check_integer("sampler.parts", sampler.parts, {1, state_range.most});
+  check_integer("sampler.model.state", sampler.model.state, state_range);
+  return sampler.parts * sampler.model.state;
 }
 
 }  // namespace
@@ -66,14 +74,23 @@ Sampler make_sampler(const Target& target, const SamplerOptions& options) {
 SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t paths,
                       std::uint64_t seed, Device device, int threads) {
   check_function("target.log_density", target.log_density);
-  if (paths < 1) throw Error("run_sampler.paths", "0", "at least 1");
-  if (target.dimension != sampler.parts * sampler.model.state)
+  const int dimension = dimension_of(sampler);
+  check_count("run_sampler.paths", paths, 1, path_limit / static_cast<std::size_t>(sampler.parts));
+  if (target.dimension != dimension)
     throw Error("target.dimension", fmt::format("{}", target.dimension),
-                fmt::format("{}, the sampler's", sampler.parts * sampler.model.state));
+                fmt::format("{}, the sampler's", dimension));
+  const std::size_t numbers =
+      checked_elements<float>("run_sampler.paths", {paths, static_cast<std::size_t>(dimension)});
+  check_memory("run_sampler.paths", paths,
+               {.results = static_cast<double>(numbers) * sizeof(float) +
+                           static_cast<double>(paths) * sizeof(double)},
+               "fewer at a time");
   constexpr std::size_t most = 4096;
   SamplerPaths batch(target, sampler,
                      {.paths = std::min(most, paths), .device = device, .threads = threads});
   SampleSet result;
+  result.states.reserve(numbers);
+  result.log_weights.reserve(paths);
   Averages elbo;
   for (std::size_t begin = 0; begin < paths; begin += most) {
     batch.forward(sampler.parameters,
@@ -94,7 +111,7 @@ SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t 
 
 double reference_log_density(const Sampler& sampler, std::span<const double> x,
                              std::span<double> gradient) {
-  const int dimension = sampler.parts * sampler.model.state;
+  const int dimension = dimension_of(sampler);
   if (x.size() != static_cast<std::size_t>(dimension) ||
       (!gradient.empty() && gradient.size() != x.size()))
     throw Error(

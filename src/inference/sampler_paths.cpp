@@ -8,8 +8,10 @@
 #include <ito/error.hpp>
 
 #include "inference/density_rows.hpp"
+#include "inference/plan_workspace.hpp"
 #include "inference/sampler_loss.hpp"
 #include "model/check.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 namespace {
@@ -54,9 +56,9 @@ void check_sampler(const Target& target, const SamplerOptions& options) {
   check_integer("sampler.steps", options.steps, steps_range);
   check_positive("sampler.grading", options.grading);
   check_positive("sampler.learning_rate", options.learning_rate);
-  if (options.iterations < 1) throw Error("sampler.iterations", "0", "at least 1");
-  if (options.paths < 2)
-    throw Error("sampler.paths", fmt::format("{}", options.paths), "at least 2");
+  check_count("sampler.iterations", options.iterations);
+  check_count("sampler.paths", options.paths, 2,
+              count_limit / static_cast<std::size_t>(options.parts));
   if (!(options.annealing >= 0 && options.annealing <= 1))
     throw Error("sampler.annealing", fmt::format("{}", options.annealing),
                 "a fraction from 0 to 1");
@@ -82,7 +84,13 @@ SamplerPaths::SamplerPaths(const Target& target, const Sampler& sampler,
       state_(static_cast<std::size_t>(target.dimension)),
       parts_(static_cast<std::size_t>(sampler.parts)),
       options_(options),
-      workspace_(plan_.workspace_bytes(options.paths * parts_, 1, options.record)) {
+      workspace_(workspace_for(plan_,
+                               {.field = "sampler.paths", .count = options.paths, .each = parts_},
+                               1, options.record)) {
+  const std::size_t each = state_ * (sizeof(float) + (options.gradient ? sizeof(double) : 0)) +
+                           2 * sizeof(double) + parts_ * (2 * sizeof(float) + 1);
+  check_memory("sampler.paths", options.paths,
+               {.beside = static_cast<double>(options.paths) * static_cast<double>(each)}, "fewer");
   hold(options.paths);
 }
 

@@ -9,6 +9,7 @@
 #include "io/csv.hpp"
 #include "io/file.hpp"
 #include "io/npy.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 namespace {
@@ -76,7 +77,11 @@ Dataset Dataset::slice(std::size_t begin, std::size_t end) const {
     throw Error("rows", fmt::format("[{}, {})", begin, end),
                 fmt::format("ranges within [0, {})", count));
   }
-  const std::size_t width = times * dimension;
+  const std::size_t width = checked_product("dimension", {times, dimension});
+  if (values.size() != checked_product("count", {count, width})) {
+    throw Error("values", fmt::format("{} numbers", values.size()),
+                fmt::format("{} × {} × {} (rows × times × numbers)", count, times, dimension));
+  }
   const auto rows = std::span(values).subspan(begin * width, (end - begin) * width);
   return {end - begin, times, dimension, {rows.begin(), rows.end()}};
 }

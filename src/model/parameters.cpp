@@ -1,27 +1,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
-#include <numeric>
 
 #include <ito/error.hpp>
 #include <ito/parameters.hpp>
 
+#include "model/check.hpp"
 #include "model/shape.hpp"
+#include "model/sizes.hpp"
 
 namespace ito {
 
 Parameters::Parameters(std::vector<Tensor> tensors) : tensors_(std::move(tensors)) {
   std::size_t end = 0;
   for (const Tensor& tensor : tensors_) {
-    const std::size_t product = std::accumulate(tensor.shape.begin(), tensor.shape.end(),
-                                                std::size_t{1}, std::multiplies<>());
+    const std::size_t product = checked_product(tensor.name, tensor.shape);
     if (tensor.offset != end || tensor.size != product) {
       throw Error(
           tensor.name, fmt::format("offset {} and size {}", tensor.offset, tensor.size),
           fmt::format("offset {} and size {}: tensors tile the vector in order", end, product));
     }
     end += tensor.size;
+    check_total(end);
   }
   values_.resize(end);
 }

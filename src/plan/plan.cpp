@@ -24,12 +24,16 @@ class OwnWorkspace {
   std::unique_ptr<std::byte[]> memory_;
 };
 
-/// Bytes that a call returns, and that it holds besides.
-template <class Results, class Beside>
-void check_results(const char* field, std::uint64_t count, Results results, Beside beside) {
-  check_memory(field, count,
-               {.results = static_cast<double>(results), .beside = static_cast<double>(beside)},
-               "fewer at a time, or fewer save steps");
+/// As a double, which does not wrap around.
+template <class Real>
+double bytes_of(std::size_t numbers) {
+  return static_cast<double>(numbers) * sizeof(Real);
+}
+
+/// Bytes that a call returns, and that are held besides at its peak.
+void check_results(const char* field, std::uint64_t count, double results, double beside,
+                   const char* instead = "fewer at a time") {
+  check_memory(field, count, {.results = results, .beside = beside}, instead);
 }
 
 void check_intervals(const char* field, SimulateOptions options) {
@@ -215,8 +219,11 @@ BasicPaths<Real> BasicPlan<Real>::simulate(std::span<const Real> parameters,
   const std::size_t states = n * s * static_cast<std::size_t>(model_.state);
   const std::size_t intervals = options.intervals ? n * s : 0;
   const std::size_t workspace_bytes = compiled_->host_workspace_bytes(request, Keep::nothing);
-  check_results("request.paths", n, (states + 2 * intervals + 2 * n) * sizeof(Real) + n,
-                2 * (request.x0.size() + request.context.size()) * sizeof(Real) + workspace_bytes);
+  check_results("request.paths", n,
+                bytes_of<Real>(states + 2 * intervals + 2 * n) + bytes_of<std::uint8_t>(n),
+                bytes_of<Real>(2 * (request.x0.size() + request.context.size())) +
+                    bytes_of<std::byte>(workspace_bytes),
+                "fewer at a time (first_path goes on where a run ended), or fewer save steps");
   BasicPaths<Real> paths;
   paths.options_ = options;
   paths.x0_.assign(request.x0.begin(), request.x0.end());
@@ -248,8 +255,9 @@ BasicGradient<Real> BasicPlan<Real>::adjoint(std::span<const Real> parameters,
   const std::size_t x0 = request.paths * static_cast<std::size_t>(model_.state);
   const std::size_t workspace_bytes = compiled_->host_workspace_bytes(request, Keep::most);
   check_results("request.paths", request.paths,
-                (parameter_count() + x0 + request.context.size()) * sizeof(Real),
-                (paths.states_.size() + cotangents.states.size()) * sizeof(Real) + workspace_bytes);
+                bytes_of<Real>(parameter_count() + x0 + request.context.size()),
+                bytes_of<Real>(paths.states_.size() + cotangents.states.size()) +
+                    bytes_of<std::byte>(workspace_bytes));
   BasicGradient<Real> gradient;
   gradient.parameters.resize(parameter_count());
   gradient.x0.resize(x0);
@@ -280,8 +288,8 @@ BasicTangents<Real> BasicPlan<Real>::tangents(std::span<const Real> parameters,
              "directions × the request's context");
   const std::size_t states = k * n * s * d, intervals = options.intervals ? k * n * s : 0;
   const std::size_t workspace_bytes = compiled_->host_workspace_bytes(request, Keep::nothing);
-  check_results("directions.count", k, (states + 2 * intervals + 2 * k * n) * sizeof(Real),
-                workspace_bytes);
+  check_results("directions.count", k, bytes_of<Real>(states + 2 * intervals + 2 * k * n),
+                bytes_of<std::byte>(workspace_bytes));
   BasicTangents<Real> result;
   result.states.resize(states);
   result.energy.resize(k * n);
@@ -313,8 +321,7 @@ BasicTangents<Real> BasicPlan<Real>::jacobian(std::span<const Real> parameters,
                 "up to " + std::to_string(parameter_count() - first) + ", the parameters from " +
                     std::to_string(first) + " on");
   }
-  check_results("count", count, 0.0,
-                static_cast<double>(count) * static_cast<double>(parameter_count() * sizeof(Real)));
+  check_results("count", count, 0, bytes_of<Real>(count) * bytes_of<std::byte>(parameter_count()));
   std::vector<Real> units(checked_elements<Real>("count", {count, parameter_count()}));
   for (std::size_t q = 0; q < count; ++q) units[q * parameter_count() + first + q] = 1;
   return tangents(parameters, request, {.count = count, .parameters = units}, options);

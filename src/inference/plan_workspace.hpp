@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+
+#include <ito/plan.hpp>
+
+namespace ito {
+
+/// A number of paths as the caller's user knows it.
+struct PathCount {
+  const char* field;         ///< the field's name
+  std::size_t count;         ///< its value
+  std::size_t multiple = 1;  ///< accepted values are multiples of it
+  std::size_t each = 1;      ///< paths that one of them makes
+};
+
+/// Plan::workspace_bytes for those paths and `observations` rows of context, where the plan's
+/// workspace_limit is none of the user's: throws ito::Error naming the field and the most of it
+/// that the limit allows, not the limit.
+template <class Real>
+std::size_t workspace_for(const BasicPlan<Real>& plan, const PathCount& paths,
+                          std::size_t observations, bool record);
+
+}  // namespace ito
