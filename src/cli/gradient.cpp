@@ -67,7 +67,7 @@ void report(const GradientArguments& arguments, const BasicPaths<Real>& paths,
                                         {"paths", paths.size()},
                                         {"non_finite", paths.non_finite()},
                                         {"peak_memory", peak_memory()}};
-    print(object.dump() + "\n");
+    print(json_text(object));
     return;
   }
   print(fmt::format("loss           {}\n", loss.total));

@@ -6,21 +6,24 @@
 #include <ito/error.hpp>
 #include <nlohmann/json.hpp>
 
+#include "model/printable.hpp"
+
 namespace ito::cli {
 
 Loss parse_loss(const std::string& text) {
   const std::string accepted = R"(an object like {"state": 1, "energy": 0.5, "martingale": 0})";
   const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object() || json.empty()) throw Error("loss", "'" + text + "'", accepted);
+  if (!json.is_object() || json.empty())
+    throw Error("loss", "'" + shortened(text, 60) + "'", accepted);
   Loss loss;
   for (const auto& [key, value] : json.items()) {
     double* weight = key == "state"        ? &loss.state
                      : key == "energy"     ? &loss.energy
                      : key == "martingale" ? &loss.martingale
                                            : nullptr;
-    if (weight == nullptr) throw Error("loss", "key '" + key + "'", accepted);
+    if (weight == nullptr) throw Error("loss", "key '" + shortened(key, 60) + "'", accepted);
     if (!value.is_number() || !std::isfinite(value.get<double>()))
-      throw Error("loss", key + " " + value.dump(), "a finite number there");
+      throw Error("loss", key + " " + shortened(value.dump(), 60), "a finite number there");
     *weight = value.get<double>();
   }
   return loss;

@@ -8,8 +8,10 @@
 
 #include <fmt/format.h>
 #include <ito/error.hpp>
+#include <nlohmann/json.hpp>
 
 #include "io/file.hpp"
+#include "model/printable.hpp"
 
 namespace ito::cli {
 namespace {
@@ -38,14 +40,17 @@ void print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) throw_output_error();
 }
 
+std::string json_text(const nlohmann::ordered_json& object, int indent) {
+  return object.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
 void finish_output() {
   errno = 0;
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw_output_error();
 }
 
 void print_message(std::string_view message) {
-  std::string line = "ito: ";
-  for (const char c : message) line += (c == '\n' || c == '\r') ? ' ' : c;
+  std::string line = "ito: " + printable(message);
   while (line.ends_with(' ')) line.pop_back();
   line += '\n';
   std::fwrite(line.data(), 1, line.size(), stderr);

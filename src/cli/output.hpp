@@ -1,7 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
 
 namespace ito::cli {
 
@@ -12,10 +15,14 @@ void require_writable(const std::filesystem::path& file, std::string_view option
 /// Text to standard output.
 void print(std::string_view text);
 
+/// A JSON object and a line end, with U+FFFD for bytes that are not UTF-8: a file's name may have
+/// some. `indent` −1: on one line.
+std::string json_text(const nlohmann::ordered_json& object, int indent = -1);
+
 /// Flushes standard output. Throws ito::Error where something printed did not arrive.
 void finish_output();
 
-/// "ito: " and the message as one line on standard error, whatever it contains.
+/// "ito: " and the message as one line on standard error, whatever it contains (see `printable`).
 void print_message(std::string_view message);
 
 }  // namespace ito::cli
