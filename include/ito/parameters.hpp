@@ -59,8 +59,9 @@ Parameters initialize(const Model& model, std::uint64_t seed);
 /// Writes the safetensors format, float32, aside and renamed into place. Throws ito::Error.
 void save_safetensors(const Parameters& parameters, const std::filesystem::path& file);
 
-/// Reads values for the tensors of `layout` (its values are ignored). Refuses missing, extra or
-/// misshapen tensors and non-finite values by name. The round trip is bit-exact. Throws ito::Error.
+/// Reads values for the tensors of `layout` (its values are ignored): F32, F16 and BF16 exactly,
+/// F64 rounded to float32. Refuses missing, extra or misshapen tensors and values that are not
+/// finite in float32 by name. The round trip is bit-exact. Throws ito::Error.
 Parameters load_safetensors(const Parameters& layout, const std::filesystem::path& file);
 
 }  // namespace ito

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
-#include <cstring>
 
 #include <ito/error.hpp>
 #include <ito/parameters.hpp>
@@ -18,18 +18,28 @@ std::string names_of(std::span<const Tensor> tensors) {
   return names.empty() ? "no tensors" : names;
 }
 
-void read_tensor(const Array& array, const Tensor& tensor, std::span<float> target) {
-  if (array.type != DataType::f32) {
-    throw Error(tensor.name, std::string(name(array.type)), "f32");
+template <class Number>
+void read_numbers(const Array& array, std::span<float> target) {
+  const std::vector<Number> values = array.values<Number>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!(std::abs(values[i]) <= FLT_MAX)) {
+      throw Error(fmt::format("{}, element {}", array.name, i), fmt::format("{}", values[i]),
+                  "finite float32 numbers");
+    }
+    target[i] = static_cast<float>(values[i]);
   }
+}
+
+void read_tensor(const Array& array, const Tensor& tensor, std::span<float> target) {
   if (array.shape != tensor.shape) {
     throw Error(tensor.name, "shape " + to_string(array.shape), "shape " + to_string(tensor.shape));
   }
-  if (!array.bytes.empty()) std::memcpy(target.data(), array.bytes.data(), array.bytes.size());
-  const auto bad = std::ranges::find_if(target, [](float value) { return !std::isfinite(value); });
-  if (bad != target.end()) {
-    throw Error(fmt::format("{}, element {}", tensor.name, bad - target.begin()),
-                fmt::format("{}", *bad), "finite numbers");
+  if (array.type == DataType::f32) {
+    read_numbers<float>(array, target);
+  } else if (array.type == DataType::f64) {
+    read_numbers<double>(array, target);
+  } else {
+    throw Error(tensor.name, std::string(name(array.type)), "f32, f64, f16 or bf16");
   }
 }
 

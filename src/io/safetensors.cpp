@@ -11,6 +11,8 @@
 #include <set>
 
 #include "io/file.hpp"
+#include "io/file_kind.hpp"
+#include "io/half.hpp"
 #include "model/json_reader.hpp"
 
 namespace ito {
@@ -21,26 +23,35 @@ constexpr std::size_t prefix_size = 8;
 constexpr std::uint64_t header_limit = 100'000'000;
 constexpr const char* metadata_key = "__metadata__";
 
-struct NamedType {
+/// An element type of the format: the type an Array has such elements in, which holds all of them,
+/// and where that is another one the conversion.
+struct StoredType {
   std::string_view name;
+  std::size_t size;
   DataType type;
+  float (*convert)(std::uint16_t) = nullptr;
 };
-constexpr std::array<NamedType, 4> types{
-    {{"F32", DataType::f32}, {"F64", DataType::f64}, {"I64", DataType::i64}, {"U8", DataType::u8}}};
+constexpr std::array<StoredType, 6> types{{{"F32", 4, DataType::f32},
+                                           {"F64", 8, DataType::f64},
+                                           {"I64", 8, DataType::i64},
+                                           {"U8", 1, DataType::u8},
+                                           {"F16", 2, DataType::f32, from_half},
+                                           {"BF16", 2, DataType::f32, from_bfloat16}}};
 
 std::string_view type_name(const ArrayView& array) {
-  const auto found = std::ranges::find(types, array.type, &NamedType::type);
+  const auto found = std::ranges::find(types, array.type, &StoredType::type);
   if (found == types.end()) {
     throw Error(array.name, std::string(name(array.type)), "f32, f64, i64 or u8 in safetensors");
   }
   return found->name;
 }
 
-DataType parse_type(const JsonReader& reader) {
+const StoredType& parse_type(const JsonReader& reader) {
   const std::string text = reader.text();
-  const auto found = std::ranges::find(types, text, &NamedType::name);
-  if (found == types.end()) reader.refuse("\"F32\", \"F64\", \"I64\" or \"U8\"");
-  return found->type;
+  const auto found = std::ranges::find(types, text, &StoredType::name);
+  // Integers are only in files of another use than the one that a reader of them may have.
+  if (found == types.end()) reader.refuse("\"F32\", \"F64\", \"F16\" or \"BF16\"");
+  return *found;
 }
 
 std::vector<std::size_t> parse_sizes(const JsonReader& reader) {
@@ -57,6 +68,7 @@ std::vector<std::size_t> parse_sizes(const JsonReader& reader) {
 /// An array's entry of the header.
 struct Entry {
   Array array;
+  const StoredType* stored = nullptr;
   std::size_t begin = 0;
   std::size_t end = 0;
 };
@@ -65,14 +77,15 @@ Entry parse_entry(const JsonReader& reader, const std::string& array_name) {
   reader.accept({"dtype", "shape", "data_offsets"});
   Entry entry;
   entry.array.name = array_name;
-  entry.array.type = parse_type(reader.at("dtype"));
+  entry.stored = &parse_type(reader.at("dtype"));
+  entry.array.type = entry.stored->type;
   entry.array.shape = parse_sizes(reader.at("shape"));
   const JsonReader offsets = reader.at("data_offsets");
   const auto places = parse_sizes(offsets);
   if (places.size() != 2 || places[0] > places[1]) offsets.refuse("a begin and an end");
   entry.begin = places[0];
   entry.end = places[1];
-  const std::size_t bytes = bytes_of(entry.array.shape, size_of(entry.array.type), reader.field());
+  const std::size_t bytes = bytes_of(entry.array.shape, entry.stored->size, reader.field());
   if (entry.end - entry.begin != bytes) {
     throw Error(offsets.field(), fmt::format("{} bytes", entry.end - entry.begin),
                 fmt::format("{} bytes for shape {}", bytes, to_string(entry.array.shape)));
@@ -121,25 +134,46 @@ std::string dump(const nlohmann::ordered_json& header, const std::filesystem::pa
   }
 }
 
-SafetensorsFile parse(std::string_view bytes) {
-  std::uint64_t header_size = 0;
-  if (bytes.size() < prefix_size) {
-    throw Error("header", fmt::format("a file of {} bytes", bytes.size()), "a safetensors file");
+/// The elements of an entry from the bytes it has in the file.
+std::vector<std::byte> elements(const StoredType& stored, std::span<const std::byte> bytes) {
+  if (stored.convert == nullptr) return {bytes.begin(), bytes.end()};
+  std::vector<std::byte> result(bytes.size() / stored.size * sizeof(float));
+  for (std::size_t i = 0; i < bytes.size() / stored.size; ++i) {
+    std::uint16_t half = 0;
+    std::memcpy(&half, bytes.data() + i * sizeof half, sizeof half);
+    const float value = stored.convert(half);
+    std::memcpy(result.data() + i * sizeof value, &value, sizeof value);
   }
-  std::memcpy(&header_size, bytes.data(), prefix_size);
+  return result;
+}
+
+/// Takes the header's text off the front of `bytes`.
+std::string_view take_header(std::string_view& bytes) {
+  constexpr const char* accepted = "a safetensors file";
+  std::uint64_t size = 0;
+  if (bytes.size() <= prefix_size || bytes[prefix_size] != '{') {
+    // Its first eight bytes are no length, and to tell one would say nothing of what is wrong.
+    refuse_other_kinds(bytes, "file", accepted);
+    throw Error("file", fmt::format("{} bytes of another kind", bytes.size()), accepted);
+  }
+  std::memcpy(&size, bytes.data(), prefix_size);
   bytes.remove_prefix(prefix_size);
-  if (header_size > header_limit || header_size > bytes.size()) {
-    throw Error("header",
-                fmt::format("a length of {} with {} bytes left", header_size, bytes.size()),
+  if (size > header_limit || size > bytes.size()) {
+    throw Error("header", fmt::format("a length of {} with {} bytes left", size, bytes.size()),
                 "a safetensors file that is not truncated");
   }
-  const nlohmann::json header = parse_json(bytes.substr(0, header_size), "header");
-  bytes.remove_prefix(header_size);
+  const std::string_view header = bytes.substr(0, size);
+  bytes.remove_prefix(size);
+  return header;
+}
+
+SafetensorsFile parse(std::string_view bytes) {
+  const nlohmann::json header = parse_json(take_header(bytes), "header");
 
   SafetensorsFile result;
   for (Entry& entry : parse_header(header, bytes.size(), result.metadata)) {
     const auto part = std::as_bytes(std::span(bytes.substr(entry.begin, entry.end - entry.begin)));
-    entry.array.bytes.assign(part.begin(), part.end());
+    entry.array.bytes = elements(*entry.stored, part);
     result.arrays.push_back(std::move(entry.array));
   }
   return result;

@@ -23,8 +23,9 @@ struct SafetensorsFile {
 void write_safetensors(const std::filesystem::path& file, std::span<const ArrayView> arrays,
                        const std::map<std::string, std::string>& metadata = {});
 
-/// Refuses, naming the file: truncation, arrays that overlap, leave gaps or do not fit their shape,
-/// other types, duplicate names, malformed headers. Throws ito::Error.
+/// Those types, and F16 and BF16 as the f32 numbers that they are. Refuses, naming the file: other
+/// kinds of files, truncation, arrays that overlap, leave gaps or do not fit their shape, other
+/// types, duplicate names, malformed headers. Throws ito::Error.
 SafetensorsFile read_safetensors(const std::filesystem::path& file);
 /// The same of a file's bytes; its messages name `what`.
 SafetensorsFile parse_safetensors(std::string_view bytes, const std::string& what);

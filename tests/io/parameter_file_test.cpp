@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 
 #include <ito/parameters.hpp>
 
+#include "io/file.hpp"
 #include "io/safetensors.hpp"
 #include "refusal.hpp"
 #include "temporary_folder.hpp"
@@ -109,17 +111,73 @@ TEST_F(ParameterFileRefusal, MisshapenTensor) {
 
 TEST_F(ParameterFileRefusal, OtherType) {
   EXPECT_EQ(loading([](auto& arrays) {
-              arrays[0].type = DataType::f64;
-              arrays[0].shape = {1};
+              arrays[0].type = DataType::i64;
+              arrays[0].bytes.resize(8 * arrays[0].shape[0]);
             }),
-            "initial.value: got f64; accepted: f32");
+            "initial.value: got i64; accepted: f32, f64, f16 or bf16");
 }
 
 TEST_F(ParameterFileRefusal, NonFiniteValues) {
   EXPECT_EQ(loading([](auto& arrays) { set(arrays[1], 4, NAN); }),
-            "drift.0.weight, element 4: got nan; accepted: finite numbers");
+            "drift.0.weight, element 4: got nan; accepted: finite float32 numbers");
   EXPECT_EQ(loading([](auto& arrays) { set(arrays[4], 1, -INFINITY); }),
-            "drift.1.bias, element 1: got -inf; accepted: finite numbers");
+            "drift.1.bias, element 1: got -inf; accepted: finite float32 numbers");
+}
+
+/// A model of one weight and one bias.
+Model affine() {
+  Model model;
+  model.grid = {0, 1};
+  model.drift = Mlp{.hidden = {}, .time = false};
+  return model;
+}
+
+/// A file of its two parameters with these bytes.
+std::string parameter_file(const std::string& dtype, const std::string& bias,
+                           const std::string& weight) {
+  const std::size_t size = bias.size();
+  const std::string header = R"({"drift.0.bias":{"dtype":")" + dtype +
+                             R"(","shape":[1],"data_offsets":[0,)" + std::to_string(size) +
+                             R"(]},"drift.0.weight":{"dtype":")" + dtype +
+                             R"(","shape":[1,1],"data_offsets":[)" + std::to_string(size) + "," +
+                             std::to_string(2 * size) + "]}}";
+  std::string bytes(8, '\0');
+  bytes[0] = static_cast<char>(header.size());
+  return bytes + header + bias + weight;
+}
+
+template <class Number>
+std::string raw(Number number) {
+  return {reinterpret_cast<const char*>(&number), sizeof number};
+}
+
+std::vector<float> loaded(const std::string& bytes) {
+  const TemporaryFolder folder;
+  write_file(folder / "p", bytes);
+  const Parameters parameters = load_safetensors(zero_parameters(affine()), folder / "p");
+  return {parameters["drift.0.bias"][0], parameters["drift.0.weight"][0]};
+}
+
+TEST(ParameterFile, NumbersOfOtherWidthsAreReadAsFloats) {
+  // 0.1 and -0.6 as doubles, rounded to the nearest float; then the halves next to them, exactly.
+  EXPECT_EQ(loaded(parameter_file("F64", raw(0.1), raw(-0.6))), (std::vector<float>{0.1F, -0.6F}));
+  EXPECT_EQ(loaded(parameter_file("F16", "\x66\x2e", "\xcd\xb8")),
+            (std::vector<float>{0.0999755859375F, -0.60009765625F}));
+  EXPECT_EQ(loaded(parameter_file("BF16", "\xcd\x3d", "\x1a\xbf")),
+            (std::vector<float>{0.10009765625F, -0.6015625F}));
+}
+
+TEST(ParameterFile, NumbersThatNoFloatHoldsAreRefused) {
+  const auto refused = [](const std::string& bytes) {
+    const std::string message = refusal([&] { loaded(bytes); });
+    return message.substr(std::min(message.size(), message.find("drift")));
+  };
+  EXPECT_EQ(refused(parameter_file("F64", raw(0.1), raw(1e39))),
+            "drift.0.weight, element 0: got 1e+39; accepted: finite float32 numbers");
+  EXPECT_EQ(refused(parameter_file("F16", std::string("\x00\x7c", 2), std::string(2, '\0'))),
+            "drift.0.bias, element 0: got inf; accepted: finite float32 numbers");
+  EXPECT_EQ(refused(parameter_file("BF16", "\xc0\x7f", std::string(2, '\0'))),
+            "drift.0.bias, element 0: got nan; accepted: finite float32 numbers");
 }
 
 }  // namespace

@@ -141,12 +141,14 @@ TEST(Safetensors, RefusalsSayWhatIsWrong) {
            R"(,"data_offsets":)" + offsets + "}}";
   };
   const Case cases[] = {
-      {"[]", "", "the document: got an array of 0; accepted: a JSON object"},
+      {"[]", "", "file: got binary data; accepted: a safetensors file"},
       {R"({"x":1})", "", "x: got 1; accepted: a JSON object"},
       {R"({"x":{"dtype":"F32","shape":[1]}})", "",
        "x.data_offsets: got nothing; accepted: a value: the key is needed"},
-      {entry("F16", "[1]", "[0,2]"), "12",
-       "x.dtype: got \"F16\"; accepted: \"F32\", \"F64\", \"I64\" or \"U8\""},
+      {entry("F8_E4M3", "[2]", "[0,2]"), "12",
+       "x.dtype: got \"F8_E4M3\"; accepted: \"F32\", \"F64\", \"F16\" or \"BF16\""},
+      {entry("F16", "[1]", "[0,4]"), "1234",
+       "x.data_offsets: got 4 bytes; accepted: 2 bytes for shape [1]"},
       {entry("F32", "[-1]", "[0,4]"), "1234", "x.shape[0]: got -1; accepted: integers from 0 up"},
       {entry("F32", "1", "[0,4]"), "1234",
        "x.shape: got 1; accepted: an array of integers from 0 up"},
@@ -176,14 +178,36 @@ TEST(Safetensors, RefusalsSayWhatIsWrong) {
   for (const Case& c : cases) {
     EXPECT_EQ(parsing(with_header(c.header, c.data)), c.message) << c.header;
   }
-  EXPECT_EQ(parsing("1234567"), "header: got a file of 7 bytes; accepted: a safetensors file");
+  EXPECT_EQ(parsing("1234567"), "file: got 7 bytes of another kind; accepted: a safetensors file");
   EXPECT_EQ(parsing(std::string("\x03\0\0\0\0\0\0\0{}", 10)),
             "header: got a length of 3 with 2 bytes left; accepted: a safetensors file that is not "
             "truncated");
-  EXPECT_EQ(
-      parsing(std::string(8, '\xff') + "{}"),
-      "header: got a length of 18446744073709551615 with 2 bytes left; accepted: a safetensors "
-      "file that is not truncated");
+  EXPECT_EQ(parsing(std::string(8, '\xff') + "{}"),
+            "header: got a length of 18446744073709551615 with 2 bytes left; accepted: a "
+            "safetensors file that is not truncated");
+}
+
+TEST(Safetensors, OtherKindsOfFilesAreNamed) {
+  EXPECT_EQ(parsing("version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12345\n"),
+            "file: got a Git LFS pointer, not the file it stands for; accepted: a safetensors "
+            "file; fetch that by `git lfs pull`");
+  EXPECT_EQ(parsing("PK\x03\x04 as torch.save writes"),
+            "file: got a zip archive; accepted: a safetensors file");
+  EXPECT_EQ(parsing("{\"metadata\": {}}"), "file: got JSON text; accepted: a safetensors file");
+  EXPECT_EQ(parsing(""), "file: got 0 bytes of another kind; accepted: a safetensors file");
+}
+
+TEST(Safetensors, NumbersOfTwoBytesAreTheFloatsTheyAre) {
+  const auto values = [](const char* dtype, const std::vector<std::uint16_t>& patterns) {
+    const std::string header =
+        std::string(R"({"x":{"dtype":")") + dtype + R"(","shape":[4],"data_offsets":[0,8]}})";
+    const std::string data(reinterpret_cast<const char*>(patterns.data()), 8);
+    return parse_safetensors(with_header(header, data), "a").arrays.at(0).values<float>();
+  };
+  EXPECT_EQ(values("F16", {0x3C00, 0x0001, 0xFBFF, 0x3555}),
+            (std::vector<float>{1, 0x1p-24F, -65504, 0.333251953125F}));
+  EXPECT_EQ(values("BF16", {0x3F80, 0x0001, 0xFF7F, 0x3EAB}),
+            (std::vector<float>{1, 0x1p-133F, -0x1.FEp127F, 0.333984375F}));
 }
 
 TEST(Safetensors, WritingRefusesNamesTypesAndShapesTheFormatCannotHold) {
