@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 
 #include "io/file.hpp"
+#include "io/file_kind.hpp"
+#include "io/npy_type.hpp"
 
 namespace ito {
 namespace {
@@ -19,19 +19,8 @@ constexpr std::string_view magic = "\x93NUMPY";
 constexpr std::size_t alignment = 64;
 constexpr std::size_t axes_limit = 64;
 
-struct NamedType {
-  std::string_view name;
-  DataType type;
-};
-constexpr std::array<NamedType, 6> types{{{"<f4", DataType::f32},
-                                          {"<f8", DataType::f64},
-                                          {"<i4", DataType::i32},
-                                          {"<i8", DataType::i64},
-                                          {"|u1", DataType::u8},
-                                          {"<u1", DataType::u8}}};
-
-struct Header {
-  std::optional<DataType> type;
+struct ArrayHeader {
+  std::optional<NpyType> type;
   std::optional<bool> fortran_order;
   std::optional<std::vector<std::size_t>> shape;
 };
@@ -42,8 +31,8 @@ class HeaderParser {
  public:
   explicit HeaderParser(std::string_view text) : rest_(text) {}
 
-  Header parse() {
-    Header header;
+  ArrayHeader parse() {
+    ArrayHeader header;
     expect('{');
     while (!take('}')) {
       const std::string_view key = string();
@@ -100,18 +89,11 @@ class HeaderParser {
     rest_.remove_prefix(end + 1);
     return text;
   }
-  DataType type() {
+  NpyType type() {
     skip_space();
     // A structured type is a list, not a string.
     const bool simple = rest_.starts_with('\'') || rest_.starts_with('"');
-    const auto text = simple ? string() : std::string_view("structured");
-    const auto found = std::ranges::find(types, text, &NamedType::name);
-    if (found == types.end()) {
-      const bool printable = std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
-      throw Error("descr", printable ? fmt::format("{:.40}", text) : "no type",
-                  "<f4, <f8, <i4, <i8 and |u1");
-    }
-    return found->type;
+    return parse_npy_type(simple ? string() : std::string_view("structured"));
   }
   bool boolean() {
     if (take_word("True")) return true;
@@ -146,7 +128,10 @@ class HeaderParser {
 /// Takes the header's text off the front of `bytes`.
 std::string_view take_header(std::string_view& bytes) {
   const auto truncated = [] { throw Error("file", "too few bytes", "a .npy file not truncated"); };
-  if (!is_npy(bytes)) throw Error("file", "other first bytes", "a .npy file");
+  if (!is_npy(bytes)) {
+    const auto kind = file_kind(bytes);
+    throw Error("file", kind ? std::string(kind->name) : "other first bytes", "a .npy file");
+  }
   bytes.remove_prefix(magic.size());
   if (bytes.size() < 2) truncated();
   const int version = static_cast<unsigned char>(bytes[0]);
@@ -166,9 +151,9 @@ std::string_view take_header(std::string_view& bytes) {
 }
 
 /// Elements in Fortran order (first index fastest) to row-major (last index fastest).
-std::vector<std::byte> to_row_major(std::string_view bytes, const std::vector<std::size_t>& shape,
-                                    std::size_t element) {
-  std::vector<std::byte> result(bytes.size());
+std::string to_row_major(std::string_view bytes, const std::vector<std::size_t>& shape,
+                         std::size_t element) {
+  std::string result(bytes.size(), '\0');
   std::vector<std::size_t> index(shape.size(), 0);
   for (std::size_t source = 0; source < bytes.size(); source += element) {
     std::size_t target = 0;
@@ -184,28 +169,37 @@ std::vector<std::byte> to_row_major(std::string_view bytes, const std::vector<st
 }
 
 Array parse(std::string_view bytes) {
-  Header header = HeaderParser(take_header(bytes)).parse();
+  ArrayHeader header = HeaderParser(take_header(bytes)).parse();
+  const NpyType type = *header.type;
   Array array;
-  array.type = *header.type;
+  array.type = widened_type(type);
   array.shape = std::move(*header.shape);
-  const std::size_t element = size_of(array.type);
-  const std::size_t expected = bytes_of(array.shape, element, "shape");
+  const std::size_t expected = bytes_of(array.shape, type.size, "shape");
   if (bytes.size() != expected) {
-    throw Error("data", fmt::format("{} bytes", bytes.size()),
-                fmt::format("{} bytes for {} of shape {}", expected, name(array.type),
-                            to_string(array.shape)));
+    throw Error(
+        "data", fmt::format("{} bytes", bytes.size()),
+        fmt::format("{} bytes for {} of shape {}", expected, type.name(), to_string(array.shape)));
   }
-  if (*header.fortran_order && array.shape.size() > 1) {
-    array.bytes = to_row_major(bytes, array.shape, element);
-  } else {
-    const auto part = std::as_bytes(std::span(bytes));
-    array.bytes.assign(part.begin(), part.end());
-  }
+  array.bytes = *header.fortran_order && array.shape.size() > 1
+                    ? widened(type, to_row_major(bytes, array.shape, type.size))
+                    : widened(type, bytes);
   return array;
 }
 
-std::string_view type_name(DataType type) {
-  return std::ranges::find(types, type, &NamedType::type)->name;
+std::string_view descr(DataType type) {
+  switch (type) {
+    case DataType::f32:
+      return "<f4";
+    case DataType::f64:
+      return "<f8";
+    case DataType::i32:
+      return "<i4";
+    case DataType::i64:
+      return "<i8";
+    case DataType::u8:
+      break;
+  }
+  return "|u1";
 }
 
 }  // namespace
@@ -219,7 +213,7 @@ std::string npy_header(const ArrayView& array) {
   if (array.shape.size() == 1) shape.pop_back();
   if (array.shape.size() > 1) shape.resize(shape.size() - 2);
   std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}",
-                                 type_name(array.type), shape);
+                                 descr(array.type), shape);
   const std::size_t prefix = magic.size() + 4;
   const std::size_t unpadded = prefix + text.size() + 1;
   text.append((alignment - unpadded % alignment) % alignment, ' ');

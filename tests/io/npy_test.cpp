@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -109,13 +110,70 @@ TEST(Npy, FortranOrderIsReadIntoRowMajor) {
   EXPECT_EQ(parse_npy(npy(header, raw(file)), "a").values<std::int32_t>(), expected);
 }
 
+/// The numbers of an array of one axis with these elements.
+std::vector<double> numbers(const std::string& descr, const std::string& elements,
+                            std::size_t count) {
+  const std::string header = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" +
+                             std::to_string(count) + ",), }";
+  const Array array = parse_npy(npy(header, elements), "a");
+  return with_type(array.type, [&](auto zero) {
+    const auto values = array.values<decltype(zero)>();
+    return std::vector<double>(values.begin(), values.end());
+  });
+}
+
+TEST(Npy, EveryTypeOfNumberIsReadInEitherByteOrder) {
+  const auto expect_both = [](const std::string& type, const auto& values) {
+    const std::vector<double> expected(values.begin(), values.end());
+    std::string elements = raw(values);
+    EXPECT_EQ(numbers("<" + type, elements, values.size()), expected) << type;
+    EXPECT_EQ(numbers("=" + type, elements, values.size()), expected) << type;
+    const std::size_t size = elements.size() / values.size();
+    for (std::size_t i = 0; i < elements.size(); i += size)
+      std::reverse(elements.begin() + static_cast<std::ptrdiff_t>(i),
+                   elements.begin() + static_cast<std::ptrdiff_t>(i + size));
+    EXPECT_EQ(numbers(">" + type, elements, values.size()), expected) << type;
+  };
+  expect_both("f4", std::vector<float>{1.5F, -0.1F, 3e38F, 1e-45F});
+  expect_both("f8", std::vector<double>{0.1, -1e300});
+  expect_both("i1", std::vector<std::int8_t>{-128, 127, 0});
+  expect_both("i2", std::vector<std::int16_t>{-32768, 32767, 258});
+  expect_both("i4", std::vector<std::int32_t>{std::numeric_limits<int>::min(), 65538});
+  expect_both("i8", std::vector<std::int64_t>{-7, std::int64_t{1} << 40});
+  expect_both("u1", std::vector<std::uint8_t>{0, 255});
+  expect_both("u2", std::vector<std::uint16_t>{65535, 258});
+  expect_both("u4", std::vector<std::uint32_t>{4294967295, 65538});
+  expect_both("u8", std::vector<std::uint64_t>{std::uint64_t{1} << 63, 3});
+}
+
+TEST(Npy, HalvesAreTheFloatsTheyAre) {
+  const std::vector<std::uint16_t> halves{0x3C00, 0xC100, 0x7BFF, 0x0001, 0x8000, 0x3555};
+  const std::vector<double> expected{1, -2.5, 65504, 0x1p-24, -0.0, 0.333251953125};
+  EXPECT_EQ(numbers("<f2", raw(halves), halves.size()), expected);
+  EXPECT_EQ(numbers(">f2", "\x3C\x01", 1), (std::vector<double>{1.0009765625}));
+}
+
+TEST(Npy, BooleansAreZerosAndOnes) {
+  EXPECT_EQ(numbers("|b1", std::string("\x01\0\x01", 3), 3), (std::vector<double>{1, 0, 1}));
+  EXPECT_EQ(numbers("|b1", std::string("\x02", 1), 1), (std::vector<double>{1}));
+}
+
+TEST(Npy, FortranOrderAndAnotherByteOrderGoTogether) {
+  const std::string header = "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }";
+  // Columns (1, 2), (3, 4), (5, 6).
+  const std::string elements("\0\1\0\2\0\3\0\4\0\5\0\6", 12);
+  EXPECT_EQ(parse_npy(npy(header, elements), "a").values<std::int32_t>(),
+            (std::vector<std::int32_t>{1, 3, 5, 2, 4, 6}));
+}
+
 TEST(Npy, RefusalsNameTheFileAndWhatIsWrong) {
   const auto header = [](const char* descr, const char* shape) {
     return std::string("{'descr': ") + descr + ", 'fortran_order': False, 'shape': " + shape + "}";
   };
   const std::string malformed =
       "header: got malformed text; accepted: {'descr': ..., 'fortran_order': ..., 'shape': ...}";
-  const std::string types = "; accepted: <f4, <f8, <i4, <i8 and |u1";
+  const std::string types =
+      "; accepted: f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8 and b1, of either byte order";
   struct Case {
     std::string bytes;
     std::string message;
@@ -132,13 +190,16 @@ TEST(Npy, RefusalsNameTheFileAndWhatIsWrong) {
       {npy(header("'<f4'", "(-1,)")), malformed},
       {npy(header("'<f4'", "(99999999999999999999,)")), malformed},
       {npy(header("'<f4'", "()") + "x"), malformed},
-      {npy(header("'>f4'", "()")), "descr: got >f4" + types},
-      {npy(header("'|O'", "()")), "descr: got |O" + types},
+      {npy(header("'<c8'", "()")), "descr: got <c8" + types},
+      {npy(header("'<f16'", "()")), "descr: got <f16" + types},
+      {npy(header("'|f4'", "()")), "descr: got |f4" + types},
+      {npy(header("''", "()")), "descr: got " + types},
+      {npy(header("'|O'", "()")), "descr: got |O, Python objects" + types},
       {npy(header("[('a', '<f4')]", "()")), "descr: got structured" + types},
       {npy(header("'<f4'", "(2,)"), "1234"),
-       "data: got 4 bytes; accepted: 8 bytes for f32 of shape [2]"},
+       "data: got 4 bytes; accepted: 8 bytes for f4 of shape [2]"},
       {npy(header("'<f4'", "(1,)"), "12345"),
-       "data: got 5 bytes; accepted: 4 bytes for f32 of shape [1]"},
+       "data: got 5 bytes; accepted: 4 bytes for f4 of shape [1]"},
       {npy(header("'<f8'", "(4294967296, 4294967296)")),
        "shape: got shape [4294967296, 4294967296]; accepted: shapes that fit in memory"},
   };
@@ -241,7 +302,7 @@ TEST(Npz, AFullDiskLeavesTheEarlierFileAndNothingElse) {
 TEST(Npz, RefusalsNameTheFile) {
   const TemporaryFolder folder;
   const std::string file = (folder / "a.npz").string();
-  EXPECT_EQ(refusal([&] { read_npz(file); }), file + ": cannot open: No such file");
+  EXPECT_EQ(refusal([&] { read_npz(file); }), file + ": cannot open: No such file or directory");
   write_file(file, "text");
   EXPECT_EQ(refusal([&] { read_npz(file); }), file + ": cannot open: Not a zip archive");
   EXPECT_EQ(refusal([&] { write_npz(file, {}); }),
