@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <ito/latent_model.hpp>
@@ -24,10 +25,27 @@ struct Dataset {
   Dataset slice(std::size_t begin, std::size_t end) const;
 };
 
-/// Reads a .csv (an optional header row; a column named `label` is left out; a row is one y, its
-/// T·D numbers time by time) or a .npy ([N, D] or [N, T, D]; f4, f8, i4, i8, u1). Throws ito::Error
-/// naming the file, line and column on ragged rows, text, NaN or infinities, and on an empty file.
-Dataset read_dataset(const std::filesystem::path& file, std::size_t times = 1);
+/// Whether the first line of a .csv names its columns. By itself, it does where every cell is a
+/// name and none looks like a number, damaged or missing; a line that may be either is refused.
+enum class Header { automatic, yes, no };
+/// "auto", "yes" or "no".
+std::string_view name(Header header);
+/// Throws ito::Error.
+Header parse_header(std::string_view text);
+
+/// Reads a data file, whose kind its first bytes tell.
+///
+/// .csv: a row is one y, its T·D numbers time by time; commas and decimal points. A column named
+/// `label` is left out. Columns named like times, series or indices are refused: they hold no
+/// observations.
+/// .npy: [N, D] or [N, T, D], of floats (f2, f4, f8), integers (of 1 to 8 bytes) or booleans, of
+/// either byte order, in C or Fortran order.
+/// .npz: the only array in it, or the one called `y`, or NAME of a `file` "FILE.npz:NAME".
+///
+/// Throws ito::Error naming the file, line and column (row and number) on ragged rows, text, NaN or
+/// infinities, and on files that are empty or of any other kind.
+Dataset read_dataset(const std::filesystem::path& file, std::size_t times = 1,
+                     Header header = Header::automatic);
 
 /// Checks that `data` fits the model: T = number of save steps, D = observed, values in the
 /// likelihood's range. Throws ito::Error naming the first offending row and column, counted from 1,

@@ -8,6 +8,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/fit_folder.hpp"
+#include "cli/observations.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/weight_tails.hpp"
@@ -18,6 +19,7 @@ namespace {
 struct EvaluateArguments {
   std::string folder;
   std::string data;
+  Header header = Header::automatic;
   std::string parameters{default_parameters};
   EvaluateOptions options;
   bool per_observation = false;
@@ -25,8 +27,11 @@ struct EvaluateArguments {
 
 int evaluate_fit(const EvaluateArguments& arguments) {
   const FittedModel fitted = read_fit(arguments.folder, arguments.parameters);
-  const Dataset data = read_dataset(arguments.data, fitted.latent.model.save.size());
+  const DatasetFile file =
+      read_observations(arguments.data, fitted.latent.model.save.size(), arguments.header);
+  const Dataset& data = file.data;
   check_dataset(data, fitted.latent);
+  print_message(fmt::format("{}: {}", arguments.data, reading_of(file)));
   const EvaluateOptions& options = arguments.options;
   const Evaluation result = evaluate(fitted.latent, fitted.parameters, data, options);
 
@@ -48,7 +53,7 @@ int evaluate_fit(const EvaluateArguments& arguments) {
     object["log_marginal_by_observation"] = result.log_marginal;
     object["tail_shape_by_observation"] = result.tail_shapes;
   }
-  print(object.dump() + "\n");
+  print(json_text(object));
   if (const std::string warning = tail_warning(result); !warning.empty())
     fmt::print(stderr, "warning: {}\n", warning);
   return 0;
@@ -61,7 +66,9 @@ void add_evaluate(CLI::App& program, Action& action) {
       "evaluate", "Bounds on log p(y) of a fitted model, in nats per observation, as JSON");
   auto arguments = std::make_shared<EvaluateArguments>();
   command->add_option("DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
-  command->add_option("DATA", arguments->data, "Observations, .csv or .npy")->required();
+  command->add_option("DATA", arguments->data, fmt::format("Observations, {}", observation_files))
+      ->required();
+  add_header(*command, arguments->header);
   add_samples(*command, "--samples", arguments->options.samples,
               "Paths per observation, a multiple of 16");
   add_whole_number(*command, "--seed", arguments->options.seed, "Seed of the paths");

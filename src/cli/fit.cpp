@@ -6,8 +6,11 @@
 
 #include <ito/error.hpp>
 
+#include <fmt/format.h>
+
 #include "cli/commands.hpp"
 #include "cli/fit_run.hpp"
+#include "cli/observations.hpp"
 #include "cli/options.hpp"
 
 namespace ito::cli {
@@ -15,12 +18,14 @@ namespace {
 
 void add_data_options(CLI::App& command, FitArguments& arguments) {
   command.add_option("MODEL.json", arguments.model, "Description of a latent model")->required();
-  command.add_option("DATA", arguments.data, "Observations, .csv or .npy")->required();
+  command.add_option("DATA", arguments.data, fmt::format("Observations, {}", observation_files))
+      ->required();
+  add_header(command, arguments.header);
   command.add_option("--out", arguments.out, "Folder to write")->required();
   auto* rows = add_whole_number(command, "--held-out", arguments.held_out_rows,
                                 "Keep the last N observations out of training");
   auto* file = command.add_option("--held-out-data", arguments.held_out_data,
-                                  "Held-out observations, .csv or .npy");
+                                  "Held-out observations, a file of the same kinds");
   rows->excludes(file);
   auto* resume = command.add_flag("--resume", arguments.resume,
                                   "Go on with the fit in --out from its last checkpoint, with the "

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <ito/baselines.hpp>
 #include <ito/error.hpp>
 #include <ito/plan.hpp>
@@ -19,12 +20,14 @@
 #include "cli/fit_report.hpp"
 #include "cli/fit_summary.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/observations.hpp"
 #include "cli/output.hpp"
 #include "cli/result_folder.hpp"
 #include "cli/usage_error.hpp"
 #include "inference/check_samples.hpp"
 #include "inference/fit_options.hpp"
 #include "io/file.hpp"
+#include "model/printable.hpp"
 
 namespace ito::cli {
 namespace {
@@ -37,15 +40,23 @@ struct Interrupted {
 struct Data {
   Dataset training;
   Dataset held_out;
+  std::vector<std::string> readings;  ///< of each file, how it was read
 };
 
+/// The observations of one of the two files.
+Dataset read_part(const std::string& file, const FitArguments& arguments, const LatentModel& latent,
+                  std::vector<std::string>& readings) {
+  DatasetFile read = read_observations(file, latent.model.save.size(), arguments.header);
+  check_dataset(read.data, latent);
+  readings.push_back(fmt::format("{}: {}", printable(file), reading_of(read)));
+  return std::move(read.data);
+}
+
 Data read_data(const FitArguments& arguments, const LatentModel& latent) {
-  const std::size_t times = latent.model.save.size();
-  Data data{.training = read_dataset(arguments.data, times), .held_out = {}};
-  check_dataset(data.training, latent);
+  Data data;
+  data.training = read_part(arguments.data, arguments, latent, data.readings);
   if (!arguments.held_out_data.empty()) {
-    data.held_out = read_dataset(arguments.held_out_data, times);
-    check_dataset(data.held_out, latent);
+    data.held_out = read_part(arguments.held_out_data, arguments, latent, data.readings);
   } else if (arguments.held_out_rows > 0) {
     const std::size_t count = data.training.count;
     if (arguments.held_out_rows >= count) {
@@ -134,7 +145,7 @@ FitRun::FitRun(const FitArguments& arguments)
 }
 
 void FitRun::say(const std::string& text) const {
-  if (!arguments_.quiet) std::fputs((text + "\n").c_str(), stderr);
+  if (!arguments_.quiet) std::fputs((printable(text) + "\n").c_str(), stderr);
 }
 
 /// Going on with another model would leave its description beside the earlier one's parameters.
@@ -234,6 +245,7 @@ void FitRun::run() {
         "parameters");
   try {
     write_model();
+    for (const std::string& reading : data_.readings) say(reading);
     write_results();
   } catch (const std::exception&) {
     folder_.abandon();
@@ -264,6 +276,7 @@ void FitRun::write_results() {
                    .evaluation = {},
                    .comparison = {},
                    .settings = {},
+                   .readings = data_.readings,
                    .device = arguments_.options.device,
                    .threads = arguments_.options.threads,
                    .chosen = fitted.chosen,
@@ -279,14 +292,15 @@ void FitRun::write_results() {
   const std::chrono::duration<double> seconds = Clock::now() - began;
   report.settings = describe_settings(arguments_, data_.training, data_.held_out, fitted.history,
                                       seconds.count());
+  report.settings.emplace_back("data read", fmt::format("{}", fmt::join(data_.readings, "; ")));
   stop_if_interrupted("before the report");
 
   const auto summary = summary_json(report);
   write_file(folder_.report(), render_report(report));
-  write_file(folder_.summary(), summary.dump(2) + "\n");
+  write_file(folder_.summary(), json_text(summary, 2));
   stop_if_interrupted("before the results were in place");
   folder_.publish();
-  result_ = arguments_.json ? summary.dump() + "\n" : summary_text(report);
+  result_ = arguments_.json ? json_text(summary) : summary_text(report);
 }
 
 /// One argument as a shell reads it back.

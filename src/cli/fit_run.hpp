@@ -15,7 +15,8 @@ struct FitArguments {
   std::string out;
   std::size_t held_out_rows = 0;
   std::string held_out_data;
-  std::string start;  ///< empty: fresh parameters
+  std::string start;                  ///< empty: fresh parameters
+  Header header = Header::automatic;  ///< of both files
   bool resume = false;
   bool overwrite = false;
   bool compare = false;

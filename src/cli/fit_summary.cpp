@@ -7,6 +7,7 @@
 #include <ito/version.hpp>
 
 #include "cli/weight_tails.hpp"
+#include "model/printable.hpp"
 
 namespace ito::cli {
 namespace {
@@ -23,7 +24,7 @@ std::vector<std::pair<std::string, std::string>> describe_settings(
   const FitOptions& options = arguments.options;
   const auto text = [](auto value) { return fmt::format("{}", value); };
   std::vector<std::pair<std::string, std::string>> settings{
-      {"data", arguments.data},
+      {"data", printable(arguments.data)},
       {"training observations", text(training.count)},
       {"held-out observations", text(held_out.count)},
       {"objective", text(name(options.objective))},
@@ -42,7 +43,7 @@ std::vector<std::pair<std::string, std::string>> describe_settings(
                      : options.device.name()},
       {"seconds", fmt::format("{:.1f}", seconds)},
       {"ito", version()}};
-  if (!arguments.start.empty()) settings.emplace_back("start", arguments.start);
+  if (!arguments.start.empty()) settings.emplace_back("start", printable(arguments.start));
   if (!options.fixed.empty())
     settings.emplace_back("fixed", fmt::format("{}", fmt::join(options.fixed, ", ")));
   std::vector<std::size_t> anew;
@@ -96,6 +97,7 @@ nlohmann::ordered_json summary_json(const FitReport& report) {
 
 std::string summary_text(const FitReport& report) {
   std::string text;
+  for (const std::string& reading : report.readings) text += reading + "\n";
   if (report.evaluation) {
     const Evaluation& result = *report.evaluation;
     text += fmt::format("{} of {} observations, nats per observation, {} paths each\n",

@@ -15,6 +15,7 @@
 #include "cli/gradient_memory.hpp"
 #include "cli/html.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/observations.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/report_html.hpp"
@@ -33,6 +34,7 @@ struct StudyArguments {
   const study::Study* study = nullptr;
   std::vector<std::string> parts;
   std::string digits, out;
+  Header header = Header::automatic;
   study::Settings settings;
 };
 
@@ -139,9 +141,12 @@ std::vector<study::PartKind> chosen_parts(const StudyArguments& arguments) {
   return chosen;
 }
 
-Dataset read_digits(const std::string& file) {
+Dataset read_digits(const std::string& file, Header header) {
+  if (file.empty()) return {};
   try {
-    return file.empty() ? Dataset{} : study::read_digits(file);
+    Dataset digits = read_observations(file, 1, header).data;
+    study::check_digits(digits);
+    return digits;
   } catch (const Error& error) {
     throw Error(fmt::format("--digits: {}", error.what()));
   }
@@ -173,7 +178,7 @@ void write_results(StudyArguments& arguments) {
   }
   const std::filesystem::path folder(arguments.out);
   const std::filesystem::path json = folder / (arguments.study->name + ".json");
-  write_file(json, numbers.dump(1) + "\n");
+  write_file(json, json_text(numbers, 1));
   write_file(folder / "report.html", render(arguments, parts, progress.seconds()));
   for (const study::Part& part : parts)
     for (const std::string& finding : part.findings) print(finding + "\n");
@@ -187,7 +192,7 @@ int run_study(StudyArguments arguments) {
     throw UsageError("--effort", fmt::format("{:g}", settings.effort),
                      "a number above 0, up to 1000");
   }
-  settings.digits = read_digits(arguments.digits);
+  settings.digits = read_digits(arguments.digits, arguments.header);
   settings.resident_bytes = peak_memory_of;
   ResultFolder folder(arguments.out);
   folder.make("--out");
@@ -230,6 +235,7 @@ void add_studies(CLI::App& program, Action& action) {
     if (study.seeded) {
       command->add_option("--digits", arguments->digits,
                           "Handwritten digits (.csv, 64 numbers 0 to 16 a row) for part 1");
+      add_header(*command, arguments->header);
       add_whole_number(*command, "--seeds", arguments->settings.seeds,
                        "Runs with seeds of their own", std::size_t{1}, std::size_t{1000});
     }

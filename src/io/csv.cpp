@@ -4,102 +4,43 @@
 
 #include <algorithm>
 #include <cfloat>
-#include <charconv>
 #include <cmath>
-#include <optional>
 
 #include <ito/error.hpp>
+
+#include "io/csv_cell.hpp"
+#include "io/file_kind.hpp"
+#include "model/printable.hpp"
 
 namespace ito {
 namespace {
 
-constexpr std::string_view dropped_column = "label";
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view space = " \t";
-  const auto begin = text.find_first_not_of(space);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(space) - begin + 1);
-}
-
-std::string_view unquoted(std::string_view cell) {
-  if (cell.size() >= 2 && cell.front() == '"' && cell.back() == '"') {
-    return trimmed(cell.substr(1, cell.size() - 2));
-  }
-  return cell;
-}
-
-/// Splits at commas outside double quotes.
-void split(std::string_view line, std::vector<std::string_view>& cells) {
-  cells.clear();
-  std::size_t begin = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i <= line.size(); ++i) {
-    if (i < line.size() && line[i] == '"') quoted = !quoted;
-    if (i == line.size() || (line[i] == ',' && !quoted)) {
-      cells.push_back(unquoted(trimmed(line.substr(begin, i - begin))));
-      begin = i + 1;
-    }
-  }
-}
-
-/// A cell for a one-line message.
-std::string picture(std::string_view cell) {
-  std::string text = "\"";
-  for (const char c : cell.substr(0, 40)) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += byte < 0x20 || byte == 0x7f ? '?' : c;
-  }
-  return text + (cell.size() > 40 ? "...\"" : "\"");
-}
-
-template <class Real>
-std::errc convert(std::string_view cell, Real& value) {
-  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-  return end == cell.data() + cell.size() ? error : std::errc::invalid_argument;
-}
-
-/// Any number a cell can spell, infinities, NaN and what only a double holds included.
-std::optional<double> number(std::string_view cell) {
-  if (cell.starts_with('+') && !cell.starts_with("+-")) cell.remove_prefix(1);
-  // Straight to float, because a way through double would round twice.
-  float value = 0;
-  const std::errc error = convert(cell, value);
-  if (error == std::errc()) return value;
-  double wide = 0;
-  if (error != std::errc::result_out_of_range) return std::nullopt;
-  if (convert(cell, wide) == std::errc()) return wide;
-  // What not even a double holds: too small counts as 0, too large as infinite.
-  return cell.find("e-") != std::string_view::npos || cell.find("E-") != std::string_view::npos
-             ? 0.0
-             : HUGE_VAL;
-}
-
-bool is_header(const std::vector<std::string_view>& cells) {
-  const bool labelled = std::ranges::find(cells, dropped_column) != cells.end();
-  return labelled || std::ranges::none_of(cells, [](auto c) { return number(c).has_value(); });
-}
-
 class CsvParser {
  public:
-  explicit CsvParser(const std::string& what) : what_(what) {}
+  CsvParser(const std::string& what, Header asked, const HeaderWords& words)
+      : what_(what), asked_(asked), words_(words) {}
 
   void line(std::string_view text) {
     ++line_;
-    if (trimmed(text).empty()) {
+    if (text.find_first_not_of(" \t") == std::string_view::npos) {
       if (blank_line_ == 0) blank_line_ = line_;
       return;
     }
     if (blank_line_ != 0) refuse(blank_line_, "a blank line", "blank lines at the end only");
-    split(text, cells_);
+    check_line(text);
+    if (!split_cells(text, cells_))
+      refuse(line_, "a double quote that is not closed", "quotes that end on their line");
     if (width_ == 0) {
       width_ = cells_.size();
-      if (is_header(cells_)) {
-        header();
+      const bool damaged = std::ranges::any_of(
+          cells_, [](std::string_view cell) { return kind_of(cell) == CellKind::damaged; });
+      if (width_ == 1 || damaged) refuse_other_separator(text);
+      if (is_header(cells_, asked_, words_, place())) {
+        header(text);
         return;
       }
     }
-    row();
+    row(text);
   }
 
   CsvTable finish() {
@@ -111,41 +52,67 @@ class CsvParser {
   }
 
  private:
+  std::string place() const { return fmt::format("{}:{}", what_, line_); }
   [[noreturn]] void refuse(std::size_t line, const std::string& got,
                            const std::string& accepted) const {
     throw Error(fmt::format("{}:{}", what_, line), got, accepted);
   }
   [[noreturn]] void refuse_cell(std::size_t column, const std::string& accepted) const {
-    throw Error(fmt::format("{}:{}, column {}", what_, line_, column + 1), picture(cells_[column]),
-                accepted);
+    throw Error(fmt::format("{}, column {}", place(), column + 1),
+                '"' + shortened(cells_[column], 40) + '"', accepted);
   }
 
-  void header() {
+  void check_line(std::string_view text) const {
+    if (text.find('\r') == std::string_view::npos) return;
+    refuse(line_, "a line end of CR alone",
+           R"(line ends of LF or CRLF (tr '\r' '\n' makes the one the other))");
+  }
+
+  /// Nothing to refuse where commas separate the line, or where it is one cell.
+  void refuse_other_separator(std::string_view text) const {
+    const std::string_view separator = other_separator(text);
+    if (separator.empty()) return;
+    const bool semicolons = separator == "semicolons";
+    refuse(line_, fmt::format("{} between the columns", separator),
+           semicolons ? "commas between columns, and decimal points, not commas, in numbers (tr "
+                        "',;' '.,' makes the one the other)"
+                      : "commas between columns, and decimal points in numbers");
+  }
+
+  void header(std::string_view text) {
+    check_names(cells_, place());
     for (std::size_t i = 0; i < width_; ++i) {
-      // Some programs write row numbers this way; they are no observations.
-      if (cells_[i].empty()) refuse_cell(i, "a name for every column (is it a row index?)");
       if (cells_[i] != dropped_column) continue;
       if (dropped_) refuse_cell(i, "one column of that name");
       dropped_ = i;
     }
     if (width_ == 1 && dropped_) refuse_cell(0, "columns besides it");
+    table_.header = std::string(text);
   }
 
-  void row() {
+  void row(std::string_view text) {
     if (cells_.size() != width_) {
+      refuse_other_separator(text);
       refuse(line_, fmt::format("{} columns", cells_.size()),
              fmt::format("{} columns, as in the first line", width_));
     }
     for (std::size_t i = 0; i < width_; ++i) {
       if (dropped_ == i) continue;
-      const std::optional<double> value = number(cells_[i]);
-      if (!value) refuse_cell(i, "a number");
+      const std::optional<double> value = parse_number(cells_[i]);
+      if (!value) refuse_text(i, text);
       if (!(std::abs(*value) <= FLT_MAX)) refuse_cell(i, "finite numbers up to 3.4e38");
       table_.values.push_back(static_cast<float>(*value));
     }
   }
 
+  [[noreturn]] void refuse_text(std::size_t column, std::string_view line) const {
+    refuse_other_separator(line);
+    refuse_cell(column, accepted_number(cells_[column]));
+  }
+
   const std::string& what_;
+  const Header asked_;
+  const HeaderWords& words_;
   std::size_t line_ = 0;
   std::size_t blank_line_ = 0;
   std::size_t width_ = 0;
@@ -156,9 +123,11 @@ class CsvParser {
 
 }  // namespace
 
-CsvTable parse_csv(std::string_view text, const std::string& what) {
+CsvTable parse_csv(std::string_view text, const std::string& what, Header asked,
+                   const HeaderWords& words) {
+  refuse_other_kinds(text, what, "CSV text");
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  CsvParser parser(what);
+  CsvParser parser(what, asked, words);
   while (!text.empty()) {
     const auto end = text.find('\n');
     std::string_view line = text.substr(0, end);

@@ -6,13 +6,19 @@
 #include <ito/dataset.hpp>
 #include <ito/error.hpp>
 
+#include "io/array_file.hpp"
 #include "io/csv.hpp"
+#include "io/dataset_file.hpp"
 #include "io/file.hpp"
-#include "io/npy.hpp"
+#include "io/file_kind.hpp"
+#include "model/printable.hpp"
 #include "model/sizes.hpp"
 
 namespace ito {
 namespace {
+
+/// Bytes of a header that a message repeats.
+constexpr std::size_t header_shown = 60;
 
 /// Rows of `width` numbers as sequences of `times` observations.
 Dataset rows_to_sequences(std::vector<float> values, std::size_t width, std::size_t times,
@@ -48,8 +54,7 @@ std::vector<float> to_float(const Array& array, const std::string& what) {
   return values;
 }
 
-Dataset from_npy(std::string_view bytes, std::size_t times, const std::string& what) {
-  const Array array = parse_npy(bytes, what);
+Dataset from_array(const Array& array, std::size_t times, const std::string& what) {
   const auto& shape = array.shape;
   if ((shape.size() != 2 && shape.size() != 3) || array.size() == 0) {
     throw Error(what, "shape " + to_string(shape), "shapes [N, D] and [N, T, D] without a 0");
@@ -86,12 +91,26 @@ Dataset Dataset::slice(std::size_t begin, std::size_t end) const {
   return {end - begin, times, dimension, {rows.begin(), rows.end()}};
 }
 
-Dataset read_dataset(const std::filesystem::path& file, std::size_t times) {
+DatasetFile read_dataset_file(const std::filesystem::path& file, std::size_t times, Header header,
+                              const HeaderWords& words) {
   if (times == 0) throw Error("times", "0", "integers from 1 up");
-  const std::string bytes = read_file(file);
-  if (is_npy(bytes)) return from_npy(bytes, times, file.string());
-  CsvTable table = parse_csv(bytes, file.string());
-  return rows_to_sequences(std::move(table.values), table.columns, times, file.string());
+  const ArrayPlace place = array_place(file);
+  const std::string bytes = read_file(place.file), what = place.file.string();
+  if (const std::optional<Array> array = parse_array(bytes, place, {"y"})) {
+    const bool named = !array->name.empty();
+    return {from_array(*array, times,
+                       named ? fmt::format("{}, array \"{}\"", what, array->name) : what),
+            named ? "array " + shortened(array->name, header_shown) : ""};
+  }
+  refuse_other_kinds(bytes, what, "CSV text, a .npy or .npz file");
+  CsvTable table = parse_csv(bytes, what, header, words);
+  return {rows_to_sequences(std::move(table.values), table.columns, times, what),
+          table.header ? "line 1 is a header: " + shortened(*table.header, header_shown)
+                       : "line 1 is data"};
+}
+
+Dataset read_dataset(const std::filesystem::path& file, std::size_t times, Header header) {
+  return read_dataset_file(file, times, header, {}).data;
 }
 
 void write_csv(const std::filesystem::path& file, const std::vector<std::string>& header,

@@ -312,11 +312,10 @@ void digits(const Settings& settings, Part& part) {
 
 }  // namespace
 
-Dataset read_digits(const std::filesystem::path& file) {
-  Dataset all = read_dataset(file);
-  check_dataset(all, digits_model(1));
-  if (all.count < 400) throw Error("digits", fmt::format("{} rows", all.count), "at least 400");
-  return all;
+void check_digits(const Dataset& digits) {
+  check_dataset(digits, digits_model(1));
+  if (digits.count < 400)
+    throw Error("digits", fmt::format("{} rows", digits.count), "at least 400");
 }
 
 Part diffusion_limit(const Settings& settings) {

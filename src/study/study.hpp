@@ -124,8 +124,8 @@ Spread spread(const std::vector<double>& values);
 std::string plus_minus(double value, double error, int digits = 3);
 std::string number(double value, int digits = 3);
 
-/// Digits for part 1: 64 numbers from 0 to 16 a row. Throws ito::Error unless there are enough.
-Dataset read_digits(const std::filesystem::path& file);
+/// Of digits for part 1: 64 numbers from 0 to 16 a row. Throws ito::Error unless there are enough.
+void check_digits(const Dataset& digits);
 
 // The parts of the study, in order.
 Part diffusion_limit(const Settings& settings);

@@ -69,11 +69,15 @@ const Refused refused[] = {
     {"two_labels", "a,label,label\n1,2,3\n",
      "a.csv:1, column 3: got \"label\"; accepted: one column of that name"},
     {"row_index", ",a\n0,1\n",
-     "a.csv:1, column 1: got \"\"; accepted: a name for every column (is it a row index?)"},
-    {"half_a_header", "1,b\n1,2\n", "a.csv:1, column 2: got \"b\"; accepted: a number"},
+     "a.csv:1, column 1: got \"\"; accepted: a name for every column; one without, as pandas "
+     "writes it, is an index of rows: leave it out (index=False)"},
+    {"half_a_header", "1,b\n1,2\n",
+     "a.csv:1, column 2: got \"b\"; accepted: a number; or, if line 1 names the columns, "
+     "Header::yes"},
     {"text", "a,b\n1,2\n3,four\n", "a.csv:3, column 2: got \"four\"; accepted: a number"},
     {"number_and_text", "1,2\n3,4x\n", "a.csv:2, column 2: got \"4x\"; accepted: a number"},
-    {"missing", "1,2\n,4\n", "a.csv:2, column 1: got \"\"; accepted: a number"},
+    {"missing", "1,2\n,4\n",
+     "a.csv:2, column 1: got \"\"; accepted: a number (none may be missing)"},
     {"two_signs", "1\n+-1\n", "a.csv:2, column 1: got \"+-1\"; accepted: a number"},
     {"hexadecimal", "1\n0x10\n", "a.csv:2, column 1: got \"0x10\"; accepted: a number"},
     {"short_row", "1,2\n3\n", "a.csv:2: got 1 columns; accepted: 2 columns, as in the first line"},
@@ -97,6 +101,126 @@ const Refused refused[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Csv, CsvRefused, testing::ValuesIn(refused),
                          [](const auto& test) { return test.param.name; });
+
+/// What reading says after the file's name, or "header" or "data" for what line 1 was taken for.
+std::string reading(const std::string& text, Header asked = Header::automatic) {
+  std::string taken;
+  const std::string message = refusal([&] {
+    const CsvTable table = parse_csv(text, "a.csv", asked, {"--header yes", "--header no"});
+    taken = table.header ? "header" : "data";
+  });
+  return message.starts_with("a.csv") ? message.substr(5) : taken;
+}
+
+TEST(CsvFirstLine, IsAHeaderWhereEveryCellIsAName) {
+  for (const char* line : {"a,b", "y0,y1", "t0_y0,t1_y0", "\"a\",\"b\"", "größe,µ", "x.1,x.2",
+                           "Na,Mg", "# a,b", "width (cm; mm),b"})
+    EXPECT_EQ(reading(std::string(line) + "\n0.3,-0.2\n"), "header") << line;
+}
+
+TEST(CsvFirstLine, IsDataWhereEveryCellIsANumber) {
+  for (const char* line : {"0.3,-0.2", "1,2", "0,0", "1,0", "0.0,1.0", "0,2", "2019,2020"})
+    EXPECT_EQ(reading(std::string(line) + "\n0.3,-0.2\n"), "data") << line;
+}
+
+TEST(CsvFirstLine, OfPandasNumbersForNamesIsForTheCallerToTell) {
+  const std::string words =
+      ", which may be numbers or, from pandas, names of columns; accepted: --header yes if line 1 "
+      "names the columns, --header no if it is data";
+  EXPECT_EQ(reading("0,1\n0.3,-0.2\n"), ":1: got 0,1" + words);
+  EXPECT_EQ(reading("0\n0.3\n"), ":1: got 0" + words);
+  EXPECT_EQ(reading("\"0\",\"1\",\"2\",\"3\",\"4\"\n1,2,3,4,5\n"), ":1: got 0,1,...,4" + words);
+  const CsvTable named = parse_csv("0,1\n0.3,-0.2\n", "a.csv", Header::yes);
+  EXPECT_EQ(named.values, (std::vector<float>{0.3F, -0.2F}));
+  EXPECT_EQ(named.header, "0,1");
+  const CsvTable data = parse_csv("0,1\n0.3,-0.2\n", "a.csv", Header::no);
+  EXPECT_EQ(data.values, (std::vector<float>{0, 1, 0.3F, -0.2F}));
+  EXPECT_EQ(data.header, std::nullopt);
+}
+
+TEST(CsvFirstLine, ThatLooksLikeADamagedRowIsRefusedLikeOne) {
+  const std::string or_names = "; or, if line 1 names the columns, --header yes";
+  const auto expected = [&](int column, const std::string& cell, const std::string& instead) {
+    return ":1, column " + std::to_string(column) + ": got \"" + cell + "\"; accepted: " + instead +
+           or_names;
+  };
+  struct Case {
+    const char* line;
+    std::string message;
+  };
+  const std::string missing = "a number (none may be missing)";
+  const Case cases[] = {
+      {"NA,NA", expected(1, "NA", missing)},
+      {"NA,0.5", expected(1, "NA", missing)},
+      {"x,N/A", expected(2, "N/A", missing)},
+      {"null,None", expected(1, "null", missing)},
+      {",", expected(1, "", missing)},
+      {",0.5", expected(1, "", missing)},
+      {"?,-", expected(1, "?", missing)},
+      {"1.2.3,0..4", expected(1, "1.2.3", "a number")},
+      {"a,0..4", expected(2, "0..4", "a number")},
+      {"0.3,x", expected(2, "x", "a number")},
+      {"12%,$3", expected(1, "12%", "a number")},
+      {"'0.3','0.2'", expected(1, "'0.3'", "a number")},
+      {"2020-01-01,2020-01-02", expected(1, "2020-01-01", "a number")},
+      {"\"0,15\",\"0,2\"", expected(1, "0,15", "a number with a decimal point, not a comma")},
+  };
+  for (const Case& one : cases) {
+    const std::string text = std::string(one.line) + "\n0.3,-0.2\n";
+    EXPECT_EQ(reading(text), one.message);
+    EXPECT_NE(reading(text, Header::no).find(":1, column"), std::string::npos) << one.line;
+  }
+  EXPECT_EQ(reading("nan,nan\n1,2\n"),
+            ":1, column 1: got \"nan\"; accepted: finite numbers up to 3.4e38");
+  EXPECT_EQ(reading("NA,NA\n1,2\n", Header::yes), "header");
+  EXPECT_EQ(reading("1.2.3,0..4\n1,2\n", Header::yes), "header");
+}
+
+TEST(CsvFirstLine, ThatNamesTimesSeriesOrIndicesIsRefused) {
+  const std::string alone =
+      "; accepted: a row for each series with its numbers time by time, and columns of "
+      "observations alone (rename one that is an observation)";
+  const std::string left_out =
+      "; accepted: columns of observations alone: leave it out, or rename one that is an "
+      "observation";
+  EXPECT_EQ(reading("series,time,a\n1,0.00,0.1\n"),
+            ":1: got \"series\" and \"time\" among the columns: a table with a row for each time" +
+                alone);
+  EXPECT_EQ(reading("T,a,b\n1,2,3\n"),
+            ":1: got \"T\" among the columns: a table with a row for each time" + alone);
+  for (const char* name : {"id", "ID", "index", "Series", "Unnamed: 0"})
+    EXPECT_EQ(reading(std::string(name) + ",0,1\n0,1,2\n"),
+              std::string(":1: got \"") + name + "\" among the columns: an index" + left_out);
+  for (const char* line : {",0,1\n0,0.3,-0.2\n", ",a,b\n0,0.3,-0.2\n"})
+    EXPECT_NE(reading(line).find("is an index of rows: leave it out (index=False)"),
+              std::string::npos)
+        << line;
+  EXPECT_NE(reading("time,a\n1,2\n", Header::yes).find("\"time\""), std::string::npos);
+}
+
+TEST(Csv, OtherSeparatorsAndLineEndsAreNamed) {
+  const std::string commas = "; accepted: commas between columns, and decimal points in numbers";
+  const std::string points =
+      "; accepted: commas between columns, and decimal points, not commas, in numbers (tr ',;' "
+      "'.,' makes the one the other)";
+  const std::string ends =
+      R"(; accepted: line ends of LF or CRLF (tr '\r' '\n' makes the one the other))";
+  EXPECT_EQ(reading("a;b\n0,15;-0,16\n"), ":1: got semicolons between the columns" + points);
+  EXPECT_EQ(reading("0,15;-0,16\n0,3;0,2\n"), ":1: got semicolons between the columns" + points);
+  EXPECT_EQ(reading("0.15;-0.16\n"), ":1: got semicolons between the columns" + points);
+  EXPECT_EQ(reading("1,2\n3;4\n"), ":2: got semicolons between the columns" + points);
+  EXPECT_EQ(reading("1,2\n0,5;4\n"), ":2: got semicolons between the columns" + points);
+  EXPECT_EQ(reading("a\tb\n0.15\t-0.16\n"), ":1: got tabs between the columns" + commas);
+  EXPECT_EQ(reading("0,15\t-0,16\n"), ":1: got tabs between the columns" + commas);
+  EXPECT_EQ(reading("0.15|-0.16\n"), ":1: got vertical bars between the columns" + commas);
+  EXPECT_EQ(reading("0.15 -0.16\n"), ":1: got spaces between the columns" + commas);
+  EXPECT_EQ(reading("a,b\n1,\"0,5\"\n"),
+            ":2, column 2: got \"0,5\"; accepted: a number with a decimal point, not a comma");
+  EXPECT_EQ(reading("a,b\r1,2\r3,4\r"), ":1: got a line end of CR alone" + ends);
+  EXPECT_EQ(reading("a,b\n1,2\r3,4\n"), ":2: got a line end of CR alone" + ends);
+  EXPECT_EQ(reading("a,b\n1,\"2\n"),
+            ":2: got a double quote that is not closed; accepted: quotes that end on their line");
+}
 
 }  // namespace
 }  // namespace ito

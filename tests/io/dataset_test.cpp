@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -61,6 +62,72 @@ TEST(Dataset, EveryNpyTypeBecomesFloat) {
   EXPECT_EQ(read(), (std::vector<float>{-7, 1}));
   write(folder / "a.npy", {2, 1}, std::vector<std::uint8_t>{0, 255});
   EXPECT_EQ(read(), (std::vector<float>{0, 255}));
+}
+
+TEST(Dataset, OfBooleansIsZerosAndOnes) {
+  const TemporaryFolder folder;
+  std::string bytes = npy_header(
+      ArrayView("", {2, 2}, std::span<const std::uint8_t>(std::vector<std::uint8_t>{1, 0, 0, 1})));
+  bytes.replace(bytes.find("|u1"), 3, "|b1");
+  write_file(folder / "a.npy", bytes + std::string("\1\0\0\1", 4));
+  EXPECT_EQ(read_dataset(folder / "a.npy").values, (std::vector<float>{1, 0, 0, 1}));
+}
+
+TEST(Dataset, AnArrayOfAnNpzIsTheOnlyOneOrTheOneCalledYOrTheOneNamed) {
+  const TemporaryFolder folder;
+  const auto file = folder / "a.npz";
+  const std::vector<float> other{1, 2};
+  const ArrayView twelve_numbers("only", {2, 6}, std::span<const float>(twelve));
+  const ArrayView y("y", {2, 6}, std::span<const float>(twelve));
+  const ArrayView x("x", {2, 1}, std::span<const float>(other));
+  const auto write_both = [&](const ArrayView& first, const ArrayView& second) {
+    const ArrayView arrays[] = {first, second};
+    write_npz(file, arrays);
+  };
+  write_npz(file, {&twelve_numbers, 1});
+  expect_data(read_dataset(file), 2, 1, 6, twelve);
+  expect_data(read_dataset(file.string() + ":only", 3), 2, 3, 2, twelve);
+  write_both(x, y);
+  expect_data(read_dataset(file), 2, 1, 6, twelve);
+  expect_data(read_dataset(file.string() + ":x"), 2, 1, 1, other);
+  write_both(x, twelve_numbers);
+  EXPECT_EQ(refusal([&] { read_dataset(file); }),
+            file.string() + ": got 2 arrays (x, only); accepted: one of them as " + file.string() +
+                ":NAME, or one called y");
+  EXPECT_EQ(refusal([&] { read_dataset(file.string() + ":z"); }),
+            file.string() + ": got no array \"z\"; accepted: one of x, only");
+}
+
+TEST(Dataset, AFileOfAnotherKindIsNamed) {
+  const TemporaryFolder folder;
+  const auto file = folder / "a.csv";
+  const auto reading = [&](const std::string& bytes) {
+    write_file(file, bytes);
+    const std::string message = refusal([&] { read_dataset(file); });
+    return message.substr(std::min(message.size(), file.string().size()));
+  };
+  const std::string accepted = "; accepted: CSV text, a .npy or .npz file";
+  EXPECT_EQ(reading("\x1f\x8b\x08"),
+            ": got a gzip file" + accepted + "; decompress it first (gunzip)");
+  EXPECT_EQ(reading(std::string("\xff\xfe"
+                                "1\0,\0",
+                                6)),
+            ": got UTF-16 text" + accepted + "; save it as UTF-8");
+  EXPECT_EQ(reading("{\"state\": 2}"), ": got JSON text" + accepted);
+  EXPECT_EQ(reading(std::string("1\0\2\3\xff\xfe", 6)), ": got binary data" + accepted);
+  EXPECT_EQ(reading("PK\x03\x04 cut short"), ": cannot open: Not a zip archive");
+}
+
+TEST(Dataset, WhatTheFirstLineIsCanBeSaid) {
+  const TemporaryFolder folder;
+  write_file(folder / "a.csv", "0,1\n0.5,2\n");
+  expect_data(read_dataset(folder / "a.csv", 1, Header::yes), 1, 1, 2, {0.5F, 2});
+  expect_data(read_dataset(folder / "a.csv", 1, Header::no), 2, 1, 2, {0, 1, 0.5F, 2});
+  EXPECT_NE(refusal([&] { read_dataset(folder / "a.csv"); }).find("Header::yes if"),
+            std::string::npos);
+  for (const char* text : {"auto", "yes", "no"}) EXPECT_EQ(name(parse_header(text)), text);
+  EXPECT_EQ(refusal([] { parse_header("maybe"); }),
+            "header: got \"maybe\"; accepted: auto, yes, no");
 }
 
 TEST(Dataset, RefusalsNameTheFileAndThePlace) {
