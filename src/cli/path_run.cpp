@@ -1,34 +1,15 @@
 #include "cli/path_run.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <ito/error.hpp>
 
 #include "cli/options.hpp"
 #include "cli/output.hpp"
+#include "cli/path_arrays.hpp"
 #include "cli/usage_error.hpp"
-#include "io/npy.hpp"
 
 namespace ito::cli {
 namespace {
-
-/// Refuses an array whose rows are not [size]: transposed ones would pass a check of their number.
-void check_rows(const char* option, const std::vector<std::size_t>& shape, std::size_t size) {
-  if (!shape.empty() && shape.back() == size) return;
-  throw Error(option, fmt::format("shape [{}]", fmt::join(shape, ", ")),
-              fmt::format("an array whose last axis has {} numbers", size));
-}
-
-template <class Real>
-std::vector<Real> converted(const Array& array) {
-  return with_type(array.type, [&](auto element) {
-    const auto values = array.values<decltype(element)>();
-    std::vector<Real> result;
-    result.reserve(values.size());
-    for (const auto value : values) result.push_back(static_cast<Real>(value));
-    return result;
-  });
-}
 
 std::size_t context_size(const Model& model) {
   return std::visit(
@@ -54,10 +35,11 @@ void add_path_options(CLI::App& command, PathArguments& arguments) {
   add_paths(command, "--first-path", arguments.first_path,
             "Global index of the first path; splitting a run changes no path", 0);
   command.add_option("--x0", arguments.x0,
-                     "Initial states .npy, [paths, state] or one [state] for all; else drawn from "
-                     "the model");
+                     "Initial states, .npy or .npz: [paths, state] or one [state] for all, or x of "
+                     "what `ito simulate` wrote, at its last save step; else drawn from the model");
   command.add_option("--context", arguments.context,
-                     "Context .npy, [observations, intervals, size], of a control that takes one");
+                     "Context, .npy or .npz: [observations, intervals, size], of a control that "
+                     "takes one");
   add_paths(command, "--paths-per-observation", arguments.paths_per_observation,
             "Paths that share one observation's context, a multiple of 16; 0: paths divided by "
             "observations",
@@ -100,15 +82,14 @@ PathRun<Real>::PathRun(const PathArguments& arguments) {
              .first_path = arguments.first_path,
              .refinement = arguments.refinement};
   if (!arguments.x0.empty()) {
-    Array array = read_npy(arguments.x0);
-    check_rows("--x0", array.shape, static_cast<std::size_t>(model.state));
-    x0 = converted<Real>(array), x0_shape = std::move(array.shape);
+    auto array = read_x0<Real>(arguments.x0, static_cast<std::size_t>(model.state));
+    x0 = std::move(array.values), x0_shape = std::move(array.shape);
     request.x0 = x0;
   }
   if (arguments.context.empty() && context_size(model) > 0) {
     throw Error(
         "--context", "none",
-        fmt::format("a .npy whose last axis has the {} numbers the control takes, or --prior",
+        fmt::format("an array whose last axis has the {} numbers the control takes, or --prior",
                     context_size(model)));
   }
   if (!arguments.context.empty()) {
@@ -116,9 +97,8 @@ PathRun<Real>::PathRun(const PathArguments& arguments) {
       throw Error("--context", fmt::format("'{}'", arguments.context),
                   "no context: this model's control takes none");
     }
-    Array array = read_npy(arguments.context);
-    check_rows("--context", array.shape, context_size(model));
-    context = converted<Real>(array), context_shape = std::move(array.shape);
+    auto array = read_context<Real>(arguments.context, context_size(model));
+    context = std::move(array.values), context_shape = std::move(array.shape);
     request.context = context;
     request.paths_per_observation = arguments.paths_per_observation;
     if (observations() > 1 && request.paths_per_observation == 0)

@@ -41,7 +41,7 @@ Program::Program(const std::vector<std::string>& arguments, const Surroundings& 
     : folder_(new_folder()) {
   std::vector<std::string> words{"ito"};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<std::string> variables;
+  std::vector<std::string> variables = around.variables;  // the first of a name counts
   for (char** variable = environ; *variable != nullptr; ++variable)
     if (around.gnuplot || !std::string(*variable).starts_with("PATH="))
       variables.push_back(*variable);

@@ -18,6 +18,7 @@ struct Outcome {
 struct Surroundings {
   std::optional<std::size_t> file_size_limit{};  ///< RLIMIT_FSIZE, a stand-in for a full disk
   std::string standard_output{};                 ///< a file in place of the captured output
+  std::vector<std::string> variables{};          ///< of the environment besides, "NAME=VALUE"
   bool gnuplot = false;  ///< can be found; drawing is most of the time of a small fit
 };
 

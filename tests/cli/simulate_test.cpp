@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/fixture.hpp"
@@ -97,12 +99,58 @@ TEST_F(Simulate, StartsWhereX0Says) {
 }
 
 TEST_F(Simulate, CountsPathsThatAreNotFinite) {
-  const std::vector<double> x0{0.0, 0.0, 1e39, 0.0};  // beyond float32
+  // The drift is 1e38 all the way: one path gets there, the other beyond the largest float.
+  parameters["drift.1.bias"][0] = 1e38f;
+  ito::save_safetensors(parameters, at("p.safetensors"));
+  const std::vector<double> x0{0.0, 0.0, 3e38, 0.0};
   ito::write_npy(at("x0.npy"), {"", {2, 2}, std::span<const double>(x0)});
   const Outcome outcome = simulate({"--paths", "2", "--x0", at("x0.npy"), "--out", at("o.npz")});
   EXPECT_EQ(outcome.status, 0);
   EXPECT_NE(outcome.err.find("1 of 2 paths are not finite"), std::string::npos) << outcome.err;
   EXPECT_EQ(array<std::uint8_t>(at("o.npz"), "status"), (std::vector<std::uint8_t>{0, 1}));
+}
+
+TEST_F(Simulate, NamesTheRowAndColumnOfAStartThatIsNotFinite) {
+  const auto starting = [&](std::vector<double> x0, const std::string& device) {
+    ito::write_npy(at("x0.npy"), {"", {2, 2}, std::span<const double>(x0)});
+    return simulate(
+        {"--paths", "2", "--x0", at("x0.npy"), "--device", device, "--out", at("o.npz")});
+  };
+  expect_error(starting({0, 0, NAN, 0}, "cpu"), 1,
+               {"--x0: ", "x0.npy, row 2, column 1: got nan", "finite numbers up to 3.4e+38"});
+  expect_error(starting({0, -INFINITY, 0, 0}, "cpu"), 1, {"x0.npy, row 1, column 2: got -inf"});
+  expect_error(starting({0, 1e39, 0, 0}, "cpu"), 1, {"x0.npy, row 1, column 2: got 1e+39"});
+  EXPECT_EQ(starting({0, 1e39, 0, 0}, "reference").status, 0) << "a double";
+}
+
+TEST_F(Simulate, GoesOnFromTheLastSaveOfAnotherRun) {
+  ASSERT_EQ(simulate({"--paths", "3", "--out", at("first.npz")}).status, 0);
+  ASSERT_EQ(simulate({"--paths", "3", "--x0", at("first.npz"), "--out", at("second.npz")}).status,
+            0);
+  const auto first = array<float>(at("first.npz"), "x"),
+             second = array<float>(at("second.npz"), "x");
+  for (std::size_t path = 0; path < 3; ++path) {  // saved at steps 0, 4, 8
+    EXPECT_EQ(second[path * 6], first[path * 6 + 4]);
+    EXPECT_EQ(second[path * 6 + 1], first[path * 6 + 5]);
+  }
+  const Outcome named =
+      simulate({"--paths", "3", "--x0", at("first.npz") + ":x", "--out", at("third.npz")});
+  ASSERT_EQ(named.status, 0) << named.err;
+  EXPECT_EQ(array<float>(at("third.npz"), "x"), second);
+  expect_error(
+      simulate({"--paths", "3", "--x0", at("first.npz") + ":energy", "--out", at("o.npz")}), 1,
+      {"--x0: got shape [3]", "[paths, 2]"});
+  const std::vector<double> deep(6);
+  ito::write_npy(at("x0.npy"), {"", {1, 3, 2}, std::span<const double>(deep)});
+  expect_error(simulate({"--paths", "3", "--x0", at("x0.npy"), "--out", at("o.npz")}), 1,
+               {"--x0: got shape [1, 3, 2]", "[paths, 2]"});
+}
+
+TEST_F(Simulate, RefusesAStartThatIsNoArrayByWhatItIs) {
+  expect_error(simulate({"--paths", "3", "--x0", at("data.csv"), "--out", at("o.npz")}), 1,
+               {"--x0: ", "data.csv: got a file of another kind", "a .npy or .npz file"});
+  expect_error(simulate({"--paths", "3", "--x0", at("p.safetensors"), "--out", at("o.npz")}), 1,
+               {"--x0: ", "p.safetensors: got a safetensors file", "a .npy or .npz file"});
 }
 
 TEST_F(Simulate, TakesTheSdeOutOfALatentModelAndContextForItsPaths) {
@@ -124,6 +172,10 @@ TEST_F(Simulate, TakesTheSdeOutOfALatentModelAndContextForItsPaths) {
                     {.paths = 32, .seed = 11, .context = narrow, .paths_per_observation = 16});
   EXPECT_EQ(array<float>(at("o.npz"), "x"), paths.states());
 
+  const std::vector<double> spoilt{0.5, -1.0, 2.0, NAN};
+  ito::write_npy(at("c.npy"), {"", {2, 1, 2}, std::span<const double>(spoilt)});
+  expect_error(run(arguments), 1, {"--context: ", "c.npy, row 2, column 2: got nan"});
+
   std::vector<std::string> without = arguments;
   without.erase(without.begin() + 8, without.begin() + 10);
   expect_error(run(without), 1, {"--context", "2 numbers", "--prior"});
@@ -143,6 +195,29 @@ TEST_F(Simulate, TakesAPrecisionWhereTheDeviceHasIt) {
   EXPECT_EQ(status("cpu", "fp64"), 1);
   EXPECT_EQ(status("cpu", "fast"), 1);
   EXPECT_EQ(status("reference", "fast"), 1);
+}
+
+TEST(Info, SaysWhereKernelsCannotBeKept) {
+  const auto info = [](const std::string& folder, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments{"info"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments, {.variables = {"ITO_CACHE_DIR=" + folder}});
+  };
+  // /proc refuses even the superuser.
+  const Outcome outcome = info("/proc/ito");
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_NE(outcome.out.find("compiled kernels /proc/ito (0.0 MiB); more cannot be kept, so every "
+                             "run compiles its own: /proc/ito: cannot create a file"),
+            std::string::npos)
+      << outcome.out;
+  const auto cuda = nlohmann::json::parse(info("/proc/ito", {"--json"}).out)["cuda"];
+  EXPECT_TRUE(cuda["cache_refusal"].is_string()) << cuda;
+  EXPECT_TRUE(nlohmann::json::accept(info("/proc/\xff", {"--json"}).out));
+  const std::filesystem::path folder = new_folder();
+  const auto good = nlohmann::json::parse(info(folder / "new" / "er", {"--json"}).out)["cuda"];
+  EXPECT_TRUE(good["cache_refusal"].is_null()) << good;
+  EXPECT_TRUE(std::filesystem::is_empty(folder)) << "to ask makes nothing";
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Info, ListsTheEnginesThatRunHere) {
