@@ -67,6 +67,7 @@ struct CudaReport {
   /// The folder that keeps compiled kernels (it may be deleted at any time), empty when none does.
   std::string cache;
   std::uint64_t cache_bytes = 0;
+  std::string cache_refusal;  ///< why no kernels can be kept there; empty when they can
 };
 CudaReport cuda_report();
 

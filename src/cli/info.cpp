@@ -34,11 +34,22 @@ Json as_json(const CudaReport& cuda) {
           {"cublas_file", text(cuda.products_file)},
           {"cublas_absence", text(cuda.products_absence)},
           {"cache", text(cuda.cache)},
-          {"cache_bytes", cuda.cache_bytes}};
+          {"cache_bytes", cuda.cache_bytes},
+          {"cache_refusal", text(cuda.cache_refusal)}};
+}
+
+std::string kept_kernels(const CudaReport& cuda) {
+  constexpr double mebibyte = 1 << 20;
+  if (cuda.cache.empty()) return "not kept";
+  const std::string there =
+      fmt::format("{} ({:.1f} MiB)", cuda.cache, static_cast<double>(cuda.cache_bytes) / mebibyte);
+  if (cuda.cache_refusal.empty()) return there;
+  return fmt::format("{}; more cannot be kept, so every run compiles its own: {}", there,
+                     cuda.cache_refusal);
 }
 
 std::string as_text(const CudaReport& cuda) {
-  constexpr double mebibyte = 1 << 20, gibibyte = 1 << 30;
+  constexpr double gibibyte = 1 << 30;
   std::string text;
   if (cuda.gpus.empty()) text += fmt::format("CUDA device      none: {}\n", cuda.absence);
   for (std::size_t i = 0; i < cuda.gpus.size(); ++i) {
@@ -60,11 +71,7 @@ std::string as_text(const CudaReport& cuda) {
                       library(cuda.compiler, cuda.compiler_file, cuda.compiler_absence));
   text += fmt::format("cuBLAS           {}\n",
                       library(cuda.products, cuda.products_file, cuda.products_absence));
-  text += fmt::format("compiled kernels {}\n",
-                      cuda.cache.empty()
-                          ? "not kept"
-                          : fmt::format("{} ({:.1f} MiB)", cuda.cache,
-                                        static_cast<double>(cuda.cache_bytes) / mebibyte));
+  text += fmt::format("compiled kernels {}\n", kept_kernels(cuda));
   return text;
 }
 
@@ -78,7 +85,7 @@ int info(bool json) {
     const Json object{{"version", version()},          {"engines", engines},
                       {"default_engine", best.name()}, {"instruction_set", cpu_instruction_set()},
                       {"hardware_threads", threads},   {"cuda", as_json(cuda)}};
-    print(object.dump() + "\n");
+    print(json_text(object));
     return 0;
   }
   print(fmt::format("ito {}\n", version()));

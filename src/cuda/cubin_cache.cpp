@@ -6,6 +6,7 @@
 
 #include "cuda/sha256.hpp"
 #include "io/file.hpp"
+#include "model/printable.hpp"
 
 namespace ito {
 namespace {
@@ -57,6 +58,23 @@ void CubinCache::store(const std::string& key, std::string_view cubin) const {
   } catch (const Error&) {
     // Compiled again next time.
   }
+}
+
+std::string CubinCache::refusal() const {
+  if (folder_.empty()) return {};
+  // A file in the folder, or in the one it would be made in, that goes away without a commit.
+  std::error_code error;
+  std::filesystem::path place = std::filesystem::absolute(folder_, error);
+  while (place.has_relative_path() && !std::filesystem::exists(place, error))
+    place = place.parent_path();
+  const std::filesystem::path file = place / ".ito-probe";
+  try {
+    const AtomicFile probe(file);
+  } catch (const Error& refused) {
+    // Its message begins with the probe's name.
+    return folder_.string() + std::string(refused.what()).substr(printable(file.string()).size());
+  }
+  return {};
 }
 
 std::uintmax_t CubinCache::bytes() const {

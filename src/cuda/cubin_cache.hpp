@@ -27,6 +27,8 @@ class CubinCache {
   void store(const std::string& key, std::string_view cubin) const;
   /// Of all entries.
   std::uintmax_t bytes() const;
+  /// Why no entry can be kept in the folder; empty where one can, and without a folder.
+  std::string refusal() const;
 
  private:
   std::filesystem::path file(const std::string& key) const { return folder_ / (key + ".cubin"); }

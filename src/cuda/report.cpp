@@ -38,6 +38,7 @@ CudaReport cuda_report() {
   const CubinCache cache(CubinCache::default_folder());
   report.cache = cache.folder().string();
   report.cache_bytes = cache.bytes();
+  report.cache_refusal = cache.refusal();
   return report;
 }
 

@@ -61,7 +61,11 @@ TEST(CubinCache, GoesWithoutAFolderThatCannotBeWritten) {
     cache.store("key", cubin);
     EXPECT_EQ(cache.load("key"), std::nullopt) << place;
     EXPECT_EQ(cache.bytes(), 0u) << place;
+    EXPECT_EQ(cache.refusal().empty(), place.empty()) << cache.refusal();
+    EXPECT_TRUE(cache.refusal().starts_with(place.string())) << cache.refusal();
   }
+  EXPECT_EQ(CubinCache(folder / "new" / "er").refusal(), "");
+  EXPECT_FALSE(fs::exists(folder / "new")) << "to ask makes nothing";
   fs::create_directory(folder / "key.cubin");
   const CubinCache taken(folder.path());
   taken.store("key", cubin);
