@@ -52,6 +52,7 @@ int run(int count, char** arguments) {
   add_sample(program, action);
   add_solvers(program, action);
   add_studies(program, action);
+  add_help(program, action);
 
   int status = 0;
   try {

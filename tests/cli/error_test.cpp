@@ -242,4 +242,17 @@ TEST(Help, AndVersionSucceed) {
   EXPECT_EQ(outcome.out, std::string("ito ") + ito::version() + "\n");
 }
 
+TEST(Help, OfACommandIsTheSameInEitherOrder) {
+  for (const char* command : {"info", "init", "simulate", "gradient", "fit", "evaluate", "sample",
+                              "solvers", "study", "orders", "gradients", "help"}) {
+    const Outcome outcome = run({"help", command});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, run({command, "--help"}).out) << command;
+  }
+  const Outcome outcome = run({"help"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, run({"--help"}).out);
+  expect_error(run({"help", "fitt"}), 2, {"no command 'fitt'", "ito --help"});
+}
+
 }  // namespace
