@@ -7,9 +7,27 @@
 #include <nlohmann/json.hpp>
 
 #include "io/file.hpp"
+#include "io/file_kind.hpp"
+#include "model/printable.hpp"
 
 namespace ito::cli {
 namespace {
+
+/// Refuses what is no JSON object by what it is: a parser would point at its first character.
+void check_kind(const std::string& text, const std::string& file) {
+  const std::string accepted = "a model description, a JSON object";
+  const std::size_t mark = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  const auto begin = text.find_first_not_of(" \t\r\n", mark);
+  if (begin != std::string::npos && text[begin] == '{') return;
+  refuse_other_kinds(text, file, accepted);
+  const std::string line = begin == std::string::npos
+                               ? ""
+                               : text.substr(begin, text.find_first_of("\r\n", begin) - begin);
+  throw Error(file,
+              line.empty() ? "an empty file"
+                           : fmt::format("text that begins with \"{}\"", shortened(line, 40)),
+              accepted);
+}
 
 bool describes_latent_model(const std::string& text) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
@@ -29,6 +47,7 @@ std::string Description::json() const { return latent ? to_json(*latent) : to_js
 
 Description read_description(const std::filesystem::path& file) {
   const std::string text = read_file(file);
+  check_kind(text, file.string());
   try {
     if (!describes_latent_model(text)) return {.model = validated(parse_model(text)), .latent = {}};
     LatentModel latent = validated(parse_latent_model(text));
