@@ -44,7 +44,8 @@ class ObservationModel {
   double constant(std::span<const float> row) const;
 
   /// log p(y|η) and its derivatives. Nothing is allocated. In float32 the error of a number is that
-  /// of an η off by a few ulps, and a few parts in 10⁷ of how far log p is below its best.
+  /// of an η off by a few ulps (of 1, where |η| is less), and a few parts in 10⁷ of how far log p
+  /// is below its best.
   template <class Real = float>
   void evaluate(const BasicObservedPaths<Real>& paths, double log_scale, int threads,
                 const BasicObservationTerms<Real>& terms) const;
