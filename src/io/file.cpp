@@ -22,15 +22,6 @@ constexpr std::size_t buffer_size = std::size_t{1} << 18;
 
 std::string reason(int code) { return std::generic_category().message(code); }
 
-/// The file a write to `file` reaches: symbolic links followed, so that a rename does not replace
-/// one.
-std::filesystem::path target_of(const std::filesystem::path& file) {
-  std::error_code error;
-  if (!std::filesystem::is_symlink(file, error)) return file;
-  const auto target = std::filesystem::weakly_canonical(file, error);
-  return error ? file : target;
-}
-
 /// Never two of the same name: the process, and a count within it.
 std::filesystem::path temporary_name(const std::filesystem::path& file) {
   static std::atomic<unsigned> count{0};
@@ -48,8 +39,33 @@ void sync_folder(const std::filesystem::path& file) {
 
 }  // namespace
 
+bool is_temporary(const std::filesystem::path& file) {
+  // libzip adds an ending of its own to the name it is given.
+  const std::string name = file.filename().string();
+  return name.starts_with(".ito-") && name.find(".tmp") != std::string::npos;
+}
+
+std::filesystem::path target_of(const std::filesystem::path& file) {
+  constexpr int most_links = 40;  // as many as the system follows
+  std::filesystem::path target = file;
+  for (int links = 0; links < most_links; ++links) {
+    std::error_code none;
+    const auto next = std::filesystem::read_symlink(target, none);
+    if (none) return target;  // which need not exist yet
+    target = target.parent_path() / next;
+  }
+  return file;
+}
+
+void move_file(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0)
+    throw Error(fmt::format("{}: cannot rename into place: {}", to.string(), reason(errno)));
+  sync_folder(to);
+}
+
 std::string read_file(const std::filesystem::path& file) {
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor = file == standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                                : ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) throw Error(fmt::format("{}: cannot open: {}", file.string(), reason(errno)));
   std::string bytes;
   struct stat status {};
@@ -159,9 +175,8 @@ void AtomicFile::commit() {
   if (descriptor_ < 0) fail("open again", errno);
   if (::fsync(descriptor_) != 0) fail("flush to the disk", errno);
   close();
-  if (::rename(temporary_.c_str(), file_.c_str()) != 0) fail("rename into place", errno);
+  move_file(temporary_, file_);
   temporary_.clear();
-  sync_folder(file_);
 }
 
 void write_file(const std::filesystem::path& file, std::string_view contents) {

@@ -8,6 +8,9 @@
 
 namespace ito {
 
+/// The name of standard input as a file, which `read_file` reads even where it cannot be opened.
+inline constexpr const char* standard_input = "/dev/stdin";
+
 /// All bytes of a file. Throws ito::Error naming the file and the reason.
 std::string read_file(const std::filesystem::path& file);
 
@@ -40,6 +43,18 @@ class AtomicFile {
   std::string buffer_;
   int descriptor_ = -1;
 };
+
+/// Whether a file has the name of an AtomicFile's temporary one: left behind, unless a process is
+/// writing it.
+bool is_temporary(const std::filesystem::path& file);
+
+/// The file a write to `file` reaches: symbolic links followed, so that a rename does not replace
+/// one.
+std::filesystem::path target_of(const std::filesystem::path& file);
+
+/// Renames, over a file that is there, and flushes the folder of the new name to the disk. Throws
+/// ito::Error.
+void move_file(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// Writes `contents` as an AtomicFile.
 void write_file(const std::filesystem::path& file, std::string_view contents);

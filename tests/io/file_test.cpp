@@ -67,6 +67,17 @@ TEST(AtomicFile, WritesThroughASymbolicLink) {
   EXPECT_EQ(read_file(folder / "a"), "new");
 }
 
+TEST(AtomicFile, WritesThroughSymbolicLinksToWhatDoesNotExistYet) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "sub");
+  std::filesystem::create_symlink("sub/middle", folder / "link");
+  std::filesystem::create_symlink("../a", folder / "sub/middle");
+  write_file(folder / "link", "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "sub/middle"));
+  EXPECT_EQ(read_file(folder / "a"), "new");
+}
+
 TEST(AtomicFile, AFullDiskLeavesTheEarlierFile) {
   const TemporaryFolder folder;
   write_file(folder / "a", "old");
