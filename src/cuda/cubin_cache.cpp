@@ -1,6 +1,8 @@
 #include "cuda/cubin_cache.hpp"
 
+#include <chrono>
 #include <cstdlib>
+#include <system_error>
 
 #include <ito/error.hpp>
 
@@ -16,6 +18,19 @@ constexpr std::size_t checksum_digits = 64;
 /// Covers the key too: an entry that was renamed is as wrong as one that was altered.
 std::string checksum(const std::string& key, std::string_view cubin) {
   return Sha256().add_part(key).add_part(cubin).digest();
+}
+
+/// Removes what processes that ended while they wrote have left: an entry is written in seconds.
+void remove_leftovers(const std::filesystem::path& folder) {
+  std::error_code error;
+  const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code gone;
+    const auto written = entry->last_write_time(gone);
+    if (is_temporary(entry->path()) && !gone && written < old)
+      std::filesystem::remove(entry->path(), gone);
+  }
 }
 
 }  // namespace
@@ -50,6 +65,7 @@ void CubinCache::store(const std::string& key, std::string_view cubin) const {
   if (folder_.empty()) return;
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
+  remove_leftovers(folder_);
   try {
     AtomicFile entry(file(key));
     entry.write(checksum(key, cubin));

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
 #include <thread>
 
@@ -49,6 +50,19 @@ TEST(CubinCache, DoesNotFindAnEntryThatWasDamagedAndReplacesIt) {
   }
   fs::rename(file, folder / "another.cubin");
   EXPECT_EQ(cache.load("another"), std::nullopt) << "an entry of another key";
+}
+
+TEST(CubinCache, RemovesWhatAKilledProcessLeftAndNothingThatIsBeingWritten) {
+  const TemporaryFolder folder;
+  for (const char* name : {".ito-1-0.tmp", ".ito-1-1.tmp", "mine.tmp"})
+    std::ofstream(folder / name) << "half";
+  const auto yesterday = fs::file_time_type::clock::now() - std::chrono::hours(24);
+  for (const char* name : {".ito-1-0.tmp", "mine.tmp"})
+    fs::last_write_time(folder / name, yesterday);
+  CubinCache(folder.path()).store("key", cubin);
+  EXPECT_FALSE(fs::exists(folder / ".ito-1-0.tmp"));
+  EXPECT_TRUE(fs::exists(folder / ".ito-1-1.tmp"));
+  EXPECT_TRUE(fs::exists(folder / "mine.tmp"));
 }
 
 TEST(CubinCache, GoesWithoutAFolderThatCannotBeWritten) {
