@@ -2,33 +2,35 @@
 
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include <CLI/CLI.hpp>
+#include <ito/error.hpp>
 #include <ito/fit.hpp>
 #include <ito/latent_model.hpp>
 #include <ito/parameters.hpp>
+
+#include "cli/output_folder.hpp"
 
 namespace ito::cli {
 
 /// The folder `ito fit` writes and `ito evaluate` and `ito sample` read.
 ///
-/// A first fit works in the folder itself. One that is to overwrite an earlier fit works in the
-/// subfolder `replacement` and moves its files up when all of them are ready, so the earlier fit
-/// stays whole until then.
+/// A fit works in the folder's lock and publishes its files when all of them are ready: until then
+/// the folder holds the earlier fit, or none. What can be gone on with is kept in the subfolder
+/// `unfinished` when a fit ends without that.
 class FitFolder {
  public:
-  explicit FitFolder(std::filesystem::path root) : root_(std::move(root)), work_(root_) {}
-
   enum class Start { fresh, resume, overwrite };
-  /// Chooses where to work and clears what an abandoned replacement left. Throws ito::Error when a
+  /// Makes the folder this process's. Throws ito::Error where another process has it, or when a
   /// fresh start finds a fit.
-  void open(Start start);
-  /// Moves a replacement's files into place. Nothing to do for a first fit.
+  FitFolder(std::filesystem::path root, Start start);
+  ~FitFolder() { keep(); }
+
+  /// Begins to work: with what is to be gone on with, or with nothing.
+  void open();
   void publish() const;
-  /// Of a fit that failed: takes away what it wrote, unless there was some before or there is a
-  /// checkpoint now to go on from.
-  void abandon() const;
+  /// The same error with files called by where they belong rather than by where they are made.
+  Error named(const Error& error) const;
 
   std::filesystem::path model() const { return work_ / "model.json"; }
   /// The ones to use: a copy of one of the next two.
@@ -44,9 +46,14 @@ class FitFolder {
   std::filesystem::path baseline_checkpoint() const { return work_ / "baseline.safetensors"; }
 
  private:
-  std::filesystem::path replacement() const { return root_ / "replacement"; }
-  std::filesystem::path root_, work_;
-  bool began_empty_ = false;
+  std::filesystem::path unfinished() const { return root_ / "unfinished"; }
+  void keep() noexcept;
+
+  std::filesystem::path root_;
+  Start start_;
+  OutputFolder output_;
+  std::filesystem::path work_;
+  OnInterrupt on_interrupt_;
 };
 
 /// In place of a file of parameters: those in `FitFolder::parameters`.

@@ -6,7 +6,6 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <exception>
 #include <optional>
 
 #include <fmt/format.h>
@@ -22,7 +21,6 @@
 #include "cli/interrupt.hpp"
 #include "cli/observations.hpp"
 #include "cli/output.hpp"
-#include "cli/result_folder.hpp"
 #include "cli/usage_error.hpp"
 #include "inference/check_samples.hpp"
 #include "inference/fit_options.hpp"
@@ -89,13 +87,19 @@ std::string in_option_names(std::string text) {
   return text;
 }
 
+FitFolder::Start start_of(const FitArguments& arguments) {
+  return arguments.resume      ? FitFolder::Start::resume
+         : arguments.overwrite ? FitFolder::Start::overwrite
+                               : FitFolder::Start::fresh;
+}
+
 /// One call of `ito fit`, stage by stage.
 class FitRun {
  public:
   /// Reads the inputs, and does at once what is short and may be refused.
   explicit FitRun(const FitArguments& arguments);
 
-  /// Takes back what it wrote where it fails before there is something to go on from.
+  /// Where it fails before there is something to go on from it leaves nothing.
   void run();
   std::string result() const { return result_; }
 
@@ -117,20 +121,20 @@ class FitRun {
   }
 
   const FitArguments& arguments_;
+  FitFolder folder_;  // first: nothing is looked at while another process may change it
   LatentModel latent_;
   Data data_;
   Parameters start_;  ///< empty: fresh ones
-  FitFolder folder_;
   std::vector<Comparison> comparison_;
   std::string result_;
 };
 
 FitRun::FitRun(const FitArguments& arguments)
     : arguments_(arguments),
+      folder_(arguments.out, start_of(arguments)),
       latent_(read_latent_model(arguments.model)),
       data_(read_data(arguments, latent_)),
-      start_(arguments.start.empty() ? Parameters() : read_start(arguments.start, latent_)),
-      folder_(arguments.out) {
+      start_(arguments.start.empty() ? Parameters() : read_start(arguments.start, latent_)) {
   const FitOptions& options = arguments.options;
   const std::size_t rows = data_.training.count, held_out = data_.held_out.count;
   check_samples("fit.samples", options.samples, std::min(options.batch, rows), latent_,
@@ -233,23 +237,13 @@ void FitRun::compare(const Evaluation& evaluation) {
 }
 
 void FitRun::run() {
-  const auto start = arguments_.resume      ? FitFolder::Start::resume
-                     : arguments_.overwrite ? FitFolder::Start::overwrite
-                                            : FitFolder::Start::fresh;
-  folder_.open(start);
-  if (arguments_.resume && !std::filesystem::exists(folder_.checkpoint()) &&
-      std::filesystem::exists(folder_.parameters()))
-    throw Error(
-        "--resume", fmt::format("'{}', which holds a fit without its checkpoint", arguments_.out),
-        "a folder with a checkpoint; --overwrite replaces that fit, --start begins with its "
-        "parameters");
+  folder_.open();
   try {
     write_model();
     for (const std::string& reading : data_.readings) say(reading);
     write_results();
-  } catch (const std::exception&) {
-    folder_.abandon();
-    throw;
+  } catch (const Error& error) {
+    throw folder_.named(error);
   }
 }
 
@@ -349,9 +343,7 @@ void check_usage(const FitArguments& arguments) {
 int run_fit(const FitArguments& arguments) {
   check_usage(arguments);
   FitRun fit_run(arguments);
-  ResultFolder folder(arguments.out);
-  folder.make("--out");
-  catch_interrupts();
+  remember_interrupts();
   try {
     fit_run.run();
   } catch (const Interrupted& interrupted) {

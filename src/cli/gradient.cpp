@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/file_options.hpp"
 #include "cli/loss.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
+#include "cli/output_file.hpp"
 #include "cli/path_run.hpp"
 #include "io/peak_memory.hpp"
 #include "io/safetensors.hpp"
@@ -40,7 +42,7 @@ std::vector<Real> x0_gradient(const PathRun<Real>& run, const std::vector<Real>&
 }
 
 template <class Real>
-void write(const std::string& file, const PathRun<Real>& run, const BasicGradient<Real>& gradient) {
+void write(const OutputFile& out, const PathRun<Real>& run, const BasicGradient<Real>& gradient) {
   std::vector<ArrayView> arrays;
   const std::span<const Real> values = gradient.parameters;
   for (const Tensor& tensor : run.layout.tensors())
@@ -49,12 +51,13 @@ void write(const std::string& file, const PathRun<Real>& run, const BasicGradien
   if (!run.x0.empty()) arrays.emplace_back("x0", run.x0_shape, std::span<const Real>(x0));
   if (!run.context.empty())
     arrays.emplace_back("context", run.context_shape, std::span<const Real>(gradient.context));
-  write_safetensors(file, arrays);
+  out.write([&](const auto& file) { write_safetensors(file, arrays); });
 }
 
 template <class Real>
-void report(const GradientArguments& arguments, const BasicPaths<Real>& paths,
-            const LossValue<Real>& loss, const BasicGradient<Real>& gradient) {
+void report(const OutputFile& out, const GradientArguments& arguments,
+            const BasicPaths<Real>& paths, const LossValue<Real>& loss,
+            const BasicGradient<Real>& gradient) {
   double squares = 0;
   for (const Real value : gradient.parameters)
     squares += static_cast<double>(value) * static_cast<double>(value);
@@ -67,12 +70,12 @@ void report(const GradientArguments& arguments, const BasicPaths<Real>& paths,
                                         {"paths", paths.size()},
                                         {"non_finite", paths.non_finite()},
                                         {"peak_memory", peak_memory()}};
-    print(json_text(object));
+    out.say(json_text(object));
     return;
   }
-  print(fmt::format("loss           {}\n", loss.total));
-  print(fmt::format("gradient norm  {}\n", std::sqrt(squares)));
-  print(fmt::format("written to     {}\n", arguments.out));
+  out.say(fmt::format("loss           {}\n", loss.total));
+  out.say(fmt::format("gradient norm  {}\n", std::sqrt(squares)));
+  out.say(fmt::format("written to     {}\n", out.name()));
 }
 
 /// Refuses more paths than the machine's memory holds: states and sums, their cotangents, the
@@ -95,7 +98,7 @@ void require_memory(const PathRun<Real>& run, const BasicPlan<Real>& plan) {
 }
 
 template <class Real>
-int differentiate(const GradientArguments& arguments, Device device) {
+int differentiate(const OutputFile& out, const GradientArguments& arguments, Device device) {
   const PathRun<Real> run(arguments.run);
   const auto steps = static_cast<int>(run.model.grid.size()) - 1;
   if (run.model.save.back() != steps) {
@@ -119,16 +122,16 @@ int differentiate(const GradientArguments& arguments, Device device) {
                                                      .energy = value.energy_cotangent,
                                                      .martingale = value.martingale_cotangent},
                                                     arguments.options);
-  write(arguments.out, run, gradient);
-  report(arguments, paths, value, gradient);
+  write(out, run, gradient);
+  report(out, arguments, paths, value, gradient);
   return 0;
 }
 
 int gradient(const GradientArguments& arguments) {
-  require_writable(arguments.out, "--out");
+  const OutputFile out("--out", arguments.out, OutputFile::Kind::binary);
   const Device device = arguments.run.device;
-  return arguments.run.in_double() ? differentiate<double>(arguments, device)
-                                   : differentiate<float>(arguments, device);
+  return arguments.run.in_double() ? differentiate<double>(out, arguments, device)
+                                   : differentiate<float>(out, arguments, device);
 }
 
 }  // namespace
@@ -153,7 +156,7 @@ void add_gradient(CLI::App& program, Action& action) {
   add_whole_number(*command, "--workspace-limit", arguments->workspace_limit,
                    "Bytes to store states in; with less, steps are recomputed from checkpoints");
   command->add_flag("--json", arguments->json, "Print the loss as one JSON object");
-  command->add_option("--out", arguments->out, "File to write (safetensors)")->required();
+  add_output_file(*command, arguments->out, "File to write (safetensors)")->required();
   command->callback([arguments, command, &action] {
     action = [arguments, command] {
       return in_options(*command, [&] { return gradient(*arguments); });

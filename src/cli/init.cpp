@@ -6,8 +6,9 @@
 
 #include "cli/commands.hpp"
 #include "cli/description.hpp"
+#include "cli/file_options.hpp"
 #include "cli/options.hpp"
-#include "cli/output.hpp"
+#include "cli/output_file.hpp"
 
 namespace ito::cli {
 namespace {
@@ -19,13 +20,13 @@ struct InitArguments {
 };
 
 int init(const InitArguments& arguments) {
-  require_writable(arguments.out, "--out");
+  const OutputFile out("--out", arguments.out, OutputFile::Kind::binary);
   const Description description = read_description(arguments.model);
   const Parameters parameters = description.latent ? initialize(*description.latent, arguments.seed)
                                                    : initialize(description.model, arguments.seed);
-  save_safetensors(parameters, arguments.out);
-  print(fmt::format("{} parameters in {} tensors written to {}\n", parameters.size(),
-                    parameters.tensors().size(), arguments.out));
+  out.write([&](const auto& file) { save_safetensors(parameters, file); });
+  out.say(fmt::format("{} parameters in {} tensors written to {}\n", parameters.size(),
+                      parameters.tensors().size(), out.name()));
   return 0;
 }
 
@@ -34,9 +35,9 @@ int init(const InitArguments& arguments) {
 void add_init(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("init", "Write fresh parameters of a model");
   auto arguments = std::make_shared<InitArguments>();
-  command->add_option("MODEL.json", arguments->model, "Model description")->required();
+  add_input(*command, "MODEL.json", arguments->model, "Model description")->required();
   add_whole_number(*command, "--seed", arguments->seed, "Seed of the random weights");
-  command->add_option("--out", arguments->out, "File to write (safetensors)")->required();
+  add_output_file(*command, arguments->out, "File to write (safetensors)")->required();
   command->callback([arguments, &action] { action = [arguments] { return init(*arguments); }; });
 }
 

@@ -12,6 +12,7 @@
 #include <ito/version.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/output.hpp"
 #include "cli/usage_error.hpp"
 
@@ -75,6 +76,7 @@ int main(int count, char** arguments) {
   // A write past a limit or to a closed pipe must come back as an error that can be told.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
+  watch_interrupts();
   try {
     return run(count, arguments);
   } catch (const UsageError& error) {

@@ -4,19 +4,16 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
-#include <system_error>
 
 #include <fmt/format.h>
 #include <ito/error.hpp>
 #include <nlohmann/json.hpp>
 
-#include "io/file.hpp"
+#include "cli/interrupt.hpp"
 #include "model/printable.hpp"
 
 namespace ito::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 [[noreturn]] void throw_output_error() {
   throw Error(fmt::format("standard output: cannot write ({}); send it somewhere that has room",
@@ -24,16 +21,6 @@ namespace fs = std::filesystem;
 }
 
 }  // namespace
-
-void require_writable(const fs::path& file, std::string_view option) {
-  // Creating a file is the one check that also sees read-only mounts and full quotas of files, and
-  // that is honest for root, to whom access() allows everything. It goes away without a commit.
-  try {
-    const AtomicFile probe(file);
-  } catch (const Error& error) {
-    throw Error(fmt::format("{}: {}", option, error.what()));
-  }
-}
 
 void print(std::string_view text) {
   errno = 0;
@@ -50,10 +37,18 @@ void finish_output() {
 }
 
 void print_message(std::string_view message) {
+  const auto held = hold_interrupts();  // no second line where a signal ends the program
   std::string line = "ito: " + printable(message);
   while (line.ends_with(' ')) line.pop_back();
   line += '\n';
   std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+Error renamed(const Error& error, const std::filesystem::path& path, const std::string& name) {
+  std::string what = error.what();
+  const auto begin = what.find(path.string());
+  if (begin != std::string::npos) what.replace(begin, path.string().size(), name);
+  return Error(what);
 }
 
 }  // namespace ito::cli

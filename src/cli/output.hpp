@@ -4,13 +4,11 @@
 #include <string>
 #include <string_view>
 
+#include <ito/error.hpp>
 #include <nlohmann/json_fwd.hpp>
 
-namespace ito::cli {
 
-/// Throws ito::Error, before any long work, unless `file` can be created or replaced: its folder
-/// exists and takes new files, and nothing but a regular file stands in its place.
-void require_writable(const std::filesystem::path& file, std::string_view option);
+namespace ito::cli {
 
 /// Text to standard output.
 void print(std::string_view text);
@@ -24,5 +22,8 @@ void finish_output();
 
 /// "ito: " and the message as one line on standard error, whatever it contains (see `printable`).
 void print_message(std::string_view message);
+
+/// The same error with `name` in place of a file's path.
+Error renamed(const Error& error, const std::filesystem::path& path, const std::string& name);
 
 }  // namespace ito::cli

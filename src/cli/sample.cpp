@@ -7,9 +7,10 @@
 #include <ito/sample.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/file_options.hpp"
 #include "cli/fit_folder.hpp"
 #include "cli/options.hpp"
-#include "cli/output.hpp"
+#include "cli/output_file.hpp"
 
 namespace ito::cli {
 namespace {
@@ -32,12 +33,12 @@ std::vector<std::string> column_names(const Dataset& data) {
 }
 
 int draw(const SampleArguments& arguments) {
-  require_writable(arguments.out, "--out");
+  const OutputFile out("--out", arguments.out, OutputFile::Kind::text);
   const FittedModel fitted = read_fit(arguments.folder, arguments.parameters);
   const Dataset drawn =
       sample(fitted.latent, fitted.parameters, arguments.count, arguments.options);
-  write_csv(arguments.out, column_names(drawn), drawn.values);
-  print(fmt::format("{} observations written to {}\n", drawn.count, arguments.out));
+  out.write([&](const auto& file) { write_csv(file, column_names(drawn), drawn.values); });
+  out.say(fmt::format("{} observations written to {}\n", drawn.count, out.name()));
   return 0;
 }
 
@@ -48,9 +49,9 @@ void add_sample(CLI::App& program, Action& action) {
       "sample",
       "Draw observations from a fitted model: prior paths through decoder and likelihood");
   auto arguments = std::make_shared<SampleArguments>();
-  command->add_option("DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
+  add_folder(*command, "DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
   add_paths(*command, "--count", arguments->count, "Observations to draw", 1)->required();
-  command->add_option("--out", arguments->out, "File to write (.csv)")->required();
+  add_output_file(*command, arguments->out, "File to write (.csv)")->required();
   add_whole_number(*command, "--seed", arguments->options.seed, "Seed of the draws");
   command->add_flag("--mean", arguments->options.mean,
                     "Write the mean of y given each path instead of a draw");

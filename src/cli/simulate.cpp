@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/file_options.hpp"
 #include "cli/options.hpp"
-#include "cli/output.hpp"
+#include "cli/output_file.hpp"
 #include "cli/path_run.hpp"
 #include "io/npy.hpp"
 
@@ -18,7 +19,8 @@ struct SimulateArguments {
 };
 
 template <class Real>
-void write(const SimulateArguments& arguments, const Model& model, const BasicPaths<Real>& paths) {
+void write(const OutputFile& out, const SimulateArguments& arguments, const Model& model,
+           const BasicPaths<Real>& paths) {
   const std::size_t n = paths.size(), saves = model.save.size();
   const auto view = [](const auto& values) { return std::span(values); };
   std::vector<ArrayView> arrays;
@@ -32,19 +34,19 @@ void write(const SimulateArguments& arguments, const Model& model, const BasicPa
     arrays.emplace_back("interval_energy", shape, view(paths.interval_energy()));
     arrays.emplace_back("interval_martingale", shape, view(paths.interval_martingale()));
   }
-  write_npz(arguments.out, arrays);
+  out.write([&](const auto& file) { write_npz(file, arrays); });
 }
 
 template <class Real>
-int simulate(const SimulateArguments& arguments, Device device) {
+int simulate(const OutputFile& out, const SimulateArguments& arguments, Device device) {
   const PathRun<Real> run(arguments.run);
   const BasicPlan<Real> plan(run.model, device, arguments.run.plan_options());
   const BasicPaths<Real> paths =
       plan.simulate(run.parameters, run.request, {.intervals = arguments.intervals});
   warn_non_finite(paths.non_finite(), paths.size());
-  write(arguments, run.model, paths);
-  print(fmt::format("{} paths of {} steps, {} saved, written to {}\n", paths.size(),
-                    run.model.grid.size() - 1, run.model.save.size(), arguments.out));
+  write(out, arguments, run.model, paths);
+  out.say(fmt::format("{} paths of {} steps, {} saved, written to {}\n", paths.size(),
+                      run.model.grid.size() - 1, run.model.save.size(), out.name()));
   return 0;
 }
 
@@ -60,14 +62,14 @@ void add_simulate(CLI::App& program, Action& action) {
       "--intervals", arguments->intervals,
       "Also interval_energy and interval_martingale [paths, saves]: the parts between "
       "one save step and the next");
-  command->add_option("--out", arguments->out, "File to write (.npz)")->required();
+  add_output_file(*command, arguments->out, "File to write (.npz)")->required();
   command->callback([arguments, command, &action] {
     action = [arguments, command] {
-      require_writable(arguments->out, "--out");
+      const OutputFile out("--out", arguments->out, OutputFile::Kind::binary);
       const Device device = arguments->run.device;
       return in_options(*command, [&] {
-        return arguments->run.in_double() ? simulate<double>(*arguments, device)
-                                          : simulate<float>(*arguments, device);
+        return arguments->run.in_double() ? simulate<double>(out, *arguments, device)
+                                          : simulate<float>(out, *arguments, device);
       });
     };
   });

@@ -1,9 +1,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,14 +15,15 @@
 #include <ito/version.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/file_options.hpp"
 #include "cli/gradient_memory.hpp"
 #include "cli/html.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/observations.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
+#include "cli/output_folder.hpp"
 #include "cli/report_html.hpp"
-#include "cli/result_folder.hpp"
 #include "cli/study_figures.hpp"
 #include "cli/usage_error.hpp"
 #include "io/file.hpp"
@@ -83,7 +87,8 @@ class StudyProgress {
   const study::PartKind* part_ = nullptr;
 };
 
-struct Stopped {};
+/// Thrown where a signal has come in.
+struct Stopped : std::exception {};
 
 std::string part_html(Gnuplot* gnuplot, const study::Part& part) {
   std::string text = fmt::format("<h1 class=\"part\">{}</h1>\n", escaped(part.title));
@@ -153,7 +158,8 @@ Dataset read_digits(const std::string& file, Header header) {
 }
 
 /// Runs the parts and writes what they found. Throws Stopped where a signal has come in.
-void write_results(StudyArguments& arguments) {
+void write_results(StudyArguments& arguments, const OutputFolder& folder,
+                   std::span<const char* const> names) {
   const std::vector<study::PartKind> chosen = chosen_parts(arguments);
   study::Settings& settings = arguments.settings;
   StudyProgress progress(chosen);
@@ -176,14 +182,16 @@ void write_results(StudyArguments& arguments) {
     numbers["parts"][kind.name] = parts.back().numbers;
     numbers["parts"][kind.name]["seconds"] = seconds_since(start);
   }
-  const std::filesystem::path folder(arguments.out);
-  const std::filesystem::path json = folder / (arguments.study->name + ".json");
-  write_file(json, json_text(numbers, 1));
-  write_file(folder / "report.html", render(arguments, parts, progress.seconds()));
+  const std::filesystem::path staging = folder.staging();
+  std::filesystem::create_directory(staging);
+  write_file(staging / names[0], json_text(numbers, 1));
+  write_file(staging / names[1], render(arguments, parts, progress.seconds()));
+  folder.publish(staging, names);
   for (const study::Part& part : parts)
     for (const std::string& finding : part.findings) print(finding + "\n");
-  print(fmt::format("The report is {}, its numbers {}\n", (folder / "report.html").string(),
-                    json.string()));
+  const std::filesystem::path out(arguments.out);
+  print(fmt::format("The report is {}, its numbers {}\n", (out / names[1]).string(),
+                    (out / names[0]).string()));
 }
 
 int run_study(StudyArguments arguments) {
@@ -192,14 +200,18 @@ int run_study(StudyArguments arguments) {
     throw UsageError("--effort", fmt::format("{:g}", settings.effort),
                      "a number above 0, up to 1000");
   }
+  const OutputFolder folder("--out", arguments.out);
+  const std::string numbers = arguments.study->name + ".json";
+  const std::array names{numbers.c_str(), "report.html"};
+  folder.require_own(names);
   settings.digits = read_digits(arguments.digits, arguments.header);
   settings.resident_bytes = peak_memory_of;
-  ResultFolder folder(arguments.out);
-  folder.make("--out");
-  catch_interrupts();
+  remember_interrupts();
   try {
-    write_results(arguments);
-  } catch (const Stopped&) {
+    write_results(arguments, folder, names);
+  } catch (const std::exception&) {
+    // A child of ours that the same signal has ended is an error too.
+    if (interrupted_by() == 0) throw;
     print_message(fmt::format("{}: stopped by signal {}; nothing was written",
                               arguments.study->name, interrupted_by()));
     return 128 + interrupted_by();
@@ -226,15 +238,14 @@ void add_studies(CLI::App& program, Action& action) {
     command->add_option("PART", arguments->parts, "Parts to run; none: all of them, in order")
         ->check(CLI::IsMember(names))
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    command
-        ->add_option("--out", arguments->out,
-                     fmt::format("Folder for report.html and {}.json", study.name))
+    add_folder(*command, "--out", arguments->out,
+               fmt::format("Folder for report.html and {}.json", study.name))
         ->required();
     add_number(*command, "--effort", arguments->settings.effort,
                "Scales iterations and numbers of samples; below 0.25 sweeps keep their ends only");
     if (study.seeded) {
-      command->add_option("--digits", arguments->digits,
-                          "Handwritten digits (.csv, 64 numbers 0 to 16 a row) for part 1");
+      add_input(*command, "--digits", arguments->digits,
+                "Handwritten digits (.csv, 64 numbers 0 to 16 a row) for part 1");
       add_header(*command, arguments->header);
       add_whole_number(*command, "--seeds", arguments->settings.seeds,
                        "Runs with seeds of their own", std::size_t{1}, std::size_t{1000});

@@ -11,7 +11,8 @@
 
 namespace ito::cli {
 
-TemporaryFolder::TemporaryFolder() {
+TemporaryFolder::TemporaryFolder() : on_interrupt_([this] { remove(); }) {
+  const auto held = hold_interrupts();
   std::string name = (std::filesystem::temp_directory_path() / "ito-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr)
     throw Error(fmt::format("{}: cannot create ({}); set TMPDIR to a folder with room", name,
@@ -19,7 +20,8 @@ TemporaryFolder::TemporaryFolder() {
   path_ = name;
 }
 
-TemporaryFolder::~TemporaryFolder() {
+void TemporaryFolder::remove() noexcept {
+  if (path_.empty()) return;
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }

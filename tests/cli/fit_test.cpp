@@ -115,7 +115,7 @@ TEST_F(Fit, OverwritesItsOwnFilesAndNoOthers) {
   ASSERT_EQ(run(fit_arguments({"--epochs", "2", "--quiet", "--overwrite"})).status, 0);
   EXPECT_EQ(read(folder / "fit/notes.txt"), "mine");
   EXPECT_EQ(lines(read(folder / "fit/history.csv")), 3u);
-  EXPECT_FALSE(fs::exists(folder / "fit/replacement"));
+  EXPECT_FALSE(fs::exists(folder / "fit/unfinished"));
 }
 
 TEST_F(Fit, ThatFailsToOverwriteLeavesTheEarlierFitWhole) {
@@ -128,7 +128,7 @@ TEST_F(Fit, ThatFailsToOverwriteLeavesTheEarlierFitWhole) {
       run(fit_arguments({"--epochs", "2", "--quiet", "--overwrite"}), {.file_size_limit = limit}),
       1, {"report.html", "File too large"});
   auto after = snapshot(folder / "fit");
-  std::erase_if(after, [](const auto& file) { return file.first.starts_with("replacement/"); });
+  std::erase_if(after, [](const auto& file) { return file.first.starts_with("unfinished/"); });
   EXPECT_EQ(after, before);
   EXPECT_EQ(run({"evaluate", at("fit"), at("data.csv"), "--samples", "16"}).status, 0);
 }

@@ -78,3 +78,11 @@ std::map<std::string, std::string> snapshot(const fs::path& folder) {
       files[fs::relative(entry.path(), folder).string()] = read(entry.path());
   return files;
 }
+
+std::vector<std::string> listing(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    names.push_back(fs::relative(entry.path(), folder).string());
+  std::ranges::sort(names);
+  return names;
+}

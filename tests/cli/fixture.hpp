@@ -29,3 +29,14 @@ void expect_error(const Outcome& outcome, int status, const std::vector<std::str
 
 /// Every file under a folder with its contents.
 std::map<std::string, std::string> snapshot(const std::filesystem::path& folder);
+
+/// Every file and folder under a folder, hidden ones too.
+std::vector<std::string> listing(const std::filesystem::path& folder);
+
+/// Waits until `there()`, or until the program has ended; whether it is there.
+template <class Condition>
+bool wait_for(Program& program, Condition there) {
+  while (!there())
+    if (!program.running()) return there();
+  return true;
+}

@@ -56,8 +56,9 @@ TEST_F(InterruptedFit, BySigintSaysHowToGoOnAndGoesOnToTheSameBits) {
     EXPECT_EQ(std::count(last.begin(), last.end(), '\n'), 1);
     EXPECT_NE(last.find("go on with: ito fit " + at("latent.json")), std::string::npos) << last;
     EXPECT_TRUE(last.ends_with("--resume\n")) << last;
-    EXPECT_TRUE(fs::exists(folder / "fit/checkpoint.safetensors"));
-    EXPECT_FALSE(fs::exists(folder / "fit/parameters.safetensors"));
+    EXPECT_EQ(listing(folder / "fit"),
+              (std::vector<std::string>{"unfinished", "unfinished/checkpoint.safetensors",
+                                        "unfinished/history.csv", "unfinished/model.json"}));
   }
   ASSERT_EQ(run(long_fit("fit", {"--resume"})).status, 0);
   expect_same_result("fit");
@@ -68,10 +69,10 @@ TEST_F(InterruptedFit, BySigkillAtAnyTimeGoesOnToTheSameBits) {
     const Outcome outcome = interrupt(long_fit("fit", {"--resume"}), SIGKILL, progress);
     EXPECT_EQ(outcome.signal, SIGKILL);
   }
-  write(folder / "fit/.ito-999999999-3.tmp", "half-written by a killed process");
+  write(folder / "fit/.ito-lock/work/.ito-999999999-3.tmp", "half-written by a killed process");
   ASSERT_EQ(run(long_fit("fit", {"--resume"})).status, 0);
   expect_same_result("fit");
-  EXPECT_EQ(snapshot(folder / "fit").size(), 8u) << "what the killed process left is gone";
+  EXPECT_EQ(listing(folder / "fit").size(), 8u) << "what the killed process left is gone";
 }
 
 // The command it prints goes on from the checkpoint, which has left the start behind.
@@ -100,10 +101,10 @@ TEST_F(InterruptedFit, WhileOverwritingLeavesTheEarlierFitAndGoesOn) {
   const Outcome stopped = interrupt(long_fit("fit", {"--resume"}), SIGINT, 20);
   EXPECT_EQ(stopped.status, 130);
   auto after = snapshot(folder / "fit");
-  std::erase_if(after, [](const auto& file) { return file.first.starts_with("replacement/"); });
+  std::erase_if(after, [](const auto& file) { return file.first.starts_with("unfinished/"); });
   EXPECT_EQ(after, before);
   ASSERT_EQ(run(long_fit("fit", {"--resume"})).status, 0);
-  EXPECT_FALSE(fs::exists(folder / "fit/replacement"));
+  EXPECT_FALSE(fs::exists(folder / "fit/unfinished"));
   expect_same_result("fit");
 }
 
@@ -121,6 +122,26 @@ TEST_F(InterruptedFit, InTheSecondFitOfAComparisonGoesOnThere) {
   ASSERT_EQ(run(fit_arguments({"--epochs", "80", "--compare", "--quiet", "--overwrite"})).status,
             0);
   EXPECT_EQ(resumed, numbers());
+}
+
+TEST_F(InterruptedFit, ByASecondSignalEndsAtOnceAndLeavesWhatCanBeGoneOnWith) {
+  Program program(long_fit("fit", {"--evaluation-samples", "1048576"}));
+  // While it evaluates nobody looks whether a signal has come in.
+  ASSERT_TRUE(
+      wait_for(program, [&] { return fs::exists(folder / "fit/.ito-lock/work/history.csv"); }));
+  program.send(SIGINT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  program.send(SIGINT);
+  const Outcome outcome = program.wait();
+  EXPECT_EQ(outcome.status, 128 + SIGINT);
+  EXPECT_TRUE(outcome.err.ends_with("\nito: stopped by signal 2\n")) << outcome.err;
+  std::vector<std::string> names{"unfinished"};
+  for (const char* name : {"average.safetensors", "checkpoint.safetensors", "history.csv",
+                           "last.safetensors", "model.json", "parameters.safetensors"})
+    names.push_back(std::string("unfinished/") + name);
+  EXPECT_EQ(listing(folder / "fit"), names);
+  ASSERT_EQ(run(long_fit("fit", {"--resume"})).status, 0);
+  expect_same_result("fit");
 }
 
 using InterruptedStudy = ProgramTest;

@@ -1,12 +1,17 @@
 #include "cli/program.hpp"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -16,14 +21,28 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// From here on flock fails with ENOLCK in this process and what it becomes.
+bool leave_without_file_locks() {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_flock, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOLCK),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{static_cast<unsigned short>(std::size(filter)), filter};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
 // Between fork and exec only calls that are safe there: the test may have threads.
-[[noreturn]] void become(char* const* arguments, char* const* environment, const char* out,
-                         const char* err, const rlimit* limit) {
-  const int input = ::open("/dev/null", O_RDONLY);
+[[noreturn]] void become(char* const* arguments, char* const* environment, const char* in,
+                         const char* out, const char* err, const rlimit* limit, bool file_locks) {
+  const int input = ::open(in, O_RDONLY);
   const int output = ::open(out, O_WRONLY | O_CREAT, 0600);
   const int error = ::open(err, O_WRONLY | O_CREAT, 0600);
   if (::dup2(input, 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(error, 2) < 0) ::_exit(126);
   if (limit != nullptr && ::setrlimit(RLIMIT_FSIZE, limit) != 0) ::_exit(126);
+  if (!file_locks && !leave_without_file_locks()) ::_exit(126);
   ::execve(ITO_PROGRAM, arguments, environment);
   ::_exit(127);
 }
@@ -57,8 +76,8 @@ Program::Program(const std::vector<std::string>& arguments, const Surroundings& 
   child_ = ::fork();
   if (child_ < 0) throw std::runtime_error("cannot fork");
   if (child_ == 0)
-    become(word_pointers.data(), variable_pointers.data(), out.c_str(), err.c_str(),
-           around.file_size_limit ? &limit : nullptr);
+    become(word_pointers.data(), variable_pointers.data(), around.standard_input.c_str(),
+           out.c_str(), err.c_str(), around.file_size_limit ? &limit : nullptr, around.file_locks);
 }
 
 Program::~Program() {

@@ -19,7 +19,9 @@ struct Surroundings {
   std::optional<std::size_t> file_size_limit{};  ///< RLIMIT_FSIZE, a stand-in for a full disk
   std::string standard_output{};                 ///< a file in place of the captured output
   std::vector<std::string> variables{};          ///< of the environment besides, "NAME=VALUE"
-  bool gnuplot = false;  ///< can be found; drawing is most of the time of a small fit
+  std::string standard_input = "/dev/null";
+  bool file_locks = true;  ///< false: as on a file system without them, flock says ENOLCK
+  bool gnuplot = false;    ///< can be found; drawing is most of the time of a small fit
 };
 
 /// The ito program as a child process, its output captured in files of a folder of its own.
@@ -31,6 +33,7 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   void send(int signal) const;
+  pid_t process() const { return child_; }
   bool running();
   std::string err() const;
   Outcome wait();
