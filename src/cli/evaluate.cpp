@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/file_options.hpp"
 #include "cli/fit_folder.hpp"
 #include "cli/observations.hpp"
 #include "cli/options.hpp"
@@ -65,8 +66,8 @@ void add_evaluate(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand(
       "evaluate", "Bounds on log p(y) of a fitted model, in nats per observation, as JSON");
   auto arguments = std::make_shared<EvaluateArguments>();
-  command->add_option("DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
-  command->add_option("DATA", arguments->data, fmt::format("Observations, {}", observation_files))
+  add_folder(*command, "DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
+  add_input(*command, "DATA", arguments->data, fmt::format("Observations, {}", observation_files))
       ->required();
   add_header(*command, arguments->header);
   add_samples(*command, "--samples", arguments->options.samples,

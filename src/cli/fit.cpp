@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/file_options.hpp"
 #include "cli/fit_run.hpp"
 #include "cli/observations.hpp"
 #include "cli/options.hpp"
@@ -17,15 +18,15 @@ namespace ito::cli {
 namespace {
 
 void add_data_options(CLI::App& command, FitArguments& arguments) {
-  command.add_option("MODEL.json", arguments.model, "Description of a latent model")->required();
-  command.add_option("DATA", arguments.data, fmt::format("Observations, {}", observation_files))
+  add_input(command, "MODEL.json", arguments.model, "Description of a latent model")->required();
+  add_input(command, "DATA", arguments.data, fmt::format("Observations, {}", observation_files))
       ->required();
   add_header(command, arguments.header);
-  command.add_option("--out", arguments.out, "Folder to write")->required();
+  add_folder(command, "--out", arguments.out, "Folder to write")->required();
   auto* rows = add_whole_number(command, "--held-out", arguments.held_out_rows,
                                 "Keep the last N observations out of training");
-  auto* file = command.add_option("--held-out-data", arguments.held_out_data,
-                                  "Held-out observations, a file of the same kinds");
+  auto* file = add_input(command, "--held-out-data", arguments.held_out_data,
+                         "Held-out observations, a file of the same kinds");
   rows->excludes(file);
   auto* resume = command.add_flag("--resume", arguments.resume,
                                   "Go on with the fit in --out from its last checkpoint, with the "
@@ -38,9 +39,9 @@ void add_data_options(CLI::App& command, FitArguments& arguments) {
   auto* overwrite = command.add_flag("--overwrite", arguments.overwrite,
                                      "Replace the fit in --out once the new one is finished");
   resume->excludes(overwrite);
-  auto* start = command.add_option("--start", arguments.start,
-                                   "Begin with these parameters: a folder that `ito fit` wrote, or "
-                                   "a safetensors file");
+  auto* start = add_input(command, "--start", arguments.start,
+                          "Begin with these parameters: a folder that `ito fit` wrote, or "
+                          "a safetensors file");
   start->excludes(resume);
   command.add_flag("--compare", arguments.compare,
                    "Compare with three baselines on the held-out data (fits a second model)");

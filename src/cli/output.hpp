@@ -7,7 +7,6 @@
 #include <ito/error.hpp>
 #include <nlohmann/json_fwd.hpp>
 
-
 namespace ito::cli {
 
 /// Text to standard output.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
+#include "cli/file_options.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/path_arrays.hpp"
@@ -25,21 +26,20 @@ std::size_t context_size(const Model& model) {
 }  // namespace
 
 void add_path_options(CLI::App& command, PathArguments& arguments) {
-  command.add_option("MODEL.json", arguments.model, "Model description")->required();
-  command
-      .add_option("--params", arguments.parameters,
-                  "Parameters (safetensors); of a latent model, all of them")
+  add_input(command, "MODEL.json", arguments.model, "Model description")->required();
+  add_input(command, "--params", arguments.parameters,
+            "Parameters (safetensors); of a latent model, all of them")
       ->required();
   add_paths(command, "--paths", arguments.paths, "Number of paths", 1)->required();
   add_whole_number(command, "--seed", arguments.seed, "Seed of the noise");
   add_paths(command, "--first-path", arguments.first_path,
             "Global index of the first path; splitting a run changes no path", 0);
-  command.add_option("--x0", arguments.x0,
-                     "Initial states, .npy or .npz: [paths, state] or one [state] for all, or x of "
-                     "what `ito simulate` wrote, at its last save step; else drawn from the model");
-  command.add_option("--context", arguments.context,
-                     "Context, .npy or .npz: [observations, intervals, size], of a control that "
-                     "takes one");
+  add_input(command, "--x0", arguments.x0,
+            "Initial states, .npy or .npz: [paths, state] or one [state] for all, or x of "
+            "what `ito simulate` wrote, at its last save step; else drawn from the model");
+  add_input(command, "--context", arguments.context,
+            "Context, .npy or .npz: [observations, intervals, size], of a control that "
+            "takes one");
   add_paths(command, "--paths-per-observation", arguments.paths_per_observation,
             "Paths that share one observation's context, a multiple of 16; 0: paths divided by "
             "observations",
