@@ -7,11 +7,11 @@
 #include <numbers>
 #include <span>
 
-// log of exp(−x²/8 − (y + (x² − 4)/2)²/2), and its derivative.
+// log of exp(−x²/8 − (y + (x² − 4)/4)²/2), and its derivative.
 double log_density(std::span<const double> x, std::span<double> gradient) {
-  const double bend = x[1] + 0.5 * (x[0] * x[0] - 4);
+  const double bend = x[1] + 0.25 * (x[0] * x[0] - 4);
   if (!gradient.empty()) {
-    gradient[0] = -x[0] / 4 - bend * x[0];
+    gradient[0] = -x[0] / 4 - 0.5 * bend * x[0];
     gradient[1] = -bend;
   }
   return -x[0] * x[0] / 8 - 0.5 * bend * bend;
@@ -20,12 +20,13 @@ double log_density(std::span<const double> x, std::span<double> gradient) {
 ito::WeightSummary sample_banana() {
   ito::Target banana{.name = "banana", .dimension = 2, .log_density = log_density};
   ito::Sampler sampler = ito::train_sampler(
-      banana, {.reference = ito::BrownianReference{.scale = 2.5}, .iterations = 300});
+      banana, {.reference = ito::BrownianReference{.scale = 3}, .iterations = 600});
   ito::SampleSet set = ito::run_sampler(banana, sampler, /*paths=*/8192, /*seed=*/1);
   const ito::WeightSummary& weights = set.estimate.weights;
+  // From a tail shape of 0.5 on only the smoothed estimate has an error, above 0.7 none.
   std::printf("log Z = %.3f ± %.3f, effective sample size %.0f of %zu, tail shape %.2f\n",
-              weights.log_mean, weights.log_mean_error, weights.ess, set.estimate.paths,
-              weights.tail_shape);  // from 0.5 on there is no error, above 0.7 no trusting log Z
+              weights.smoothed_log_mean, weights.smoothed_log_mean_error, weights.ess,
+              set.estimate.paths, weights.tail_shape);
   return weights;
 }
 
@@ -33,5 +34,6 @@ int main() {
   const ito::WeightSummary weights = sample_banana();
   const double exact = std::log(4 * std::numbers::pi);
   std::printf("exact   %.3f\n", exact);
-  return std::abs(weights.log_mean - exact) < 4 * weights.log_mean_error ? 0 : 1;
+  const double off = std::abs(weights.smoothed_log_mean - exact);
+  return off < 4 * weights.smoothed_log_mean_error ? 0 : 1;
 }
