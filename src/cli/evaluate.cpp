@@ -32,9 +32,9 @@ int evaluate_fit(const EvaluateArguments& arguments) {
       read_observations(arguments.data, fitted.latent.model.save.size(), arguments.header);
   const Dataset& data = file.data;
   check_dataset(data, fitted.latent);
-  print_message(fmt::format("{}: {}", arguments.data, reading_of(file)));
   const EvaluateOptions& options = arguments.options;
   const Evaluation result = evaluate(fitted.latent, fitted.parameters, data, options);
+  print_message(fmt::format("{}: {}", arguments.data, reading_of(file)));
 
   nlohmann::ordered_json object{{"observations", result.observations},
                                 {"samples", result.samples},

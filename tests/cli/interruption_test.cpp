@@ -126,9 +126,11 @@ TEST_F(InterruptedFit, InTheSecondFitOfAComparisonGoesOnThere) {
 
 TEST_F(InterruptedFit, ByASecondSignalEndsAtOnceAndLeavesWhatCanBeGoneOnWith) {
   Program program(long_fit("fit", {"--evaluation-samples", "1048576"}));
-  // While it evaluates nobody looks whether a signal has come in.
+  // While it evaluates, for seconds, nobody looks whether a signal has come in. It begins right
+  // after this file is there.
   ASSERT_TRUE(
       wait_for(program, [&] { return fs::exists(folder / "fit/.ito-lock/work/history.csv"); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
   program.send(SIGINT);
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   program.send(SIGINT);

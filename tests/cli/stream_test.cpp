@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/fixture.hpp"
 #include "io/npy.hpp"
@@ -41,10 +42,15 @@ TEST_F(Streams, ADashReadsEveryInputFromStandardInput) {
                                   "16",
                                   "--params",
                                   at("fit/parameters.safetensors")};
-  EXPECT_EQ(run(replaced(with_parameters, at("fit/parameters.safetensors"), "-"),
-                {.standard_input = at("fit/parameters.safetensors")})
-                .out,
-            bounds);
+  const auto but_for_their_name = [](const std::string& out) {
+    auto object = nlohmann::json::parse(out);
+    object.erase("parameters");
+    return object;
+  };
+  EXPECT_EQ(but_for_their_name(run(replaced(with_parameters, at("fit/parameters.safetensors"), "-"),
+                                   {.standard_input = at("fit/parameters.safetensors")})
+                                   .out),
+            but_for_their_name(bounds));
 
   const std::vector<float> state{3, -2};
   ito::write_npy(folder / "x0.npy", ito::ArrayView("", {2}, std::span(state)));
