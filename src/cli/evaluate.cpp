@@ -56,7 +56,7 @@ int evaluate_fit(const EvaluateArguments& arguments) {
   }
   print(json_text(object));
   if (const std::string warning = tail_warning(result); !warning.empty())
-    fmt::print(stderr, "warning: {}\n", warning);
+    print_message("warning: " + warning);
   return 0;
 }
 

@@ -239,7 +239,7 @@ TEST_F(Evaluate, OfWeightsWithoutAVarianceGivesNoErrorAndWarns) {
   EXPECT_TRUE(object["log_marginal_error"].is_null());
   EXPECT_TRUE(object["log_marginal_smoothed_error"].is_null());
   const std::string read = fmt::format("ito: {}: 3 observations; line 1 is data\n", at("y.csv"));
-  EXPECT_EQ(read + "warning: " + object["warning"].get<std::string>() + "\n", outcome.err);
+  EXPECT_EQ(read + "ito: warning: " + object["warning"].get<std::string>() + "\n", outcome.err);
 
   const std::string free = hardly_seen_folder(folder / "free", 0);
   const Outcome trusted = run({"evaluate", free, at("y.csv"), "--samples", "1024"});
