@@ -25,6 +25,7 @@ class Publication : public ProgramTest {
     EXPECT_TRUE(wait_for(program, [&] { return fs::exists(lock); }));
     program.send(SIGKILL);
     program.wait();
+    fs::remove_all(lock / "work");  // what it had begun would be kept as unfinished
     fs::remove_all(folder / "fit/unfinished");
     fs::copy(folder / "fit", folder / "killed", fs::copy_options::recursive);
   }
