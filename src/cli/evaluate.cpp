@@ -40,14 +40,8 @@ int evaluate_fit(const EvaluateArguments& arguments) {
                                 {"samples", result.samples},
                                 {"seed", options.seed},
                                 {"device", options.device.name()},
-                                {"parameters", arguments.parameters},
-                                {"elbo", result.elbo},
-                                {"elbo_error", result.elbo_error},
-                                {"reconstruction", result.reconstruction},
-                                {"energy", result.energy},
-                                {"iwae", result.iwae},
-                                {"iwae_error", result.iwae_error}};
-  add_weights(object, result);
+                                {"parameters", arguments.parameters}};
+  add_bounds(object, result);
   object["non_finite"] = result.non_finite;
   object["exact_weights"] = properties(fitted.latent.model.solver).exact_weight;
   if (arguments.per_observation) {

@@ -65,13 +65,7 @@ nlohmann::ordered_json summary_json(const FitReport& report) {
     object["evaluated_on"] = report.held_out.count > 0 ? "held-out" : "training";
     object["observations"] = result.observations;
     object["samples"] = result.samples;
-    object["elbo"] = result.elbo;
-    object["elbo_error"] = result.elbo_error;
-    object["reconstruction"] = result.reconstruction;
-    object["energy"] = result.energy;
-    object["iwae"] = result.iwae;
-    object["iwae_error"] = result.iwae_error;
-    add_weights(object, result);
+    add_bounds(object, result);
     object["exact_weights"] = properties(report.latent.model.solver).exact_weight;
     object["default_parameters"] = name(report.chosen);
   }

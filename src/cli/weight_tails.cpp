@@ -13,7 +13,13 @@ constexpr double too_heavy = 0.7;
 
 }  // namespace
 
-void add_weights(nlohmann::ordered_json& object, const Evaluation& result) {
+void add_bounds(nlohmann::ordered_json& object, const Evaluation& result) {
+  object["elbo"] = result.elbo;
+  object["elbo_error"] = result.elbo_error;
+  object["reconstruction"] = result.reconstruction;
+  object["energy"] = result.energy;
+  object["iwae"] = result.iwae;
+  object["iwae_error"] = result.iwae_error;
   object["log_marginal"] = result.iwae;
   object["log_marginal_error"] = result.log_marginal_error;
   object["log_marginal_smoothed"] = result.smoothed_log_marginal;

@@ -7,9 +7,9 @@
 
 namespace ito::cli {
 
-/// What an evaluation says of log p(y) by its weights, and of their tails, as JSON: a number that
+/// What an evaluation says of log p(y), and of the tails of its weights, as JSON: a number that
 /// means nothing is null, and "warning" is there where there is one.
-void add_weights(nlohmann::ordered_json& object, const Evaluation& result);
+void add_bounds(nlohmann::ordered_json& object, const Evaluation& result);
 
 /// "k̂ up to 0.41; above 0.53 for 2 % of observations", or why it is not known.
 std::string tail_text(const Evaluation& result);
