@@ -13,7 +13,7 @@ struct ScaleArguments {
   unsigned count;
 };
 const ito::KernelSource scale_source{"scale", R"(
-#include "kernels/device.cuh"
+#include "kernels/device/device.cuh"
 struct ScaleArguments { const float* from; float* to; float factor; unsigned count; };
 ITO_KERNEL(scale, ScaleArguments, 256) {
   const unsigned i = ito::block_index() * 256 + ito::thread_index();

@@ -22,8 +22,8 @@ ito::Model model_of(const Workload& workload) {
   };
   ito::Diffusion diffusion = ito::ConstantDiffusion{};
   if (workload.diffusion_net) {
-    diffusion =
-        ito::Diagonal{net(/*time=*/false, ito::Activation::sigmoid), /*scale=*/1.0, /*floor=*/0.1};
+    diffusion = ito::DiagonalDiffusion{net(/*time=*/false, ito::Activation::sigmoid), /*scale=*/1.0,
+                                       /*floor=*/0.1};
   }
   return {
       .state = workload.state,

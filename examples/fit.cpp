@@ -15,8 +15,9 @@ ito::LatentModel digits_model() {
       .model = {.state = 8,
                 .grid = ito::uniform_grid(/*horizon=*/1.0, /*steps=*/16),
                 .drift = ito::Mlp{.hidden = {32}},
-                .diffusion = ito::Diagonal{{.hidden = {16}, .output = ito::Activation::softplus}},
-                .control = ito::Feedback{net(64), /*context=*/32}},
+                .diffusion =
+                    ito::DiagonalDiffusion{{.hidden = {16}, .output = ito::Activation::softplus}},
+                .control = ito::FeedbackControl{net(64), /*context=*/32}},
       .encoder = ito::MlpEncoder{net(128), /*shift=*/8, /*scale=*/0.125},
       .decoder = ito::MlpDecoder{net(128)},
       .likelihood = ito::Binomial{.count = 16},

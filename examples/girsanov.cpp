@@ -55,7 +55,7 @@ int main() {
   bool right = estimate("none", ito::NoControl{}, {});
   right &= estimate("constant, y / (1 + s^2)", ito::ConstantControl{}, {shift * y0, shift * y1});
   // An affine net of x: `control.0.weight` [2, 2], then `control.0.bias` [2].
-  ito::Feedback feedback;
+  ito::FeedbackControl feedback;
   feedback.net.time = false;
   right &= estimate("feedback, 0.9 (y - x)", feedback, {-pull, 0, 0, -pull, pull * y0, pull * y1});
   return right ? 0 : 1;

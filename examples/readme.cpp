@@ -8,8 +8,9 @@ int main() {
       .state = 4,
       .grid = ito::uniform_grid(/*horizon=*/1.0, /*steps=*/64),
       .drift = ito::Mlp{.hidden = {64, 64}},
-      .diffusion = ito::Diagonal{ito::Mlp{.hidden = {32}, .output = ito::Activation::softplus}},
-      .control = ito::Feedback{ito::Mlp{.hidden = {64, 64}}},
+      .diffusion =
+          ito::DiagonalDiffusion{ito::Mlp{.hidden = {32}, .output = ito::Activation::softplus}},
+      .control = ito::FeedbackControl{ito::Mlp{.hidden = {64, 64}}},
   };
   ito::Plan plan{model};  // describe once, run many times
   ito::Parameters parameters = ito::initialize(model, /*seed=*/1);

@@ -3,9 +3,14 @@
 
 cmake_minimum_required(VERSION 3.25)
 
-# From the bottom up: besides itself, a folder includes what stands beside it. Kernels on the host take
-# their vocabulary from tests/simt.
-set(kernels    simt)
+# From the bottom up: besides itself, a folder includes what stands beside it.
+set(kernels/arithmetic "")
+set(kernels/emulated   kernels/arithmetic kernels/device)
+set(kernels/device     kernels/arithmetic kernels/emulated)
+set(kernels/fused      kernels/arithmetic kernels/device)
+set(kernels/layered    kernels/arithmetic kernels/device kernels/fused)
+set(kernels/per_path   kernels/arithmetic kernels/device)
+set(kernels/training   kernels/arithmetic kernels/device)
 set(model      kernels)
 set(io         model)
 set(engine     kernels model)
@@ -70,16 +75,16 @@ foreach(header IN LISTS headers)
   endforeach()
 endforeach()
 
-file(GLOB folders RELATIVE "${ROOT}/src" "${ROOT}/src/*")
-foreach(folder IN LISTS folders)
-  if(IS_DIRECTORY "${ROOT}/src/${folder}")
-    if(NOT DEFINED ${folder})
-      list(APPEND violations "src/${folder} is not in the table of tests/layers.cmake")
-    endif()
-    check_folder(${folder} "${ROOT}/src/${folder}")
+file(GLOB folders RELATIVE "${ROOT}" "${ROOT}/src/*" "${ROOT}/kernels/*")
+foreach(path IN LISTS folders)
+  string(REGEX REPLACE "^src/" "" folder "${path}")
+  if(NOT IS_DIRECTORY "${ROOT}/${path}")
+    continue()
+  elseif(NOT DEFINED ${folder})
+    list(APPEND violations "${path} is not in the table of tests/layers.cmake")
   endif()
+  check_folder(${folder} "${ROOT}/${path}")
 endforeach()
-check_folder(kernels "${ROOT}/kernels")
 
 if(violations)
   list(JOIN violations "\n  " text)

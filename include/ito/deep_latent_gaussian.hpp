@@ -79,7 +79,7 @@ NeuralSde diffusion(const DeepLatentGaussian& model);
 /// counterpart, since a change of measure keeps the noise: their part of the bound vanishes with h.
 /// Throws ito::Error when the posterior's sizes differ from the model's.
 struct StepwiseControl {
-  OpenLoop control;
+  OpenLoopControl control;
   std::vector<float> context;  ///< [k, m]
 };
 StepwiseControl stepwise_control(const DeepLatentGaussian& model, const MeanField& posterior);

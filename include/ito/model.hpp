@@ -60,18 +60,19 @@ struct ConstantDiffusion {
   double floor = 0.0;
 };
 /// σ = diag(floor + scale · net(x, t)), net: R^d → R^d (needs noise = state).
-struct Diagonal {
+struct DiagonalDiffusion {
   Mlp net{.output = Activation::softplus};
   double scale = 1.0;
   double floor = 0.0;
 };
 /// σ = floor + scale · net(x, t), net: R^d → R^{d×m}, row-major.
-struct General {
+struct GeneralDiffusion {
   Mlp net{};
   double scale = 1.0;
   double floor = 0.0;
 };
-using Diffusion = std::variant<IdentityDiffusion, ConstantDiffusion, Diagonal, General>;
+using Diffusion =
+    std::variant<IdentityDiffusion, ConstantDiffusion, DiagonalDiffusion, GeneralDiffusion>;
 
 // --- Control u, the mean shift, in R^m ----------------------------------------------------------
 
@@ -82,13 +83,13 @@ struct ConstantControl {
   std::vector<double> value{};
 };
 /// u = net(t, c): the mean-field control of Tzen & Raginsky (2019), section 4.
-struct OpenLoop {
+struct OpenLoopControl {
   Mlp net{};
   int context = 0;                   ///< size of c
   std::vector<int> context_steps{};  ///< steps at which a new row of c takes over; empty: {0}
 };
 /// u = net(x, t, c).
-struct Feedback {
+struct FeedbackControl {
   Mlp net{};
   int context = 0;
   std::vector<int> context_steps{};
@@ -100,7 +101,8 @@ struct DriftControl {
   int context = 0;
   std::vector<int> context_steps{};
 };
-using Control = std::variant<NoControl, ConstantControl, OpenLoop, Feedback, DriftControl>;
+using Control =
+    std::variant<NoControl, ConstantControl, OpenLoopControl, FeedbackControl, DriftControl>;
 
 /// A latent diffusion dX = [b + σu] dt + σ dW on a time grid: u shifts the noise. Plain data.
 struct Model {

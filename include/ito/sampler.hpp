@@ -71,7 +71,7 @@ struct SamplerOptions {
   int parts = 1;
   /// Starts as u = 0 (a DriftControl as v = 0 where its net cannot be the reference's drift); takes
   /// no context.
-  Control control = Feedback{.net = {.hidden = {64, 64}, .activation = Activation::silu}};
+  Control control = FeedbackControl{.net = {.hidden = {64, 64}, .activation = Activation::silu}};
   SamplerLoss loss = SamplerLoss::log_variance;
   std::size_t iterations = 1000;
   std::size_t paths = 512;      ///< per iteration

@@ -4,7 +4,7 @@
 
 #include "cpu/product.hpp"
 #include "cpu/tile_model.hpp"
-#include "kernels/activation.cuh"
+#include "kernels/arithmetic/activation.cuh"
 
 namespace ito {
 

@@ -12,7 +12,7 @@ inline WideProduct<WordLanes<Arch>> multiply_wide(WordLanes<Arch> a, unsigned mu
 
 }  // namespace ito
 
-#include "kernels/philox.cuh"
+#include "kernels/arithmetic/philox.cuh"
 
 namespace ito {
 

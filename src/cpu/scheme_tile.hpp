@@ -7,7 +7,7 @@
 #include "cpu/scheme_kernels.hpp"
 #include "cpu/tile_noise.hpp"
 #include "engine/scheme_step.hpp"
-#include "kernels/stochastic_adjoint.cuh"
+#include "kernels/arithmetic/stochastic_adjoint.cuh"
 
 namespace ito {
 

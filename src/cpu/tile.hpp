@@ -6,9 +6,9 @@
 #include "cpu/kernels.hpp"
 #include "cpu/net.hpp"
 #include "cpu/tile_noise.hpp"
-#include "kernels/carry.cuh"
-#include "kernels/compensated_sum.cuh"
-#include "kernels/euler_maruyama.cuh"
+#include "kernels/arithmetic/carry.cuh"
+#include "kernels/arithmetic/compensated_sum.cuh"
+#include "kernels/arithmetic/euler_maruyama.cuh"
 
 namespace ito {
 

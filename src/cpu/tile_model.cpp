@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/activation.cuh"
+#include "kernels/arithmetic/activation.cuh"
 
 namespace ito {
 namespace {

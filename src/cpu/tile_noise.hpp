@@ -4,7 +4,7 @@
 
 #include "cpu/kernels.hpp"
 #include "cpu/noise.hpp"
-#include "kernels/refinement.cuh"
+#include "kernels/arithmetic/refinement.cuh"
 
 namespace ito {
 

@@ -7,7 +7,7 @@
 
 #include "cpu/gradient_sums.hpp"
 #include "cpu/scheme_kernels.hpp"
-#include "kernels/compensated_sum.cuh"
+#include "kernels/arithmetic/compensated_sum.cuh"
 
 namespace ito {
 namespace {

@@ -6,7 +6,7 @@
 #include <ito/plan.hpp>
 
 #include "cuda/model_constants.hpp"
-#include "kernels/arguments.cuh"
+#include "kernels/device/arguments.cuh"
 #include "model/shape.hpp"
 
 namespace ito {

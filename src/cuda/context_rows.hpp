@@ -4,13 +4,13 @@
 
 #include "cuda/launches.hpp"
 #include "engine/engine.hpp"
-#include "kernels/arguments.cuh"
+#include "kernels/device/arguments.cuh"
 #include "model/shape.hpp"
 
 namespace ito {
 
 /// The bias rows W_c c + b of a control that takes a context, before the time loop, and their
-/// gradients after it (kernels/pack.cuh, kernels/reduce.cuh).
+/// gradients after it (kernels/device/pack.cuh, kernels/device/reduce.cuh).
 template <class Real>
 class ContextRows {
  public:

@@ -36,7 +36,7 @@ inline unsigned rows_of_sum(std::uint64_t terms) {
   return static_cast<unsigned>(std::bit_floor(std::clamp<std::uint64_t>(terms, 1, 32)));
 }
 
-/// `rows` threads for each of `sums` (ColumnTeams of kernels/teams.cuh).
+/// `rows` threads for each of `sums` (ColumnTeams of kernels/device/teams.cuh).
 template <class Arguments>
 void launch_sums(Gpu& gpu, const GpuKernel& kernel, std::uint64_t sums, unsigned rows,
                  const Arguments& arguments, Stream stream) {

@@ -7,7 +7,7 @@
 
 namespace ito {
 
-/// The kernels of a model's steps (kernels/layered_simulate.cuh, kernels/layered_adjoint.cuh).
+/// The kernels of a model's steps (kernels/layered/simulate.cuh, kernels/layered/adjoint.cuh).
 struct StepKernels {
   StepKernels(Gpu& gpu, const KernelSource& source);
 

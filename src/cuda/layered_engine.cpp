@@ -19,7 +19,7 @@ namespace ito {
 namespace {
 
 /// Of a lane: E and M of two paths, since the beginning and the last save, each a sum with its
-/// excess (RunningSums of kernels/simulate.cuh).
+/// excess (RunningSums of kernels/fused/simulate.cuh).
 constexpr std::size_t running_numbers = 16;
 
 /// How a call's paths fall into blocks, which are aligned to global path indices.

@@ -8,7 +8,7 @@
 #include "cuda/gpu.hpp"
 #include "cuda/launches.hpp"
 #include "engine/workspace.hpp"
-#include "kernels/layered_arguments.cuh"
+#include "kernels/layered/arguments.cuh"
 #include "model/check.hpp"
 #include "model/shape.hpp"
 
@@ -18,7 +18,8 @@ namespace ito {
 /// meet aligned rows.
 inline int row_stride(int numbers) { return (numbers + 7) / 8 * 8; }
 
-/// The kernels between products (kernels/layer.cuh); one module for all models of a precision.
+/// The kernels between products (kernels/layered/layer.cuh); one module for all models of a
+/// precision.
 struct LayerKernels {
   LayerKernels(Gpu& gpu, Precision precision);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "kernels/staging.cuh"
+#include "kernels/device/staging.cuh"
 
 namespace ito {
 namespace {
@@ -202,7 +202,8 @@ int stage(NetLayout& net, int element_bytes) {
   return used;
 }
 
-/// Blocks of 16 × 8 that a warp owns of a layer (OuterShare of kernels/staging.cuh, at run time).
+/// Blocks of 16 × 8 that a warp owns of a layer (OuterShare of kernels/device/staging.cuh, at run
+/// time).
 int owned_blocks(const NetLayout& net, const LayerLayout& layer, int warps) {
   const int out = blocks_of(layer.out_tiles(), 2), in = layer.in_tiles() + (net.has_bias ? 1 : 0);
   const int rows = out >= 4 && warps % 4 == 0 ? 4 : out >= 2 && warps % 2 == 0 ? 2 : 1;

@@ -10,7 +10,7 @@
 
 namespace ito {
 
-/// What a precision's products ask of the packing (kernels/product.cuh).
+/// What a precision's products ask of the packing (kernels/device/product.cuh).
 struct PackedFormat {
   int depth;          ///< tiles of 8 input channels that an operand holds
   int group;          ///< tiles of 8 output channels that a packed word serves
@@ -24,7 +24,7 @@ PackedFormat packed_format(Precision precision);
 /// Whether f'(z) is no function of f(z), so that a backward pass keeps it.
 bool slope_needs_argument(Activation activation);
 
-/// One layer's places; see kernels/net.cuh and net_gradient.cuh for their meaning.
+/// One layer's places; see kernels/fused/net.cuh and net_gradient.cuh for their meaning.
 struct LayerLayout {
   int inputs = 0;   ///< channels that products run over: state or hidden
   int outputs = 0;  ///< of a row

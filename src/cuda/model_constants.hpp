@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "cuda/buffer.hpp"
-#include "kernels/arguments.cuh"
+#include "kernels/device/arguments.cuh"
 #include "model/shape.hpp"
 
 namespace ito {

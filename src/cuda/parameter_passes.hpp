@@ -6,11 +6,11 @@
 
 #include "cuda/launches.hpp"
 #include "cuda/model_constants.hpp"
-#include "kernels/arguments.cuh"
+#include "kernels/device/arguments.cuh"
 
 namespace ito {
 
-/// Puts parameters where the kernels of a time loop read them (kernels/pack.cuh).
+/// Puts parameters where the kernels of a time loop read them (kernels/device/pack.cuh).
 template <class Real>
 void pack_parameters(Gpu& gpu, const GpuKernel& kernel, Stream stream,
                      const ModelConstants<Real>& constants, std::span<const Real> parameters,
@@ -27,7 +27,7 @@ void pack_parameters(Gpu& gpu, const GpuKernel& kernel, Stream stream,
   launch_threads(gpu, kernel, static_cast<std::uint64_t>(threads), arguments, stream);
 }
 
-/// The flat gradient from sums [blocks, numbers of a block's sums] (kernels/reduce.cuh).
+/// The flat gradient from sums [blocks, numbers of a block's sums] (kernels/device/reduce.cuh).
 template <class Real>
 void reduce_gradient(Gpu& gpu, const GpuKernel& kernel, Stream stream,
                      const ModelConstants<Real>& constants, std::span<const Real> parameters,

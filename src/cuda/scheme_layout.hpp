@@ -7,7 +7,7 @@
 
 namespace ito {
 
-/// One layer's places; see kernels/thread_net.cuh for their meaning.
+/// One layer's places; see kernels/per_path/net.cuh for their meaning.
 struct ThreadLayer {
   int outputs = 0;
   int forward = 0, transposed = 0, bias = 0;  ///< among the numbers

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cuda/buffer.hpp"
-#include "kernels/scheme_arguments.cuh"
+#include "kernels/per_path/arguments.cuh"
 #include "model/shape.hpp"
 
 namespace ito {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/layered_arguments.cuh"
-#include "kernels/scheme_arguments.cuh"
+#include "kernels/layered/arguments.cuh"
+#include "kernels/per_path/arguments.cuh"
 
 namespace ito {
 namespace {
@@ -169,7 +169,7 @@ std::string opening(const char* include, Precision precision, const std::string&
                      shape, precision_struct(precision));
 }
 
-/// A net of kernels/thread_net.cuh.
+/// A net of kernels/per_path/net.cuh.
 std::string thread_net(const char* name, const ThreadNet& net) {
   if (net.layers.empty()) return fmt::format("  using {} = ito::NoThreadNet;\n", name);
   std::string out = fmt::format("  struct {} {{\n", name) + net_constants(net.shape);
@@ -216,8 +216,8 @@ const char* reverse_kind(GradientMethod method) {
 KernelSource simulate_source(const ModelShape& shape, const KernelLayout& layout,
                              Precision precision, bool refined) {
   std::string text =
-      "#include \"kernels/pack.cuh\"\n" +
-      opening("kernels/simulate.cuh", precision,
+      "#include \"kernels/device/pack.cuh\"\n" +
+      opening("kernels/fused/simulate.cuh", precision,
               shape_struct(shape, layout, layout.simulate, layout.forward_words, refined));
   text += kernel("ito_pack", "PackArguments", "pack_parameters", 256);
   if (layout.row > 0) text += row_kernel();
@@ -228,8 +228,8 @@ KernelSource simulate_source(const ModelShape& shape, const KernelLayout& layout
 KernelSource adjoint_source(const ModelShape& shape, const KernelLayout& layout,
                             Precision precision, bool refined) {
   std::string text =
-      "#include \"kernels/reduce.cuh\"\n" +
-      opening("kernels/adjoint.cuh", precision,
+      "#include \"kernels/device/reduce.cuh\"\n" +
+      opening("kernels/fused/adjoint.cuh", precision,
               shape_struct(shape, layout, layout.adjoint, layout.word_count, refined));
   text += kernel("ito_adjoint", "AdjointArguments", "adjoint", 32 * layout.adjoint.warps);
   text += kernel("ito_reduce", "ReduceArguments", "reduce_gradient", 256);
@@ -239,8 +239,9 @@ KernelSource adjoint_source(const ModelShape& shape, const KernelLayout& layout,
 
 KernelSource scheme_source(const ModelShape& shape, const SchemeLayout& layout, Precision precision,
                            GradientMethod method) {
-  std::string text = "#include \"kernels/reduce.cuh\"\n" +
-                     opening("kernels/scheme_adjoint.cuh", precision, scheme_struct(shape, layout));
+  std::string text =
+      "#include \"kernels/device/reduce.cuh\"\n" +
+      opening("kernels/per_path/adjoint.cuh", precision, scheme_struct(shape, layout));
   text += kernel("ito_pack", "PackArguments", "pack_parameters", 256);
   text += kernel("ito_simulate", "SchemeSimulateArguments", "scheme_simulate", scheme_threads);
   text += kernel("ito_adjoint", "SchemeAdjointArguments", "scheme_adjoint", scheme_threads,
@@ -267,8 +268,8 @@ KernelSource layered_source(const ModelShape& shape, const KernelLayout& layout,
                             Precision precision, bool refined) {
   const KernelLayout::Launch threads{};
   std::string text =
-      "#include \"kernels/layered_simulate.cuh\"\n#include \"kernels/reduce.cuh\"\n" +
-      opening("kernels/layered_adjoint.cuh", precision,
+      "#include \"kernels/layered/simulate.cuh\"\n#include \"kernels/device/reduce.cuh\"\n" +
+      opening("kernels/layered/adjoint.cuh", precision,
               shape_struct(outputs_of_nets(shape), layout, threads, layout.word_count, refined));
   const auto of_step = [&](const char* name, const char* arguments, const char* function) {
     text += kernel(name, arguments, function, 32 * layered_warps);
@@ -290,7 +291,7 @@ KernelSource layered_source(const ModelShape& shape, const KernelLayout& layout,
 }
 
 KernelSource layers_source(Precision precision) {
-  std::string text = opening("kernels/layer.cuh", precision, "");
+  std::string text = opening("kernels/layered/layer.cuh", precision, "");
   for (int i = 0; i < activation_kinds; ++i) {
     const std::string of = ", " + activation(static_cast<Activation>(i));
     text += kernel(fmt::format("ito_layer_forward_{}", i), "LayerForwardArguments", "layer_forward",

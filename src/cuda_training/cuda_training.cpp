@@ -12,7 +12,7 @@
 #include "engine/workspace.hpp"
 #include "inference/latent_paths.hpp"
 #include "inference/plan_workspace.hpp"
-#include "kernels/training_arguments.cuh"
+#include "kernels/training/training_arguments.cuh"
 
 namespace ito {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "cuda/matrix_product.hpp"
 #include "engine/workspace.hpp"
-#include "kernels/training_arguments.cuh"
+#include "kernels/training/training_arguments.cuh"
 
 namespace ito {
 

@@ -8,7 +8,7 @@
 namespace ito {
 namespace {
 
-/// kernels/likelihood.cuh's name of a likelihood, and whether it has a scale.
+/// kernels/arithmetic/likelihood.cuh's name of a likelihood, and whether it has a scale.
 std::string terms(const Likelihood& likelihood) {
   return std::visit(
       []<class Kind>(const Kind&) -> std::string {
@@ -35,8 +35,8 @@ std::string activate_name(Activation activation) {
 
 KernelSource training_source(const TrainingKind& kind) {
   std::string text =
-      "#include \"kernels/training.cuh\"\n#include \"kernels/observation.cuh\"\n"
-      "#include \"kernels/dense.cuh\"\n";
+      "#include \"kernels/training/training.cuh\"\n#include \"kernels/training/observation.cuh\"\n"
+      "#include \"kernels/training/dense.cuh\"\n";
   text += kernel("begin_step", "BeginArguments", "begin_step");
   text += kernel("gather", "GatherArguments", "gather_rows");
   text += kernel("clear_dropped", "DroppedArguments", "clear_dropped");

@@ -18,7 +18,7 @@ struct TrainingKind {
   std::set<Activation> activations{};  ///< of encoder and decoder
 };
 
-/// One translation unit of kernels/training.cuh, observation.cuh and dense.cuh.
+/// One translation unit of kernels/training/training.cuh, observation.cuh and dense.cuh.
 KernelSource training_source(const TrainingKind& kind);
 
 /// Compiled for a device.

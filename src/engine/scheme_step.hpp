@@ -8,7 +8,7 @@
 
 #include <ito/plan.hpp>
 
-#include "kernels/scheme_step.cuh"
+#include "kernels/arithmetic/scheme_step.cuh"
 #include "model/diffusion.hpp"
 #include "model/scheme.hpp"
 

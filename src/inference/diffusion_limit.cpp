@@ -116,7 +116,7 @@ Diffusion constant_noise(const DeepLatentGaussian& model) {
   for (std::size_t i = 0; i < d; ++i) diagonal[i] = noise[i * d + i];
   bool is_diagonal = true;
   for (std::size_t i = 0; i < d * d; ++i) is_diagonal &= i % (d + 1) == 0 || noise[i] == 0;
-  if (!is_diagonal) return General{.net = Mlp{.time = false}};  // its bias is σ
+  if (!is_diagonal) return GeneralDiffusion{.net = Mlp{.time = false}};  // its bias is σ
   const bool scaled = std::ranges::all_of(diagonal, [&](double s) { return s == diagonal[0]; });
   if (scaled) return IdentityDiffusion{diagonal[0]};
   return ConstantDiffusion{.value = diagonal};
@@ -201,7 +201,7 @@ NeuralSde diffusion(const DeepLatentGaussian& given) {
   }
   sde.model = validated(sde.model);
   sde.parameters = initialize(sde.model, 0);
-  if (std::holds_alternative<General>(sde.model.diffusion)) {
+  if (std::holds_alternative<GeneralDiffusion>(sde.model.diffusion)) {
     std::ranges::fill(sde.parameters["diffusion.0.weight"], 0.0F);
     std::ranges::transform(model.layers.front().noise, sde.parameters["diffusion.0.bias"].begin(),
                            [](double s) { return static_cast<float>(s); });

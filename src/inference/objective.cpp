@@ -2,7 +2,7 @@
 
 #include "model/scalar_math.hpp"
 
-#include "kernels/objective.cuh"
+#include "kernels/arithmetic/objective.cuh"
 
 namespace ito {
 namespace {

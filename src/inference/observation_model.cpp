@@ -9,7 +9,7 @@
 
 #include "inference/draws.hpp"
 #include "inference/log_gamma.hpp"
-#include "kernels/likelihood.cuh"
+#include "kernels/arithmetic/likelihood.cuh"
 
 namespace ito {
 namespace {

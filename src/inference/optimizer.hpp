@@ -9,7 +9,7 @@
 
 #include "model/scalar_math.hpp"  // whose functions the next one takes
 
-#include "kernels/adam.cuh"
+#include "kernels/arithmetic/adam.cuh"
 
 namespace ito {
 

@@ -64,7 +64,7 @@ void describe_reference(const Reference& reference, Model& model) {
     model.diffusion = IdentityDiffusion{linear.scale};
   } else {
     model.diffusion =
-        Diagonal{.net = {.hidden = {}, .output = Activation::exp}, .scale = linear.scale};
+        DiagonalDiffusion{.net = {.hidden = {}, .output = Activation::exp}, .scale = linear.scale};
   }
 }
 
@@ -81,7 +81,7 @@ void set_reference(const Reference& reference, const Model& model, Parameters& p
     for (std::size_t i = 0; i < weight.size(); ++i)
       weight[i] = i % (d + 1) == 0 ? static_cast<float>(-linear.rate) : 0.0F;
   }
-  if (std::holds_alternative<Diagonal>(model.diffusion)) {
+  if (std::holds_alternative<DiagonalDiffusion>(model.diffusion)) {
     // log(σ/scale) = −cooling t in every component.
     const auto weight = parameters["diffusion.0.weight"];
     for (std::size_t i = 0; i < weight.size(); ++i)

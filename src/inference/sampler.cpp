@@ -25,7 +25,7 @@ std::vector<double> graded_grid(const SamplerOptions& options) {
 
 /// States are of the reference's size; the control's first layer takes numbers of order one.
 void scale_inputs(Sampler& sampler) {
-  const auto* feedback = std::get_if<Feedback>(&sampler.model.control);
+  const auto* feedback = std::get_if<FeedbackControl>(&sampler.model.control);
   if (!feedback) return;
   const IsotropicGaussian law =
       reference_law(sampler.reference, sampler.model.grid, sampler.model.state);

@@ -75,8 +75,8 @@ Diffusion read_diffusion(const JsonReader& object) {
     object.read("floor", diffusion.floor);
     return diffusion;
   }
-  return kind == "diagonal" ? read_net_diffusion<Diagonal>(object)
-                            : read_net_diffusion<General>(object);
+  return kind == "diagonal" ? read_net_diffusion<DiagonalDiffusion>(object)
+                            : read_net_diffusion<GeneralDiffusion>(object);
 }
 
 template <class NetControl>
@@ -101,8 +101,8 @@ Control read_control(const JsonReader& object) {
     object.read("value", control.value);
     return control;
   }
-  if (kind == "open-loop") return read_net_control<OpenLoop>(object);
-  if (kind == "feedback") return read_net_control<Feedback>(object);
+  if (kind == "open-loop") return read_net_control<OpenLoopControl>(object);
+  if (kind == "feedback") return read_net_control<FeedbackControl>(object);
   return read_net_control<DriftControl>(object);
 }
 
@@ -149,10 +149,12 @@ struct Writer {
     object["floor"] = diffusion.floor;
     return object;
   }
-  Object operator()(const Diagonal& diffusion) const {
+  Object operator()(const DiagonalDiffusion& diffusion) const {
     return net_diffusion("diagonal", diffusion);
   }
-  Object operator()(const General& diffusion) const { return net_diffusion("general", diffusion); }
+  Object operator()(const GeneralDiffusion& diffusion) const {
+    return net_diffusion("general", diffusion);
+  }
 
   Object operator()(const NoControl&) const { return {{"kind", "none"}}; }
   Object operator()(const ConstantControl& control) const {
@@ -160,8 +162,12 @@ struct Writer {
     write_values(object, "value", control.value);
     return object;
   }
-  Object operator()(const OpenLoop& control) const { return net_control("open-loop", control); }
-  Object operator()(const Feedback& control) const { return net_control("feedback", control); }
+  Object operator()(const OpenLoopControl& control) const {
+    return net_control("open-loop", control);
+  }
+  Object operator()(const FeedbackControl& control) const {
+    return net_control("feedback", control);
+  }
   Object operator()(const DriftControl& control) const { return net_control("drift", control); }
 
  private:

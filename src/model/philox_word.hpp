@@ -8,7 +8,7 @@ struct WideProduct;
 inline WideProduct<std::uint32_t> multiply_wide(std::uint32_t a, std::uint32_t b);
 }  // namespace ito
 
-#include "kernels/philox.cuh"
+#include "kernels/arithmetic/philox.cuh"
 
 namespace ito {
 

@@ -15,7 +15,7 @@ inline double max(double a, double b) { return a < b ? b : a; }
 inline double select(bool condition, double yes, double no) { return condition ? yes : no; }
 }  // namespace ito
 
-#include "kernels/activation.cuh"
+#include "kernels/arithmetic/activation.cuh"
 
 namespace ito {
 

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "kernels/scheme.cuh"
+#include "kernels/arithmetic/scheme.cuh"
 #include "model/shape.hpp"
 
 namespace ito {

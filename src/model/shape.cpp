@@ -52,11 +52,11 @@ struct Resolver {
     shape.diffusion_scale = diffusion.scale;
     shape.diffusion_floor = diffusion.floor;
   }
-  void operator()(const Diagonal& diffusion) const {
+  void operator()(const DiagonalDiffusion& diffusion) const {
     shape.diffusion = DiffusionKind::diagonal;
     diffusion_net(diffusion, shape.state);
   }
-  void operator()(const General& diffusion) const {
+  void operator()(const GeneralDiffusion& diffusion) const {
     shape.diffusion = DiffusionKind::general;
     diffusion_net(diffusion, shape.state * shape.noise);
   }
@@ -66,11 +66,11 @@ struct Resolver {
     shape.control = ControlKind::constant;
     shape.control_value = tensor("control.value", {m});
   }
-  void operator()(const OpenLoop& control) const {
+  void operator()(const OpenLoopControl& control) const {
     shape.control = ControlKind::open_loop;
     control_net(control, 0, shape.noise);
   }
-  void operator()(const Feedback& control) const {
+  void operator()(const FeedbackControl& control) const {
     shape.control = ControlKind::feedback;
     control_net(control, shape.state, shape.noise);
   }

@@ -8,7 +8,7 @@
 #include <ito/model.hpp>
 #include <ito/parameters.hpp>
 
-#include "kernels/model_kinds.cuh"
+#include "kernels/arithmetic/model_kinds.cuh"
 
 namespace ito {
 

@@ -4,7 +4,7 @@
 
 #include "model/scalar_math.hpp"
 
-#include "kernels/refinement.cuh"
+#include "kernels/arithmetic/refinement.cuh"
 
 namespace ito {
 

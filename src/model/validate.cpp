@@ -75,12 +75,12 @@ struct CheckDiffusion {
                  model.noise == model.state ? state : state * noise);
     check_scale(diffusion.scale, diffusion.floor);
   }
-  void operator()(const Diagonal& diffusion) const {
+  void operator()(const DiagonalDiffusion& diffusion) const {
     check_square("a diagonal");
     check_net("diffusion", diffusion.net, true);
     check_scale(diffusion.scale, diffusion.floor);
   }
-  void operator()(const General& diffusion) const {
+  void operator()(const GeneralDiffusion& diffusion) const {
     check_net("diffusion", diffusion.net, true);
     check_scale(diffusion.scale, diffusion.floor);
   }
@@ -163,10 +163,10 @@ struct CheckInvertible {
       }
     }
   }
-  void operator()(const Diagonal& diffusion) const {
+  void operator()(const DiagonalDiffusion& diffusion) const {
     check(diffusion.net.output, diffusion.scale, diffusion.floor);
   }
-  void operator()(const General&) const { refuse_general("general"); }
+  void operator()(const GeneralDiffusion&) const { refuse_general("general"); }
 
  private:
   [[noreturn]] static void refuse_general(const char* kind) {
@@ -190,14 +190,14 @@ struct CheckControl {
   void operator()(ConstantControl& control) const {
     check_values("control.value", control.value, static_cast<std::size_t>(model.noise));
   }
-  void operator()(OpenLoop& control) const {
+  void operator()(OpenLoopControl& control) const {
     check_context(control);
     if (!control.net.time && control.context == 0) {
       throw Error("control.time", "false",
                   "true for an open-loop control without context (or \"constant\")");
     }
   }
-  void operator()(Feedback& control) const { check_context(control); }
+  void operator()(FeedbackControl& control) const { check_context(control); }
   void operator()(DriftControl& control) const {
     check_context(control);
     std::visit(CheckInvertible{model}, model.diffusion);
@@ -253,8 +253,8 @@ NoiseKind noise_kind(const Model& model) {
     return NoiseKind::additive;
   }
   if (model.noise == 1 || (model.noise == 0 && model.state == 1)) return NoiseKind::scalar;
-  return std::holds_alternative<Diagonal>(model.diffusion) ? NoiseKind::diagonal
-                                                           : NoiseKind::general;
+  return std::holds_alternative<DiagonalDiffusion>(model.diffusion) ? NoiseKind::diagonal
+                                                                    : NoiseKind::general;
 }
 
 std::vector<double> uniform_grid(double horizon, int steps) {

@@ -9,7 +9,7 @@
 #include "engine/call.hpp"
 #include "engine/directions.hpp"
 #include "engine/threads.hpp"
-#include "kernels/compensated_sum.cuh"
+#include "kernels/arithmetic/compensated_sum.cuh"
 #include "reference/path.hpp"
 
 namespace ito {

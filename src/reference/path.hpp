@@ -9,7 +9,7 @@
 #include <ito/plan.hpp>
 
 #include "engine/scheme_step.hpp"
-#include "kernels/stochastic_adjoint.cuh"
+#include "kernels/arithmetic/stochastic_adjoint.cuh"
 #include "model/shape.hpp"
 #include "reference/net.hpp"
 

@@ -66,9 +66,9 @@ Bound best_bound(Family family, const NeuralSde& prior, const LogDensity& log_li
                          .device = settings.device,
                          .threads = settings.threads};
   if (family == Family::open_loop) {
-    options.control = OpenLoop{.net = Mlp{.hidden = {16}}};
+    options.control = OpenLoopControl{.net = Mlp{.hidden = {16}}};
   } else {
-    options.control = Feedback{.net = Mlp{.hidden = {32}, .activation = Activation::silu}};
+    options.control = FeedbackControl{.net = Mlp{.hidden = {32}, .activation = Activation::silu}};
   }
   const Sampler sampler = train_sampler(target, options);
   const SamplerEstimate estimate =
@@ -196,7 +196,7 @@ LatentModel digits_model(int steps) {
   latent.model.grid = uniform_grid(1.0, steps);
   latent.model.drift = Mlp{.hidden = {32}};
   latent.model.control =
-      Feedback{.net = Mlp{.hidden = {32}, .activation = Activation::silu}, .context = 16};
+      FeedbackControl{.net = Mlp{.hidden = {32}, .activation = Activation::silu}, .context = 16};
   latent.encoder = MlpEncoder{.net = Mlp{.hidden = {64}}, .scale = 1.0 / 16};
   latent.decoder = MlpDecoder{.net = Mlp{.hidden = {64}}};
   latent.likelihood = Binomial{16};

@@ -33,7 +33,7 @@ std::vector<float> draw(const NeuralSde& sde, std::size_t count, std::uint64_t s
 double mean_energy(const NeuralSde& sde, std::size_t count, std::uint64_t seed,
                    const Settings& settings) {
   Model steered = sde.model;
-  steered.control = Feedback{.net = std::get<Mlp>(sde.model.drift)};
+  steered.control = FeedbackControl{.net = std::get<Mlp>(sde.model.drift)};
   steered.drift = ZeroDrift{};
   const Paths paths = Plan(steered, settings.device, {.threads = settings.threads})
                           .simulate(sde.parameters, {.paths = count, .seed = seed});
@@ -162,13 +162,14 @@ void from_density(const Settings& settings, Part& part) {
   }
   const Target target = gaussian_mixture(2, means, 0.25 * 0.25 * 4);
   const Sampler sampler = train_sampler(
-      target, {.reference = BrownianReference{.scale = 2.5},
-               .control = Feedback{.net = Mlp{.hidden = {64, 64}, .activation = Activation::silu}},
-               .iterations = settings.scaled(800, 32),
-               .learning_rate = 0.01,
-               .seed = settings.seed,
-               .device = settings.device,
-               .threads = settings.threads});
+      target,
+      {.reference = BrownianReference{.scale = 2.5},
+       .control = FeedbackControl{.net = Mlp{.hidden = {64, 64}, .activation = Activation::silu}},
+       .iterations = settings.scaled(800, 32),
+       .learning_rate = 0.01,
+       .seed = settings.seed,
+       .device = settings.device,
+       .threads = settings.threads});
   const SampleSet set =
       run_sampler(target, sampler, 4096, settings.seed + 50, settings.device, settings.threads);
   const double ess = set.estimate.weights.ess / 4096;

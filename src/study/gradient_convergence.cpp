@@ -22,8 +22,8 @@ Model mixing_model(Calculus calculus, Solver solver) {
   model.noise = 2;
   model.initial = PointInitial{{0.5, -0.5, 0.25}};
   model.drift = Mlp{.hidden = {8}};
-  model.diffusion = General{{.hidden = {8}}};
-  model.control = Feedback{.net = Mlp{.hidden = {8}}};
+  model.diffusion = GeneralDiffusion{{.hidden = {8}}};
+  model.control = FeedbackControl{.net = Mlp{.hidden = {8}}};
   model.calculus = calculus;
   model.solver = solver;
   return model;

@@ -20,8 +20,9 @@ Model model_of(const Workload& load, Solver solver) {
   model.grid = uniform_grid(1.0, load.steps);
   model.initial = PointInitial{std::vector<double>(static_cast<std::size_t>(load.state), 0.5)};
   model.drift = net;
-  model.diffusion = Diagonal{{.hidden = {load.hidden}, .output = Activation::softplus}, 0.5, 0.1};
-  model.control = Feedback{.net = net};
+  model.diffusion =
+      DiagonalDiffusion{{.hidden = {load.hidden}, .output = Activation::softplus}, 0.5, 0.1};
+  model.control = FeedbackControl{.net = net};
   model.calculus = load.calculus;
   model.solver = solver;
   return model;

@@ -22,9 +22,10 @@ struct Kind {
 
 std::vector<Kind> kinds() {
   const Mlp net{.hidden = {48, 48}, .activation = Activation::silu};
-  return {{"open loop u(t, y)", OpenLoop{.net = net, .context = 2}, problem.open_loop_gap()},
-          {"feedback u(x, t, y)", Feedback{.net = net, .context = 2}, problem.feedback_gap()},
-          {"drift v(x, t, y)", DriftControl{.net = net, .context = 2}, problem.feedback_gap()}};
+  return {
+      {"open loop u(t, y)", OpenLoopControl{.net = net, .context = 2}, problem.open_loop_gap()},
+      {"feedback u(x, t, y)", FeedbackControl{.net = net, .context = 2}, problem.feedback_gap()},
+      {"drift v(x, t, y)", DriftControl{.net = net, .context = 2}, problem.feedback_gap()}};
 }
 
 LatentModel latent_model(const Control& control) {

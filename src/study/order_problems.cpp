@@ -57,7 +57,7 @@ OrderProblem one_geometric(std::string name, NoiseKind noise, const Geometric& l
   problem.model.noise = static_cast<int>(law.sigma.size());
   problem.model.initial = PointInitial{{law.start}};
   problem.model.drift = Mlp{.time = false};
-  problem.model.diffusion = General{{.time = false}};
+  problem.model.diffusion = GeneralDiffusion{{.time = false}};
   problem.parameters =
       with(problem.model, 0,
            {{"drift.0.weight", {static_cast<float>(law.drift)}},
@@ -73,7 +73,7 @@ OrderProblem geometric_pair() {
   problem.model.state = 2;
   problem.model.initial = PointInitial{{first.start, second.start}};
   problem.model.drift = Mlp{.time = false};
-  problem.model.diffusion = Diagonal{{.output = Activation::identity, .time = false}};
+  problem.model.diffusion = DiagonalDiffusion{{.output = Activation::identity, .time = false}};
   problem.parameters =
       with(problem.model, 0,
            {{"drift.0.weight", {0.5F, 0, 0, 0.25F}}, {"diffusion.0.weight", {0.5F, 0, 0, 0.75F}}});
@@ -90,7 +90,7 @@ OrderProblem reflections() {
   OrderProblem problem{.name = "dX = ¾RX dW₁ + ¼QX dW₂", .noise = NoiseKind::general};
   problem.model.state = 2;
   problem.model.initial = PointInitial{{1.0, 0.5}};
-  problem.model.diffusion = General{{.time = false}};
+  problem.model.diffusion = GeneralDiffusion{{.time = false}};
   // σ_{ij} is output 2i + j of the net: σ = (¾x_1 ¼x_2; −¾x_2 ¼x_1).
   problem.parameters =
       with(problem.model, 0, {{"diffusion.0.weight", {0.75F, 0, 0, 0.25F, 0, -0.75F, 0.25F, 0}}});
@@ -111,14 +111,14 @@ OrderProblem random_nets(NoiseKind noise) {
       break;
     case NoiseKind::scalar:
       model.noise = 1;
-      model.diffusion = General{{.hidden = {6}, .time = false}, 1.0, 0.3};
+      model.diffusion = GeneralDiffusion{{.hidden = {6}, .time = false}, 1.0, 0.3};
       break;
     case NoiseKind::diagonal:
-      model.diffusion = Diagonal{{.output = Activation::sigmoid, .time = false}, 1.5, 0.1};
+      model.diffusion = DiagonalDiffusion{{.output = Activation::sigmoid, .time = false}, 1.5, 0.1};
       given.push_back({"diffusion.0.weight", {1.1F, 0, 0, -0.9F}});  // no mixing of coordinates
       break;
     case NoiseKind::general:
-      model.diffusion = General{{.hidden = {6}, .time = false}, 1.0, 0.1};
+      model.diffusion = GeneralDiffusion{{.hidden = {6}, .time = false}, 1.0, 0.1};
       break;
   }
   problem.parameters = with(model, 3, given);

@@ -140,7 +140,8 @@ SamplerRun run_case(const SamplerCase& problem, bool ou, SamplerLoss loss, std::
       .steps = steps,
       .grading = ou ? ou_grading : problem.grading,
       .parts = problem.parts,
-      .control = Feedback{.net = Mlp{.hidden = std::vector<int>(
+      .control =
+          FeedbackControl{.net = Mlp{.hidden = std::vector<int>(
                                          static_cast<std::size_t>(problem.layers), problem.width),
                                      .activation = Activation::silu}},
       .loss = loss,

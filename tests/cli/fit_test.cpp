@@ -217,7 +217,7 @@ std::string hardly_seen_folder(const std::filesystem::path& folder, float streng
   ito::LatentModel latent;
   latent.model.grid = ito::uniform_grid(1.0, 16);
   latent.model.diffusion = ito::IdentityDiffusion{};
-  latent.model.control = ito::Feedback{.net = ito::Mlp{.time = false}};
+  latent.model.control = ito::FeedbackControl{.net = ito::Mlp{.time = false}};
   latent.likelihood = ito::Gaussian{.scale = 10};
   ito::Parameters parameters = ito::zero_parameters(latent);
   parameters["control.0.weight"][0] = -strength;

@@ -16,7 +16,7 @@ namespace ito {
 namespace {
 
 const KernelSource fill{"fill", R"(
-#include "kernels/device.cuh"
+#include "kernels/device/device.cuh"
 struct Arguments { unsigned* words; unsigned count; };
 ITO_KERNEL(fill, Arguments, 32) {
   const unsigned i = ito::thread_index();

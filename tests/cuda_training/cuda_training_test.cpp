@@ -64,7 +64,7 @@ LatentModel without_nets(Likelihood likelihood, bool context) {
   latent.model.grid = uniform_grid(1.0, 4);
   latent.model.save = {2, 4};
   latent.model.initial = LearnedInitial{};
-  latent.model.control = Feedback{.net = Mlp{.hidden = {5}}, .context = context ? 4 : 0};
+  latent.model.control = FeedbackControl{.net = Mlp{.hidden = {5}}, .context = context ? 4 : 0};
   if (context) latent.encoder = IdentityEncoder{.shift = 1.0, .scale = 0.5};
   latent.likelihood = likelihood;
   latent.observed = 2;

@@ -171,7 +171,7 @@ TEST(Workspace, ForManyPathsServesFewer) {
   const Model model{.state = 2,
                     .grid = uniform_grid(1.0, 400),
                     .drift = Mlp{.hidden = {4}},
-                    .control = Feedback{.net = {.hidden = {4}}}};
+                    .control = FeedbackControl{.net = {.hidden = {4}}}};
   Parameters parameters = initialize(model, 1);
   for (float& p : parameters["control.1.weight"]) p = 0.5F;
   const Request request{.paths = few, .seed = 3};

@@ -54,14 +54,15 @@ ModelCase case_of(const Size& size) {
   model.save = {0, 2, steps};
   model.drift = Mlp{.hidden = size.drift, .activation = size.activation};
   if (size.general) {
-    model.diffusion = General{{.hidden = size.diffusion, .activation = size.activation}, 0.2, 0.1};
+    model.diffusion =
+        GeneralDiffusion{{.hidden = size.diffusion, .activation = size.activation}, 0.2, 0.1};
   } else {
-    model.diffusion = Diagonal{
+    model.diffusion = DiagonalDiffusion{
         {.hidden = size.diffusion, .activation = size.activation, .output = Activation::sigmoid},
         1.0,
         0.2};
   }
-  model.control = Feedback{{.hidden = size.control, .activation = size.activation}};
+  model.control = FeedbackControl{{.hidden = size.control, .activation = size.activation}};
   return out;
 }
 

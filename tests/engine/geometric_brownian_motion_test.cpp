@@ -22,7 +22,7 @@ Model model_on(std::vector<double> grid) {
   model.grid = std::move(grid);
   model.initial = LearnedInitial{};
   model.drift = Mlp{.time = false};
-  model.diffusion = Diagonal{.net = {.output = Activation::identity, .time = false}};
+  model.diffusion = DiagonalDiffusion{.net = {.output = Activation::identity, .time = false}};
   return model;
 }
 

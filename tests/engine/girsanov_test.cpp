@@ -150,7 +150,7 @@ TEST_P(Evidence, IsUnbiasedUnderAConstantControl) {
 
 TEST_P(Evidence, IsUnbiasedUnderAFeedbackControl) {
   Model model = prior_model();
-  Feedback control;
+  FeedbackControl control;
   control.net.hidden = {7, 5};
   model.control = control;
   EXPECT_TRUE(agrees(estimated(model, random_parameters(model, 6)), exact(), 0.03 * exact()));

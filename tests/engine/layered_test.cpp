@@ -108,8 +108,8 @@ ModelCase wide() {
   row.model.save = {1, 3};
   row.model.drift = Mlp{.hidden = {192, 192}, .activation = Activation::silu};
   row.model.diffusion =
-      Diagonal{{.hidden = {4, 4, 4, 4, 4}, .output = Activation::sigmoid}, 1.0, 0.2};
-  row.model.control = Feedback{{.hidden = {136}}};
+      DiagonalDiffusion{{.hidden = {4, 4, 4, 4, 4}, .output = Activation::sigmoid}, 1.0, 0.2};
+  row.model.control = FeedbackControl{{.hidden = {136}}};
   return row;
 }
 
@@ -134,7 +134,8 @@ TEST(LayeredKernels, AreChosenForWideAndDeepNetsAndHoldThem) {
   row.model.drift = Mlp{.hidden = {128}};
   row.model.control = NoControl{};
   EXPECT_EQ(chosen(row.model), CudaKernels::layered);  // the diffusion is too deep
-  row.model.diffusion = Diagonal{{.hidden = {4, 4, 4, 4}, .output = Activation::sigmoid}, 1.0, 0.2};
+  row.model.diffusion =
+      DiagonalDiffusion{{.hidden = {4, 4, 4, 4}, .output = Activation::sigmoid}, 1.0, 0.2};
   EXPECT_EQ(chosen(row.model), CudaKernels::fused);
   EXPECT_EQ(chosen(row.model, CudaKernels::layered), CudaKernels::layered);
   EXPECT_EQ(Plan(row.model, Device::cpu()).cuda_kernels(), CudaKernels::automatic);

@@ -51,7 +51,7 @@ struct OrnsteinUhlenbeckPair {
     if (drift_control) {
       out.control = affine<DriftControl>();
     } else {
-      out.control = affine<Feedback>();
+      out.control = affine<FeedbackControl>();
     }
     return out;
   }

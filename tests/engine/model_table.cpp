@@ -53,10 +53,11 @@ std::vector<NamedDiffusion> diffusions(std::size_t i) {
       {{"identity"}, IdentityDiffusion{0.7}},
       {{"constant"}, ConstantDiffusion{}},
       {{"constant_rectangular"}, ConstantDiffusion{{}, Activation::tanh, 0.8, 0.1}, true, false},
-      {{"diagonal"}, Diagonal{net({4}, hidden, i % 2 == 1, Activation::softplus), 0.8, 0.05}},
-      {{"general"}, General{net({5}, hidden), 0.6, 0.1}, false, false},
+      {{"diagonal"},
+       DiagonalDiffusion{net({4}, hidden, i % 2 == 1, Activation::softplus), 0.8, 0.05}},
+      {{"general"}, GeneralDiffusion{net({5}, hidden), 0.6, 0.1}, false, false},
       {{"general_rectangular"},
-       General{net({4}, hidden, i % 2 == 0, Activation::tanh), 0.5},
+       GeneralDiffusion{net({4}, hidden, i % 2 == 0, Activation::tanh), 0.5},
        true,
        false}};
 }
@@ -65,8 +66,8 @@ std::vector<NamedControl> controls(std::size_t i) {
   const Activation hidden = cycle(hidden_activations, i + 2);
   return {{{"none"}, NoControl{}},
           {{"constant"}, ConstantControl{}},
-          {{"open_loop"}, OpenLoop{net({4}, hidden), 2}},
-          {{"feedback"}, Feedback{net({6}, hidden, i % 2 == 0), 0}},
+          {{"open_loop"}, OpenLoopControl{net({4}, hidden), 2}},
+          {{"feedback"}, FeedbackControl{net({6}, hidden, i % 2 == 0), 0}},
           {{"drift"}, DriftControl{net({3, 4}, hidden), 3, {0, 3}}}};
 }
 
@@ -118,8 +119,9 @@ Model small_model() {
   model.save = {0, 4, 8};
   model.initial = GaussianInitial{};
   model.drift = net({5}, Activation::tanh);
-  model.diffusion = Diagonal{net({4}, Activation::tanh, true, Activation::softplus), 0.8, 0.05};
-  model.control = Feedback{net({4}, Activation::tanh), 0};
+  model.diffusion =
+      DiagonalDiffusion{net({4}, Activation::tanh, true, Activation::softplus), 0.8, 0.05};
+  model.control = FeedbackControl{net({4}, Activation::tanh), 0};
   return model;
 }
 
@@ -129,40 +131,40 @@ void add_activations(Table& table) {
     const std::string text(name(f));
     Model model = small_model();
     model.drift = net({5}, f, true, Activation::tanh);
-    model.diffusion = General{net({4}, f), 0.5};
-    model.control = Feedback{net({4}, f), 0};
+    model.diffusion = GeneralDiffusion{net({4}, f), 0.5};
+    model.control = FeedbackControl{net({4}, f), 0};
     table.add({"hidden_" + text, model});
     model.drift = net({5}, Activation::tanh, true, f);
-    model.diffusion = Diagonal{net({4}, Activation::tanh, true, f), 0.6, 0.2};
-    model.control = Feedback{net({4}, Activation::tanh, true, f), 0};
+    model.diffusion = DiagonalDiffusion{net({4}, Activation::tanh, true, f), 0.6, 0.2};
+    model.control = FeedbackControl{net({4}, Activation::tanh, true, f), 0};
     table.add({"output_" + text, model});
     model.diffusion = ConstantDiffusion{{}, f, 0.6, 0.2};
     table.add({"constant_" + text, model});
   }
   Model model = small_model();
-  model.diffusion = Diagonal{net({4}, Activation::tanh, true, Activation::exp), 0.5};
+  model.diffusion = DiagonalDiffusion{net({4}, Activation::tanh, true, Activation::exp), 0.5};
   table.add({"output_exp", model});
   model.control = DriftControl{net({4}, Activation::tanh), 0};
   table.add({"output_exp_drift_control", model});
   model.diffusion = ConstantDiffusion{{}, Activation::exp, 0.5};
   table.add({"constant_exp", model});
-  model.diffusion = General{net({4}, Activation::tanh, true, Activation::exp), 0.2};
+  model.diffusion = GeneralDiffusion{net({4}, Activation::tanh, true, Activation::exp), 0.2};
   model.control = NoControl{};
   table.add({"general_exp", model});
 }
 
 void add_context(Table& table) {
   Model model = small_model();
-  model.control = Feedback{net({4}, Activation::tanh), 5};
+  model.control = FeedbackControl{net({4}, Activation::tanh), 5};
   table.add({"context_of_one", model});
   table.add({"context_of_three", model, X0::per_path, 3, 0, 32});
-  model.control = Feedback{net({4}, Activation::tanh), 2, {0, 1, 2, 3, 4, 5, 6, 7}};
+  model.control = FeedbackControl{net({4}, Activation::tanh), 2, {0, 1, 2, 3, 4, 5, 6, 7}};
   table.add({"context_every_step", model, X0::shared});
-  model.control = Feedback{net({}, Activation::tanh), 3, {0, 5}};
+  model.control = FeedbackControl{net({}, Activation::tanh), 3, {0, 5}};
   table.add({"context_affine", model, X0::from_model, 3});
-  model.control = OpenLoop{net({4}, Activation::softplus, false), 2, {0, 6}};
+  model.control = OpenLoopControl{net({4}, Activation::softplus, false), 2, {0, 6}};
   table.add({"context_open_loop_without_time", model, X0::from_model, 3});
-  model.control = OpenLoop{net({}, Activation::tanh), 1};
+  model.control = OpenLoopControl{net({}, Activation::tanh), 1};
   table.add({"context_open_loop_affine", model, X0::per_path, 2});
   model.control = DriftControl{net({4, 4}, Activation::silu), 17, {0, 2, 3}};
   table.add({"context_wide_drift", model, X0::from_model, 2});
@@ -189,7 +191,7 @@ void add_corners(Table& table) {
   table.add({"one_dimension", model});
   model.state = 2;
   model.noise = 1;
-  model.diffusion = General{net({4}, Activation::tanh), 0.7};
+  model.diffusion = GeneralDiffusion{net({4}, Activation::tanh), 0.7};
   table.add({"one_noise_two_states", model});
   model.state = 1;
   model.noise = 3;
@@ -198,7 +200,8 @@ void add_corners(Table& table) {
   model.state = 4;
   model.noise = 4;
   model.drift = ZeroDrift{};
-  model.diffusion = Diagonal{net({8}, Activation::tanh, false, Activation::sigmoid), 1.5, 0.1};
+  model.diffusion =
+      DiagonalDiffusion{net({8}, Activation::tanh, false, Activation::sigmoid), 1.5, 0.1};
   model.control = NoControl{};
   model.grid = uniform_grid(1.0, 12);
   table.add({"diffusion_mixes_coordinates", model, X0::per_path});

@@ -178,15 +178,16 @@ TEST_P(ZeroDiffusion, OfAConstantIsRefusedWithADriftControl) {
 
 TEST_P(ZeroDiffusion, ThatAModelCannotAvoidIsRefusedWithADriftControl) {
   for (const Diffusion& diffusion :
-       {Diffusion{IdentityDiffusion{0.0}}, Diffusion{Diagonal{Mlp{.output = Activation::relu}}},
-        Diffusion{Diagonal{Mlp{.output = Activation::tanh}}}}) {
+       {Diffusion{IdentityDiffusion{0.0}},
+        Diffusion{DiagonalDiffusion{Mlp{.output = Activation::relu}}},
+        Diffusion{DiagonalDiffusion{Mlp{.output = Activation::tanh}}}}) {
     EXPECT_THROW(AnyPlan(GetParam(), three_states<DriftControl>(diffusion)), Error);
   }
 }
 
 /// exp(−2000) is 0 in every precision: u = (v − b)/0.
 TEST_P(ZeroDiffusion, OfANetIsReportedWithADriftControl) {
-  const Model model = three_states<DriftControl>(Diagonal{Mlp{.output = Activation::exp}});
+  const Model model = three_states<DriftControl>(DiagonalDiffusion{Mlp{.output = Activation::exp}});
   std::vector<double> parameters = random_parameters(model, 1);
   assign(parameters, model, "diffusion.0.bias", {{0.0, -2000.0, 0.0}});
   const AnyPlan plan(GetParam(), model);
@@ -200,8 +201,8 @@ TEST_P(ZeroDiffusion, OfANetIsReportedWithADriftControl) {
 TEST_P(ZeroDiffusion, IsNoTroubleForAFeedbackControl) {
   for (const Diffusion& diffusion :
        {Diffusion{IdentityDiffusion{0.0}}, Diffusion{ConstantDiffusion{}},
-        Diffusion{Diagonal{Mlp{.hidden = {4}, .output = Activation::relu}}}}) {
-    const Model model = three_states<Feedback>(diffusion);
+        Diffusion{DiagonalDiffusion{Mlp{.hidden = {4}, .output = Activation::relu}}}}) {
+    const Model model = three_states<FeedbackControl>(diffusion);
     Knobs knobs{random_parameters(model, 1), {}};
     if (std::holds_alternative<ConstantDiffusion>(diffusion)) {
       assign(knobs.parameters, model, "diffusion.value", {{0.0, 0.7, 0.0}});

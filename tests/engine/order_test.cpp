@@ -50,13 +50,13 @@ Model model_of(const Row& row) {
       break;
     case NoiseKind::scalar:
       model.noise = 1;
-      model.diffusion = General{{.hidden = {6}, .time = false}, 0.8, 0.3};
+      model.diffusion = GeneralDiffusion{{.hidden = {6}, .time = false}, 0.8, 0.3};
       break;
     case NoiseKind::diagonal:
-      model.diffusion = Diagonal{{.output = Activation::sigmoid, .time = false}, 1.0, 0.2};
+      model.diffusion = DiagonalDiffusion{{.output = Activation::sigmoid, .time = false}, 1.0, 0.2};
       break;
     case NoiseKind::general:
-      model.diffusion = General{{.hidden = {6}, .time = false}, 0.8, 0.1};
+      model.diffusion = GeneralDiffusion{{.hidden = {6}, .time = false}, 0.8, 0.1};
       break;
   }
   return model;

@@ -102,14 +102,14 @@ TEST_P(Precision, IsFaithfulForEverySize) {
     positive.output = Activation::softplus;
     model.drift = net;
     if (size.noise == 0) {
-      model.diffusion = Diagonal{positive, 0.5, 0.1};
+      model.diffusion = DiagonalDiffusion{positive, 0.5, 0.1};
     } else {
-      model.diffusion = General{net, 0.3, 0.1};
+      model.diffusion = GeneralDiffusion{net, 0.3, 0.1};
     }
     if (size.noise == 0 && size.state % 2 == 0) {
       model.control = DriftControl{net, size.context};
     } else {
-      model.control = Feedback{net, size.context};
+      model.control = FeedbackControl{net, size.context};
     }
     const std::string name = fmt::format("state {}, noise {}, hidden {}", size.state, size.noise,
                                          fmt::join(size.hidden, " "));

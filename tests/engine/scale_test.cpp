@@ -62,7 +62,7 @@ TEST(SlowScale, AMillionAndThreePathsAreFaithful) {
   model.grid = uniform_grid(1.0, 3);
   model.initial = GaussianInitial{};
   model.drift = Mlp{.hidden = {2}};
-  Feedback control;
+  FeedbackControl control;
   control.net.hidden = {2};
   model.control = control;
   const auto parameters = random_parameters(model, 51);
@@ -89,8 +89,8 @@ TEST(SlowScale, AHundredThousandStepsAreFaithful) {
   model.grid = uniform_grid(50.0, 100'000);
   model.save = {1, 50'000, 99'999, 100'000};
   model.drift = Mlp{.hidden = {3}};
-  model.diffusion = Diagonal{.net = {.hidden = {3}, .output = Activation::softplus}};
-  Feedback control;
+  model.diffusion = DiagonalDiffusion{.net = {.hidden = {3}, .output = Activation::softplus}};
+  FeedbackControl control;
   control.net.hidden = {3};
   control.context = 2;
   control.context_steps = {0, 33'333};

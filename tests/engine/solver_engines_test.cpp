@@ -134,7 +134,7 @@ TEST(CudaSolvers, TakeNetsOfAnyWidth) {
   row.model.state = 9;
   row.model.grid = uniform_grid(0.5, 2);
   row.model.drift = Mlp{.hidden = {33, 70}, .activation = Activation::silu};
-  row.model.control = Feedback{{.hidden = {40}}};
+  row.model.control = FeedbackControl{{.hidden = {40}}};
   row.model.solver = Solver::midpoint;
   expect_the_references(engine("cuda64"), row, few_paths);
 }

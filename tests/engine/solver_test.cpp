@@ -98,7 +98,7 @@ Model geometric(Solver solver, Calculus calculus, std::vector<double> grid) {
   model.grid = std::move(grid);
   model.initial = PointInitial{{start}};
   model.drift = Mlp{.time = false};
-  model.diffusion = Diagonal{.net = {.output = Activation::identity, .time = false}};
+  model.diffusion = DiagonalDiffusion{.net = {.output = Activation::identity, .time = false}};
   model.solver = solver;
   model.calculus = calculus;
   for (int k = 0; k < static_cast<int>(model.grid.size()); ++k) model.save.push_back(k);

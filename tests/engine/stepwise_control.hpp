@@ -41,11 +41,11 @@ class StepwiseControl {
   StepwiseControl(Model& model, const std::vector<Affine>& maps) {
     const std::size_t steps = maps.size(), d = maps[0].gain[0].size(), m = maps[0].shift.size();
     const std::size_t units = 2 * d + 1;  // x⁺, x⁻ and 1
-    Feedback feedback{.net = {.hidden = {static_cast<int>(steps * units)},
-                              .activation = Activation::relu,
-                              .time = false},
-                      .context = static_cast<int>(steps),
-                      .context_steps = {}};
+    FeedbackControl feedback{.net = {.hidden = {static_cast<int>(steps * units)},
+                                     .activation = Activation::relu,
+                                     .time = false},
+                             .context = static_cast<int>(steps),
+                             .context_steps = {}};
     for (std::size_t k = 0; k < steps; ++k) {
       feedback.context_steps.push_back(static_cast<int>(k));
     }

@@ -43,8 +43,8 @@ struct NetControl {
 NetControl net_control(const Control& control) {
   NetControl out;
   const auto take = [&](const auto& c) { out = {&c.net, c.context, &c.context_steps}; };
-  if (const auto* open_loop = std::get_if<OpenLoop>(&control)) take(*open_loop);
-  if (const auto* feedback = std::get_if<Feedback>(&control)) take(*feedback);
+  if (const auto* open_loop = std::get_if<OpenLoopControl>(&control)) take(*open_loop);
+  if (const auto* feedback = std::get_if<FeedbackControl>(&control)) take(*feedback);
   if (const auto* drift = std::get_if<DriftControl>(&control)) take(*drift);
   return out;
 }
@@ -117,8 +117,8 @@ std::vector<double> TextbookChain::diffusion(const Knobs& knobs, std::span<const
     entries = textbook_net(knobs.parameters, diffusion_, kind.net, joined(x, kind.net.time, t, {}));
     for (double& v : entries) v = kind.floor + kind.scale * v;
   };
-  if (const auto* diagonal = std::get_if<Diagonal>(&model_.diffusion)) from_net(*diagonal);
-  if (const auto* general = std::get_if<General>(&model_.diffusion)) {
+  if (const auto* diagonal = std::get_if<DiagonalDiffusion>(&model_.diffusion)) from_net(*diagonal);
+  if (const auto* general = std::get_if<GeneralDiffusion>(&model_.diffusion)) {
     from_net(*general);
     return entries;
   }
@@ -148,7 +148,7 @@ std::vector<double> TextbookChain::control(const Knobs& knobs, std::span<const d
     const auto c = static_cast<std::size_t>(given.context);
     row = context.subspan(interval * c, c);
   }
-  const bool open_loop = std::holds_alternative<OpenLoop>(model_.control);
+  const bool open_loop = std::holds_alternative<OpenLoopControl>(model_.control);
   const double t = model_.grid[static_cast<std::size_t>(k)];
   std::vector<double> u = textbook_net(knobs.parameters, control_, *given.net,
                                        joined(open_loop ? x.first(0) : x, given.net->time, t, row));

@@ -27,8 +27,9 @@ Model StandardShape::model() const {
   Model model;
   model.state = state;
   model.grid = uniform_grid(1.0, 64);
-  model.control = Feedback{Mlp{.hidden = std::vector<int>(static_cast<std::size_t>(layers), width),
-                               .activation = activation}};
+  model.control =
+      FeedbackControl{Mlp{.hidden = std::vector<int>(static_cast<std::size_t>(layers), width),
+                          .activation = activation}};
   return model;
 }
 
@@ -100,12 +101,12 @@ std::vector<LayeredJob> layered_jobs() {
   model.drift = net;
   add("identity, none", IdentityDiffusion{}, NoControl{});
   add("constant, constant", ConstantDiffusion{}, ConstantControl{});
-  add("constant d x m, open loop", ConstantDiffusion{}, OpenLoop{net, 4}, 6);
-  add("diagonal, drift", Diagonal{positive}, DriftControl{net, 16, {0, 32}});
-  add("general, feedback", General{net}, Feedback{net}, 6);
+  add("constant d x m, open loop", ConstantDiffusion{}, OpenLoopControl{net, 4}, 6);
+  add("diagonal, drift", DiagonalDiffusion{positive}, DriftControl{net, 16, {0, 32}});
+  add("general, feedback", GeneralDiffusion{net}, FeedbackControl{net}, 6);
   model.initial = GaussianInitial{};
   model.state = 32;
-  add("identity, feedback", IdentityDiffusion{}, Feedback{net});
+  add("identity, feedback", IdentityDiffusion{}, FeedbackControl{net});
   for (const Precision precision : {Precision::fp32, Precision::fast, Precision::fp64}) {
     const std::size_t i = jobs.size();
     jobs.push_back({"between products", {}, gate_targets[i % 4], precision});
@@ -121,11 +122,11 @@ std::vector<SchemeJob> scheme_jobs() {
   model.solver = Solver::heun;
   model.drift = net;
   model.diffusion = ConstantDiffusion{};
-  model.control = Feedback{net, 4};
+  model.control = FeedbackControl{net, 4};
   std::vector<SchemeJob> jobs{{"constant, feedback, stored", resolve(validated(model)),
                                gate_targets[1], Precision::fp32, GradientMethod::adjoint}};
   model.drift = ZeroDrift{};
-  model.diffusion = Diagonal{{.output = Activation::softplus}};
+  model.diffusion = DiagonalDiffusion{{.output = Activation::softplus}};
   model.control = NoControl{};
   jobs.push_back({"diagonal, none, stochastic adjoint", resolve(validated(model)), gate_targets[0],
                   Precision::fp64, GradientMethod::stochastic_adjoint});

@@ -17,7 +17,7 @@
 #include "cuda/source.hpp"
 #include "gate/gate_jobs.hpp"
 #include "gate/ptxas_report.hpp"
-#include "kernels/scheme_arguments.cuh"
+#include "kernels/per_path/arguments.cuh"
 
 namespace ito {
 namespace {

@@ -33,8 +33,8 @@ INSTANTIATE_TEST_SUITE_P(Devices, Bound, testing::Values("reference", "cpu"),
 /// Controls that are all wrong for y, with their parameters.
 std::vector<std::pair<std::string, LatentModel>> wrong_controls(int steps, double variance) {
   return {{"constant", brownian(2, steps, variance, ConstantControl{{0.4, -0.1}})},
-          {"open loop", brownian(2, steps, variance, OpenLoop{.net = Mlp{.hidden = {8}}})},
-          {"feedback", brownian(2, steps, variance, Feedback{.net = Mlp{.hidden = {8}}})}};
+          {"open loop", brownian(2, steps, variance, OpenLoopControl{.net = Mlp{.hidden = {8}}})},
+          {"feedback", brownian(2, steps, variance, FeedbackControl{.net = Mlp{.hidden = {8}}})}};
 }
 
 TEST_P(Bound, ImportanceWeightsAreUnbiasedForAnyControl) {

@@ -131,7 +131,7 @@ TEST(DeepLatentGaussianModel, WithIdentityCovariancesItsPathsAreTheDiffusions) {
   model.initial = LearnedInitial{{0.1, 0.2, 0.3}};
   model.drift = Mlp{.hidden = {5}};
   model.diffusion = ConstantDiffusion{.value = {0.5, 1.0, 1.5}};
-  model.control = OpenLoop{.net = Mlp{.hidden = {4}}, .context = 2, .context_steps = {0, 2}};
+  model.control = OpenLoopControl{.net = Mlp{.hidden = {4}}, .context = 2, .context_steps = {0, 2}};
   Parameters parameters = initialize(model, 3);
   for (float& w : parameters["control.1.weight"]) w = 0.5f;
   const std::vector<float> context{0.3f, -0.6f, 1.0f, 0.2f};
@@ -190,12 +190,12 @@ TEST(DeepLatentGaussianModel, ThatIsNoDiffusionIsRefused) {
   for (GaussianLayer& layer : same_noise.layers) layer.noise = {1, 0, 0, 1};
   EXPECT_NE(message([&] { diffusion(same_noise); }).find("layers[1].map"), std::string::npos);
   Model model{.grid = uniform_grid(1, 2)};
-  model.diffusion = Diagonal{};
+  model.diffusion = DiagonalDiffusion{};
   EXPECT_NE(
       message([&] { deep_latent_gaussian(model, initialize(model, 1)); }).find("diffusion.kind"),
       std::string::npos);
   model.diffusion = IdentityDiffusion{};
-  model.control = Feedback{};
+  model.control = FeedbackControl{};
   EXPECT_NE(message([&] { mean_field(model, initialize(model, 1)); }).find("control.kind"),
             std::string::npos);
   DeepLatentGaussian bad = random_walk(2);

@@ -31,7 +31,7 @@ const LogDensity flat = [](std::span<const double>, std::span<double> gradient) 
 
 /// Those that may run on any device.
 std::vector<EntryPoint> of_every_device() {
-  const LatentModel latent = brownian(1, 2, 1.0, Feedback{.net = Mlp{}});
+  const LatentModel latent = brownian(1, 2, 1.0, FeedbackControl{.net = Mlp{}});
   const Parameters parameters = initialize(latent, 1);
   const Target target{.dimension = 1, .log_density = flat};
   return {
@@ -107,7 +107,7 @@ TEST(EntryPoints, RefuseThreadsThatNoMachineHas) {
 
 TEST(EntryPoints, OfTheHostRefuseACudaDeviceThatIsAskedFor) {
   std::vector<EntryPoint> all = of_the_host();
-  LatentModel latent = brownian(1, 2, 1.0, Feedback{.net = Mlp{}, .context = 1});
+  LatentModel latent = brownian(1, 2, 1.0, FeedbackControl{.net = Mlp{}, .context = 1});
   latent.encoder = IdentityEncoder{};
   const Parameters parameters = initialize(latent, 1);
   all.push_back(

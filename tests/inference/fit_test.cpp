@@ -23,7 +23,7 @@ struct Problem {
   Dataset training, held_out;
 
   explicit Problem(std::size_t rows = 96) {
-    latent = brownian(1, 16, variance, Feedback{.net = Mlp{.hidden = {16}}, .context = 1});
+    latent = brownian(1, 16, variance, FeedbackControl{.net = Mlp{.hidden = {16}}, .context = 1});
     latent.encoder = IdentityEncoder{};
     const LatentModel truth = brownian(1, 1, variance, NoControl{});
     training = sample(truth, {}, rows, {.seed = 1});
@@ -135,7 +135,7 @@ struct ShortRun {
                     .initial = LearnedInitial{},
                     .drift = Mlp{.hidden = {16}},
                     .diffusion = ConstantDiffusion{.value = {0, 0}, .output = Activation::softplus},
-                    .control = Feedback{.net = Mlp{.hidden = {16}}, .context = 2}};
+                    .control = FeedbackControl{.net = Mlp{.hidden = {16}}, .context = 2}};
     latent.encoder = IdentityEncoder{};
     latent.likelihood = Gaussian{.scale = 0.1, .learned = true};
     latent.observed = 2;

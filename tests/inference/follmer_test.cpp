@@ -60,7 +60,7 @@ TEST(FollmerFit, EnergyIsTheDivergenceFromTheWienerMeasure) {
   const NeuralSde sde = fit_follmer(gaussian_samples(20'000), small);
   // As the control of a Wiener process the drift's energy is the plan's own E.
   Model controlled = sde.model;
-  controlled.control = Feedback{.net = std::get<Mlp>(sde.model.drift)};
+  controlled.control = FeedbackControl{.net = std::get<Mlp>(sde.model.drift)};
   controlled.drift = ZeroDrift{};
   const std::size_t n = 20'000;
   const Paths paths = Plan(controlled).simulate(sde.parameters, {.paths = n, .seed = 2});

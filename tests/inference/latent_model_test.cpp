@@ -16,8 +16,8 @@ namespace {
 
 // Member by member, because GCC 12 warns falsely of uninitialised members where some aggregates
 // with vectors are built in place.
-Feedback feedback(std::vector<int> hidden, int context, std::vector<int> context_steps) {
-  Feedback control;
+FeedbackControl feedback(std::vector<int> hidden, int context, std::vector<int> context_steps) {
+  FeedbackControl control;
   control.net.hidden = std::move(hidden);
   control.context = context;
   control.context_steps = std::move(context_steps);

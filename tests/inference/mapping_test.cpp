@@ -12,7 +12,7 @@ namespace ito::test {
 namespace {
 
 TEST(Mapping, IdentityPartsPassNumbersThrough) {
-  LatentModel latent = brownian(2, 2, 1.0, Feedback{.net = Mlp{}, .context = 2});
+  LatentModel latent = brownian(2, 2, 1.0, FeedbackControl{.net = Mlp{}, .context = 2});
   latent.encoder = IdentityEncoder{.shift = 1.0, .scale = 0.5};
   const Parameters parameters = initialize(latent, 1);
   const std::vector<float> states{1, 2, 3, 4};
@@ -22,7 +22,7 @@ TEST(Mapping, IdentityPartsPassNumbersThrough) {
 }
 
 TEST(Mapping, AffinePartsAreTheirMatrices) {
-  LatentModel latent = brownian(2, 2, 1.0, Feedback{.net = Mlp{}, .context = 1});
+  LatentModel latent = brownian(2, 2, 1.0, FeedbackControl{.net = Mlp{}, .context = 1});
   latent.encoder = MlpEncoder{.net = Mlp{}, .shift = 1.0, .scale = 2.0};
   latent.decoder = MlpDecoder{.net = Mlp{}};
   latent.observed = 3;

@@ -57,7 +57,7 @@ struct UnstableOrnsteinUhlenbeck {
     result.model.initial = PointInitial{{x0}};
     result.model.drift = Mlp{.time = false};
     result.model.diffusion = IdentityDiffusion{sigma};
-    result.model.control = Feedback{.net = Mlp{.time = false}};
+    result.model.control = FeedbackControl{.net = Mlp{.time = false}};
     result.likelihood = Gaussian{.scale = std::sqrt(variance())};
     return result;
   }
@@ -109,8 +109,10 @@ inline LatentModel full_model(Likelihood likelihood, int observed = 5) {
   latent.model.save = {3, 6};
   latent.model.initial = GaussianInitial{};
   latent.model.drift = Mlp{.hidden = {6}};
-  latent.model.diffusion = Diagonal{.net = Mlp{.hidden = {5}, .output = Activation::softplus}};
-  latent.model.control = Feedback{.net = Mlp{.hidden = {7}}, .context = 4, .context_steps = {0, 3}};
+  latent.model.diffusion =
+      DiagonalDiffusion{.net = Mlp{.hidden = {5}, .output = Activation::softplus}};
+  latent.model.control =
+      FeedbackControl{.net = Mlp{.hidden = {7}}, .context = 4, .context_steps = {0, 3}};
   latent.encoder = MlpEncoder{.net = Mlp{.hidden = {6}}, .shift = 0.5, .scale = 0.5};
   latent.decoder = MlpDecoder{.net = Mlp{.hidden = {6}}};
   latent.likelihood = likelihood;

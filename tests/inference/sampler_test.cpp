@@ -109,7 +109,7 @@ TEST(LikeParts, AreSteeredByOneControlAndTheirWeightsMultiply) {
                                  .steps = 32,
                                  .grading = 1,
                                  .parts = 2,
-                                 .control = Feedback{.net = Mlp{.hidden = {16}}},
+                                 .control = FeedbackControl{.net = Mlp{.hidden = {16}}},
                                  .loss = loss,
                                  .iterations = 250,
                                  .paths = 128,
@@ -180,7 +180,7 @@ TEST_P(Losses, TrainingRaisesTheEffectiveSampleSizeAndKeepsTheNormalizer) {
   // The Euler chain of 32 steps cannot reach the target exactly: the bound keeps a gap.
   const SamplerOptions options{.reference = GetParam().reference,
                                .steps = 32,
-                               .control = Feedback{.net = Mlp{.hidden = {16}}},
+                               .control = FeedbackControl{.net = Mlp{.hidden = {16}}},
                                .loss = GetParam().loss,
                                .iterations = 250,
                                .paths = 128,
@@ -252,8 +252,8 @@ TEST(SamplerTraining, SteersAnSdeOfOnesOwnToItsPosterior) {
   const Target target = scaled_gaussian(y, 0.5, 0);
   const double open_gap = 0.5 * (variance / 0.5 - std::log1p(variance / 0.5));
   for (const Control& control :
-       {Control{ConstantControl{}}, Control{OpenLoop{.net = Mlp{.hidden = {8}}}},
-        Control{Feedback{.net = Mlp{.hidden = {8}}}},
+       {Control{ConstantControl{}}, Control{OpenLoopControl{.net = Mlp{.hidden = {8}}}},
+        Control{FeedbackControl{.net = Mlp{.hidden = {8}}}},
         Control{DriftControl{.net = Mlp{.hidden = {8}}}}}) {
     const Sampler sampler = train_sampler(target, {.reference = own,
                                                    .control = control,
@@ -339,8 +339,9 @@ TEST(SamplerErrors, NameTheField) {
       << message({.parts = 2});
   EXPECT_NE(message({.annealing = 2}).find("sampler.annealing: got 2"), std::string::npos);
   EXPECT_NE(message({.control = NoControl{}}).find("sampler.control: got none"), std::string::npos);
-  EXPECT_NE(message({.control = Feedback{.context = 2}}).find("sampler.control.context: got 2"),
-            std::string::npos);
+  EXPECT_NE(
+      message({.control = FeedbackControl{.context = 2}}).find("sampler.control.context: got 2"),
+      std::string::npos);
   EXPECT_NE(message({.reference = PriorReference{.model = {.state = 2, .grid = {0, 1}}}})
                 .find("reference.model.state: got 2"),
             std::string::npos);

@@ -36,7 +36,7 @@ struct Count {
 };
 
 std::vector<Count> counts() {
-  const LatentModel latent = brownian(1, 2, 1.0, Feedback{.net = Mlp{}});
+  const LatentModel latent = brownian(1, 2, 1.0, FeedbackControl{.net = Mlp{}});
   const Parameters parameters = initialize(latent, 1);
   const Target target{.dimension = 1, .log_density = flat};
   const DeepLatentGaussian layered{.map = Mlp{.time = false},
@@ -97,7 +97,7 @@ TEST(StructSizes, ThatNoMachineHasAreRefusedByName) {
 
 /// Sizes of data whose product wraps around to the numbers that there are.
 TEST(StructSizes, OfDataMustMultiplyToItsNumbers) {
-  const LatentModel latent = brownian(1, 2, 1.0, Feedback{.net = Mlp{}});
+  const LatentModel latent = brownian(1, 2, 1.0, FeedbackControl{.net = Mlp{}});
   const Parameters parameters = initialize(latent, 1);
   LatentModel four = latent;
   four.model.grid = uniform_grid(1.0, 4);
@@ -145,7 +145,7 @@ TEST(StructSizes, OfSamplersPartsStayADimension) {
 
 TEST(StructSizes, OfSamplesThatAGradientCannotHoldAreToldWithTheMostThatItCan) {
   // Of a path at least 8 numbers of 4 bytes are kept, of 2^24 paths twice the 2^28 bytes there are.
-  const LatentModel latent = brownian(8, 64, 1.0, Feedback{.net = Mlp{}});
+  const LatentModel latent = brownian(8, 64, 1.0, FeedbackControl{.net = Mlp{}});
   const Dataset row{.count = 1, .times = 1, .dimension = 8, .values = std::vector<float>(8)};
   const std::string message = refusal([&] {
     fit(latent, row, {.epochs = 1, .samples = two_to(24), .device = Device::cpu(), .threads = 1});

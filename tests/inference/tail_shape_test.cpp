@@ -195,7 +195,9 @@ TEST(SmoothWeights, KeepTheirOrderAndAreNowhereAboveTheLargest) {
 
 /// y is hardly seen, so the prior's paths explain it as they are, and a control that holds them
 /// near the origin leaves most of the likelihood to the few that break away: E[w²] = ∞.
-LatentModel hardly_seen() { return brownian(1, 16, 100, Feedback{.net = Mlp{.time = false}}); }
+LatentModel hardly_seen() {
+  return brownian(1, 16, 100, FeedbackControl{.net = Mlp{.time = false}});
+}
 
 Parameters holding(double strength) {
   Parameters parameters = zero_parameters(hardly_seen());

@@ -38,7 +38,7 @@ Model geometric(Solver solver) {
   model.grid = uniform_grid(1.0, 2);
   model.initial = PointInitial{{start}};
   model.drift = Mlp{.time = false};
-  model.diffusion = Diagonal{.net = {.output = Activation::identity, .time = false}};
+  model.diffusion = DiagonalDiffusion{.net = {.output = Activation::identity, .time = false}};
   model.solver = solver;
   return model;
 }
@@ -69,7 +69,7 @@ TEST(Multilevel, GivesTheMeanOfTheWeights) {
   constexpr double s = 0.7, y = 1.1;
   Model model;
   model.grid = uniform_grid(1.0, 2);
-  model.control = Feedback{Mlp{}, 0, {}};
+  model.control = FeedbackControl{Mlp{}, 0, {}};
   const auto parameters =
       filled(model, {{"control.0.weight", {-0.6f, 0.1f}}, {"control.0.bias", {0.5f}}});
   const MultilevelEstimate got = multilevel_mean(
@@ -103,11 +103,11 @@ TEST(Multilevel, RefinesGridSavesAndContextTogether) {
   Model model = geometric(Solver::euler_maruyama);
   model.grid = {0.0, 0.5, 2.0};
   model.save = {1, 2};
-  model.control = OpenLoop{Mlp{}, 1, {0, 1}};
+  model.control = OpenLoopControl{Mlp{}, 1, {0, 1}};
   const Model got = refined(model, 1);
   EXPECT_EQ(got.grid, (std::vector<double>{0.0, 0.25, 0.5, 1.25, 2.0}));
   EXPECT_EQ(got.save, (std::vector<int>{2, 4}));
-  EXPECT_EQ(std::get<OpenLoop>(got.control).context_steps, (std::vector<int>{0, 2}));
+  EXPECT_EQ(std::get<OpenLoopControl>(got.control).context_steps, (std::vector<int>{0, 2}));
 }
 
 TEST(Multilevel, SaysHowFarItGot) {
@@ -139,7 +139,7 @@ TEST(Multilevel, NamesAPathWhoseFunctionalIsNotFinite) {
 
 TEST(Multilevel, TakesTheContextOfOneObservation) {
   Model model = geometric(Solver::euler_maruyama);
-  model.control = OpenLoop{Mlp{}, 2, {0, 1}};
+  model.control = OpenLoopControl{Mlp{}, 2, {0, 1}};
   const std::vector<float> two_observations(8);
   EXPECT_EQ(refusal([&] {
               multilevel_mean(
@@ -197,7 +197,7 @@ TEST(RandomMesh, MendsTheBiasOfASparseMesh) {
   Model model;
   model.state = 2;
   model.grid = uniform_grid(1.0, 1);
-  model.control = Feedback{Mlp{.time = true}, 0, {}};  // u = −X + t, both coordinates
+  model.control = FeedbackControl{Mlp{.time = true}, 0, {}};  // u = −X + t, both coordinates
   const auto parameters = filled(model, {{"control.0.weight", {-1, 0, 1, 0, -1, 1}}});
   const double mean = std::exp(-1.0);  // of ∫ e^{−(1−t)} t dt
   const RandomMeshEstimate got = random_mesh_mean(
@@ -221,7 +221,7 @@ TEST(RandomMesh, RefusesWhatItIsNotFor) {
   EXPECT_TRUE(run({.mesh = UniformMesh{1.0}}).starts_with("mesh.length: got 1"));
   model.diffusion = IdentityDiffusion{2.0};
   EXPECT_EQ(run({}), "diffusion.scale: got 2; accepted: 1: the estimator needs σ = I");
-  model.diffusion = General{};
+  model.diffusion = GeneralDiffusion{};
   EXPECT_EQ(run({}),
             "diffusion.kind: got \"general\"; accepted: \"identity\": the estimator needs σ = I");
 }

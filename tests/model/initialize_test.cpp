@@ -15,8 +15,8 @@ Model wide() {
   model.state = 4;
   model.grid = uniform_grid(1.0, 8);
   model.drift = Mlp{.hidden = {64, 64}};
-  model.diffusion = Diagonal{.net = {.hidden = {64}, .output = Activation::softplus}};
-  model.control = Feedback{.net = {.hidden = {64, 64}}, .context = 3};
+  model.diffusion = DiagonalDiffusion{.net = {.hidden = {64}, .output = Activation::softplus}};
+  model.control = FeedbackControl{.net = {.hidden = {64, 64}}, .context = 3};
   return model;
 }
 

@@ -85,12 +85,12 @@ TEST(ModelJson, FieldsArriveInTheModel) {
   EXPECT_EQ(drift.activation, Activation::relu);
   EXPECT_EQ(drift.output, Activation::silu);
   EXPECT_FALSE(drift.time);
-  const General& diffusion = std::get<General>(model.diffusion);
+  const GeneralDiffusion& diffusion = std::get<GeneralDiffusion>(model.diffusion);
   EXPECT_EQ(diffusion.net.hidden, std::vector<int>{7});
   EXPECT_EQ(diffusion.net.output, Activation::identity);
   EXPECT_EQ(diffusion.scale, 0.5);
   EXPECT_EQ(diffusion.floor, 0.25);
-  const Feedback& control = std::get<Feedback>(model.control);
+  const FeedbackControl& control = std::get<FeedbackControl>(model.control);
   EXPECT_EQ(control.net.hidden, std::vector<int>{6});
   EXPECT_EQ(control.context, 8);
   EXPECT_EQ(control.context_steps, (std::vector<int>{0, 1}));
@@ -98,7 +98,7 @@ TEST(ModelJson, FieldsArriveInTheModel) {
 
 TEST(ModelJson, AbsentKeysAreTheDefaultsOfTheStructs) {
   const Model model = parse_model(with(R"("diffusion": {"kind": "diagonal"})"));
-  EXPECT_EQ(std::get<Diagonal>(model.diffusion).net.output, Activation::softplus);
+  EXPECT_EQ(std::get<DiagonalDiffusion>(model.diffusion).net.output, Activation::softplus);
   EXPECT_TRUE(std::holds_alternative<PointInitial>(model.initial));
   EXPECT_TRUE(std::holds_alternative<ZeroDrift>(model.drift));
   EXPECT_TRUE(std::holds_alternative<NoControl>(model.control));

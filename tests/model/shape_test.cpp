@@ -38,8 +38,9 @@ Model full() {
   model.noise = 2;
   model.initial = GaussianInitial{};
   model.drift = Mlp{.hidden = {5, 4}, .activation = Activation::silu};
-  model.diffusion = General{.net = {.hidden = {7}, .time = false}, .scale = 0.5, .floor = 0.25};
-  model.control = Feedback{.net = {.hidden = {6}}, .context = 8, .context_steps = {0, 5}};
+  model.diffusion =
+      GeneralDiffusion{.net = {.hidden = {7}, .time = false}, .scale = 0.5, .floor = 0.25};
+  model.control = FeedbackControl{.net = {.hidden = {6}}, .context = 8, .context_steps = {0, 5}};
   return model;
 }
 
@@ -67,11 +68,11 @@ TEST(Shape, EveryKindHasItsTensors) {
   Model general_constant = diagonal_constant;
   general_constant.noise = 2;
   Model diagonal = square();
-  diagonal.diffusion = Diagonal{.net = {.hidden = {}}};
+  diagonal.diffusion = DiagonalDiffusion{.net = {.hidden = {}}};
   Model constant_control = general_constant;
   constant_control.control = ConstantControl{};
   Model open_loop = square();
-  open_loop.control = OpenLoop{.net = {.hidden = {}}, .context = 2};
+  open_loop.control = OpenLoopControl{.net = {.hidden = {}}, .context = 2};
   Model drift_control = square();
   drift_control.control = DriftControl{.net = {.hidden = {}, .time = false}, .context = 1};
   const Case cases[] = {
@@ -111,10 +112,10 @@ TEST(Shape, NetsKnowTheirColumnsAndFunctions) {
 
 TEST(Shape, ContextStepsAreEmptyWithoutContext) {
   Model model = square();
-  model.control = Feedback{};
+  model.control = FeedbackControl{};
   EXPECT_EQ(resolve(model).intervals(), 0);
   EXPECT_EQ(resolve(model).context(), 0);
-  model.control = Feedback{.context = 1};
+  model.control = FeedbackControl{.context = 1};
   EXPECT_EQ(resolve(model).intervals(), 1);
 }
 
@@ -126,7 +127,7 @@ TEST(Shape, MoreParametersThanAnIndexHoldsAreRefused) {
   Model model;
   model.state = model.noise = 1024;
   model.grid = {0, 1};
-  model.diffusion = General{.net = {.hidden = {4096}}};
+  model.diffusion = GeneralDiffusion{.net = {.hidden = {4096}}};
   EXPECT_EQ(refusal([&] { resolve(model); }),
             "parameters: got 4300218368; accepted: up to 2147483647 in all: take fewer or narrower "
             "layers");

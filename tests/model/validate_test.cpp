@@ -159,7 +159,7 @@ const Refusal diffusions[] = {
     {"diagonal_not_square",
      [](Model& m) {
        non_square(m);
-       m.diffusion = Diagonal{};
+       m.diffusion = DiagonalDiffusion{};
      },
      "noise: got 3; accepted: 2 (noise = state) with a diagonal diffusion, or a general or "
      "constant "
@@ -179,49 +179,49 @@ const Refusal diffusions[] = {
      "diffusion.value: got 2 numbers; accepted: 6 numbers, or none"},
     {"constant_floor", [](Model& m) { m.diffusion = ConstantDiffusion{.floor = infinity}; },
      "diffusion.floor: got inf; accepted: finite float32 numbers"},
-    {"general_hidden", [](Model& m) { m.diffusion = General{.net = {.hidden = {0}}}; },
+    {"general_hidden", [](Model& m) { m.diffusion = GeneralDiffusion{.net = {.hidden = {0}}}; },
      "diffusion.hidden[0]: got 0; accepted: integers from 1 to 4096"},
-    {"diagonal_scale", [](Model& m) { m.diffusion = Diagonal{.scale = infinity}; },
+    {"diagonal_scale", [](Model& m) { m.diffusion = DiagonalDiffusion{.scale = infinity}; },
      "diffusion.scale: got inf; accepted: finite float32 numbers"},
     {"diffusion_exp_hidden",
-     [](Model& m) { m.diffusion = General{.net = {.activation = Activation::exp}}; },
+     [](Model& m) { m.diffusion = GeneralDiffusion{.net = {.activation = Activation::exp}}; },
      exp_in_diffusion.c_str()},
 };
 
 const Refusal controls[] = {
     {"constant_size", [](Model& m) { m.control = ConstantControl{{1}}; },
      "control.value: got 1 numbers; accepted: 2 numbers, or none"},
-    {"context_negative", [](Model& m) { set_context<Feedback>(m, -1); },
+    {"context_negative", [](Model& m) { set_context<FeedbackControl>(m, -1); },
      "control.context: got -1; accepted: integers from 0 to 65536"},
-    {"context_large", [](Model& m) { set_context<OpenLoop>(m, 65'537); },
+    {"context_large", [](Model& m) { set_context<OpenLoopControl>(m, 65'537); },
      "control.context: got 65537; accepted: integers from 0 to 65536"},
     {"context_steps_start",
      [](Model& m) {
-       set_context<Feedback>(m, 1, {1, 2});
+       set_context<FeedbackControl>(m, 1, {1, 2});
      },
      "control.context_steps: got 1 first; accepted: increasing step indices that start with 0"},
     {"context_steps_order",
      [](Model& m) {
-       set_context<Feedback>(m, 1, {0, 2, 2});
+       set_context<FeedbackControl>(m, 1, {0, 2, 2});
      },
      "control.context_steps[2]: got 2; accepted: step indices above control.context_steps[1] = 2"},
     {"context_steps_end",
      [](Model& m) {
-       set_context<Feedback>(m, 1, {0, 4});
+       set_context<FeedbackControl>(m, 1, {0, 4});
      },
      "control.context_steps[1]: got 4; accepted: integers from 0 to 3"},
     {"context_steps_without_context",
      [](Model& m) {
-       set_context<Feedback>(m, 0, {0, 2});
+       set_context<FeedbackControl>(m, 0, {0, 2});
      },
      "control.context_steps: got 2 steps with context 0; accepted: [0], or none, unless context is "
      "above 0"},
-    {"open_loop_without_input", [](Model& m) { set_control<OpenLoop>(m, {.time = false}); },
+    {"open_loop_without_input", [](Model& m) { set_control<OpenLoopControl>(m, {.time = false}); },
      "control.time: got false; accepted: true for an open-loop control without context (or "
      "\"constant\")"},
     {"control_exp", [](Model& m) { set_control<DriftControl>(m, {.output = Activation::exp}); },
      exp_out_of_control.c_str()},
-    {"control_hidden", [](Model& m) { set_control<OpenLoop>(m, {.hidden = {5000}}); },
+    {"control_hidden", [](Model& m) { set_control<OpenLoopControl>(m, {.hidden = {5000}}); },
      "control.hidden[0]: got 5000; accepted: integers from 1 to 4096"},
 };
 
@@ -246,7 +246,7 @@ void drift_control(Model& m, Diffusion diffusion) {
 }
 
 const Refusal drift_controls[] = {
-    {"general_diffusion", [](Model& m) { drift_control(m, General{}); },
+    {"general_diffusion", [](Model& m) { drift_control(m, GeneralDiffusion{}); },
      "control.kind: got \"drift\" with a general diffusion; accepted: \"drift\" with a diagonal "
      "diffusion, or \"feedback\" with any"},
     {"constant_general_diffusion",
@@ -270,14 +270,14 @@ const Refusal drift_controls[] = {
        drift_control(m, ConstantDiffusion{.output = Activation::tanh, .floor = 0.5});
      },
      tanh_constant.c_str()},
-    {"diagonal_identity", [](Model& m) { drift_control(m, Diagonal{.net = Mlp{}}); },
+    {"diagonal_identity", [](Model& m) { drift_control(m, DiagonalDiffusion{.net = Mlp{}}); },
      identity_output.c_str()},
     {"diagonal_relu",
-     [](Model& m) { drift_control(m, Diagonal{.net = {.output = Activation::relu}}); },
+     [](Model& m) { drift_control(m, DiagonalDiffusion{.net = {.output = Activation::relu}}); },
      relu_output.c_str()},
-    {"diagonal_negative_floor", [](Model& m) { drift_control(m, Diagonal{.floor = -0.1}); },
-     negative_floor.c_str()},
-    {"diagonal_zero_scale", [](Model& m) { drift_control(m, Diagonal{.scale = 0}); },
+    {"diagonal_negative_floor",
+     [](Model& m) { drift_control(m, DiagonalDiffusion{.floor = -0.1}); }, negative_floor.c_str()},
+    {"diagonal_zero_scale", [](Model& m) { drift_control(m, DiagonalDiffusion{.scale = 0}); },
      zero_scale.c_str()},
 };
 
@@ -291,13 +291,13 @@ INSTANTIATE_TEST_SUITE_P(DriftControls, Refused, testing::ValuesIn(drift_control
 
 TEST(Validated, FillsWhatWasLeftAtItsDefault) {
   Model model = plain();
-  set_context<Feedback>(model, 0, {});
+  set_context<FeedbackControl>(model, 0, {});
   model = validated(model);
   EXPECT_EQ(model.noise, 2);
   EXPECT_EQ(model.save, std::vector<int>{4});
-  EXPECT_EQ(std::get<Feedback>(model.control).context_steps, std::vector<int>{0});
-  set_context<OpenLoop>(model, 3);
-  EXPECT_EQ(std::get<OpenLoop>(validated(model).control).context_steps, std::vector<int>{0});
+  EXPECT_EQ(std::get<FeedbackControl>(model.control).context_steps, std::vector<int>{0});
+  set_context<OpenLoopControl>(model, 3);
+  EXPECT_EQ(std::get<OpenLoopControl>(validated(model).control).context_steps, std::vector<int>{0});
 }
 
 TEST(Validated, AcceptsEveryBoundItself) {
@@ -306,7 +306,7 @@ TEST(Validated, AcceptsEveryBoundItself) {
   model.grid = {-2, 3};
   model.save = {0, 1};
   model.drift = Mlp{.hidden = std::vector<int>(16, 4096)};
-  set_context<Feedback>(model, 65'536, {0});
+  set_context<FeedbackControl>(model, 65'536, {0});
   EXPECT_EQ(refusal([&] { validated(model); }), "accepted");
 }
 
@@ -316,15 +316,15 @@ TEST(Validated, ADriftControlTakesEveryDiagonalThatIsNowhereZero) {
       ConstantDiffusion{},
       ConstantDiffusion{.value = {-1, 2}},
       ConstantDiffusion{.output = Activation::exp},
-      Diagonal{},
-      Diagonal{.net = {.output = Activation::exp}, .scale = -2},
-      Diagonal{.net = {.output = Activation::relu}, .floor = 0.1},
-      Diagonal{.net = {.output = Activation::tanh}, .floor = 1},
-      Diagonal{.net = {.output = Activation::tanh}, .scale = 0.5, .floor = -0.5},
-      Diagonal{.net = {.output = Activation::sigmoid}, .floor = -1},
-      Diagonal{.net = {.output = Activation::silu}, .floor = 0.3},
-      Diagonal{.net = {.output = Activation::gelu}, .floor = 0.18},
-      Diagonal{.net = {.output = Activation::identity}, .scale = 0, .floor = 1},
+      DiagonalDiffusion{},
+      DiagonalDiffusion{.net = {.output = Activation::exp}, .scale = -2},
+      DiagonalDiffusion{.net = {.output = Activation::relu}, .floor = 0.1},
+      DiagonalDiffusion{.net = {.output = Activation::tanh}, .floor = 1},
+      DiagonalDiffusion{.net = {.output = Activation::tanh}, .scale = 0.5, .floor = -0.5},
+      DiagonalDiffusion{.net = {.output = Activation::sigmoid}, .floor = -1},
+      DiagonalDiffusion{.net = {.output = Activation::silu}, .floor = 0.3},
+      DiagonalDiffusion{.net = {.output = Activation::gelu}, .floor = 0.18},
+      DiagonalDiffusion{.net = {.output = Activation::identity}, .scale = 0, .floor = 1},
   };
   for (const Diffusion& diffusion : accepted) {
     Model model = plain();
@@ -364,7 +364,7 @@ TEST(UniformGrid, RefusesWhatIsNoGrid) {
 TEST(Prior, IsTheModelWithoutControl) {
   Model model = plain();
   model.drift = Mlp{.hidden = {3}};
-  set_context<Feedback>(model, 4);
+  set_context<FeedbackControl>(model, 4);
   EXPECT_TRUE(std::holds_alternative<NoControl>(prior(model).control));
   EXPECT_EQ(std::get<Mlp>(prior(model).drift).hidden, std::vector<int>{3});
 }

@@ -1,8 +1,9 @@
 // Warp collectives, computed for all 32 lanes at once. Fragment layouts: PTX ISA, "Warp-level
-// matrix instructions" (written out in kernels/ptx.cuh). Sums are in float, in the order of k.
+// matrix instructions" (written out in kernels/device/ptx.cuh). Sums are in float, in the order of
+// k.
 #include <cstdint>
 
-#include "simt/device.hpp"
+#include "kernels/emulated/device.hpp"
 #include "simt/scheduler.hpp"
 
 namespace ito::simt {

@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "simt/device.hpp"
+#include "kernels/emulated/device.hpp"
 
 namespace ito {
 namespace {

@@ -1,7 +1,7 @@
 // The roundings of the cvt instructions, bit by bit.
 #include <cmath>
 
-#include "simt/device.hpp"
+#include "kernels/emulated/device.hpp"
 
 namespace ito::simt {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <ito/error.hpp>
 
-#include "simt/device.hpp"
+#include "kernels/emulated/device.hpp"
 #include "simt/host_compiler.hpp"
 #include "simt/launch.hpp"
 #include "simt/matrix_product.hpp"

@@ -14,7 +14,7 @@ namespace {
 
 /// Sums of rows of `width` numbers, a warp a row, through shared memory and shuffles.
 const char* const row_sums = R"(
-#include "kernels/device.cuh"
+#include "kernels/device/device.cuh"
 namespace ito {
 struct Arguments { const float* rows; float* sums; unsigned width; };
 ITO_KERNEL(sum_rows, Arguments, 64) {
@@ -119,7 +119,7 @@ TEST(EmulatedGpu, SaysWhatTheCompilerSays) {
 /// A kernel that hands numbers from one warp to the other, with the faults that macros plant.
 std::string hand_over(const std::string& planted) {
   return planted + R"(
-#include "kernels/device.cuh"
+#include "kernels/device/device.cuh"
 namespace ito {
 struct Arguments { const float* in; float* out; };
 ITO_KERNEL(hand_over, Arguments, 64) {
@@ -245,7 +245,7 @@ TEST(EmulatedGpu, KernelsOfTwoShapesDoNotMix) {
   EmulatedGpu gpu;
   const auto text = [](int width) {
     return "constexpr int width = " + std::to_string(width) + R"(;
-#include "kernels/device.cuh"
+#include "kernels/device/device.cuh"
 namespace ito {
 inline constexpr unsigned widths[2] = {width, 2 * width};
 inline unsigned pick(unsigned i) { static unsigned sum = width; sum += i - 1; return sum + widths[i]; }

@@ -39,7 +39,7 @@ std::string contents(const fs::path& path) {
 const std::string& headers() {
   static const std::string text = [] {
     std::set<fs::path> paths{ITO_SIMT_SOURCE "/include/ito/activation_kind.hpp",
-                             ITO_SIMT_SOURCE "/tests/simt/device.hpp"};
+                             ITO_SIMT_SOURCE "/kernels/emulated/device.hpp"};
     for (const auto& entry : fs::recursive_directory_iterator(ITO_SIMT_SOURCE "/kernels")) {
       if (entry.is_regular_file()) paths.insert(entry.path());
     }

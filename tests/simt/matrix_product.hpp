@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cuda/gpu.hpp"
-#include "simt/device.hpp"
+#include "kernels/emulated/device.hpp"
 
 namespace ito::simt {
 

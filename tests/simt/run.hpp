@@ -1,6 +1,6 @@
 #pragma once
 
-#include "simt/device.hpp"
+#include "kernels/emulated/device.hpp"
 #include "simt/launch.hpp"
 
 namespace ito {

@@ -2,11 +2,11 @@
 
 #include <string>
 
-#include "simt/device.hpp"
+#include "kernels/emulated/device.hpp"
 
 namespace ito::simt {
 
-/// "kernels/simulate.cuh:120"
+/// "kernels/fused/simulate.cuh:120"
 std::string place(Site site);
 
 /// Ends the launch; the message begins with the running kernel, block and thread, and the place.

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "simt/device.hpp"
+#include "kernels/emulated/device.hpp"
 
 namespace ito::simt {
 

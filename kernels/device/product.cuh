@@ -1,0 +1,200 @@
+// Products of tiles with packed weights on the tensor cores, one struct a kind of number. With
+//     sum [16 paths, 8 out] += left [16 paths, 8·kDepth in] · weights [8·kDepth in, 8 out]
+// the left operand is a relabelling of the tiles that an earlier product left behind: mma's
+// contraction index may be permuted freely as long as both operands agree, so channel 2q takes slot
+// q and channel 2q + 1 slot q + 4 where a lane holds one k of each (tf32, f64). Nothing is
+// exchanged between lanes (the idea of FlashAttention's two chained products, Dao et al. 2022, for
+// an MLP).
+//
+// Weights arrive packed by the host (src/cuda/packing.hpp): one 128-bit word of a lane serves
+// kDepth × kGroup tiles.
+#pragma once
+
+#include "kernels/device/tile.cuh"
+
+namespace ito {
+
+using PackedWord = Quad<unsigned>;
+
+/// Float in and out at about the accuracy of float arithmetic: each factor is a sum of two tf32
+/// numbers (11 bits each, any exponent of float), and of the four products the three that matter
+/// are taken.
+struct Tf32Product {
+  using Number = float;
+  static constexpr int kDepth = 1;  ///< tiles an operand holds
+  static constexpr int kGroup = 1;  ///< output tiles a packed word serves
+  struct Operand {
+    float v[4];
+  };
+  struct Factor {
+    unsigned high[4], low[4];
+  };
+
+  ITO_DEVICE static void split(float value, unsigned& high, unsigned& low) {
+    high = to_tf32(value);
+    low = to_tf32(value - bits_float(high));
+  }
+  ITO_DEVICE static Operand operand(const Tile<float> (&tiles)[kDepth]) {
+    const float(&v)[4] = tiles[0].v;
+    return {{v[0], v[2], v[1], v[3]}};
+  }
+  ITO_DEVICE static Factor factor(const Operand& operand) {
+    Factor out;
+    ITO_UNROLL
+    for (int i = 0; i < 4; ++i) split(operand.v[i], out.high[i], out.low[i]);
+    return out;
+  }
+  ITO_DEVICE static void multiply(Tile<float>& sum, const Factor& left, const PackedWord& word,
+                                  int /*member*/) {
+    const unsigned high[2] = {word.v[0], word.v[1]}, low[2] = {word.v[2], word.v[3]};
+    mma_tf32(sum.v, left.low, high);
+    mma_tf32(sum.v, left.high, low);
+    mma_tf32(sum.v, left.high, high);
+  }
+  /// The packed word of a lane: its column's weights of channels 2q and 2q + 1.
+  ITO_DEVICE static PackedWord pack(const float (&weights)[2]) {
+    PackedWord word;
+    split(weights[0], word.v[0], word.v[2]);
+    split(weights[1], word.v[1], word.v[3]);
+    return word;
+  }
+};
+
+/// Double in and out.
+struct DoubleProduct {
+  using Number = double;
+  static constexpr int kDepth = 1;
+  static constexpr int kGroup = 1;
+  struct Operand {
+    double v[4];
+  };
+
+  ITO_DEVICE static Operand operand(const Tile<double> (&tiles)[kDepth]) {
+    return {{tiles[0].v[0], tiles[0].v[1], tiles[0].v[2], tiles[0].v[3]}};
+  }
+  ITO_DEVICE static const Operand& factor(const Operand& operand) { return operand; }
+  ITO_DEVICE static void multiply(Tile<double>& sum, const Operand& left, const PackedWord& word,
+                                  int /*member*/) {
+    const auto weights = __builtin_bit_cast(Pair<double>, word);
+    ITO_UNROLL
+    for (int half = 0; half < 2; ++half) {  // paths g, then paths g + 8
+      double part[2] = {sum.v[2 * half], sum.v[2 * half + 1]};
+      mma_f64(part, left.v[2 * half], weights.v[0]);
+      mma_f64(part, left.v[2 * half + 1], weights.v[1]);
+      sum.v[2 * half] = part[0];
+      sum.v[2 * half + 1] = part[1];
+    }
+  }
+  ITO_DEVICE static PackedWord pack(const double (&weights)[2]) {
+    return __builtin_bit_cast(PackedWord, Pair<double>{{weights[0], weights[1]}});
+  }
+};
+
+/// 16-bit inputs, float sums. `kBrain`: bf16, whose range is float's (the way back, where
+/// cotangents have any scale); else f16, which has three more bits (the way forward).
+template <bool kBrain>
+struct HalfProduct {
+  using Number = float;
+  static constexpr int kDepth = 2;
+  static constexpr int kGroup = 2;
+  struct Operand {
+    unsigned v[4];
+  };
+
+  ITO_DEVICE static unsigned pack_pair(float low, float high) {
+    if constexpr (kBrain)
+      return pack_bf16(low, high);
+    else
+      return pack_f16(low, high);
+  }
+  ITO_DEVICE static Operand operand(const Tile<float> (&tiles)[kDepth]) {
+    Operand out;
+    ITO_UNROLL
+    for (int n = 0; n < 2; ++n) {
+      out.v[2 * n] = pack_pair(tiles[n].v[0], tiles[n].v[1]);
+      out.v[2 * n + 1] = pack_pair(tiles[n].v[2], tiles[n].v[3]);
+    }
+    return out;
+  }
+  ITO_DEVICE static const Operand& factor(const Operand& operand) { return operand; }
+  ITO_DEVICE static void multiply(Tile<float>& sum, const Operand& left, const PackedWord& word,
+                                  int member) {
+    const unsigned right[2] = {word.v[2 * member], word.v[2 * member + 1]};
+    if constexpr (kBrain)
+      mma_bf16(sum.v, left.v, right);
+    else
+      mma_f16(sum.v, left.v, right);
+  }
+  /// Of its column in two output tiles: the weights of channels 2q, 2q + 1, 2q + 8, 2q + 9.
+  ITO_DEVICE static PackedWord pack(const float (&weights)[8]) {
+    PackedWord word;
+    ITO_UNROLL
+    for (int i = 0; i < 4; ++i) word.v[i] = pack_pair(weights[2 * i], weights[2 * i + 1]);
+    return word;
+  }
+};
+
+/// Packed words a product's weights take up, a lane: [groups of out tiles][blocks of in tiles].
+template <class Product>
+ITO_INLINE constexpr int block_count(int in_tiles) {
+  return (in_tiles + Product::kDepth - 1) / Product::kDepth;
+}
+template <class Product>
+ITO_INLINE constexpr int group_count(int out_tiles) {
+  return (out_tiles + Product::kGroup - 1) / Product::kGroup;
+}
+
+/// The operands of `kTiles` tiles that `tile(n)` gives.
+template <class Product, int kTiles, class Source>
+ITO_DEVICE void make_operands(
+    typename Product::Operand (&out)[at_least_one(block_count<Product>(kTiles))], Source tile) {
+  using Number = typename Product::Number;
+  ITO_UNROLL
+  for (int block = 0; block < block_count<Product>(kTiles); ++block) {
+    Tile<Number> tiles[Product::kDepth];
+    ITO_UNROLL
+    for (int i = 0; i < Product::kDepth; ++i) {
+      const int n = block * Product::kDepth + i;
+      tiles[i] = n < kTiles ? tile(n < kTiles ? n : 0) : uniform_tile(Number(0));
+    }
+    out[block] = Product::operand(tiles);
+  }
+}
+
+/// Adds one block of inputs to all output tiles. `word(group)` reads this lane's packed word.
+template <class Product, int kOutTiles, class Word>
+ITO_DEVICE void multiply_block(Tile<typename Product::Number> (&sums)[at_least_one(kOutTiles)],
+                               const typename Product::Operand& operand, Word word) {
+  const auto factor = Product::factor(operand);
+  ITO_UNROLL
+  for (int group = 0; group < group_count<Product>(kOutTiles); ++group) {
+    const PackedWord packed = word(group);
+    ITO_UNROLL
+    for (int member = 0; member < Product::kGroup; ++member) {
+      const int n = group * Product::kGroup + member;
+      if (n < kOutTiles) Product::multiply(sums[n < kOutTiles ? n : 0], factor, packed, member);
+    }
+  }
+}
+
+/// finish(n, start(n) + Σ_in operands · weights) for every output tile n, in order. `word(i)` reads
+/// this lane's i-th packed word. Inputs come in turn and all outputs grow together, so that the
+/// chains of dependent mma are as many as output tiles.
+template <class Product, int kInTiles, int kOutTiles, class Word, class Start, class Finish>
+ITO_DEVICE void multiply_tiles(
+    const typename Product::Operand (&operands)[at_least_one(block_count<Product>(kInTiles))],
+    Word word, Start start, Finish finish) {
+  constexpr int kBlocks = block_count<Product>(kInTiles);
+  Tile<typename Product::Number> sums[at_least_one(kOutTiles)];
+  ITO_UNROLL
+  for (int n = 0; n < kOutTiles; ++n) sums[n] = start(n);
+  ITO_UNROLL
+  for (int block = 0; block < kBlocks; ++block) {
+    multiply_block<Product, kOutTiles>(sums, operands[block],
+                                       [&](int group) { return word(group * kBlocks + block); });
+  }
+  ITO_UNROLL
+  for (int n = 0; n < kOutTiles; ++n) finish(n, sums[n]);
+}
+
+}  // namespace ito

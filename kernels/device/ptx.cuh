@@ -1,0 +1,177 @@
+// Inline PTX, all of it: one instruction a function, for sm_80 and up. Fragment layouts: PTX ISA,
+// "Warp-level matrix instructions"; with g = lane / 4 and q = lane % 4, two 16-bit (one 32- or
+// 64-bit) elements a register unless said otherwise,
+//     m16n8k16  A: (g, 2q) (g+8, 2q) (g, 2q+8) (g+8, 2q+8)   B: (2q, g) (2q+8, g)   16-bit pairs
+//     m16n8k8   A: (g, q) (g+8, q) (g, q+4) (g+8, q+4)       B: (q, g) (q+4, g)     tf32
+//     m8n8k4    A: (g, q)                                    B: (q, g)              f64
+//     D         (g, 2q) (g, 2q+1), and for m16 (g+8, 2q) (g+8, 2q+1)
+#pragma once
+
+#include "kernels/arithmetic/inline.cuh"
+
+namespace ito {
+
+/// D += A·B, 16×8 += 16×8 · 8×8, operands in tf32.
+ITO_DEVICE void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+      "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+/// D += A·B, 16×8 += 16×16 · 16×8, operands in f16.
+ITO_DEVICE void mma_f16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+      "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+/// D += A·B, 16×8 += 16×16 · 16×8, operands in bf16.
+ITO_DEVICE void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+      "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+/// D += A·B, 8×8 += 8×4 · 4×8, in double.
+ITO_DEVICE void mma_f64(double (&d)[2], double a, double b) {
+  asm volatile("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0,%1}, {%2}, {%3}, {%0,%1};"
+               : "+d"(d[0]), "+d"(d[1])
+               : "d"(a), "d"(b));
+}
+
+/// The 8×8 matrix of 16-bit elements in the warp's registers, row g at (2q, 2q+1), transposed.
+ITO_DEVICE unsigned movmatrix(unsigned pair) {
+  unsigned transposed;
+  asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(transposed) : "r"(pair));
+  return transposed;
+}
+
+/// The nearest tf32, ties away from zero: a float whose low 13 bits are zero.
+ITO_DEVICE unsigned to_tf32(float x) {
+  unsigned result;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(result) : "f"(x));
+  return result;
+}
+
+ITO_DEVICE unsigned pack_f16(float low, float high) {
+  unsigned result;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(result) : "f"(high), "f"(low));
+  return result;
+}
+
+ITO_DEVICE unsigned pack_bf16(float low, float high) {
+  unsigned result;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(result) : "f"(high), "f"(low));
+  return result;
+}
+
+ITO_DEVICE float tanh_fast(float x) {
+  float result;
+  asm("tanh.approx.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+
+ITO_DEVICE float exp2_fast(float x) {
+  float result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+
+ITO_DEVICE float log2_fast(float x) {
+  float result;
+  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+
+ITO_DEVICE float reciprocal_fast(float x) {
+  float result;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+
+ITO_DEVICE float rsqrt_fast(float x) {
+  float result;
+  asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+
+ITO_DEVICE float sqrt_fast(float x) {
+  float result;
+  asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+
+ITO_DEVICE float sin_fast(float x) {
+  float result;
+  asm("sin.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+
+ITO_DEVICE float cos_fast(float x) {
+  float result;
+  asm("cos.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+
+/// On addresses in the window of shared memory, with the forms that device.cuh gives types to.
+namespace ptx {
+
+ITO_DEVICE unsigned f16_to_float_bits(unsigned short half) {
+  unsigned result;
+  asm("cvt.f32.f16 %0, %1;" : "=r"(result) : "h"(half));
+  return result;
+}
+
+ITO_DEVICE unsigned shared_address(const void* pointer) {
+  return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
+}
+
+ITO_DEVICE void ldmatrix_x2(unsigned (&r)[2], unsigned row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0,%1}, [%2];"
+               : "=r"(r[0]), "=r"(r[1])
+               : "r"(row)
+               : "memory");
+}
+
+ITO_DEVICE void ldmatrix_x2_transposed(unsigned (&r)[2], unsigned row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];"
+               : "=r"(r[0]), "=r"(r[1])
+               : "r"(row)
+               : "memory");
+}
+
+ITO_DEVICE void ldmatrix_x4(unsigned (&r)[4], unsigned row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(row)
+               : "memory");
+}
+
+ITO_DEVICE void ldmatrix_x4_transposed(unsigned (&r)[4], unsigned row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(row)
+               : "memory");
+}
+
+#if __CUDA_ARCH__ >= 900
+ITO_DEVICE void stmatrix_x4(unsigned row, const unsigned (&r)[4]) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1,%2,%3,%4};"
+               :
+               : "r"(row), "r"(r[0]), "r"(r[1]), "r"(r[2]), "r"(r[3])
+               : "memory");
+}
+#endif
+
+ITO_DEVICE void store_shared(unsigned address, unsigned value) {
+  asm volatile("st.shared.u32 [%0], %1;" : : "r"(address), "r"(value) : "memory");
+}
+
+}  // namespace ptx
+}  // namespace ito

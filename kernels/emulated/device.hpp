@@ -1,0 +1,282 @@
+// The vocabulary of kernels/device/device.cuh on the host, for kernels compiled by the C++
+// compiler. A thread is a fiber; a warp's collective is computed when its last lane arrives; every
+// access to shared memory is checked. What is not trivial lives in the library ito_simt, which the
+// tests and the kernels share, so that a kernel compiles fast. Faults end the launch with an
+// ito::Error.
+#pragma once
+
+#include <cmath>
+#include <source_location>
+#include <type_traits>
+
+#include "kernels/arithmetic/inline.cuh"
+#include "kernels/device/vectors.cuh"
+
+#define ITO_UNROLL
+
+/// Two symbols: `name` runs one thread, `name_bounds` says what a launch must keep to.
+#define ITO_KERNEL(name, Arguments, threads)                                                  \
+  static void name##_body(const Arguments& arguments);                                        \
+  extern "C" __attribute__((visibility("default"))) ito::simt::KernelBounds name##_bounds() { \
+    return {threads, sizeof(Arguments)};                                                      \
+  }                                                                                           \
+  extern "C" __attribute__((visibility("default"))) void name(const void* bytes) {            \
+    name##_body(*static_cast<const Arguments*>(bytes));                                       \
+  }                                                                                           \
+  static void name##_body(const Arguments& arguments)
+
+namespace ito {
+namespace simt {
+
+using Site = std::source_location;
+
+struct KernelBounds {
+  unsigned threads;
+  unsigned long argument_bytes;
+};
+
+/// The running thread.
+struct Position {
+  unsigned thread, block, block_size, grid_size;
+};
+extern Position position;
+
+/// The running block's dynamic shared memory.
+struct SharedWindow {
+  unsigned char* base;
+  unsigned bytes;
+  bool races;  ///< whether accesses are held against those of other threads
+};
+extern SharedWindow shared_window;
+
+/// What one lane brings to a collective.
+struct Operands {
+  void* result;
+  const void* a;
+  const void* b;
+  unsigned selector;
+};
+
+void block_barrier(Site site);
+void warp_barrier(Site site);
+void shuffle_words(Operands operands, Site site);    ///< result, a: unsigned; selector: the lane
+void shuffle_doubles(Operands operands, Site site);  ///< result, a: double; selector: the lane
+void mma_tf32(Operands operands, Site site);
+void mma_f16(Operands operands, Site site);
+void mma_bf16(Operands operands, Site site);
+void mma_f64(Operands operands, Site site);
+/// selector: the offset of this lane's row in shared memory.
+void ldmatrix(unsigned matrices, bool transposed, Operands operands, Site site);
+void stmatrix_x4(Operands operands, Site site);
+void movmatrix(Operands operands, Site site);
+
+unsigned to_tf32(float x);
+unsigned pack_f16(float low, float high);
+unsigned pack_bf16(float low, float high);
+inline float f16_value(unsigned half) {
+  const unsigned sign = (half & 0x8000u) << 16, size = half & 0x7FFFu;
+  const unsigned not_finite = 0x7F800000u | (size & 0x3FFu) << 13;
+  const float scaled = __builtin_bit_cast(float, size << 13) * 0x1p112f;  // also of subnormals
+  return __builtin_bit_cast(
+      float, sign | (size >= 0x7C00u ? not_finite : __builtin_bit_cast(unsigned, scaled)));
+}
+
+[[noreturn]] void shared_fault(bool writes, unsigned long offset, unsigned bytes, Site site);
+[[noreturn]] void global_fault(const void* address, unsigned bytes, Site site);
+void note_read(unsigned offset, unsigned bytes, Site site);
+void note_write(unsigned offset, unsigned bytes, Site site);
+
+inline unsigned checked_offset(bool writes, unsigned offset, unsigned i, unsigned bytes,
+                               unsigned alignment, Site site) {
+  const unsigned long start = offset + static_cast<unsigned long>(i) * bytes;
+  if (start + bytes > shared_window.bytes || start % alignment != 0) {
+    shared_fault(writes, start, bytes, site);
+  }
+  return static_cast<unsigned>(start);
+}
+
+}  // namespace simt
+
+inline unsigned thread_index() { return simt::position.thread; }
+inline unsigned block_index() { return simt::position.block; }
+inline unsigned block_size() { return simt::position.block_size; }
+inline unsigned grid_size() { return simt::position.grid_size; }
+inline unsigned lane_index() { return simt::position.thread % 32; }
+inline unsigned warp_index() { return simt::position.thread / 32; }
+
+inline void block_barrier(simt::Site site = simt::Site::current()) { simt::block_barrier(site); }
+inline void warp_barrier(simt::Site site = simt::Site::current()) { simt::warp_barrier(site); }
+
+template <class T>
+inline T shuffle(T value, unsigned lane, simt::Site site = simt::Site::current()) {
+  T result;
+  if constexpr (sizeof(T) == 4) {
+    simt::shuffle_words({&result, &value, nullptr, lane}, site);
+  } else {
+    simt::shuffle_doubles({&result, &value, nullptr, lane}, site);
+  }
+  return result;
+}
+template <class T>
+inline T shuffle_xor(T value, unsigned mask, simt::Site site = simt::Site::current()) {
+  return ito::shuffle(value, lane_index() ^ mask, site);
+}
+
+template <class T>
+class Shared {
+ public:
+  using Value = std::remove_const_t<T>;
+
+  explicit Shared(unsigned offset) : offset_(offset) {}
+  template <class U>
+  requires(std::is_same_v<const U, T>) Shared(Shared<U> writable) : offset_(writable.offset()) {}
+
+  T load(unsigned i, simt::Site site = simt::Site::current()) const {
+    const unsigned start = simt::checked_offset(false, offset_, i, sizeof(T), alignof(T), site);
+    if (simt::shared_window.races) simt::note_read(start, sizeof(T), site);
+    Value value;
+    __builtin_memcpy(&value, simt::shared_window.base + start, sizeof(T));
+    return value;
+  }
+  void store(unsigned i, Value value, simt::Site site = simt::Site::current()) const
+      requires(!std::is_const_v<T>) {
+    const unsigned start = simt::checked_offset(true, offset_, i, sizeof(T), alignof(T), site);
+    if (simt::shared_window.races) simt::note_write(start, sizeof(T), site);
+    __builtin_memcpy(simt::shared_window.base + start, &value, sizeof(T));
+  }
+  Shared operator+(unsigned elements) const {
+    return Shared(offset_ + elements * static_cast<unsigned>(sizeof(T)));
+  }
+  template <class U>
+  Shared<U> as() const {
+    return Shared<U>(offset_);
+  }
+  unsigned offset() const { return offset_; }
+
+ private:
+  unsigned offset_;
+};
+
+inline Shared<unsigned char> shared_memory() { return Shared<unsigned char>(0); }
+
+inline void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2],
+                     simt::Site site = simt::Site::current()) {
+  simt::mma_tf32({d, a, b, 0}, site);
+}
+inline void mma_f16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2],
+                    simt::Site site = simt::Site::current()) {
+  simt::mma_f16({d, a, b, 0}, site);
+}
+inline void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2],
+                     simt::Site site = simt::Site::current()) {
+  simt::mma_bf16({d, a, b, 0}, site);
+}
+inline void mma_f64(double (&d)[2], double a, double b, simt::Site site = simt::Site::current()) {
+  simt::mma_f64({d, &a, &b, 0}, site);
+}
+
+inline void ldmatrix_x2(unsigned (&r)[2], Shared<const unsigned short> row,
+                        simt::Site site = simt::Site::current()) {
+  simt::ldmatrix(2, false, {r, nullptr, nullptr, row.offset()}, site);
+}
+inline void ldmatrix_x2_transposed(unsigned (&r)[2], Shared<const unsigned short> row,
+                                   simt::Site site = simt::Site::current()) {
+  simt::ldmatrix(2, true, {r, nullptr, nullptr, row.offset()}, site);
+}
+inline void ldmatrix_x4(unsigned (&r)[4], Shared<const unsigned short> row,
+                        simt::Site site = simt::Site::current()) {
+  simt::ldmatrix(4, false, {r, nullptr, nullptr, row.offset()}, site);
+}
+inline void ldmatrix_x4_transposed(unsigned (&r)[4], Shared<const unsigned short> row,
+                                   simt::Site site = simt::Site::current()) {
+  simt::ldmatrix(4, true, {r, nullptr, nullptr, row.offset()}, site);
+}
+inline void stmatrix_x4(Shared<unsigned short> row, const unsigned (&r)[4],
+                        simt::Site site = simt::Site::current()) {
+  simt::stmatrix_x4({nullptr, r, nullptr, row.offset()}, site);
+}
+inline unsigned movmatrix(unsigned pair, simt::Site site = simt::Site::current()) {
+  unsigned transposed;
+  simt::movmatrix({&transposed, &pair, nullptr, 0}, site);
+  return transposed;
+}
+
+template <class T>
+inline T load_read_only(const T* pointer, simt::Site site = simt::Site::current()) {
+  if (reinterpret_cast<unsigned long>(pointer) % alignof(T) != 0) {
+    simt::global_fault(pointer, sizeof(T), site);
+  }
+  return *pointer;
+}
+/// Threads of a launch take turns, so a plain sum is atomic.
+inline float atomic_add(float* address, float value) {
+  const float before = *address;
+  *address += value;
+  return before;
+}
+inline unsigned atomic_add(unsigned* address, unsigned value) {
+  const unsigned before = *address;
+  *address += value;
+  return before;
+}
+
+inline unsigned multiply_high(unsigned a, unsigned b) {
+  return static_cast<unsigned>((static_cast<unsigned long>(a) * b) >> 32);
+}
+inline unsigned float_bits(float x) { return __builtin_bit_cast(unsigned, x); }
+inline float bits_float(unsigned bits) { return __builtin_bit_cast(float, bits); }
+
+inline unsigned to_tf32(float x) { return simt::to_tf32(x); }
+inline unsigned pack_f16(float low, float high) { return simt::pack_f16(low, high); }
+inline unsigned pack_bf16(float low, float high) { return simt::pack_bf16(low, high); }
+inline Pair<float> unpack_f16(unsigned pair) {
+  return {{simt::f16_value(pair & 0xFFFFu), simt::f16_value(pair >> 16)}};
+}
+inline Pair<float> unpack_bf16(unsigned pair) {
+  return {{bits_float(pair << 16), bits_float(pair & 0xFFFF0000u)}};
+}
+
+inline float tanh_fast(float x) { return std::tanh(x); }
+inline float exp2_fast(float x) { return std::exp2(x); }
+inline float log2_fast(float x) { return std::log2(x); }
+inline float reciprocal_fast(float x) { return 1.0f / x; }
+inline float rsqrt_fast(float x) { return 1.0f / std::sqrt(x); }
+inline float sqrt_fast(float x) { return std::sqrt(x); }
+inline float sin_fast(float x) { return std::sin(x); }
+inline float cos_fast(float x) { return std::cos(x); }
+
+inline float exp(float x) { return std::exp(x); }
+inline float expm1(float x) { return std::expm1(x); }
+inline float log(float x) { return std::log(x); }
+inline float log1p(float x) { return std::log1p(x); }
+inline float tanh(float x) { return std::tanh(x); }
+inline float erf(float x) { return std::erf(x); }
+inline float sqrt(float x) { return std::sqrt(x); }
+inline float abs(float x) { return std::abs(x); }
+inline float max(float a, float b) { return std::fmax(a, b); }
+inline float min(float a, float b) { return std::fmin(a, b); }
+inline float fma(float a, float b, float c) { return std::fma(a, b, c); }
+inline float select(bool condition, float yes, float no) { return condition ? yes : no; }
+
+inline double exp(double x) { return std::exp(x); }
+inline double log(double x) { return std::log(x); }
+inline double log1p(double x) { return std::log1p(x); }
+inline double tanh(double x) { return std::tanh(x); }
+inline double erf(double x) { return std::erf(x); }
+inline double sqrt(double x) { return std::sqrt(x); }
+inline double abs(double x) { return std::abs(x); }
+inline double max(double a, double b) { return std::fmax(a, b); }
+inline double min(double a, double b) { return std::fmin(a, b); }
+inline double fma(double a, double b, double c) { return std::fma(a, b, c); }
+inline double select(bool condition, double yes, double no) { return condition ? yes : no; }
+
+inline float sin_pi(float x) { return static_cast<float>(std::sin(3.14159265358979323846 * x)); }
+inline float cos_pi(float x) { return static_cast<float>(std::cos(3.14159265358979323846 * x)); }
+inline double sin_pi(double x) {
+  return static_cast<double>(std::sin(3.14159265358979323846264338327950288L * x));
+}
+inline double cos_pi(double x) {
+  return static_cast<double>(std::cos(3.14159265358979323846264338327950288L * x));
+}
+
+}  // namespace ito

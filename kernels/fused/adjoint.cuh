@@ -1,0 +1,465 @@
+// The reverse-time kernel. A block of warps takes 16 paths a warp back through the time loop:
+// states come from the tape (or are recomputed from its checkpoints), noise is generated again,
+// activations are recomputed, the costate λ stays in registers, and the gradient of every parameter
+// is summed on chip until the block's paths are done. Blocks take fixed runs of groups of paths, so
+// that sums depend on the number of paths and on nothing else.
+//
+// Further constants of the shape: kStageBytes (where staging begins in shared memory), kDelta,
+// kDeltaSize (its two arrays of cotangents, elements), kSlotCount (blocks of weight-gradient sums).
+#pragma once
+
+#include "kernels/arithmetic/carry.cuh"
+#include "kernels/fused/gradient_sums.cuh"
+#include "kernels/fused/path.cuh"
+
+namespace ito {
+
+/// The gradient of a constant mixing σ: λ wᵀ over the paths of a block.
+template <class P, class Shape, class Bench, class Sums>
+requires(Bench::kStages) ITO_DEVICE
+    void mixing_gradient(Bench& bench, Sums& sums, typename P::Number time,
+                         const Tile<typename P::Number> (&w)[noise_tiles<Shape>],
+                         const Tile<typename P::Number> (&lambda)[state_tiles<Shape>]) {
+  using Diffusion = typename Shape::Diffusion;
+  constexpr int kNoises = noise_tiles<Shape>;
+  block_barrier();  // no warp still reads what the net before has staged
+  constexpr int kRow = staged_row(kNoises, sizeof(typename P::Outer::Element));
+  ITO_UNROLL
+  for (int n = 0; n < kNoises; ++n) {
+    stage_tile<P>(bench.evaluator.array(Diffusion::staged(0)), kRow, n, w[n]);
+  }
+  const int place = stage_cotangents<P, Shape, Diffusion, 0>(bench, lambda);
+  block_barrier();
+  add_weight_gradient<P, Shape, Diffusion, 0>(bench, sums, time, 0, place);
+}
+
+/// 16 paths on their way back. Bench evaluates nets and takes their gradients, Sums holds those of
+/// parameters.
+template <class P, class Shape, class Bench, class Sums>
+class WarpAdjoint {
+  using Number = typename P::Number;
+  static constexpr int kStates = state_tiles<Shape>, kNoises = noise_tiles<Shape>;
+  using States = Tile<Number>[kStates];
+  using Noises = Tile<Number>[kNoises];
+  using Drift = typename Shape::Drift;
+  using Diffusion = typename Shape::Diffusion;
+  using Control = typename Shape::Control;
+  static constexpr bool kThroughDrift = Shape::kControl == ControlKind::drift;
+  static constexpr bool kHasRow = Shape::kRow > 0;
+  static constexpr int kRowTiles = Shape::kRow / 8;
+
+ public:
+  ITO_DEVICE WarpAdjoint(const AdjointArguments<Number>& arguments, Bench& bench, Sums& sums,
+                         int index)
+      : arguments_(arguments),
+        call_(arguments.path),
+        bench_(bench),
+        sums_(sums),
+        index_(index),
+        paths_(WarpPaths<Number>::template of<Shape>(call_, index)) {
+    ITO_UNROLL
+    for (int r = 0; r < 2; ++r) {
+      alive_[r] = paths_.path[r] >= 0 &&
+                  call_.tape_status[16LL * index + static_cast<int>(tile_row()) + 8 * r] == 0;
+    }
+  }
+
+  ITO_DEVICE void run() {
+    ITO_UNROLL
+    for (int n = 0; n < kStates; ++n) lambda_.value[n] = uniform_tile(Number(0));
+    lambda_.start_from_zero_excess();
+    row_sums_.clear();
+    save_ = call_.saves;
+    load_sum_cotangents();
+    arrive(call_.steps);
+    for (int end = call_.steps; end > 0;) {
+      const int begin = call_.stride == 1 ? 0 : (end - 1) / call_.stride * call_.stride;
+      const Tile<Number>* states = states_from(begin, end);
+      for (int k = end - 1; k >= begin; --k) {
+        reverse_step(k, states + static_cast<long long>(k - begin) * kStates * 32);
+        arrive(k);
+      }
+      end = begin;
+    }
+    leave();
+  }
+
+  // The parts of `run`, for who takes the loop apart.
+  ITO_DEVICE CompensatedTiles<Shape, Number>& costate() { return lambda_; }
+
+  /// Where `saves_left` save steps are still ahead.
+  ITO_DEVICE void resume(int saves_left) {
+    row_sums_.clear();
+    save_ = saves_left;
+    load_sum_cotangents();
+  }
+
+  /// Zero where a path is not finite.
+  ITO_DEVICE Tile<Number> living(Tile<Number> tile) const {
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) tile.v[e] = alive_[e / 2] ? tile.v[e] : Number(0);
+    return tile;
+  }
+
+  /// At step k, on the way back: the cotangent of a saved state comes in.
+  ITO_DEVICE void arrive(int k) {
+    if (save_ == 0 || call_.save[save_ - 1] != k) return;
+    --save_;
+    if (arguments_.states != nullptr && !arguments_.detach_state) {
+      ITO_UNROLL
+      for (int n = 0; n < kStates; ++n) {
+        ITO_UNROLL
+        for (int e = 0; e < 4; ++e) {
+          const int channel = channel_of(n, e);
+          if (!alive_[e / 2] || channel >= Shape::kState) continue;
+          const long long row = paths_.path[e / 2] * call_.saves + save_;
+          add_of_any_size(lambda_.value[n].v[e], lambda_.excess[n].v[e],
+                          arguments_.states[row * Shape::kState + channel]);
+        }
+      }
+    }
+    load_sum_cotangents();
+  }
+
+  /// Noise and what a control that gives a drift needs, at x_k.
+  ITO_DEVICE void open_step(int k) {
+    const GridStep<Number> step = call_.grid[k];
+    size_ = {step.step, step.root_step};
+    input_ = {step.time, paths_.bias_rows + step.interval * Shape::kRow};
+    ITO_UNROLL
+    for (int n = 0; n < kNoises; ++n) {
+      z_[n] = path_noise<P, Shape>(call_, paths_.tile, k, n);
+    }
+    if constexpr (kThroughDrift) evaluate_drift<P, Shape>(bench_.evaluator, input_, x_, b_);
+    if constexpr (!mixing_diffusion<Shape>()) {
+      evaluate_diagonal<P, Shape>(bench_.evaluator, input_, x_, sigma_);
+    }
+  }
+
+  ITO_DEVICE void pull_back(Carry carry) {
+    bench_.weights = carry.parameters;
+    States lambda, b_cotangent, sigma_cotangent;
+    Noises omega;
+    ITO_UNROLL
+    for (int n = 0; n < kStates; ++n) {
+      lambda[n] = carry.state ? lambda_.value[n] : uniform_tile(Number(0));
+      sigma_cotangent[n] = uniform_tile(Number(0));
+      ITO_UNROLL
+      for (int e = 0; e < 4; ++e) b_cotangent[n].v[e] = size_.h * lambda[n].v[e];
+    }
+    make_omega(lambda, omega);
+    pull_back_control(carry, omega, b_cotangent, sigma_cotangent);
+    if (!carry.state && !kThroughDrift) return;
+    pull_back_drift(b_cotangent);
+    pull_back_diffusion(carry, lambda, sigma_cotangent);
+  }
+
+  /// At step 0: λ is the cotangent of x_0.
+  ITO_DEVICE void leave() {
+    if (arguments_.x0_gradient != nullptr) {
+      ITO_UNROLL
+      for (int n = 0; n < kStates; ++n) {
+        ITO_UNROLL
+        for (int e = 0; e < 4; ++e) {
+          const int channel = channel_of(n, e);
+          const long long path = paths_.path[e / 2];
+          if (path >= 0 && channel < Shape::kState) {
+            arguments_.x0_gradient[path * Shape::kState + channel] =
+                alive_[e / 2] ? lambda_.value[n].v[e] : Number(0);
+          }
+        }
+      }
+    }
+    if constexpr (Shape::kInitial != InitialKind::point) {
+      if (call_.x0 != nullptr) return;
+      ITO_UNROLL
+      for (int n = 0; n < kStates; ++n) {
+        sums_.initial.add(n, living(lambda_.value[n]));
+        if constexpr (Shape::kInitial == InitialKind::gaussian) {
+          const auto log_std = spread(bench_.evaluator.parameters, Shape::kInitialStd, n);
+          auto part =
+              within<Shape::kState>(normal_tile<P>(seed_of(call_), paths_.tile, 0, n, 1), n);
+          ITO_UNROLL
+          for (int e = 0; e < 4; ++e) part.v[e] *= exp(log_std.v[e]) * lambda_.value[n].v[e];
+          sums_.deviation.add(n, living(part));
+        }
+      }
+    }
+  }
+
+ private:
+  ITO_DEVICE void load_sum_cotangents() {
+    ITO_UNROLL
+    for (int r = 0; r < 2; ++r) {
+      energy_[r] = martingale_[r] = Number(0);
+      if (!alive_[r]) continue;
+      const long long path = paths_.path[r];
+      if (arguments_.energy != nullptr) energy_[r] = arguments_.energy[path];
+      if (arguments_.martingale != nullptr) martingale_[r] = arguments_.martingale[path];
+      if (save_ == call_.saves) continue;
+      const long long at = path * call_.saves + save_;
+      if (arguments_.interval_energy != nullptr) energy_[r] += arguments_.interval_energy[at];
+      if (arguments_.interval_martingale != nullptr) {
+        martingale_[r] += arguments_.interval_martingale[at];
+      }
+    }
+  }
+
+  /// The states of steps begin … end − 1, stored or recomputed.
+  ITO_DEVICE const Tile<Number>* states_from(int begin, int end) {
+    block_barrier();  // no warp still reads what this one stages
+    if (index_ >= call_.tiles) return nullptr;
+    const long long first = static_cast<long long>(index_) * call_.checkpoints;
+    const Tile<Number>* stored =
+        tape_place<P, Shape>(call_.tape, first + begin / call_.stride, call_.stride > 1);
+    if (call_.stride == 1) return stored;
+    const long long slot = static_cast<long long>(block_index()) * Shape::kWarps + warp_index();
+    Tile<Number>* segment = tape_place<P, Shape>(arguments_.segments, slot * call_.stride, false);
+    CompensatedTiles<Shape, Number> x;
+    load_tiles(stored, x.value);
+    load_tiles(stored + 32 * kStates, x.excess);
+    ITO_ROLLED
+    for (int k = begin;; ++k) {
+      store_tiles(segment + static_cast<long long>(k - begin) * kStates * 32, x.value);
+      if (k + 1 == end) break;
+      euler_step<P, Shape>(bench_.evaluator, call_, paths_, k, x);
+    }
+    return segment;
+  }
+
+  /// λ: cotangent of x_{k+1} → cotangent of x_k.
+  ITO_DEVICE void reverse_step(int k, const Tile<Number>* place) {
+    block_barrier();  // no warp still reads what the step before has staged
+    if (index_ < call_.tiles) load_tiles(place, x_);
+    ITO_UNROLL
+    for (int n = 0; n < kStates; ++n) {
+      x_[n] = index_ < call_.tiles ? living(x_[n]) : uniform_tile(Number(0));
+      moved_[n] = uniform_tile(Number(0));
+    }
+    open_step(k);
+    const bool split = arguments_.detach_martingale_parameters != 0;
+    const bool detached = arguments_.detach_state != 0;
+    if (split && !detached) pull_back(Carry::martingale_through_path());
+    pull_back(Carry::step(detached, split));
+    if (!detached) {
+      ITO_UNROLL
+      for (int n = 0; n < kStates; ++n) lambda_.add(n, moved_[n]);
+    }
+    if constexpr (kHasRow) {
+      const int interval = call_.grid[k].interval;
+      if (k == 0 || call_.grid[k - 1].interval != interval) store_row(interval);
+    }
+  }
+
+  /// ω = σᵀλ.
+  ITO_DEVICE void make_omega(const States& lambda, Noises& omega) {
+    if constexpr (Shape::kDiffusion == DiffusionKind::constant_general) {
+      using Product = typename P::Backward;
+      typename Product::Operand operands[block_count<Product>(kStates)];
+      make_operands<Product, kStates>(operands, [&](int n) { return lambda[n]; });
+      multiply_tiles<Product, kStates, kNoises>(
+          operands,
+          [&](int i) { return bench_.evaluator.parameters.word(Diffusion::transposed(0) + i); },
+          [](int) { return uniform_tile(Number(0)); },
+          [&](int n, const Tile<Number>& sum) { omega[n] = sum; });
+    } else if constexpr (Shape::kDiffusion == DiffusionKind::general) {
+      ITO_UNROLL
+      for (int n = 0; n < kNoises; ++n) omega[n] = uniform_tile(Number(0));
+      Pair<Number> of_row{};
+      bench_.evaluator.template net<Diffusion>(
+          input_, x_, [&](int row, int n, const Tile<Number>& z) {
+            if (n == 0) of_row = broadcast_channel(lambda, row);
+            const auto sigma = scaled_sigma<Shape>(activate<P, Diffusion::kOutput>(z).value);
+            ITO_UNROLL
+            for (int e = 0; e < 4; ++e) {
+              omega[n].v[e] = fma(sigma.v[e], of_row.v[e / 2], omega[n].v[e]);
+            }
+          });
+    } else {
+      ITO_UNROLL
+      for (int n = 0; n < kNoises; ++n) {
+        ITO_UNROLL
+        for (int e = 0; e < 4; ++e) omega[n].v[e] = sigma_[n].v[e] * lambda[n].v[e];
+      }
+    }
+  }
+
+  /// The cotangent of u in tile n; w goes with it.
+  ITO_DEVICE Tile<Number> cotangent_of_control(int n, const Tile<Number>& u,
+                                               const Tile<Number>& omega, Carry carry) {
+    Tile<Number> out;
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) {
+      const Number energy = carry.energy ? energy_[e / 2] : Number(0);
+      const Number martingale = carry.martingale ? martingale_[e / 2] : Number(0);
+      w_[n].v[e] = increment(size_, u.v[e], z_[n].v[e]);
+      out.v[e] = control_cotangent(size_, omega.v[e], u.v[e], z_[n].v[e], energy, martingale);
+    }
+    return living(within<Shape::kNoise>(out, n));
+  }
+
+  ITO_DEVICE void pull_back_control(Carry carry, const Noises& omega, States& b_cotangent,
+                                    States& sigma_cotangent) {
+    if constexpr (Control::kLayers > 0) {
+      net_gradient<P, Shape, Control>(
+          bench_, sums_.control, input_, x_, moved_,
+          [&](int, int n, const Tile<Number>& z) {
+            const auto f = activate<P, Control::kOutput>(z);
+            Tile<Number> u;
+            if constexpr (kThroughDrift)
+              u = control_of_drift<Shape>(n, f.value, b_[n], sigma_[n]);
+            else
+              u = within<Shape::kNoise>(f.value, n);
+            Tile<Number> cotangent = cotangent_of_control(n, u, omega[n], carry);
+            if constexpr (kThroughDrift) {  // u = (v − b)/σ
+              ITO_UNROLL
+              for (int e = 0; e < 4; ++e) {
+                cotangent.v[e] = cotangent.v[e] / sigma_[n].v[e];
+                b_cotangent[n].v[e] -= cotangent.v[e];
+                sigma_cotangent[n].v[e] -= cotangent.v[e] * u.v[e];
+              }
+            }
+            Tile<Number> delta;
+            ITO_UNROLL
+            for (int e = 0; e < 4; ++e) delta.v[e] = cotangent.v[e] * f.slope.v[e];
+            return living(within<Shape::kNoise>(delta, n));
+          },
+          [&](int n, const Tile<Number>& delta) {
+            if constexpr (kHasRow) {
+              if (carry.parameters) row_sums_.add(n, delta);
+            }
+          });
+    } else {
+      Noises u;
+      evaluate_control<P, Shape>(bench_.evaluator, input_, x_, b_, sigma_, u);
+      ITO_UNROLL
+      for (int n = 0; n < kNoises; ++n) {
+        const Tile<Number> cotangent = cotangent_of_control(n, u[n], omega[n], carry);
+        if constexpr (Shape::kControl == ControlKind::constant) {
+          if (carry.parameters) sums_.control_value.add(n, cotangent);
+        }
+      }
+    }
+  }
+
+  ITO_DEVICE void pull_back_drift(const States& cotangent) {
+    if constexpr (Drift::kLayers > 0) {
+      net_gradient<P, Shape, Drift>(
+          bench_, sums_.drift, input_, x_, moved_,
+          [&](int, int n, const Tile<Number>& z) {
+            const auto f = activate<P, Drift::kOutput>(z);
+            Tile<Number> delta;
+            ITO_UNROLL
+            for (int e = 0; e < 4; ++e) delta.v[e] = cotangent[n].v[e] * f.slope.v[e];
+            return living(within<Shape::kState>(delta, n));
+          },
+          [](int, const Tile<Number>&) {});
+    }
+  }
+
+  /// `extra`: the cotangent of a diagonal σ that comes through a drift control.
+  ITO_DEVICE void pull_back_diffusion(Carry carry, const States& lambda, const States& extra) {
+    if constexpr (Shape::kDiffusion == DiffusionKind::constant_diagonal) {
+      if (!carry.parameters) return;
+      ITO_UNROLL
+      for (int n = 0; n < kStates; ++n)
+        sums_.sigma.add(n, living(diagonal_cotangent(n, lambda, extra)));
+    } else if constexpr (Shape::kDiffusion == DiffusionKind::diagonal) {
+      net_gradient<P, Shape, Diffusion>(
+          bench_, sums_.diffusion, input_, x_, moved_,
+          [&](int, int n, const Tile<Number>& z) {
+            const auto f = activate<P, Diffusion::kOutput>(z);
+            const Tile<Number> cotangent = diagonal_cotangent(n, lambda, extra);
+            Tile<Number> delta;
+            ITO_UNROLL
+            for (int e = 0; e < 4; ++e) {
+              delta.v[e] = Number(Shape::kDiffusionScale) * cotangent.v[e] * f.slope.v[e];
+            }
+            return living(within<Shape::kState>(delta, n));
+          },
+          [](int, const Tile<Number>&) {});
+    } else if constexpr (Shape::kDiffusion == DiffusionKind::constant_general) {
+      if (!carry.parameters) return;
+      Noises w;
+      ITO_UNROLL
+      for (int n = 0; n < kNoises; ++n) w[n] = living(w_[n]);
+      mixing_gradient<P, Shape>(bench_, sums_.diffusion, input_.time, w, lambda);
+    } else if constexpr (Shape::kDiffusion == DiffusionKind::general) {
+      Pair<Number> of_row{};
+      net_gradient<P, Shape, Diffusion>(
+          bench_, sums_.diffusion, input_, x_, moved_,
+          [&](int row, int n, const Tile<Number>& z) {
+            if (n == 0) of_row = broadcast_channel(lambda, row);
+            const auto f = activate<P, Diffusion::kOutput>(z);
+            Tile<Number> delta;
+            ITO_UNROLL
+            for (int e = 0; e < 4; ++e) {
+              delta.v[e] =
+                  Number(Shape::kDiffusionScale) * of_row.v[e / 2] * w_[n].v[e] * f.slope.v[e];
+            }
+            return living(within<Shape::kNoise>(delta, n));
+          },
+          [](int, const Tile<Number>&) {});
+    }
+  }
+
+  ITO_DEVICE Tile<Number> diagonal_cotangent(int n, const States& lambda,
+                                             const States& extra) const {
+    Tile<Number> out;
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) out.v[e] = fma(lambda[n].v[e], w_[n].v[e], extra[n].v[e]);
+    return out;
+  }
+
+  /// The gradient of the bias row is complete for an interval of the context.
+  ITO_DEVICE void store_row(int interval) {
+    if constexpr (kHasRow) {
+      if (index_ < call_.tiles) {
+        Number* out = arguments_.row_sums +
+                      (static_cast<long long>(index_) * call_.intervals + interval) * Shape::kRow;
+        row_sums_.sum_paths([&](int channel, Number sum) { out[channel] = sum; });
+      }
+      row_sums_.clear();
+    }
+  }
+
+  const AdjointArguments<Number>& arguments_;
+  const PathArguments<Number>& call_;
+  Bench& bench_;
+  Sums& sums_;
+  int index_;
+  WarpPaths<Number> paths_;
+  bool alive_[2];
+  int save_ = 0;
+  Number energy_[2], martingale_[2];
+  StepSize<Number> size_;
+  NetInput<Number> input_;
+  CompensatedTiles<Shape, Number> lambda_;
+  Tile<Number> moved_[kStates], x_[kStates], b_[kStates], sigma_[kStates];
+  Tile<Number> z_[kNoises], w_[kNoises];
+  VectorSums<Number, kRowTiles> row_sums_;
+};
+
+template <class P, class Shape>
+ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  const auto parameters = open_parameters<P, Shape>(arguments.path);
+  constexpr long long kSums = Shape::kSlotCount * 32 * 4 + Shape::kVectorCount;
+  auto* memory = reinterpret_cast<Tile<Number>*>(arguments.sums + block_index() * kSums);
+  using Parameters = decltype(open_parameters<P, Shape>(arguments.path));
+  const auto stage = shared_memory() + static_cast<unsigned>(Shape::kStageBytes);
+  using Bench = Workbench<P, Parameters, Shape::kWarpStage>;
+  Bench bench{{parameters, stage.template as<typename P::Outer::Element>()}, 0, memory, true};
+  GradientSums<P, Shape> sums;
+  sums.clear(memory);
+  const long long groups = arguments.groups;
+  const long long begin = groups * block_index() / grid_size();
+  const long long end = groups * (block_index() + 1) / grid_size();
+  for (long long group = begin; group < end; ++group) {
+    const int index = static_cast<int>(group * Shape::kWarps + warp_index());
+    WarpAdjoint<P, Shape, Bench, GradientSums<P, Shape>>(arguments, bench, sums, index).run();
+  }
+  sums.store(memory, stage.template as<Number>());
+}
+
+}  // namespace ito

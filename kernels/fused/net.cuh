@@ -1,0 +1,165 @@
+// A net on the 16 paths of a warp, from tiles to tiles, all of it in registers but the weights.
+//
+// A net's shape and the places of its packed parameters are the constants of a struct that the host
+// writes (src/cuda/source.cpp):
+//     kLayers, kInputs (state channels that the first layer sees), kTime, kContext,
+//     kRows (rows of outputs: 1, or `state` for a general diffusion), outputs(layer) (of the last
+//     layer: those of a row), kHidden, kOutput (activations),
+//     words(layer), transposed(layer) (packed words), bias(layer), kTimeWeights (numbers),
+//     slots(layer), resident(layer), staged(layer), slopes(layer) (see net_gradient.cuh).
+#pragma once
+
+#include "kernels/device/precision.cuh"
+
+namespace ito {
+
+/// A net that is not there.
+struct NoNet {
+  static constexpr int kLayers = 0;
+};
+
+template <class Net>
+ITO_INLINE constexpr int in_tiles(int layer) {
+  return tile_count(layer == 0 ? Net::kInputs : Net::outputs(layer - 1));
+}
+template <class Net>
+ITO_INLINE constexpr int out_tiles(int layer) {
+  return tile_count(Net::outputs(layer));
+}
+
+/// Packed parameters read from global memory, which the L1 cache holds.
+template <class NumberT>
+struct GlobalParameters {
+  using Number = NumberT;
+  const PackedWord* words;
+  const Number* numbers;
+
+  /// This lane's packed word.
+  ITO_DEVICE PackedWord word(int i) const {
+    return load_read_only(words + (static_cast<unsigned>(i) * 32u + lane_index()));
+  }
+  /// Numbers i and i + 1, i even.
+  ITO_DEVICE Pair<Number> pair(int i) const {
+    return *reinterpret_cast<const Pair<Number>*>(numbers + i);
+  }
+  ITO_DEVICE Number number(int i) const { return numbers[i]; }
+};
+
+/// Packed parameters copied to shared memory.
+template <class NumberT>
+struct SharedParameters {
+  using Number = NumberT;
+  Shared<PackedWord> words;
+  Shared<Number> numbers;
+
+  ITO_DEVICE PackedWord word(int i) const {
+    return words.load(static_cast<unsigned>(i) * 32u + lane_index());
+  }
+  ITO_DEVICE Pair<Number> pair(int i) const {
+    return numbers.template as<Pair<Number>>().load(static_cast<unsigned>(i) / 2u);
+  }
+  ITO_DEVICE Number number(int i) const { return numbers.load(static_cast<unsigned>(i)); }
+};
+
+/// Numbers 2q and 2q + 1 of tile n of a row of numbers, for both paths of the lane.
+template <class Parameters>
+ITO_DEVICE Tile<typename Parameters::Number> spread(const Parameters& parameters, int row, int n) {
+  const auto pair = parameters.pair(row + 8 * n + 2 * static_cast<int>(tile_column()));
+  return {{pair.v[0], pair.v[1], pair.v[0], pair.v[1]}};
+}
+
+/// What a net sees besides its parameters and the state: the time, and for a control that takes a
+/// context the row W_c c + b that stands in the place of its first bias.
+template <class Number>
+struct NetInput {
+  Number time;
+  const Number* bias_row;
+};
+
+/// What tile n of a layer's sums start from: the bias, or the row that stands for it, and W_t t.
+template <class Net, int kLayer, class Parameters>
+ITO_DEVICE Tile<typename Parameters::Number> layer_bias(
+    const Parameters& parameters, const NetInput<typename Parameters::Number>& input, int row,
+    int n) {
+  using Number = typename Parameters::Number;
+  const int begin = row * 8 * out_tiles<Net>(kLayer);
+  Tile<Number> bias = uniform_tile(Number(0));
+  if constexpr (!Net::kHasBias) {
+    return bias;
+  } else if (kLayer == 0 && Net::kContext) {
+    const Number* from = input.bias_row + channel_of(n, 0);
+    bias = {{from[0], from[1], from[0], from[1]}};
+  } else {
+    bias = spread(parameters, Net::bias(kLayer) + begin, n);
+  }
+  if constexpr (kLayer == 0 && Net::kTime) {
+    const Tile<Number> weights = spread(parameters, Net::kTimeWeights + begin, n);
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) bias.v[e] = fma(weights.v[e], input.time, bias.v[e]);
+  }
+  return bias;
+}
+
+/// Row `row` of the last layer: output(n, z) for its tiles, z before the output's activation.
+template <class P, class Net, class Parameters, class Operands, class Output>
+ITO_DEVICE void last_layer(const Parameters& parameters, const NetInput<typename P::Number>& input,
+                           const Operands& operands, int row, Output output) {
+  constexpr int kLast = Net::kLayers - 1;
+  constexpr int kIn = in_tiles<Net>(kLast), kOut = out_tiles<Net>(kLast);
+  constexpr int kWords =
+      block_count<typename P::Forward>(kIn) * group_count<typename P::Forward>(kOut);
+  multiply_tiles<typename P::Forward, kIn, kOut>(
+      operands, [&](int i) { return parameters.word(Net::words(kLast) + row * kWords + i); },
+      [&](int n) { return layer_bias<Net, kLast>(parameters, input, row, n); }, output);
+}
+
+/// The hidden layers from kLayer on, then last(operands of the last layer).
+template <class P, class Net, int kLayer, class Parameters, class Operands, class Last>
+ITO_DEVICE void hidden_layers(const Parameters& parameters,
+                              const NetInput<typename P::Number>& input, const Operands& operands,
+                              Last last) {
+  using Product = typename P::Forward;
+  if constexpr (kLayer + 1 == Net::kLayers) {
+    last(operands);
+  } else {
+    constexpr int kIn = in_tiles<Net>(kLayer), kOut = out_tiles<Net>(kLayer);
+    Tile<typename P::Number> values[kOut];
+    multiply_tiles<Product, kIn, kOut>(
+        operands, [&](int i) { return parameters.word(Net::words(kLayer) + i); },
+        [&](int n) { return layer_bias<Net, kLayer>(parameters, input, 0, n); },
+        [&](int n, const Tile<typename P::Number>& z) {
+          values[n] = activate<P, Net::kHidden>(z).value;
+        });
+    typename Product::Operand next[at_least_one(block_count<Product>(kOut))];
+    make_operands<Product, kOut>(next, [&](int n) { return values[n]; });
+    hidden_layers<P, Net, kLayer + 1>(parameters, input, next, last);
+  }
+}
+
+/// Evaluates nets in registers: the forward kernel's way.
+template <class P, class ParametersT>
+struct RegisterEvaluator {
+  using Parameters = ParametersT;
+  Parameters parameters;
+
+  /// The whole net at `x`: output(row, n, z) for every tile of outputs, z before the output's
+  /// activation.
+  template <class Net, class States, class Output>
+  ITO_DEVICE void net(const NetInput<typename P::Number>& input, const States& x,
+                      Output output) const {
+    using Product = typename P::Forward;
+    using Number = typename P::Number;
+    constexpr int kIn = in_tiles<Net>(0);
+    typename Product::Operand operands[at_least_one(block_count<Product>(kIn))];
+    make_operands<Product, kIn>(operands, [&](int n) { return x[n]; });
+    hidden_layers<P, Net, 0>(parameters, input, operands, [&](const auto& last_operands) {
+      ITO_ROLLED
+      for (int row = 0; row < Net::kRows; ++row) {
+        last_layer<P, Net>(parameters, input, last_operands, row,
+                           [&](int n, const Tile<Number>& z) { output(row, n, z); });
+      }
+    });
+  }
+};
+
+}  // namespace ito

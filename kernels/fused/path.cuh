@@ -1,0 +1,395 @@
+// The 16 paths of a warp: their state, their place in the call, and one Euler–Maruyama step.
+//
+// The model's shape is a struct that the host writes (src/cuda/source.cpp): kState, kNoise, kWarps,
+// kDiffusion, kControl, kInitial, kDiffusionScale, kDiffusionFloor; the nets Drift, Diffusion and
+// Control (NoNet where there is none); places of packed numbers kSigma, kControlValue,
+// kInitialValue, kInitialStd; kRow (numbers of a bias row) and whether parameters are copied to
+// shared memory, with its layout: kWordCount, kNumberCount, kSharedParameters.
+#pragma once
+
+#include "kernels/arithmetic/compensated_sum.cuh"
+#include "kernels/arithmetic/euler_maruyama.cuh"
+#include "kernels/arithmetic/model_kinds.cuh"
+#include "kernels/device/arguments.cuh"
+#include "kernels/device/noise.cuh"
+#include "kernels/fused/net.cuh"
+
+namespace ito {
+
+template <class Shape>
+inline constexpr int state_tiles = tile_count(Shape::kState);
+template <class Shape>
+inline constexpr int noise_tiles = tile_count(Shape::kNoise);
+
+/// The packed parameters where the model's kernels read them.
+template <class P, class Shape>
+ITO_DEVICE auto open_parameters(const PathArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  const auto* words = static_cast<const PackedWord*>(arguments.words);
+  if constexpr (Shape::kSharedParameters) {
+    const auto copy = shared_memory().as<PackedWord>();
+    const auto numbers =
+        (shared_memory() + static_cast<unsigned>(Shape::kWordCount) * 512u).as<Number>();
+    for (unsigned i = thread_index(); i < static_cast<unsigned>(Shape::kWordCount) * 32u;
+         i += block_size()) {
+      copy.store(i, words[i]);
+    }
+    for (unsigned i = thread_index(); i < static_cast<unsigned>(Shape::kNumberCount);
+         i += block_size()) {
+      numbers.store(i, arguments.numbers[i]);
+    }
+    block_barrier();
+    return SharedParameters<Number>{copy, numbers};
+  } else {
+    return GlobalParameters<Number>{words, arguments.numbers};
+  }
+}
+
+/// States of a warp's paths, or costates, with what rounding has added to them.
+template <class Shape, class Number>
+struct CompensatedTiles {
+  Tile<Number> value[state_tiles<Shape>], excess[state_tiles<Shape>];
+
+  ITO_DEVICE void start_from_zero_excess() {
+    ITO_UNROLL
+    for (int n = 0; n < state_tiles<Shape>; ++n) excess[n] = uniform_tile(Number(0));
+  }
+  /// Tile n += an increment less the excess.
+  ITO_DEVICE void add_corrected(int n, const Tile<Number>& corrected) {
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) {
+      ito::add_corrected(value[n].v[e], excess[n].v[e], corrected.v[e]);
+    }
+  }
+  ITO_DEVICE void add(int n, const Tile<Number>& increment) {
+    Tile<Number> corrected;
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) corrected.v[e] = increment.v[e] - excess[n].v[e];
+    add_corrected(n, corrected);
+  }
+};
+
+/// Which paths of the call a warp has.
+template <class Number>
+struct WarpPaths {
+  unsigned long long tile;  ///< global: path index / 16
+  long long path[2];        ///< index in the call of the lane's two paths, or −1
+  const Number* bias_rows;  ///< those of the warp's observation: [intervals, row]
+
+  template <class Shape>
+  ITO_DEVICE static WarpPaths of(const PathArguments<Number>& arguments, int index) {
+    WarpPaths out;
+    out.tile = arguments.first_path / 16 + static_cast<unsigned long long>(index);
+    const long long first =
+        static_cast<long long>(out.tile * 16) - static_cast<long long>(arguments.first_path);
+    ITO_UNROLL
+    for (int r = 0; r < 2; ++r) {
+      const long long path = first + static_cast<long long>(tile_row()) + 8 * r;
+      const bool inside =
+          index < arguments.tiles && path >= 0 && path < static_cast<long long>(arguments.paths);
+      out.path[r] = inside ? path : -1;
+    }
+    out.bias_rows = nullptr;
+    if constexpr (Shape::kRow > 0) {
+      const auto observation = observation_of_tile(out.tile, arguments.first_path, arguments.paths,
+                                                   arguments.paths_per_observation);
+      out.bias_rows = arguments.bias_rows + observation *
+                                                static_cast<unsigned>(arguments.intervals) *
+                                                static_cast<unsigned>(Shape::kRow);
+    }
+    return out;
+  }
+};
+
+/// The key of the noise. Where it is read from memory the kernels need no register more.
+template <class Number>
+ITO_DEVICE unsigned long long seed_of(const PathArguments<Number>& arguments) {
+  return arguments.seed_on_device == nullptr ? arguments.seed
+                                             : load_read_only(arguments.seed_on_device);
+}
+
+/// z_k of the warp's paths in tile n.
+template <class P, class Shape>
+ITO_DEVICE Tile<typename P::Number> path_noise(const PathArguments<typename P::Number>& arguments,
+                                               unsigned long long tile, int k, int n) {
+  const auto step = static_cast<unsigned>(k);
+  if constexpr (Shape::kRefined) {
+    return within<Shape::kNoise>(
+        refined_tile<P>(seed_of(arguments), tile, step, n, arguments.refinement), n);
+  } else {
+    return within<Shape::kNoise>(normal_tile<P>(seed_of(arguments), tile, step, n, 0), n);
+  }
+}
+
+/// x_0 of the warp's paths; zero on lanes without one.
+template <class P, class Shape, class Parameters>
+ITO_DEVICE void load_initial(const PathArguments<typename P::Number>& arguments,
+                             const WarpPaths<typename P::Number>& paths,
+                             const Parameters& parameters,
+                             Tile<typename P::Number> (&x)[state_tiles<Shape>]) {
+  using Number = typename P::Number;
+  ITO_UNROLL
+  for (int n = 0; n < state_tiles<Shape>; ++n) {
+    if (arguments.x0 != nullptr) {
+      ITO_UNROLL
+      for (int e = 0; e < 4; ++e) {
+        const long long path = paths.path[e / 2];
+        const int channel = channel_of(n, e);
+        const bool inside = path >= 0 && channel < Shape::kState;
+        const long long row = arguments.x0_shared ? 0 : path;
+        x[n].v[e] = inside ? arguments.x0[row * Shape::kState + channel] : Number(0);
+      }
+    } else {
+      x[n] = spread(parameters, Shape::kInitialValue, n);
+      if constexpr (Shape::kInitial == InitialKind::gaussian) {
+        const auto log_std = spread(parameters, Shape::kInitialStd, n);
+        const auto z =
+            within<Shape::kState>(normal_tile<P>(seed_of(arguments), paths.tile, 0, n, 1), n);
+        ITO_UNROLL
+        for (int e = 0; e < 4; ++e) x[n].v[e] = fma(exp(log_std.v[e]), z.v[e], x[n].v[e]);
+      }
+    }
+  }
+}
+
+/// b at x.
+template <class P, class Shape, class Evaluator>
+ITO_DEVICE void evaluate_drift(const Evaluator& evaluator,
+                               const NetInput<typename P::Number>& input,
+                               const Tile<typename P::Number> (&x)[state_tiles<Shape>],
+                               Tile<typename P::Number> (&b)[state_tiles<Shape>]) {
+  using Number = typename P::Number;
+  if constexpr (Shape::Drift::kLayers > 0) {
+    evaluator.template net<typename Shape::Drift>(input, x, [&](int, int n, const Tile<Number>& z) {
+      b[n] = within<Shape::kState>(activate<P, Shape::Drift::kOutput>(z).value, n);
+    });
+  } else {
+    ITO_UNROLL
+    for (int n = 0; n < state_tiles<Shape>; ++n) b[n] = uniform_tile(Number(0));
+  }
+}
+
+/// floor + scale · value, element by element.
+template <class Shape, class Number>
+ITO_DEVICE Tile<Number> scaled_sigma(const Tile<Number>& value) {
+  Tile<Number> sigma;
+  ITO_UNROLL
+  for (int e = 0; e < 4; ++e) {
+    sigma.v[e] = fma(Number(Shape::kDiffusionScale), value.v[e], Number(Shape::kDiffusionFloor));
+  }
+  return sigma;
+}
+
+/// The diagonal of σ at x.
+template <class P, class Shape, class Evaluator>
+ITO_DEVICE void evaluate_diagonal(const Evaluator& evaluator,
+                                  const NetInput<typename P::Number>& input,
+                                  const Tile<typename P::Number> (&x)[state_tiles<Shape>],
+                                  Tile<typename P::Number> (&sigma)[state_tiles<Shape>]) {
+  using Number = typename P::Number;
+  if constexpr (Shape::kDiffusion == DiffusionKind::diagonal) {
+    evaluator.template net<typename Shape::Diffusion>(
+        input, x, [&](int, int n, const Tile<Number>& z) {
+          sigma[n] = scaled_sigma<Shape>(activate<P, Shape::Diffusion::kOutput>(z).value);
+        });
+  } else {
+    ITO_UNROLL
+    for (int n = 0; n < state_tiles<Shape>; ++n) {
+      if constexpr (Shape::kDiffusion == DiffusionKind::identity) {
+        sigma[n] = uniform_tile(Number(Shape::kDiffusionScale));
+      } else {
+        sigma[n] = spread(evaluator.parameters, Shape::kSigma, n);
+      }
+    }
+  }
+}
+
+/// u = (v − b)/σ of a control that gives the posterior drift v.
+template <class Shape, class Number>
+ITO_DEVICE Tile<Number> control_of_drift(int n, const Tile<Number>& v, const Tile<Number>& b,
+                                         const Tile<Number>& sigma) {
+  Tile<Number> u;
+  ITO_UNROLL
+  for (int e = 0; e < 4; ++e) u.v[e] = (v.v[e] - b.v[e]) / sigma.v[e];
+  return within<Shape::kNoise>(u, n);
+}
+
+/// u at x; b and σ are read by a drift control alone.
+template <class P, class Shape, class Evaluator>
+ITO_DEVICE void evaluate_control(const Evaluator& evaluator,
+                                 const NetInput<typename P::Number>& input,
+                                 const Tile<typename P::Number> (&x)[state_tiles<Shape>],
+                                 const Tile<typename P::Number> (&b)[state_tiles<Shape>],
+                                 const Tile<typename P::Number> (&sigma)[state_tiles<Shape>],
+                                 Tile<typename P::Number> (&u)[noise_tiles<Shape>]) {
+  using Number = typename P::Number;
+  if constexpr (Shape::Control::kLayers > 0) {
+    evaluator.template net<typename Shape::Control>(
+        input, x, [&](int, int n, const Tile<Number>& z) {
+          const auto value = activate<P, Shape::Control::kOutput>(z).value;
+          if constexpr (Shape::kControl == ControlKind::drift) {
+            u[n] = control_of_drift<Shape>(n, value, b[n], sigma[n]);
+          } else {
+            u[n] = within<Shape::kNoise>(value, n);
+          }
+        });
+  } else {
+    ITO_UNROLL
+    for (int n = 0; n < noise_tiles<Shape>; ++n) {
+      if constexpr (Shape::kControl == ControlKind::constant) {
+        u[n] = spread(evaluator.parameters, Shape::kControlValue, n);
+      } else {
+        u[n] = uniform_tile(Number(0));
+      }
+    }
+  }
+}
+
+/// The element of channel `i` (the same on all lanes) of the lane's two paths, on all four lanes of
+/// a row.
+template <int kTiles, class Number>
+ITO_DEVICE Pair<Number> broadcast_channel(const Tile<Number> (&tiles)[kTiles], int i) {
+  Number own[2] = {Number(0), Number(0)};
+  ITO_UNROLL
+  for (int n = 0; n < kTiles; ++n) {
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) {
+      if (8 * n + (e & 1) == i - i % 8 + i % 2) own[e / 2] = tiles[n].v[e];
+    }
+  }
+  const unsigned from = 4u * tile_row() + static_cast<unsigned>(i % 8 / 2);
+  return {{shuffle(own[0], from), shuffle(own[1], from)}};
+}
+
+/// Adds to channel `i` of the lane's two paths.
+template <int kTiles, class Number>
+ITO_DEVICE void add_to_channel(Tile<Number> (&tiles)[kTiles], int i, Number upper, Number lower) {
+  ITO_UNROLL
+  for (int n = 0; n < kTiles; ++n) {
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) {
+      if (channel_of(n, e) == i) tiles[n].v[e] += e < 2 ? upper : lower;
+    }
+  }
+}
+
+/// moved += σ w for a σ that mixes channels.
+template <class P, class Shape, class Evaluator>
+ITO_DEVICE void add_mixed_noise(const Evaluator& evaluator,
+                                const NetInput<typename P::Number>& input,
+                                const Tile<typename P::Number> (&w)[noise_tiles<Shape>],
+                                const Tile<typename P::Number> (&x)[state_tiles<Shape>],
+                                Tile<typename P::Number> (&moved)[state_tiles<Shape>]) {
+  using Number = typename P::Number;
+  if constexpr (Shape::kDiffusion == DiffusionKind::constant_general) {
+    evaluator.template net<typename Shape::Diffusion>(input, w,
+                                                      [&](int, int n, const Tile<Number>& z) {
+                                                        ITO_UNROLL
+                                                        for (int e = 0; e < 4; ++e)
+                                                          moved[n].v[e] += z.v[e];
+                                                      });
+  } else {
+    Number part[2] = {Number(0), Number(0)};
+    evaluator.template net<typename Shape::Diffusion>(
+        input, x, [&](int row, int n, const Tile<Number>& z) {
+          const auto sigma = scaled_sigma<Shape>(activate<P, Shape::Diffusion::kOutput>(z).value);
+          ITO_UNROLL
+          for (int e = 0; e < 4; ++e) part[e / 2] = fma(sigma.v[e], w[n].v[e], part[e / 2]);
+          if (n + 1 == noise_tiles<Shape>) {
+            const Number upper = sum_row(part[0]), lower = sum_row(part[1]);
+            add_to_channel(moved, row, upper, lower);
+            part[0] = part[1] = Number(0);
+          }
+        });
+  }
+}
+
+template <class Shape>
+ITO_INLINE constexpr bool mixing_diffusion() {
+  return Shape::kDiffusion == DiffusionKind::general ||
+         Shape::kDiffusion == DiffusionKind::constant_general;
+}
+
+/// A step's share of E and M of the lane's two paths, from the lane's channels.
+template <class Number>
+struct StepSums {
+  Number energy[2], martingale[2];
+};
+
+/// w = h u + √h z of euler_maruyama.cuh, rounded one way: two kernels compute a path, and the
+/// compiler is not to choose for each of them which product it fuses with the sum.
+template <class Number>
+ITO_DEVICE Number increment(StepSize<Number> size, Number u, Number z) {
+  return fma(size.h, u, size.root_h * z);
+}
+
+/// x_k → x_{k+1} in place.
+template <class P, class Shape, class Evaluator>
+ITO_DEVICE StepSums<typename P::Number> euler_step(
+    const Evaluator& evaluator, const PathArguments<typename P::Number>& arguments,
+    const WarpPaths<typename P::Number>& paths, int k,
+    CompensatedTiles<Shape, typename P::Number>& state) {
+  using Number = typename P::Number;
+  constexpr int kStates = state_tiles<Shape>, kNoises = noise_tiles<Shape>;
+  const auto& x = state.value;
+  const GridStep<Number> step = arguments.grid[k];
+  const StepSize<Number> size{step.step, step.root_step};
+  const NetInput<Number> input{step.time, nullptr};
+  const NetInput<Number> control_input{step.time, paths.bias_rows + step.interval * Shape::kRow};
+  Tile<Number> b[kStates], sigma[kStates], u[kNoises], w[kNoises];
+  evaluate_drift<P, Shape>(evaluator, input, x, b);
+  if constexpr (!mixing_diffusion<Shape>()) evaluate_diagonal<P, Shape>(evaluator, input, x, sigma);
+  evaluate_control<P, Shape>(evaluator, control_input, x, b, sigma, u);
+  StepSums<Number> sums{{Number(0), Number(0)}, {Number(0), Number(0)}};
+  ITO_UNROLL
+  for (int n = 0; n < kNoises; ++n) {
+    const auto z = path_noise<P, Shape>(arguments, paths.tile, k, n);
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) {
+      w[n].v[e] = increment(size, u[n].v[e], z.v[e]);
+      if constexpr (Shape::kControl != ControlKind::none) {
+        sums.energy[e / 2] += energy_increment(size, u[n].v[e]);
+        sums.martingale[e / 2] += martingale_increment(size, u[n].v[e], z.v[e]);
+      }
+    }
+  }
+  // From here on b is the increment less the excess.
+  ITO_UNROLL
+  for (int n = 0; n < kStates; ++n) {
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) {
+      b[n].v[e] = fma(size.h, b[n].v[e], -state.excess[n].v[e]);
+      if constexpr (!mixing_diffusion<Shape>()) {
+        b[n].v[e] = fma(sigma[n].v[e], w[n].v[e], b[n].v[e]);
+      }
+    }
+  }
+  if constexpr (mixing_diffusion<Shape>()) add_mixed_noise<P, Shape>(evaluator, input, w, x, b);
+  ITO_UNROLL
+  for (int n = 0; n < kStates; ++n) state.add_corrected(n, b[n]);
+  return sums;
+}
+
+/// Where tape or segment keep entry number `index` of a tile: [tiles, 32 lanes] of its states and,
+/// where the kernels go on from it, of their excesses.
+template <class P, class Shape>
+ITO_DEVICE Tile<typename P::Number>* tape_place(typename P::Number* tape, long long index,
+                                                bool with_excess) {
+  return reinterpret_cast<Tile<typename P::Number>*>(tape) +
+         index * (state_tiles<Shape> * (with_excess ? 64 : 32)) +
+         static_cast<long long>(lane_index());
+}
+
+template <class Number, int kTiles>
+ITO_DEVICE void store_tiles(Tile<Number>* place, const Tile<Number> (&x)[kTiles]) {
+  ITO_UNROLL
+  for (int n = 0; n < kTiles; ++n) place[32 * n] = x[n];
+}
+
+template <class Number, int kTiles>
+ITO_DEVICE void load_tiles(const Tile<Number>* place, Tile<Number> (&x)[kTiles]) {
+  ITO_UNROLL
+  for (int n = 0; n < kTiles; ++n) x[n] = place[32 * n];
+}
+
+}  // namespace ito

@@ -1,0 +1,148 @@
+// The forward kernel: a warp takes 16 paths through the whole time loop, states in registers, and
+// writes at save steps and (for a following adjoint) at the tape's steps.
+#pragma once
+
+#include "kernels/fused/path.cuh"
+
+namespace ito {
+
+/// E and M of a lane's two paths since the beginning and since the last save, each from the lane's
+/// own channels.
+template <class Number>
+struct RunningSums {
+  CompensatedSum<Number> energy[2], martingale[2], interval_energy[2], interval_martingale[2];
+
+  ITO_DEVICE static RunningSums zero() {
+    RunningSums out;
+    ITO_UNROLL
+    for (int r = 0; r < 2; ++r) {
+      out.energy[r] = out.martingale[r] = {Number(0), Number(0)};
+      out.interval_energy[r] = out.interval_martingale[r] = {Number(0), Number(0)};
+    }
+    return out;
+  }
+  ITO_DEVICE void add(const StepSums<Number>& step) {
+    ITO_UNROLL
+    for (int r = 0; r < 2; ++r) {
+      interval_energy[r].add(step.energy[r]);
+      interval_martingale[r].add(step.martingale[r]);
+    }
+  }
+  /// An interval ends: it joins the totals.
+  ITO_DEVICE void close_interval() {
+    ITO_UNROLL
+    for (int r = 0; r < 2; ++r) {
+      energy[r].add(interval_energy[r].value);
+      energy[r].add(-interval_energy[r].excess);
+      martingale[r].add(interval_martingale[r].value);
+      martingale[r].add(-interval_martingale[r].excess);
+      interval_energy[r] = interval_martingale[r] = {Number(0), Number(0)};
+    }
+  }
+};
+
+/// One number a path, by the lane that leads its row.
+template <class Number>
+ITO_DEVICE void write_sum(Number* out, const WarpPaths<Number>& paths, int r, long long stride,
+                          long long offset, Number part) {
+  const Number sum = sum_row(part);
+  if (out != nullptr && paths.path[r] >= 0 && tile_column() == 0) {
+    out[paths.path[r] * stride + offset] = sum;
+  }
+}
+
+template <class Shape, class Number>
+ITO_DEVICE void save_states(const SimulateArguments<Number>& arguments,
+                            const WarpPaths<Number>& paths, int s,
+                            const Tile<Number> (&x)[state_tiles<Shape>]) {
+  if (arguments.states == nullptr) return;
+  ITO_UNROLL
+  for (int n = 0; n < state_tiles<Shape>; ++n) {
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) {
+      const long long path = paths.path[e / 2];
+      const int channel = channel_of(n, e);
+      if (path >= 0 && channel < Shape::kState) {
+        arguments.states[(path * arguments.path.saves + s) * Shape::kState + channel] = x[n].v[e];
+      }
+    }
+  }
+}
+
+template <class Number>
+ITO_DEVICE void save_interval(const SimulateArguments<Number>& arguments,
+                              const WarpPaths<Number>& paths, int s, RunningSums<Number>& sums) {
+  ITO_UNROLL
+  for (int r = 0; r < 2; ++r) {
+    write_sum(arguments.interval_energy, paths, r, arguments.path.saves, s,
+              sums.interval_energy[r].value);
+    write_sum(arguments.interval_martingale, paths, r, arguments.path.saves, s,
+              sums.interval_martingale[r].value);
+  }
+  sums.close_interval();
+}
+
+/// Totals, and whether the last state and they are finite.
+template <class Shape, class Number>
+ITO_DEVICE void finish_paths(const SimulateArguments<Number>& arguments,
+                             const WarpPaths<Number>& paths, int index,
+                             const Tile<Number> (&x)[state_tiles<Shape>],
+                             RunningSums<Number>& sums) {
+  sums.close_interval();
+  ITO_UNROLL
+  for (int r = 0; r < 2; ++r) {
+    write_sum(arguments.energy, paths, r, 1, 0, sums.energy[r].value);
+    write_sum(arguments.martingale, paths, r, 1, 0, sums.martingale[r].value);
+    bool finite = is_finite(sums.energy[r].value) && is_finite(sums.martingale[r].value);
+    ITO_UNROLL
+    for (int n = 0; n < state_tiles<Shape>; ++n) {
+      finite = finite && is_finite(x[n].v[2 * r]) && is_finite(x[n].v[2 * r + 1]);
+    }
+    const auto status = static_cast<unsigned char>(sum_row(finite ? 0.0f : 1.0f) > 0.0f ? 1 : 0);
+    if (tile_column() != 0) continue;
+    if (arguments.path.tape_status != nullptr) {
+      arguments.path.tape_status[16LL * index + static_cast<int>(tile_row()) + 8 * r] = status;
+    }
+    if (arguments.status != nullptr && paths.path[r] >= 0) arguments.status[paths.path[r]] = status;
+  }
+}
+
+template <class P, class Shape>
+ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  const PathArguments<Number>& call = arguments.path;
+  const auto parameters = open_parameters<P, Shape>(call);
+  const RegisterEvaluator<P, decltype(open_parameters<P, Shape>(call))> evaluator{parameters};
+  const int index = static_cast<int>(block_index() * (block_size() / 32) + warp_index());
+  if (index >= call.tiles) return;
+  const auto paths = WarpPaths<Number>::template of<Shape>(call, index);
+  CompensatedTiles<Shape, Number> x;
+  load_initial<P, Shape>(call, paths, parameters, x.value);
+  x.start_from_zero_excess();
+  auto sums = RunningSums<Number>::zero();
+  int s = 0, until_checkpoint = 0;
+  long long checkpoint = static_cast<long long>(index) * call.checkpoints;
+  for (int k = 0;; ++k) {
+    if (s < call.saves && call.save[s] == k) {
+      save_states<Shape>(arguments, paths, s, x.value);
+      save_interval(arguments, paths, s, sums);
+      ++s;
+    }
+    if (k == call.steps) break;
+    if (call.tape != nullptr) {
+      if (until_checkpoint == 0) {
+        const bool whole = call.stride > 1;
+        auto* place = tape_place<P, Shape>(call.tape, checkpoint, whole);
+        store_tiles(place, x.value);
+        if (whole) store_tiles(place + 32 * state_tiles<Shape>, x.excess);
+        ++checkpoint;
+        until_checkpoint = call.stride;
+      }
+      --until_checkpoint;
+    }
+    sums.add(euler_step<P, Shape>(evaluator, call, paths, k, x));
+  }
+  finish_paths<Shape>(arguments, paths, index, x.value, sums);
+}
+
+}  // namespace ito

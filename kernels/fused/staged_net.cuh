@@ -1,0 +1,125 @@
+// A net whose layers hand on their activations through shared memory: the reverse kernel's way,
+// which keeps them there for slopes and weight gradients. Every lane reads back what it wrote
+// itself, so a warp needs no barrier; loops over a layer's inputs stay loops, and registers hold
+// its outputs alone.
+#pragma once
+
+#include "kernels/fused/net.cuh"
+
+namespace ito {
+
+/// This lane's two rows of a warp's array begin here and 8 rows on.
+template <class Element>
+ITO_DEVICE Shared<Element> staged_path(Shared<Element> array, int row_length) {
+  return array + tile_row() * static_cast<unsigned>(row_length);
+}
+
+template <class P>
+ITO_DEVICE void stage_tile(Shared<typename P::Outer::Element> array, int row_length, int n,
+                           const Tile<typename P::Number>& tile) {
+  const auto path = staged_path(array, row_length);
+  P::Outer::store(path, channel_of(n, 0), tile.v[0], tile.v[1]);
+  P::Outer::store(path + 8u * static_cast<unsigned>(row_length), channel_of(n, 0), tile.v[2],
+                  tile.v[3]);
+}
+
+template <class P>
+ITO_DEVICE Tile<typename P::Number> staged_tile(Shared<typename P::Outer::Element> array,
+                                                int row_length, int n) {
+  const auto path = staged_path(array, row_length);
+  const auto upper = P::Outer::load(path, channel_of(n, 0));
+  const auto lower =
+      P::Outer::load(path + 8u * static_cast<unsigned>(row_length), channel_of(n, 0));
+  return {{upper.v[0], upper.v[1], lower.v[0], lower.v[1]}};
+}
+
+/// finish(n, start(n) + Σ_in staged · weights) for every output tile n, in order.
+template <class P, class Product, int kInTiles, int kOutTiles, class Word, class Start,
+          class Finish>
+ITO_DEVICE void multiply_staged(Shared<typename P::Outer::Element> array, Word word, Start start,
+                                Finish finish) {
+  using Number = typename P::Number;
+  constexpr int kBlocks = block_count<Product>(kInTiles);
+  constexpr int kRow = staged_row(kInTiles, sizeof(typename P::Outer::Element));
+  Tile<Number> sums[at_least_one(kOutTiles)];
+  ITO_UNROLL
+  for (int n = 0; n < kOutTiles; ++n) sums[n] = start(n);
+  ITO_ROLLED
+  for (int block = 0; block < kBlocks; ++block) {
+    Tile<Number> tiles[Product::kDepth];
+    ITO_UNROLL
+    for (int i = 0; i < Product::kDepth; ++i) {
+      const int n = block * Product::kDepth + i;
+      tiles[i] = n < kInTiles ? staged_tile<P>(array, kRow, n) : uniform_tile(Number(0));
+    }
+    multiply_block<Product, kOutTiles>(sums, Product::operand(tiles),
+                                       [&](int group) { return word(group * kBlocks + block); });
+  }
+  ITO_UNROLL
+  for (int n = 0; n < kOutTiles; ++n) finish(n, sums[n]);
+}
+
+/// Evaluates nets through shared memory, of which every warp has a part of its own, kWarpStage
+/// elements long. Before a warp writes there, no other may still read it.
+template <class P, class ParametersT, int kWarpStage>
+struct StagedEvaluator {
+  using Parameters = ParametersT;
+  using Number = typename P::Number;
+  using Element = typename P::Outer::Element;
+  Parameters parameters;
+  Shared<Element> stage;
+
+  /// As RegisterEvaluator::net; the inputs of every layer stay at Net::staged(layer), and the
+  /// slopes of those inputs at Net::slopes(layer) where kSlopes and their values do not tell.
+  template <class Net, bool kSlopes = false, class States, class Output>
+  ITO_DEVICE void net(const NetInput<Number>& input, const States& x, Output output) const {
+    constexpr int kIn = in_tiles<Net>(0);
+    warp_barrier();  // rows of another net were of another length, so that lanes' places differ
+    ITO_UNROLL
+    for (int n = 0; n < kIn; ++n) {
+      stage_tile<P>(array(Net::staged(0)), staged_row(kIn, sizeof(Element)), n, x[n]);
+    }
+    layers<Net, 0, kSlopes>(input, output);
+  }
+
+  /// An array of this warp, by its place in the warp's part.
+  ITO_DEVICE Shared<Element> array(int begin) const {
+    return stage +
+           (warp_index() * static_cast<unsigned>(kWarpStage) + static_cast<unsigned>(begin));
+  }
+
+ private:
+  template <class Net, int kLayer, bool kSlopes, class Output>
+  ITO_DEVICE void layers(const NetInput<Number>& input, Output output) const {
+    using Product = typename P::Forward;
+    constexpr int kIn = in_tiles<Net>(kLayer), kOut = out_tiles<Net>(kLayer);
+    constexpr bool kLast = kLayer + 1 == Net::kLayers;
+    constexpr int kWords = block_count<Product>(kIn) * group_count<Product>(kOut);
+    ITO_ROLLED
+    for (int row = 0; row < (kLast ? Net::kRows : 1); ++row) {
+      multiply_staged<P, Product, kIn, kOut>(
+          array(Net::staged(kLayer)),
+          [&](int i) { return parameters.word(Net::words(kLayer) + row * kWords + i); },
+          [&](int n) { return layer_bias<Net, kLayer>(parameters, input, row, n); },
+          [&](int n, const Tile<Number>& z) {
+            if constexpr (kLast)
+              output(row, n, z);
+            else
+              hand_on<Net, kLayer + 1, kSlopes>(n, z);
+          });
+    }
+    if constexpr (!kLast) layers<Net, kLayer + 1, kSlopes>(input, output);
+  }
+
+  template <class Net, int kNext, bool kSlopes>
+  ITO_DEVICE void hand_on(int n, const Tile<Number>& z) const {
+    constexpr int kRow = staged_row(in_tiles<Net>(kNext), sizeof(Element));
+    const auto f = activate<P, Net::kHidden>(z);
+    stage_tile<P>(array(Net::staged(kNext)), kRow, n, f.value);
+    if constexpr (kSlopes && !slope_follows_value(Net::kHidden)) {
+      stage_tile<P>(array(Net::slopes(kNext)), kRow, n, f.slope);
+    }
+  }
+};
+
+}  // namespace ito

@@ -1,0 +1,116 @@
+// What stands between the matrix products of a layered net: bias, time, context and activation on
+// the way forward, slopes and the sums of bias gradients on the way back. A thread takes one column
+// of a tile's 16 rows, so that neighbouring threads meet neighbouring numbers.
+#pragma once
+
+#include "kernels/device/arguments.cuh"
+#include "kernels/device/device.cuh"
+#include "kernels/device/precision.cuh"
+#include "kernels/layered/arguments.cuh"
+
+namespace ito {
+
+/// The column and tile of this thread.
+struct LayerPlace {
+  int column, tile;
+  bool inside;
+
+  ITO_DEVICE LayerPlace(int width, int tiles) {
+    const long long i = static_cast<long long>(global_index());
+    column = static_cast<int>(i % width);
+    tile = static_cast<int>(i / width);
+    inside = i < static_cast<long long>(width) * tiles;
+  }
+};
+
+template <class P, Activation kActivation>
+ITO_DEVICE void layer_forward(const LayerForwardArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  const LayerPlace place(arguments.width, arguments.tiles.count);
+  if (!place.inside) return;
+  Number bias;
+  if (arguments.bias_rows != nullptr) {
+    const unsigned long long tile =
+        arguments.first_path / 16 + static_cast<unsigned>(arguments.tiles.first_index + place.tile);
+    const auto observation = static_cast<long long>(observation_of_tile(
+        tile, arguments.first_path, arguments.paths, arguments.paths_per_observation));
+    bias = arguments
+               .bias_rows[(observation * arguments.intervals + arguments.interval) * arguments.row +
+                          place.column];
+  } else {
+    bias = arguments.bias[place.column];
+  }
+  if (arguments.time_weights != nullptr) {
+    bias = fma(arguments.time_weights[static_cast<long long>(place.column) * arguments.time_stride],
+               arguments.time, bias);
+  }
+  long long at =
+      (static_cast<long long>(arguments.tiles.first_row) + 16 * place.tile) * arguments.stride +
+      place.column;
+  ITO_UNROLL
+  for (int r = 0; r < 16; ++r, at += arguments.stride) {
+    const auto f = value_and_slope<kActivation>(typename P::Math(arguments.z[at] + bias));
+    arguments.z[at] = static_cast<Number>(f.value);
+    if (arguments.slopes != nullptr) arguments.slopes[at] = static_cast<Number>(f.slope);
+  }
+}
+
+template <class P, Activation kActivation>
+ITO_DEVICE void layer_backward(const LayerBackwardArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  const LayerPlace place(arguments.width, arguments.tiles.count);
+  if (!place.inside) return;
+  const long long first_tile = arguments.tiles.first_row / 16 + place.tile;
+  long long at = first_tile * 16 * arguments.stride + place.column;
+  Number sum = Number(0);
+  ITO_UNROLL
+  for (int r = 0; r < 16; ++r, at += arguments.stride) {
+    Number delta = arguments.delta[at];
+    if constexpr (kActivation != Activation::identity) {
+      Number slope = arguments.kept[at];
+      if constexpr (slope_follows_value(kActivation)) slope = slope_of_value<P, kActivation>(slope);
+      delta *= slope;
+      arguments.delta[at] = delta;
+    }
+    sum += delta;
+  }
+  const long long own = first_tile * arguments.width + place.column;
+  if (arguments.sums != nullptr) arguments.sums[own] += sum;
+  if (arguments.time_sums != nullptr) {
+    arguments.time_sums[own] = fma(arguments.time, sum, arguments.time_sums[own]);
+  }
+  if (arguments.row_sums != nullptr) {
+    const long long index = arguments.tiles.first_index + place.tile;
+    arguments.row_sums[(index * arguments.intervals + arguments.interval) * arguments.row +
+                       place.column] += sum;
+  }
+}
+
+/// A thread for each number of the wider matrix.
+template <class P>
+ITO_DEVICE void widen(const WidenArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  const long long i = static_cast<long long>(global_index());
+  if (i >= static_cast<long long>(arguments.rows) * arguments.to_stride) return;
+  const long long row = i / arguments.to_stride, column = i % arguments.to_stride;
+  arguments.to[i] =
+      column < arguments.columns ? arguments.from[row * arguments.from_stride + column] : Number(0);
+}
+
+/// A thread for each number of the gradient; parts are added in order, in double.
+template <class P>
+ITO_DEVICE void gather_gradient(const GatherArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  const long long i = static_cast<long long>(global_index());
+  if (i >= static_cast<long long>(arguments.rows) * arguments.columns) return;
+  const long long row = i / arguments.columns, column = i % arguments.columns;
+  double sum = 0;
+  for (int part = 0; part < arguments.parts; ++part) {
+    sum += static_cast<double>(
+        arguments.sums[part * arguments.part_stride + row * arguments.sums_stride + column]);
+  }
+  arguments.gradient[row * arguments.row_stride + column * arguments.column_stride] =
+      static_cast<Number>(sum);
+}
+
+}  // namespace ito

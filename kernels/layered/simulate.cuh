@@ -1,0 +1,83 @@
+// The forward loop a step a launch, for nets that are evaluated by matrix products between the
+// launches: the arithmetic of a step is the fused kernel's own.
+#pragma once
+
+#include "kernels/fused/simulate.cuh"
+#include "kernels/layered/path.cuh"
+
+namespace ito {
+
+template <class Number>
+ITO_DEVICE RunningSums<Number>& running_sums(const LayeredSimulateArguments<Number>& arguments,
+                                             const WarpTile& tile) {
+  return static_cast<RunningSums<Number>*>(
+      arguments.sums)[static_cast<unsigned>(tile.row) * 2u + lane_index()];
+}
+
+/// x_0, and sums from zero.
+template <class P, class Shape>
+ITO_DEVICE void layered_start(const LayeredSimulateArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  const WarpTile tile(arguments.tiles);
+  if (!tile.inside) return;
+  const PathArguments<Number>& call = arguments.call.path;
+  const auto paths = WarpPaths<Number>::template of<Shape>(call, tile.index);
+  Tile<Number> x[state_tiles<Shape>];
+  load_initial<P, Shape>(call, paths, open_parameters<P, Shape>(call), x);
+  store_rows(arguments.next, tile.row, x);
+  ITO_UNROLL
+  for (int n = 0; n < state_tiles<Shape>; ++n) x[n] = uniform_tile(Number(0));
+  store_rows(arguments.next_excess, tile.row, x);
+  running_sums(arguments, tile) = RunningSums<Number>::zero();
+}
+
+/// What a save step writes, at step k and before it.
+template <class Shape, class Number>
+ITO_DEVICE void layered_save(const LayeredSimulateArguments<Number>& arguments,
+                             const WarpPaths<Number>& paths,
+                             const Tile<Number> (&x)[state_tiles<Shape>],
+                             RunningSums<Number>& sums) {
+  if (arguments.save < 0) return;
+  save_states<Shape>(arguments.call, paths, arguments.save, x);
+  save_interval(arguments.call, paths, arguments.save, sums);
+}
+
+/// x_k → x_{k+1}.
+template <class P, class Shape>
+ITO_DEVICE void layered_step(const LayeredSimulateArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  const WarpTile tile(arguments.tiles);
+  if (!tile.inside) return;
+  const PathArguments<Number>& call = arguments.call.path;
+  const auto paths = WarpPaths<Number>::template of<Shape>(call, tile.index);
+  const auto evaluator = memory_evaluator<P, Shape>(call, arguments.outputs, tile.row);
+  CompensatedTiles<Shape, Number> x;
+  load_rows(arguments.x, tile.row, x.value);
+  load_rows(arguments.excess, tile.row, x.excess);
+  if (arguments.sums == nullptr) {
+    euler_step<P, Shape>(evaluator, call, paths, arguments.step, x);
+  } else {
+    RunningSums<Number> sums = running_sums(arguments, tile);
+    layered_save<Shape>(arguments, paths, x.value, sums);
+    sums.add(euler_step<P, Shape>(evaluator, call, paths, arguments.step, x));
+    running_sums(arguments, tile) = sums;
+  }
+  store_rows(arguments.next, tile.row, x.value);
+  store_rows(arguments.next_excess, tile.row, x.excess);
+}
+
+/// Totals and status, at the last step.
+template <class P, class Shape>
+ITO_DEVICE void layered_finish(const LayeredSimulateArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  const WarpTile tile(arguments.tiles);
+  if (!tile.inside) return;
+  const auto paths = WarpPaths<Number>::template of<Shape>(arguments.call.path, tile.index);
+  Tile<Number> x[state_tiles<Shape>];
+  load_rows(arguments.x, tile.row, x);
+  RunningSums<Number> sums = running_sums(arguments, tile);
+  layered_save<Shape>(arguments, paths, x, sums);
+  finish_paths<Shape>(arguments.call, paths, tile.index, x, sums);
+}
+
+}  // namespace ito

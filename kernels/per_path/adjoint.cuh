@@ -1,0 +1,164 @@
+// The way back of any solver: from stored states, from states that are undone on the way, or by the
+// stochastic adjoint.
+#pragma once
+
+#include "kernels/arithmetic/stochastic_adjoint.cuh"
+#include "kernels/per_path/simulate.cuh"
+
+namespace ito {
+
+enum class SchemeReverse { stored, undoing, stochastic };
+
+/// λ and the cotangents of the sums, as a path goes back past its save steps.
+template <class Shape, class Number, class Thread>
+class SchemeArrivals {
+ public:
+  ITO_DEVICE SchemeArrivals(const AdjointArguments<Number>& call, Thread& thread, int cotangent)
+      : call_(call), thread_(thread), cotangent_(cotangent), saves_(call.path.saves) {
+    if (!thread.alive) return;
+    if (call.energy != nullptr) total_.energy = call.energy[thread.index()];
+    if (call.martingale != nullptr) total_.martingale = call.martingale[thread.index()];
+    thread.sum_cotangents = total_;
+  }
+
+  /// At x_k: takes in what was observed there.
+  ITO_DEVICE void arrive(int k) {
+    if (saves_ == 0 || call_.path.save[saves_ - 1] != k) return;
+    --saves_;
+    if (!thread_.alive) return;
+    const long long at = thread_.index() * call_.path.saves + saves_;
+    if (call_.states != nullptr && call_.detach_state == 0) {
+      for (int i = 0; i < Shape::kState; ++i) {
+        add_of_any_size(thread_, cotangent_, i, Shape::kState + i, 0,
+                        call_.states[at * Shape::kState + i]);
+      }
+    }
+    thread_.sum_cotangents = total_;
+    if (call_.interval_energy != nullptr)
+      thread_.sum_cotangents.energy += call_.interval_energy[at];
+    if (call_.interval_martingale != nullptr)
+      thread_.sum_cotangents.martingale += call_.interval_martingale[at];
+  }
+
+ private:
+  const AdjointArguments<Number>& call_;
+  Thread& thread_;
+  int cotangent_, saves_;
+  SumCotangents<Number> total_{};
+};
+
+/// Steps back from stored states, or from every `stride`-th and what lies between them computed
+/// again.
+template <class Shape, class Number, class Thread, class Step, class Arrivals>
+ITO_DEVICE void reverse_stored(const SchemeAdjointArguments<Number>& arguments, Thread& thread,
+                               Step& step, Arrivals& arrivals, int group, Detached detached) {
+  const PathArguments<Number>& path = arguments.call.path;
+  const SchemeTable<Number>& scheme = arguments.scheme.scheme;
+  const int carried = scheme.carried(Shape::kState), kept = scheme.stored(Shape::kState);
+  const int on_tape = path.stride == 1 ? kept : carried;
+  const long long checkpoints = static_cast<long long>(group) * path.checkpoints;
+  const long long segment = static_cast<long long>(block_index()) * path.stride;
+  int begin = 0;
+  ITO_ROLLED
+  for (int end = path.steps; end > 0; end = begin) {
+    begin = (end - 1) / path.stride * path.stride;
+    const Number* states = chain_place(path.tape, checkpoints + begin / path.stride, on_tape);
+    if (path.stride > 1) {
+      load_chain(thread, scheme.chain, carried, states);
+      ITO_ROLLED
+      for (int k = begin; k < end; ++k) {
+        store_chain(thread, scheme.chain, kept,
+                    chain_place(arguments.call.segments, segment + k - begin, kept));
+        if (k + 1 == end) break;
+        thread.load_noise(scheme, k);
+        step.forward(thread.time_of(k));
+      }
+      states = chain_place(arguments.call.segments, segment, kept);
+    }
+    ITO_ROLLED
+    for (int k = end - 1; k >= begin; --k) {
+      load_chain(thread, scheme.chain, kept, states + (k - begin) * kept * scheme_threads);
+      thread.load_noise(scheme, k);
+      step.reverse(thread.time_of(k), detached);
+      arrivals.arrive(k);
+    }
+  }
+}
+
+/// Steps back from the last state.
+template <SchemeReverse kReverse, class Shape, class Number, class Thread, class Step,
+          class Arrivals>
+ITO_DEVICE void reverse_recovering(const SchemeAdjointArguments<Number>& arguments, Thread& thread,
+                                   Step& step, Arrivals& arrivals, int group, Detached detached) {
+  const SchemeTable<Number>& scheme = arguments.scheme.scheme;
+  const int carried = scheme.carried(Shape::kState);
+  const Number* state = chain_place(arguments.call.path.tape, group, carried);
+  if constexpr (kReverse == SchemeReverse::undoing) {
+    load_chain(thread, scheme.chain, carried, state);
+    ITO_ROLLED
+    for (int k = arguments.call.path.steps - 1; k >= 0; --k) {
+      thread.load_noise(scheme, k);
+      step.forward(thread.time_of(k, Number(-1)));
+      step.reverse(thread.time_of(k), detached);
+      arrivals.arrive(k);
+    }
+  } else {
+    const SchemeTable<Number>& field = arguments.scheme.field;
+    const ShapeEntries<Shape> entries;
+    StochasticAdjoint adjoint(thread, field, field, entries, arguments.scheme.kept,
+                              arguments.scheme.kept_cotangent);
+    load_chain(thread, field.chain, 2 * Shape::kState, state);
+    ITO_ROLLED
+    for (int k = arguments.call.path.steps - 1; k >= 0; --k) {
+      thread.load_noise(field, k);
+      adjoint.back(thread.time_of(k), detached);
+      arrivals.arrive(k);
+    }
+  }
+}
+
+template <class P, class Shape, SchemeReverse kReverse>
+ITO_DEVICE void scheme_adjoint(const SchemeAdjointArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  using Thread = SchemeThread<P, Shape>;
+  const AdjointArguments<Number>& call = arguments.call;
+  const SchemeTable<Number>& scheme = arguments.scheme.scheme;
+  const Detached detached{call.detach_state != 0, call.detach_martingale_parameters != 0};
+  const bool of_field = kReverse == SchemeReverse::stochastic;
+  const int carried = of_field ? 2 * Shape::kState : scheme.carried(Shape::kState);
+  const int lambda = of_field ? arguments.scheme.field.cotangent : scheme.cotangent;
+  Thread thread(call.path, arguments.scheme);
+  thread.block_sums = call.sums + static_cast<long long>(block_index()) * Shape::kVectorCount;
+  thread.row_sums = call.row_sums;
+  const ShapeEntries<Shape> entries;
+  SchemeStep step(thread, scheme, scheme, entries);
+  step.leave_sums();
+  ITO_ROLLED
+  for (int group = static_cast<int>(block_index()); group < arguments.scheme.groups;
+       group += static_cast<int>(grid_size())) {
+    thread.take_group(group);
+    thread.alive = thread.index() >= 0 && call.path.tape_status[thread.status_place()] == 0;
+    thread.sum_cotangents = {};
+    for (int i = 0; i < carried; ++i) thread.put(lambda, i, 0, Number(0));
+    SchemeArrivals<Shape, Number, Thread> arrivals(call, thread, lambda);
+    arrivals.arrive(call.path.steps);
+    if constexpr (kReverse == SchemeReverse::stored) {
+      reverse_stored<Shape>(arguments, thread, step, arrivals, group, detached);
+    } else {
+      reverse_recovering<kReverse, Shape>(arguments, thread, step, arrivals, group, detached);
+    }
+    // x̂_0 is x_0.
+    for (int i = 2 * Shape::kState; i < carried; ++i) {
+      const int of = i - 2 * Shape::kState;
+      thread.put(lambda, of, 0, thread.get(lambda, of, 0) + thread.get(lambda, i, 0));
+    }
+    if (call.path.x0 == nullptr && !detached.state) thread.initial_gradient(lambda);
+    if (call.x0_gradient == nullptr || thread.index() < 0) continue;
+    for (int i = 0; i < Shape::kState; ++i) {
+      call.x0_gradient[thread.index() * Shape::kState + i] =
+          thread.alive ? thread.get(lambda, i, 0) : Number(0);
+    }
+  }
+}
+
+}  // namespace ito
