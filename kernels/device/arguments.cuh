@@ -63,13 +63,9 @@ struct AdjointArguments {
 /// Fills the packed parameters.
 template <class Number>
 struct PackArguments {
-  const Number* parameters;   ///< [P], the model's own tensors
-  const int* word_sources;    ///< [words, 32, numbers a word]: index, or −1 for zero
-  const int* number_sources;  ///< [numbers]: index, −1 for zero, −2 for one
+  const Number* parameters;  ///< [P], the model's own tensors
   void* words;
   Number* numbers;
-  int word_count;  ///< words × 32
-  int number_count;
 };
 
 /// bias_rows = W_c c + b of a control's first layer.
@@ -88,9 +84,8 @@ template <class Number>
 struct ReduceArguments {
   const Number* parameters;  ///< [P]
   const Number* sums;        ///< [blocks, sums]
-  const int* places;         ///< [P]: place in a block's sums, or −1 for none
   Number* gradient;          ///< [P]
-  int blocks, parameter_count;
+  int blocks;
 };
 
 /// From the bias-row sums of tiles to the gradients of context and context weights.

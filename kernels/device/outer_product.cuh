@@ -8,8 +8,8 @@
 // arithmetic, since tensor cores do not round their sums to nearest.
 #pragma once
 
+#include "kernels/device/formats.cuh"
 #include "kernels/device/product.cuh"
-#include "kernels/device/staging.cuh"
 
 namespace ito {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/device/fast_float.cuh"
+#include "kernels/device/formats.cuh"
 #include "kernels/device/outer_product.cuh"
 
 namespace ito {
@@ -9,6 +10,7 @@ namespace ito {
 /// Faithful float: split tf32 products, accurate functions.
 struct Faithful {
   using Number = float;
+  static constexpr PackedFormat kFormat = faithful_format;
   using Math = float;
   using Forward = Tf32Product;
   using Backward = Tf32Product;
@@ -18,6 +20,7 @@ struct Faithful {
 /// 16-bit factors with float sums, hardware functions. States, sums and costates are floats.
 struct Fast {
   using Number = float;
+  static constexpr PackedFormat kFormat = fast_format;
   using Math = FastFloat;
   using Forward = HalfProduct<false>;
   using Backward = HalfProduct<true>;
@@ -27,11 +30,23 @@ struct Fast {
 /// Double throughout, to check the others.
 struct Exact {
   using Number = double;
+  static constexpr PackedFormat kFormat = exact_format;
   using Math = double;
   using Forward = DoubleProduct;
   using Backward = DoubleProduct;
   using Outer = WideOuter<double>;
 };
+
+/// Whether the format that the host counts with is the one of a precision's products.
+template <class P>
+inline constexpr bool has_its_format = P::kFormat.depth == P::Forward::kDepth&& P::kFormat.depth ==
+                                           P::Backward::kDepth&& P::kFormat.group ==
+                                           P::Forward::kGroup&& P::kFormat.group ==
+                                           P::Backward::kGroup&& P::kFormat.number_bytes ==
+                                           sizeof(typename P::Number) &&
+                                       P::kFormat.element_bytes ==
+                                           sizeof(typename P::Outer::Element);
+static_assert(has_its_format<Faithful> && has_its_format<Fast> && has_its_format<Exact>);
 
 template <class Number>
 struct ActivatedTile {

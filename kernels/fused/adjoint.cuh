@@ -3,9 +3,6 @@
 // activations are recomputed, the costate λ stays in registers, and the gradient of every parameter
 // is summed on chip until the block's paths are done. Blocks take fixed runs of groups of paths, so
 // that sums depend on the number of paths and on nothing else.
-//
-// Further constants of the shape: kStageBytes (where staging begins in shared memory), kDelta,
-// kDeltaSize (its two arrays of cotangents, elements), kSlotCount (blocks of weight-gradient sums).
 #pragma once
 
 #include "kernels/arithmetic/carry.cuh"
@@ -26,7 +23,7 @@ requires(Bench::kStages) ITO_DEVICE
   constexpr int kRow = staged_row(kNoises, sizeof(typename P::Outer::Element));
   ITO_UNROLL
   for (int n = 0; n < kNoises; ++n) {
-    stage_tile<P>(bench.evaluator.array(Diffusion::staged(0)), kRow, n, w[n]);
+    stage_tile<P>(bench.evaluator.array(Diffusion::layer(0).staged), kRow, n, w[n]);
   }
   const int place = stage_cotangents<P, Shape, Diffusion, 0>(bench, lambda);
   block_barrier();
@@ -259,7 +256,9 @@ class WarpAdjoint {
       make_operands<Product, kStates>(operands, [&](int n) { return lambda[n]; });
       multiply_tiles<Product, kStates, kNoises>(
           operands,
-          [&](int i) { return bench_.evaluator.parameters.word(Diffusion::transposed(0) + i); },
+          [&](int i) {
+            return bench_.evaluator.parameters.word(Diffusion::layer(0).transposed + i);
+          },
           [](int) { return uniform_tile(Number(0)); },
           [&](int n, const Tile<Number>& sum) { omega[n] = sum; });
     } else if constexpr (Shape::kDiffusion == DiffusionKind::general) {
@@ -444,8 +443,8 @@ template <class P, class Shape>
 ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
   const auto parameters = open_parameters<P, Shape>(arguments.path);
-  constexpr long long kSums = Shape::kSlotCount * 32 * 4 + Shape::kVectorCount;
-  auto* memory = reinterpret_cast<Tile<Number>*>(arguments.sums + block_index() * kSums);
+  auto* memory = reinterpret_cast<Tile<Number>*>(
+      arguments.sums + static_cast<long long>(block_index()) * Shape::kSumCount);
   using Parameters = decltype(open_parameters<P, Shape>(arguments.path));
   const auto stage = shared_memory() + static_cast<unsigned>(Shape::kStageBytes);
   using Bench = Workbench<P, Parameters, Shape::kWarpStage>;

@@ -1,30 +1,19 @@
 // A net on the 16 paths of a warp, from tiles to tiles, all of it in registers but the weights.
-//
-// A net's shape and the places of its packed parameters are the constants of a struct that the host
-// writes (src/cuda/source.cpp):
-//     kLayers, kInputs (state channels that the first layer sees), kTime, kContext,
-//     kRows (rows of outputs: 1, or `state` for a general diffusion), outputs(layer) (of the last
-//     layer: those of a row), kHidden, kOutput (activations),
-//     words(layer), transposed(layer) (packed words), bias(layer), kTimeWeights (numbers),
-//     slots(layer), resident(layer), staged(layer), slopes(layer) (see net_gradient.cuh).
+// `Net` is a FusedNet (layout.cuh).
 #pragma once
 
 #include "kernels/device/precision.cuh"
+#include "kernels/fused/layout.cuh"
 
 namespace ito {
 
-/// A net that is not there.
-struct NoNet {
-  static constexpr int kLayers = 0;
-};
-
 template <class Net>
-ITO_INLINE constexpr int in_tiles(int layer) {
-  return tile_count(layer == 0 ? Net::kInputs : Net::outputs(layer - 1));
+ITO_INLINE consteval int in_tiles(int layer) {
+  return Net::layer(layer).in_tiles();
 }
 template <class Net>
-ITO_INLINE constexpr int out_tiles(int layer) {
-  return tile_count(Net::outputs(layer));
+ITO_INLINE consteval int out_tiles(int layer) {
+  return Net::layer(layer).out_tiles();
 }
 
 /// Packed parameters read from global memory, which the L1 cache holds.
@@ -90,7 +79,7 @@ ITO_DEVICE Tile<typename Parameters::Number> layer_bias(
     const Number* from = input.bias_row + channel_of(n, 0);
     bias = {{from[0], from[1], from[0], from[1]}};
   } else {
-    bias = spread(parameters, Net::bias(kLayer) + begin, n);
+    bias = spread(parameters, Net::layer(kLayer).bias + begin, n);
   }
   if constexpr (kLayer == 0 && Net::kTime) {
     const Tile<Number> weights = spread(parameters, Net::kTimeWeights + begin, n);
@@ -109,7 +98,7 @@ ITO_DEVICE void last_layer(const Parameters& parameters, const NetInput<typename
   constexpr int kWords =
       block_count<typename P::Forward>(kIn) * group_count<typename P::Forward>(kOut);
   multiply_tiles<typename P::Forward, kIn, kOut>(
-      operands, [&](int i) { return parameters.word(Net::words(kLast) + row * kWords + i); },
+      operands, [&](int i) { return parameters.word(Net::layer(kLast).words + row * kWords + i); },
       [&](int n) { return layer_bias<Net, kLast>(parameters, input, row, n); }, output);
 }
 
@@ -125,7 +114,7 @@ ITO_DEVICE void hidden_layers(const Parameters& parameters,
     constexpr int kIn = in_tiles<Net>(kLayer), kOut = out_tiles<Net>(kLayer);
     Tile<typename P::Number> values[kOut];
     multiply_tiles<Product, kIn, kOut>(
-        operands, [&](int i) { return parameters.word(Net::words(kLayer) + i); },
+        operands, [&](int i) { return parameters.word(Net::layer(kLayer).words + i); },
         [&](int n) { return layer_bias<Net, kLayer>(parameters, input, 0, n); },
         [&](int n, const Tile<typename P::Number>& z) {
           values[n] = activate<P, Net::kHidden>(z).value;

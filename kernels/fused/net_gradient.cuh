@@ -2,10 +2,6 @@
 // the layers in registers, and every layer's weight gradient is added to sums that a block keeps
 // over the whole time loop: in registers where they fit (kResident), otherwise in the block's part
 // of global memory. All warps of a block go through here together.
-//
-// Per layer the constants of a net say where things are: staged(layer), the layer's inputs in
-// shared memory (elements); slopes(layer), the slopes of those inputs where their value does not
-// tell, else −1; slots(layer), the first of its blocks of sums.
 #pragma once
 
 #include "kernels/fused/staged_net.cuh"
@@ -31,7 +27,7 @@ using LayerShare = OuterShare<kWarps, (out_tiles<Net>(kLayer) + 1) / 2,
 template <class P, class Net, int kWarps, int kLayer = 0, bool kEnd = (kLayer == Net::kLayers)>
 struct NetSums {
   using Share = LayerShare<Net, kWarps, kLayer>;
-  static constexpr bool kResident = Net::resident(kLayer);
+  static constexpr bool kResident = Net::layer(kLayer).resident;
   Tile<typename P::Number> tiles[kResident ? Share::kOwnRows : 1]
                                 [kResident ? Share::kOwnColumns : 1];
   NetSums<P, Net, kWarps, kLayer + 1> rest;
@@ -51,7 +47,8 @@ template <class Net, int kLayer>
 ITO_DEVICE unsigned slot_of(int row, int i, int j) {
   constexpr int kOutBlocks = (out_tiles<Net>(kLayer) + 1) / 2;
   constexpr int kInBlocks = in_tiles<Net>(kLayer) + (Net::kHasBias ? 1 : 0);
-  return static_cast<unsigned>(Net::slots(kLayer) + (row * kOutBlocks + i) * kInBlocks + j) * 32u +
+  return static_cast<unsigned>(Net::layer(kLayer).slots + (row * kOutBlocks + i) * kInBlocks + j) *
+             32u +
          lane_index();
 }
 
@@ -82,7 +79,7 @@ ITO_DEVICE void clear_sums(NetSums<P, Net, kWarps, kLayer>& sums,
   if constexpr (kLayer < Net::kLayers) {
     const auto zero = uniform_tile(typename P::Number(0));
     own_blocks<Net, kWarps, kLayer>([&](int a, int b, unsigned place) {
-      if constexpr (Net::resident(kLayer))
+      if constexpr (Net::layer(kLayer).resident)
         sums.tiles[a][b] = zero;
       else
         memory[place] = zero;
@@ -96,7 +93,7 @@ template <class P, class Net, int kWarps, int kLayer>
 ITO_DEVICE void store_sums(NetSums<P, Net, kWarps, kLayer>& sums,
                            Tile<typename P::Number>* memory) {
   if constexpr (kLayer < Net::kLayers) {
-    if constexpr (Net::resident(kLayer)) {
+    if constexpr (Net::layer(kLayer).resident) {
       own_blocks<Net, kWarps, kLayer>(
           [&](int a, int b, unsigned place) { memory[place] = sums.tiles[a][b]; });
     }
@@ -113,9 +110,9 @@ ITO_DEVICE void add_weight_gradient(Bench& bench, Sums& sums, typename P::Number
   outer_product<typename P::Outer, Shape::kWarps, Shape::kWarpStage, out_tiles<Net>(kLayer),
                 in_tiles<Net>(kLayer), Net::kHasBias>(
       bench.evaluator.stage + static_cast<unsigned>(place),
-      bench.evaluator.stage + static_cast<unsigned>(Net::staged(kLayer)), time,
+      bench.evaluator.stage + static_cast<unsigned>(Net::layer(kLayer).staged), time,
       [&](int a, int b, const Tile<Number>& step) {
-        if constexpr (Net::resident(kLayer)) {
+        if constexpr (Net::layer(kLayer).resident) {
           auto& tile = sums.template layer<kLayer>()[a][b];
           ITO_UNROLL
           for (int e = 0; e < 4; ++e) tile.v[e] += step.v[e];
@@ -167,7 +164,7 @@ ITO_DEVICE void pull_back_layer(Bench& bench, Sums& sums, typename P::Number tim
     multiply_staged<P, Product, kOut, kIn>(
         bench.evaluator.array(place),
         [&](int i) {
-          return bench.evaluator.parameters.word(Net::transposed(kLayer) + row * kWords + i);
+          return bench.evaluator.parameters.word(Net::layer(kLayer).transposed + row * kWords + i);
         },
         start, finish);
   }
@@ -192,8 +189,8 @@ ITO_DEVICE void pull_back_hidden(
     constexpr int kOut = out_tiles<Net>(kLayer), kIn = at_least_one(in_tiles<Net>(kLayer));
     constexpr int kRow = staged_row(kOut, sizeof(Element));
     constexpr bool kFollows = slope_follows_value(Net::kHidden);
-    const auto kept =
-        bench.evaluator.array(kFollows ? Net::staged(kLayer + 1) : Net::slopes(kLayer + 1));
+    const auto kept = bench.evaluator.array(kFollows ? Net::layer(kLayer + 1).staged
+                                                     : Net::layer(kLayer + 1).slopes);
     Tile<Number> delta[kOut];
     ITO_UNROLL
     for (int n = 0; n < kOut; ++n) {

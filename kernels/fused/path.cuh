@@ -1,10 +1,5 @@
 // The 16 paths of a warp: their state, their place in the call, and one Euler–Maruyama step.
-//
-// The model's shape is a struct that the host writes (src/cuda/source.cpp): kState, kNoise, kWarps,
-// kDiffusion, kControl, kInitial, kDiffusionScale, kDiffusionFloor; the nets Drift, Diffusion and
-// Control (NoNet where there is none); places of packed numbers kSigma, kControlValue,
-// kInitialValue, kInitialStd; kRow (numbers of a bias row) and whether parameters are copied to
-// shared memory, with its layout: kWordCount, kNumberCount, kSharedParameters.
+// `Shape` is a FusedShape (layout.cuh).
 #pragma once
 
 #include "kernels/arithmetic/compensated_sum.cuh"
@@ -29,8 +24,8 @@ ITO_DEVICE auto open_parameters(const PathArguments<typename P::Number>& argumen
   if constexpr (Shape::kSharedParameters) {
     const auto copy = shared_memory().as<PackedWord>();
     const auto numbers =
-        (shared_memory() + static_cast<unsigned>(Shape::kWordCount) * 512u).as<Number>();
-    for (unsigned i = thread_index(); i < static_cast<unsigned>(Shape::kWordCount) * 32u;
+        (shared_memory() + static_cast<unsigned>(Shape::kWords) * 512u).as<Number>();
+    for (unsigned i = thread_index(); i < static_cast<unsigned>(Shape::kWords) * 32u;
          i += block_size()) {
       copy.store(i, words[i]);
     }

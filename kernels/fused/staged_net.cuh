@@ -69,15 +69,15 @@ struct StagedEvaluator {
   Parameters parameters;
   Shared<Element> stage;
 
-  /// As RegisterEvaluator::net; the inputs of every layer stay at Net::staged(layer), and the
-  /// slopes of those inputs at Net::slopes(layer) where kSlopes and their values do not tell.
+  /// As RegisterEvaluator::net; the inputs of every layer stay at Net::layer(layer).staged, and the
+  /// slopes of those inputs at Net::layer(layer).slopes where kSlopes and their values do not tell.
   template <class Net, bool kSlopes = false, class States, class Output>
   ITO_DEVICE void net(const NetInput<Number>& input, const States& x, Output output) const {
     constexpr int kIn = in_tiles<Net>(0);
     warp_barrier();  // rows of another net were of another length, so that lanes' places differ
     ITO_UNROLL
     for (int n = 0; n < kIn; ++n) {
-      stage_tile<P>(array(Net::staged(0)), staged_row(kIn, sizeof(Element)), n, x[n]);
+      stage_tile<P>(array(Net::layer(0).staged), staged_row(kIn, sizeof(Element)), n, x[n]);
     }
     layers<Net, 0, kSlopes>(input, output);
   }
@@ -98,8 +98,8 @@ struct StagedEvaluator {
     ITO_ROLLED
     for (int row = 0; row < (kLast ? Net::kRows : 1); ++row) {
       multiply_staged<P, Product, kIn, kOut>(
-          array(Net::staged(kLayer)),
-          [&](int i) { return parameters.word(Net::words(kLayer) + row * kWords + i); },
+          array(Net::layer(kLayer).staged),
+          [&](int i) { return parameters.word(Net::layer(kLayer).words + row * kWords + i); },
           [&](int n) { return layer_bias<Net, kLayer>(parameters, input, row, n); },
           [&](int n, const Tile<Number>& z) {
             if constexpr (kLast)
@@ -115,9 +115,9 @@ struct StagedEvaluator {
   ITO_DEVICE void hand_on(int n, const Tile<Number>& z) const {
     constexpr int kRow = staged_row(in_tiles<Net>(kNext), sizeof(Element));
     const auto f = activate<P, Net::kHidden>(z);
-    stage_tile<P>(array(Net::staged(kNext)), kRow, n, f.value);
+    stage_tile<P>(array(Net::layer(kNext).staged), kRow, n, f.value);
     if constexpr (kSlopes && !slope_follows_value(Net::kHidden)) {
-      stage_tile<P>(array(Net::slopes(kNext)), kRow, n, f.slope);
+      stage_tile<P>(array(Net::layer(kNext).slopes), kRow, n, f.slope);
     }
   }
 };

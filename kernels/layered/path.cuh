@@ -49,7 +49,7 @@ ITO_DEVICE void store_rows(Number* array, int first_row, const Tile<Number> (&x)
 /// beyond the last channel.
 template <class Net>
 ITO_DEVICE long long output_place(int first_row, int row, int n, int e) {
-  constexpr int kOutputs = Net::outputs(Net::kLayers - 1);
+  constexpr int kOutputs = Net::layer(Net::kLayers - 1).outputs;
   const int channel = channel_of(n, e);
   if (channel >= kOutputs) return -1;
   const long long path = static_cast<long long>(first_row) + tile_row() + 8 * (e / 2);

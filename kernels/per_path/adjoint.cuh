@@ -128,7 +128,7 @@ ITO_DEVICE void scheme_adjoint(const SchemeAdjointArguments<typename P::Number>&
   const int carried = of_field ? 2 * Shape::kState : scheme.carried(Shape::kState);
   const int lambda = of_field ? arguments.scheme.field.cotangent : scheme.cotangent;
   Thread thread(call.path, arguments.scheme);
-  thread.block_sums = call.sums + static_cast<long long>(block_index()) * Shape::kVectorCount;
+  thread.block_sums = call.sums + static_cast<long long>(block_index()) * Shape::kSumCount;
   thread.row_sums = call.row_sums;
   const ShapeEntries<Shape> entries;
   SchemeStep step(thread, scheme, scheme, entries);

@@ -1,34 +1,16 @@
 // A net on one path of each thread. Activations are rows of the thread's scratch memory, laid out
 // so that a warp's accesses are consecutive; weights are read by all threads at once, eight outputs
-// of an input together.
-//
-// A net's shape and places are the constants of a struct that the host writes
-// (src/cuda/scheme_layout.cpp):
-//     kLayers, kInputs (state channels), kTime, kContext, kHidden, kOutput (activations),
-//     outputs(layer), forward(layer), transposed(layer) (weights among the numbers: [outputs/8,
-//     inputs, 8] and [inputs/8, outputs, 8]), bias(layer) (numbers), weight(layer),
-//     columns(layer), parameter_bias(layer) (where the flat parameters have the layer),
-//     values(layer), slopes(layer) (rows)
+// of an input together. `Net` is a ThreadNet (layout.cuh).
 #pragma once
 
 #include "kernels/device/precision.cuh"
+#include "kernels/per_path/layout.cuh"
 
 namespace ito {
 
-/// A net that is not there.
-struct NoThreadNet {
-  static constexpr int kLayers = 0;
-};
-
-/// Columns of a layer's weights besides those of a context.
-template <class Net>
-ITO_INLINE constexpr int thread_inputs(int layer) {
-  return layer > 0 ? Net::outputs(layer - 1) : Net::kInputs + (Net::kTime ? 1 : 0);
-}
-
 template <class Net>
 ITO_INLINE constexpr Activation thread_activation(int layer) {
-  return layer + 1 < Net::kLayers ? Net::kHidden : Net::kOutput;
+  return layer + 1 < Net::kLayers ? Net::kSpec.hidden : Net::kSpec.output;
 }
 
 /// Eight numbers at an aligned address.
@@ -72,15 +54,15 @@ template <class P, class Net, int kLayer, class Machine, class Out>
 ITO_DEVICE void thread_layers(Machine& m, int point, typename P::Number t,
                               const typename P::Number* row, bool trace, Out out) {
   using Number = typename P::Number;
-  constexpr int kInputs = thread_inputs<Net>(kLayer), kOutputs = Net::outputs(kLayer);
-  const Number* bias = m.numbers() + Net::bias(kLayer);
+  constexpr int kInputs = Net::layer(kLayer).inputs, kOutputs = Net::layer(kLayer).outputs;
+  const Number* bias = m.numbers() + Net::layer(kLayer).bias;
   if constexpr (kLayer == 0 && Net::kContext) bias = row;
   ITO_ROLLED
   for (int first = 0; first < kOutputs; first += 8) {
-    const auto z = multiply_eight(m.numbers() + Net::forward(kLayer) + first * kInputs, kInputs,
-                                  load_eight(bias + first), [&](int j) {
+    const auto z = multiply_eight(m.numbers() + Net::layer(kLayer).forward + first * kInputs,
+                                  kInputs, load_eight(bias + first), [&](int j) {
                                     if constexpr (kLayer > 0)
-                                      return m.get(Net::values(kLayer - 1), j, 0);
+                                      return m.get(Net::layer(kLayer - 1).values, j, 0);
                                     if constexpr (Net::kTime) {
                                       if (j == Net::kInputs) return t;
                                     }
@@ -90,9 +72,9 @@ ITO_DEVICE void thread_layers(Machine& m, int point, typename P::Number t,
     for (int e = 0; e < 8; ++e) {
       if (first + e >= kOutputs) continue;
       const auto f = value_and_slope<thread_activation<Net>(kLayer)>(typename P::Math(z.v[e]));
-      if (trace) m.put(Net::slopes(kLayer), first + e, 0, static_cast<Number>(f.slope));
+      if (trace) m.put(Net::layer(kLayer).slopes, first + e, 0, static_cast<Number>(f.slope));
       if constexpr (kLayer + 1 < Net::kLayers) {
-        m.put(Net::values(kLayer), first + e, 0, static_cast<Number>(f.value));
+        m.put(Net::layer(kLayer).values, first + e, 0, static_cast<Number>(f.value));
       } else {
         out(first + e, static_cast<Number>(f.value));
       }
@@ -109,13 +91,13 @@ template <class P, class Net, int kLayer, class Machine>
 ITO_DEVICE void thread_layers_back(Machine& m, int point, int to, typename P::Number t,
                                    bool parameters) {
   using Number = typename P::Number;
-  constexpr int kInputs = thread_inputs<Net>(kLayer), kOutputs = Net::outputs(kLayer);
-  constexpr int kDelta = Net::slopes(kLayer);  // δ takes the place of the slopes
+  constexpr int kInputs = Net::layer(kLayer).inputs, kOutputs = Net::layer(kLayer).outputs;
+  constexpr int kDelta = Net::layer(kLayer).slopes;  // δ takes the place of the slopes
   if (parameters) {
     m.template add_layer<Net, kLayer>(
         kOutputs, kInputs, [&](int i) { return m.get(kDelta, i, 0); },
         [&](int j) {
-          if constexpr (kLayer > 0) return m.get(Net::values(kLayer - 1), j, 0);
+          if constexpr (kLayer > 0) return m.get(Net::layer(kLayer - 1).values, j, 0);
           if constexpr (Net::kTime) {
             if (j == Net::kInputs) return t;
           }
@@ -127,13 +109,13 @@ ITO_DEVICE void thread_layers_back(Machine& m, int point, int to, typename P::Nu
   ITO_ROLLED
   for (int first = 0; first < kBack; first += 8) {
     const auto moved =
-        multiply_eight(m.numbers() + Net::transposed(kLayer) + first * kOutputs, kOutputs,
+        multiply_eight(m.numbers() + Net::layer(kLayer).transposed + first * kOutputs, kOutputs,
                        Eight<Number>{}, [&](int i) { return m.get(kDelta, i, 0); });
     ITO_UNROLL
     for (int e = 0; e < 8; ++e) {
       if (first + e >= kBack) continue;
       if constexpr (kLayer > 0) {
-        constexpr int kBelow = Net::slopes(kLayer - 1);
+        constexpr int kBelow = Net::layer(kLayer - 1).slopes;
         m.put(kBelow, first + e, 0, moved.v[e] * m.get(kBelow, first + e, 0));
       } else {
         m.put(to, first + e, 0, m.get(to, first + e, 0) + moved.v[e]);
@@ -157,9 +139,9 @@ template <class P, class Net, class Machine, class Cotangent>
 ITO_DEVICE void thread_net_back(Machine& m, int point, int to, typename P::Number t,
                                 bool parameters, Cotangent cotangent) {
   if constexpr (Net::kLayers > 0) {
-    constexpr int kLast = Net::kLayers - 1, kSlopes = Net::slopes(kLast);
+    constexpr int kLast = Net::kLayers - 1, kSlopes = Net::layer(kLast).slopes;
     ITO_ROLLED
-    for (int i = 0; i < Net::outputs(kLast); ++i) {
+    for (int i = 0; i < Net::layer(kLast).outputs; ++i) {
       m.put(kSlopes, i, 0, cotangent(i) * m.get(kSlopes, i, 0));
     }
     thread_layers_back<P, Net, kLast>(m, point, to, t, parameters);

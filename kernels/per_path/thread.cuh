@@ -224,11 +224,12 @@ class SchemeThread {
   /// Where a layer's gradient goes; for thread_net_back.
   template <class Net, int kLayer, class Delta, class Input>
   ITO_DEVICE void add_layer(int outputs, int inputs, Delta delta, Input input) {
+    constexpr int kWeight = Net::kSpec.weight(kLayer), kBias = Net::kSpec.bias(kLayer);
+    constexpr int kColumns = Net::kSpec.columns(kLayer);
     add_outer<Number>(
         alive, outputs, inputs, delta, input,
         [&](int i, int j, Number sum) {
-          block_sums[j < inputs ? Net::weight(kLayer) + i * Net::columns(kLayer) + j
-                                : Net::parameter_bias(kLayer) + i] += sum;
+          block_sums[j < inputs ? kWeight + i * kColumns + j : kBias + i] += sum;
         },
         [&](const auto& staged, int first, int count) {
           if constexpr (kLayer == 0 && Net::kContext) add_bias_rows(staged, first, count);

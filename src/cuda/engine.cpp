@@ -75,14 +75,13 @@ std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const Pl
   }
   const bool forced = options.cuda_kernels == CudaKernels::fused;
   if (forced || (options.cuda_kernels == CudaKernels::automatic && is_small(shape))) {
-    KernelLayout layout(shape, precision, gpu->properties().shared_memory_per_block);
-    if (layout.fits)
-      return make_fused_engine<Real>(shape, std::move(layout), precision, options.workspace_limit,
-                                     std::move(gpu));
+    const FusedModel model(shape, precision, gpu->properties().shared_memory_per_block);
+    if (model.layout.fits)
+      return make_fused_engine<Real>(shape, model, options.workspace_limit, std::move(gpu));
     if (forced) {
       throw Error("cuda_kernels",
                   "fused with nets whose activations take " +
-                      std::to_string(layout.adjoint.shared_bytes) +
+                      std::to_string(model.layout.adjoint.shared_bytes) +
                       " bytes of shared memory for 16 paths",
                   "at most " + std::to_string(gpu->properties().shared_memory_per_block) +
                       " bytes there, or layered");

@@ -38,16 +38,15 @@ struct Spread {
 template <class Real>
 class FusedEngine final : public HostCalls<Real> {
  public:
-  FusedEngine(const ModelShape& shape, KernelLayout layout, Precision precision, std::size_t limit,
+  FusedEngine(const ModelShape& shape, const FusedModel& model, std::size_t limit,
               std::shared_ptr<Gpu> gpu)
       : HostCalls<Real>(shape, std::move(gpu)),
-        precision_(precision),
         limit_(limit),
-        layout_(std::move(layout)),
-        constants_(shape_, layout_, gpu_),
+        model_(model),
+        constants_(shape_, gpu_),
         plain_forward_(compile_forward(false)),
         pack_(plain_forward_.module->kernel("ito_pack")),
-        rows_(shape_, layout_.row, *plain_forward_.module) {}
+        rows_(shape_, model.spec.bias_row(), *plain_forward_.module) {}
 
   CudaKernels kernels() const override { return CudaKernels::fused; }
 
@@ -91,7 +90,7 @@ class FusedEngine final : public HostCalls<Real> {
     launch(*gpu_, kernels.loop, cut.blocks, layout_.adjoint.warps * 32,
            layout_.adjoint.shared_bytes, arguments, stream);
     if (!gradient.parameters.empty())
-      reduce_gradient(*gpu_, kernels.reduce, stream, constants_, parameters, space.sums, cut.blocks,
+      reduce_gradient(*gpu_, kernels.reduce, stream, parameters, space.sums, cut.blocks,
                       gradient.parameters);
     rows_.reduce(*gpu_, stream, parameters, request, gradient, cut.observations, space.row_sums,
                  space.row_gradients);
@@ -110,7 +109,8 @@ class FusedEngine final : public HostCalls<Real> {
   Spread spread(std::uint64_t tiles, std::uint64_t most_tiles, std::uint64_t observations) const {
     const auto warps = static_cast<std::uint64_t>(layout_.adjoint.warps);
     constexpr std::size_t budget = std::size_t{64} << 20;  // bytes of the blocks' sums
-    const std::size_t fit = budget / (sizeof(Real) * (layout_.sum_count() + 1));
+    const std::size_t fit =
+        budget / (sizeof(Real) * (static_cast<std::size_t>(layout_.sum_count()) + 1));
     const std::uint64_t groups = (tiles + warps - 1) / warps;
     return {tiles, most_tiles, groups,
             std::min<std::uint64_t>(groups, std::clamp<std::size_t>(fit, 256, 4096)), observations};
@@ -129,7 +129,7 @@ class FusedEngine final : public HostCalls<Real> {
   CudaWorkspace<Real> lay_out(std::byte* base, const Spread& cut, Keep keep) const {
     Arena arena(base);
     CudaWorkspace<Real> space{};
-    space.words = arena.take<std::byte>(static_cast<std::size_t>(layout_.word_count) * 512);
+    space.words = arena.take<std::byte>(static_cast<std::size_t>(layout_.word_count) * word_bytes);
     space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
     space.bias_rows = arena.take<Real>(cut.observations * rows_.size());
     space.tape = Tape::none();
@@ -150,18 +150,18 @@ class FusedEngine final : public HostCalls<Real> {
         arena.take<Real>(cut.most_tiles * space.tape.checkpoints * space.tape.entry(chain));
     space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);
     space.segments = arena.take<Real>(cut.blocks * warps * space.tape.segment * chain.stored);
-    space.sums = arena.take<Real>(cut.blocks * layout_.sum_count());
+    space.sums = arena.take<Real>(cut.blocks * static_cast<std::size_t>(layout_.sum_count()));
     space.row_sums = arena.take<Real>(cut.most_tiles * rows_.size());
     space.row_gradients = arena.take<Real>(cut.observations * rows_.size());
   }
 
   Forward compile_forward(bool refined) const {
-    auto module = gpu_->compile(simulate_source(shape_, layout_, precision_, refined));
+    auto module = gpu_->compile(simulate_source(model_, refined));
     const GpuKernel loop = module->kernel("ito_simulate");
     return {std::move(module), loop};
   }
   Backward compile_backward(bool refined) {
-    auto module = gpu_->compile(adjoint_source(shape_, layout_, precision_, refined));
+    auto module = gpu_->compile(adjoint_source(model_, refined));
     const GpuKernel loop = module->kernel("ito_adjoint"), reduce = module->kernel("ito_reduce");
     rows_.open_gradients(*module);
     return {std::move(module), loop, reduce};
@@ -182,7 +182,8 @@ class FusedEngine final : public HostCalls<Real> {
   /// Packs the parameters and makes the bias rows.
   void prepare(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
                const Spread& cut, const CudaWorkspace<Real>& space) const {
-    pack_parameters(*gpu_, pack_, stream, constants_, parameters, space.words, space.numbers);
+    pack_parameters(*gpu_, pack_, stream, parameters, space.words, layout_.word_count,
+                    space.numbers, layout_.number_count);
     rows_.make(*gpu_, stream, parameters, request, cut.observations, space.bias_rows);
   }
 
@@ -204,9 +205,9 @@ class FusedEngine final : public HostCalls<Real> {
   using HostCalls<Real>::gpu_;
   using HostCalls<Real>::observation_count;
 
-  Precision precision_;
   std::size_t limit_;
-  KernelLayout layout_;
+  FusedModel model_;
+  const FusedLayout& layout_ = model_.layout;
   ModelConstants<Real> constants_;
   Forward plain_forward_;
   std::optional<Forward> refined_forward_;  ///< compiled, as those below, when first asked for
@@ -218,18 +219,14 @@ class FusedEngine final : public HostCalls<Real> {
 }  // namespace
 
 template <class Real>
-std::unique_ptr<Engine<Real>> make_fused_engine(const ModelShape& shape, KernelLayout layout,
-                                                Precision precision, std::size_t limit,
-                                                std::shared_ptr<Gpu> gpu) {
-  return std::make_unique<FusedEngine<Real>>(shape, std::move(layout), precision, limit,
-                                             std::move(gpu));
+std::unique_ptr<Engine<Real>> make_fused_engine(const ModelShape& shape, const FusedModel& model,
+                                                std::size_t limit, std::shared_ptr<Gpu> gpu) {
+  return std::make_unique<FusedEngine<Real>>(shape, model, limit, std::move(gpu));
 }
 
-template std::unique_ptr<Engine<float>> make_fused_engine(const ModelShape&, KernelLayout,
-                                                          Precision, std::size_t,
-                                                          std::shared_ptr<Gpu>);
-template std::unique_ptr<Engine<double>> make_fused_engine(const ModelShape&, KernelLayout,
-                                                           Precision, std::size_t,
-                                                           std::shared_ptr<Gpu>);
+template std::unique_ptr<Engine<float>> make_fused_engine(const ModelShape&, const FusedModel&,
+                                                          std::size_t, std::shared_ptr<Gpu>);
+template std::unique_ptr<Engine<double>> make_fused_engine(const ModelShape&, const FusedModel&,
+                                                           std::size_t, std::shared_ptr<Gpu>);
 
 }  // namespace ito

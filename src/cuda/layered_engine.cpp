@@ -11,7 +11,6 @@
 #include "cuda/context_rows.hpp"
 #include "cuda/host_calls.hpp"
 #include "cuda/layered_block.hpp"
-#include "cuda/layout.hpp"
 #include "cuda/parameter_passes.hpp"
 #include "cuda/source.hpp"
 
@@ -33,16 +32,15 @@ class LayeredEngine final : public HostCalls<Real> {
   LayeredEngine(const ModelShape& shape, Precision precision, std::size_t limit,
                 std::shared_ptr<Gpu> gpu)
       : HostCalls<Real>(shape, std::move(gpu)),
-        precision_(precision),
         limit_(limit),
         product_bytes_(gpu_->product_workspace_bytes()),
-        layout_(outputs_of_nets(shape_), precision, gpu_->properties().shared_memory_per_block),
-        constants_(shape_, layout_, gpu_),
+        model_(shape_, precision, gpu_->properties().shared_memory_per_block, false),
+        constants_(shape_, gpu_),
         layers_(*gpu_, precision),
-        plain_(*gpu_, layered_source(shape_, layout_, precision)),
+        plain_(*gpu_, layered_source(model_)),
         pack_(plain_.module->kernel("ito_pack")),
         sigma_gradient_(plain_.module->kernel("ito_sigma_gradient")),
-        context_(shape_, context_row(shape_), *plain_.module),
+        context_(shape_, model_.spec.bias_row(), *plain_.module),
         block_rows_(rows_of_a_block()) {
     context_.open_gradients(*plain_.module);
   }
@@ -106,10 +104,10 @@ class LayeredEngine final : public HostCalls<Real> {
 
   /// The nets and vectors that the model has, without memory.
   LayeredWorkspace<Real> parts() const {
-    LayeredWorkspace<Real> space({*gpu_, layers_, precision_, block_rows_});
+    LayeredWorkspace<Real> space({*gpu_, layers_, model_.precision, block_rows_});
     if (shape_.drift) space.drift.emplace(*shape_.drift, 0);
     if (shape_.diffusion_net) space.diffusion.emplace(*shape_.diffusion_net, 0);
-    if (shape_.control_net) space.control.emplace(*shape_.control_net, context_row(shape_));
+    if (shape_.control_net) space.control.emplace(*shape_.control_net, model_.spec.bias_row());
     if (shape_.control == ControlKind::constant)
       space.control_value = {shape_.noise, shape_.control_value};
     if (shape_.diffusion == DiffusionKind::constant_diagonal)
@@ -151,7 +149,7 @@ class LayeredEngine final : public HostCalls<Real> {
     auto* products = arena.take<std::byte>(product_bytes_ + alignment);
     space.work.products =
         base ? Arena::align({products, product_bytes_ + alignment}, alignment) : nullptr;
-    space.words = arena.take<std::byte>(static_cast<std::size_t>(layout_.word_count) * 512);
+    space.words = arena.take<std::byte>(static_cast<std::size_t>(layout_.word_count) * word_bytes);
     space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
     space.bias_rows = arena.take<Real>(cut.observations * context_.size());
     for (Real*& x : space.x) x = arena.take<Real>(block_numbers());
@@ -226,14 +224,15 @@ class LayeredEngine final : public HostCalls<Real> {
 
   const StepKernels& steps(const BasicRequest<Real>& request) {
     if (request.refinement == 0) return plain_;
-    if (!refined_) refined_.emplace(*gpu_, layered_source(shape_, layout_, precision_, true));
+    if (!refined_) refined_.emplace(*gpu_, layered_source(model_, true));
     return *refined_;
   }
 
   /// Weights in aligned rows, the other parameters, and the bias rows.
   void pack(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
             const BlockCut& cut, const LayeredWorkspace<Real>& space) const {
-    pack_parameters(*gpu_, pack_, stream, constants_, parameters, space.words, space.numbers);
+    pack_parameters(*gpu_, pack_, stream, parameters, space.words, layout_.word_count,
+                    space.numbers, layout_.number_count);
     for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
       if (*net) (*net)->pack(space.work, stream, parameters.data());
     }
@@ -268,16 +267,16 @@ class LayeredEngine final : public HostCalls<Real> {
           static_cast<std::uint64_t>(shape_.state) * static_cast<std::uint64_t>(shape_.noise),
           arguments, stream);
     }
-    if (layout_.sigma_count > 0) {
-      launch_threads(*gpu_, sigma_gradient_, static_cast<std::uint64_t>(layout_.sigma_count),
+    if (const int entries = model_.spec.sigma_count(); entries > 0) {
+      launch_threads(*gpu_, sigma_gradient_, static_cast<std::uint64_t>(entries),
                      SigmaGradientArguments<Real>{parameters.data(), gradient.data()}, stream);
     }
   }
 
-  Precision precision_;
   std::size_t limit_;
   std::size_t product_bytes_;
-  KernelLayout layout_;
+  FusedModel model_;
+  const FusedLayout& layout_ = model_.layout;
   ModelConstants<Real> constants_;
   LayerKernels layers_;
   StepKernels plain_;

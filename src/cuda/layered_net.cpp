@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "cuda/layout.hpp"
 #include "cuda/source.hpp"
 
 namespace ito {
@@ -80,7 +79,7 @@ LayeredNet<Real>::LayeredNet(const NetShape& shape, int row) : shape_(&shape), r
     layer.outputs = from.outputs;
     layer.stride = is_last ? from.outputs : row_stride(from.outputs);
     layer.weight_stride = row_stride(std::max(layer.inputs, 1));
-    layer.keeps_slopes = !is_last && slope_needs_argument(from.activation);
+    layer.keeps_slopes = !is_last && keeps_slopes(from.activation);
     layers_[l] = layer;
   }
 }

@@ -23,27 +23,17 @@ std::vector<GridStep<Real>> grid_steps(const ModelShape& shape) {
 }  // namespace
 
 template <class Real>
-ModelConstants<Real>::ModelConstants(const ModelShape& shape, const ParameterTables& tables,
-                                     std::shared_ptr<Gpu> gpu)
-    : word_count(tables.word_count),
-      number_count(static_cast<int>(tables.number_sources.size())),
-      parameter_count(static_cast<int>(tables.places.size())),
-      memory_(gpu) {
+ModelConstants<Real>::ModelConstants(const ModelShape& shape, std::shared_ptr<Gpu> gpu)
+    : memory_(gpu) {
   Image image;
   const std::size_t at_grid = image.add(grid_steps<Real>(shape));
   const std::size_t at_save = image.add(shape.save);
   const std::size_t at_point =
       image.add(std::vector<Real>(shape.initial_point.begin(), shape.initial_point.end()));
-  const std::size_t at_words = image.add(tables.word_sources);
-  const std::size_t at_numbers = image.add(tables.number_sources);
-  const std::size_t at_places = image.add(tables.places);
   const std::byte* base = image.upload(*gpu, memory_);
   grid = reinterpret_cast<const GridStep<Real>*>(base + at_grid);
   save = reinterpret_cast<const int*>(base + at_save);
   if (!shape.initial_point.empty()) initial_point = reinterpret_cast<const Real*>(base + at_point);
-  word_sources = reinterpret_cast<const int*>(base + at_words);
-  number_sources = reinterpret_cast<const int*>(base + at_numbers);
-  places = reinterpret_cast<const int*>(base + at_places);
 }
 
 template class ModelConstants<float>;

@@ -7,10 +7,10 @@
 #include "cuda/host_calls.hpp"
 #include "cuda/launches.hpp"
 #include "cuda/parameter_passes.hpp"
-#include "cuda/scheme_layout.hpp"
 #include "cuda/scheme_tables.hpp"
 #include "cuda/source.hpp"
 #include "engine/directions.hpp"
+#include "kernels/per_path/layout.cuh"
 
 namespace ito {
 namespace {
@@ -49,15 +49,16 @@ class SchemeEngine final : public HostCalls<Real> {
       : HostCalls<Real>(shape, std::move(gpu)),
         method_(method),
         limit_(limit),
-        layout_(shape_),
-        constants_(shape_, layout_, gpu_),
+        spec_(spec_of(shape_)),
+        layout_(thread_layout(spec_)),
+        constants_(shape_, gpu_),
         tables_(shape_, method, layout_.net_rows, gpu_),
-        module_(gpu_->compile(scheme_source(shape_, layout_, precision, method))),
+        module_(gpu_->compile(scheme_source(spec_, precision, method))),
         pack_(module_->kernel("ito_pack")),
         simulate_(module_->kernel("ito_simulate")),
         adjoint_(module_->kernel("ito_adjoint")),
         reduce_(module_->kernel("ito_reduce")),
-        rows_(shape_, layout_.row, *module_) {
+        rows_(shape_, spec_.bias_row(), *module_) {
     rows_.open_gradients(*module_);
   }
 
@@ -98,7 +99,7 @@ class SchemeEngine final : public HostCalls<Real> {
     constexpr int shared_bytes = outer_numbers * static_cast<int>(sizeof(Real));
     launch(*gpu_, adjoint_, groups.blocks, scheme_threads, shared_bytes, arguments, stream);
     if (!gradient.parameters.empty())
-      reduce_gradient(*gpu_, reduce_, stream, constants_, parameters, space.sums, groups.blocks,
+      reduce_gradient(*gpu_, reduce_, stream, parameters, space.sums, groups.blocks,
                       gradient.parameters);
     rows_.reduce(*gpu_, stream, parameters, request, gradient, groups.observations, space.row_sums,
                  space.row_gradients);
@@ -141,7 +142,7 @@ class SchemeEngine final : public HostCalls<Real> {
   SchemeWorkspace<Real> lay_out(std::byte* base, const GroupCut& groups, Keep keep) const {
     Arena arena(base);
     SchemeWorkspace<Real> space{};
-    space.numbers = arena.take<Real>(layout_.number_sources.size());
+    space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
     space.bias_rows = arena.take<Real>(groups.observations * rows_.size());
     space.scratch = arena.take<Real>(groups.blocks * scratch_numbers());
     space.tape = Tape::none();
@@ -170,7 +171,8 @@ class SchemeEngine final : public HostCalls<Real> {
   /// Packs the parameters and makes the bias rows.
   void prepare(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
                const GroupCut& groups, const SchemeWorkspace<Real>& space) const {
-    pack_parameters(*gpu_, pack_, stream, constants_, parameters, nullptr, space.numbers);
+    pack_parameters(*gpu_, pack_, stream, parameters, nullptr, 0, space.numbers,
+                    layout_.number_count);
     rows_.make(*gpu_, stream, parameters, request, groups.observations, space.bias_rows);
   }
 
@@ -196,7 +198,8 @@ class SchemeEngine final : public HostCalls<Real> {
 
   GradientMethod method_;
   std::size_t limit_;
-  SchemeLayout layout_;
+  ModelSpec spec_;
+  ThreadLayout layout_;
   ModelConstants<Real> constants_;
   SchemeTables<Real> tables_;
   std::shared_ptr<const GpuModule> module_;

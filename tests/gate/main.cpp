@@ -13,7 +13,6 @@
 #include <ito/error.hpp>
 
 #include "cuda/kernel_compiler.hpp"
-#include "cuda/layout.hpp"
 #include "cuda/source.hpp"
 #include "gate/gate_jobs.hpp"
 #include "gate/ptxas_report.hpp"
@@ -38,14 +37,13 @@ struct Compilation {
 
 Compilation compilation(const GateJob& job) {
   const ModelShape shape = resolve(job.shape.model());
-  const KernelLayout layout(shape, job.precision, job.target.shared_memory_per_block);
+  const FusedModel model(shape, job.precision, job.target.shared_memory_per_block);
   return {fmt::format("sm_{:<4} {:<8} {}  {}", job.target.compute_capability,
                       job.adjoint ? "adjoint" : "simulate", name(job.precision), job.shape.text()),
-          job.adjoint ? adjoint_source(shape, layout, job.precision)
-                      : simulate_source(shape, layout, job.precision),
+          job.adjoint ? adjoint_source(model) : simulate_source(model),
           job.target.compute_capability,
           job.adjoint ? "ito_adjoint" : "ito_simulate",
-          (job.adjoint ? layout.adjoint : layout.simulate).shared_bytes,
+          (job.adjoint ? model.layout.adjoint : model.layout.simulate).shared_bytes,
           must_stay_in_registers(job)};
 }
 
@@ -61,9 +59,7 @@ Compilation compilation(const TrainingJob& job) {
 Compilation compilation(const LayeredJob& job) {
   const auto source = [&] {
     if (!job.shape) return layers_source(job.precision);
-    const KernelLayout layout(outputs_of_nets(*job.shape), job.precision,
-                              job.target.shared_memory_per_block);
-    return layered_source(*job.shape, layout, job.precision);
+    return layered_source({*job.shape, job.precision, job.target.shared_memory_per_block, false});
   };
   return {fmt::format("sm_{:<4} layered  {}  {}", job.target.compute_capability,
                       name(job.precision), job.text),
@@ -78,7 +74,7 @@ Compilation compilation(const SchemeJob& job) {
   const bool registers = job.method == GradientMethod::adjoint;
   return {fmt::format("sm_{:<4} per path {}  {}", job.target.compute_capability,
                       name(job.precision), job.text),
-          scheme_source(job.shape, SchemeLayout(job.shape), job.precision, job.method),
+          scheme_source(spec_of(job.shape), job.precision, job.method),
           job.target.compute_capability,
           "",
           outer_numbers * (job.precision == Precision::fp64 ? 8 : 4),

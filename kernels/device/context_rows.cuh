@@ -1,0 +1,110 @@
+// The bias rows W_c c + b of a control's first layer that takes a context, before the time loop,
+// and their gradients after it: sums in double, in an order that depends on nothing but the number
+// of paths.
+#pragma once
+
+#include "kernels/device/arguments.cuh"
+#include "kernels/device/device.cuh"
+#include "kernels/device/model_spec.cuh"
+#include "kernels/device/teams.cuh"
+
+namespace ito {
+
+/// Where the parameters of a row are.
+template <class Model>
+struct RowConstants {
+  static constexpr NetSpec kNet = Model::spec.nets[control_net];
+  static constexpr unsigned kRow = Model::spec.bias_row(), kContext = kNet.context;
+  static constexpr unsigned kOutputs = kNet.widths[0], kColumns = kNet.columns(0);
+  static constexpr int kBias = kNet.bias(0), kWeights = kNet.weight(0) + kNet.inputs + kNet.time;
+};
+
+/// A thread for each number of a bias row.
+template <class P, class Model>
+ITO_DEVICE void make_bias_rows(const ContextArguments<typename P::Number>& arguments) {
+  using Rows = RowConstants<Model>;
+  const unsigned long long i = global_index();
+  if (i >= arguments.rows * Rows::kRow) return;
+  const auto h = static_cast<unsigned>(i % Rows::kRow);
+  const auto* context = arguments.context + i / Rows::kRow * Rows::kContext;
+  double sum = 0;
+  if (h < Rows::kOutputs) {
+    sum = static_cast<double>(arguments.parameters[Rows::kBias + h]);
+    const auto* weights = arguments.parameters + Rows::kWeights + h * Rows::kColumns;
+    for (unsigned c = 0; c < Rows::kContext; ++c) {
+      sum += static_cast<double>(weights[c]) * static_cast<double>(context[c]);
+    }
+  }
+  arguments.bias_rows[i] = static_cast<typename P::Number>(sum);
+}
+
+/// Bias-row gradients of observations from those of their tiles.
+template <class P, class Model>
+ITO_DEVICE void reduce_rows_of_tiles(
+    const ContextGradientArguments<typename P::Number>& arguments) {
+  const unsigned long long row_size =
+      static_cast<unsigned long long>(arguments.intervals) * RowConstants<Model>::kRow;
+  const ColumnTeams teams{arguments.rows};
+  const unsigned long long i = teams.index();
+  const unsigned long long r = i / row_size;
+  const unsigned long long base = arguments.first_path / 16;
+  const unsigned long long begin = r * arguments.paths_per_observation;
+  double sum = 0;
+  if (r < arguments.observations && begin < arguments.paths) {
+    const unsigned long long after = begin + arguments.paths_per_observation;
+    const unsigned long long end = after < arguments.paths ? after : arguments.paths;
+    const unsigned long long last = (arguments.first_path + end - 1) / 16 - base;
+    ITO_UNROLLED_4
+    for (unsigned long long tile = (arguments.first_path + begin) / 16 - base + teams.row();
+         tile <= last; tile += teams.rows) {
+      sum += static_cast<double>(arguments.row_sums[tile * row_size + i % row_size]);
+    }
+  }
+  sum = teams.sum(sum);
+  if (teams.row() == 0 && r < arguments.observations) {
+    arguments.row_gradients[i] = static_cast<typename P::Number>(sum);
+  }
+}
+
+/// Gradient of the context: W_cᵀ times that of its row. A thread for each number.
+template <class P, class Model>
+ITO_DEVICE void context_gradient(const ContextGradientArguments<typename P::Number>& arguments) {
+  using Rows = RowConstants<Model>;
+  const unsigned long long i = global_index();
+  const unsigned long long rows =
+      arguments.observations * static_cast<unsigned>(arguments.intervals);
+  if (i >= rows * Rows::kContext) return;
+  const auto* weights = arguments.parameters + Rows::kWeights + i % Rows::kContext;
+  const auto* gradient = arguments.row_gradients + i / Rows::kContext * Rows::kRow;
+  double sum = 0;
+  for (unsigned h = 0; h < Rows::kOutputs; ++h) {
+    sum += static_cast<double>(weights[h * Rows::kColumns]) * static_cast<double>(gradient[h]);
+  }
+  arguments.context_gradient[i] = static_cast<typename P::Number>(sum);
+}
+
+/// Gradient of the context weights W_c [outputs, context].
+template <class P, class Model>
+ITO_DEVICE void context_weight_gradient(
+    const ContextGradientArguments<typename P::Number>& arguments) {
+  using Rows = RowConstants<Model>;
+  const ColumnTeams teams{arguments.rows};
+  const unsigned long long i = teams.index();
+  const auto h = static_cast<unsigned>(i / Rows::kContext);
+  const auto c = static_cast<unsigned>(i % Rows::kContext);
+  const bool one = h < Rows::kOutputs;
+  const unsigned long long rows =
+      one ? arguments.observations * static_cast<unsigned>(arguments.intervals) : 0;
+  double sum = 0;
+  ITO_UNROLLED_4
+  for (unsigned long long row = teams.row(); row < rows; row += teams.rows) {
+    sum += static_cast<double>(arguments.row_gradients[row * Rows::kRow + h]) *
+           static_cast<double>(arguments.context[row * Rows::kContext + c]);
+  }
+  sum = teams.sum(sum);
+  if (teams.row() != 0 || !one) return;
+  arguments.gradient[Rows::kWeights + h * Rows::kColumns + c] =
+      static_cast<typename P::Number>(sum);
+}
+
+}  // namespace ito

@@ -1,0 +1,64 @@
+// How weights are packed, and how arrays of a block's paths lie in shared memory: for kernels and
+// for the host that counts bytes.
+#pragma once
+
+#include "kernels/arithmetic/inline.cuh"
+
+namespace ito {
+
+/// What the products of a precision ask of the packing (kernels/device/product.cuh).
+struct PackedFormat {
+  int depth;          ///< tiles of 8 input channels that an operand holds
+  int group;          ///< tiles of 8 output channels that a packed word serves
+  int number_bytes;   ///< of a state, a sum, a bias
+  int element_bytes;  ///< of what the adjoint stages in shared memory
+  int resident;       ///< registers of a lane that may hold sums of weight gradients
+
+  ITO_INLINE constexpr int numbers_a_word() const { return 2 * depth * group; }
+  ITO_INLINE constexpr int blocks(int in_tiles) const { return (in_tiles + depth - 1) / depth; }
+  ITO_INLINE constexpr int words(int in_tiles, int out_tiles) const {
+    return blocks(in_tiles) * ((out_tiles + group - 1) / group);
+  }
+};
+inline constexpr PackedFormat faithful_format{1, 1, 4, 4, 56}, fast_format{2, 2, 4, 2, 72},
+    exact_format{1, 1, 8, 8, 0};
+
+/// Numbers of a packed word's lanes, and bytes of the word.
+inline constexpr int word_lanes = 32, word_bytes = 512;
+/// Numbers of a block of 16 outputs × 8 inputs of weight-gradient sums.
+inline constexpr int slot_numbers = 128;
+
+/// Elements from one path's row to the next. The columns are padded to 16, and then so that 8 rows
+/// × 4 columns of 32-bit elements, and 8 rows of 16 bytes, meet no bank twice.
+ITO_INLINE constexpr int staged_row(int tiles, int element_bytes) {
+  const int columns = (tiles + tiles % 2) * 8;
+  return element_bytes == 2 ? columns + 8 : (columns + 31) / 32 * 32 + 8;
+}
+
+/// Elements of an array for the 16 paths of a warp.
+ITO_INLINE constexpr int staged_elements(int tiles, int element_bytes) {
+  return 16 * staged_row(tiles, element_bytes);
+}
+
+/// Which blocks of one layer's weight gradient a warp owns: the warps form a grid over the grid of
+/// blocks of 16 outputs × 8 inputs.
+struct OuterGrid {
+  int rows, columns;          ///< of warps
+  int own_rows, own_columns;  ///< blocks of a warp
+
+  ITO_INLINE constexpr OuterGrid(int warps, int out_blocks, int in_blocks)
+      : rows(out_blocks >= 4 && warps % 4 == 0   ? 4
+             : out_blocks >= 2 && warps % 2 == 0 ? 2
+                                                 : 1),
+        columns(warps / rows),
+        own_rows((out_blocks + rows - 1) / rows),
+        own_columns((in_blocks + columns - 1) / columns) {}
+};
+template <int kWarps, int kOutBlocks, int kInBlocks>
+struct OuterShare {
+  static constexpr OuterGrid kGrid{kWarps, kOutBlocks, kInBlocks};
+  static constexpr int kRows = kGrid.rows, kColumns = kGrid.columns;
+  static constexpr int kOwnRows = kGrid.own_rows, kOwnColumns = kGrid.own_columns;
+};
+
+}  // namespace ito

@@ -1,0 +1,366 @@
+// How a model lies in device memory and on chip for the kernels on tensor cores: one function of
+// the model, the precision and the device. The host evaluates it to size memory, the kernels at
+// compile time.
+#pragma once
+
+#include "kernels/device/formats.cuh"
+#include "kernels/device/model_spec.cuh"
+
+namespace ito {
+
+/// Whether a backward pass keeps f'(z), which is no function of f(z).
+ITO_INLINE constexpr bool keeps_slopes(Activation activation) {
+  return activation == Activation::silu || activation == Activation::lipswish ||
+         activation == Activation::gelu;
+}
+
+struct LayerLayout {
+  int inputs = 0;      ///< channels that products run over: those of the state or of a hidden layer
+  int outputs = 0;     ///< channels of a row of outputs
+  int rows = 1;        ///< of outputs
+  int words = 0;       ///< first packed word, [rows, output groups, input blocks]
+  int transposed = 0;  ///< the same of the transposed weights
+  int bias = 0;        ///< first number, [rows, outputs padded to tiles]
+  int slots = 0;       ///< first block of weight-gradient sums, [rows, out blocks, in blocks]
+  int staged = 0;      ///< its inputs in a warp's part of shared memory, elements
+  int slopes = -1;     ///< the slopes of those inputs, where their values do not tell them
+  bool resident = false;  ///< whether its sums stay in registers
+
+  ITO_INLINE constexpr int in_tiles() const { return (inputs + 7) / 8; }
+  ITO_INLINE constexpr int out_tiles() const { return (outputs + 7) / 8; }
+};
+
+struct NetLayout {
+  NetSpec spec;
+  int time_weights = 0;  ///< first number, [rows, outputs padded to tiles]
+  LayerLayout layers[layer_limit] = {};
+
+  /// Blocks of a layer's weight-gradient sums. Inputs end with a block of ones and times, whose
+  /// sums are the gradients of bias and time weights.
+  ITO_INLINE constexpr int out_blocks(int l) const { return (layers[l].out_tiles() + 1) / 2; }
+  ITO_INLINE constexpr int in_blocks(int l) const {
+    return layers[l].in_tiles() + (spec.has_bias ? 1 : 0);
+  }
+};
+
+/// How a kernel is launched.
+struct FusedLaunch {
+  int warps = 4;  ///< of a block, at most
+  bool shared_parameters = false;
+  int stage_bytes = 0;  ///< where staging begins in shared memory
+  int shared_bytes = 0;
+};
+
+struct FusedLayout {
+  NetLayout nets[net_count] = {};
+  PackedVectors vectors = {};
+  int forward_words = 0, word_count = 0, number_count = 0;
+  int slot_count = 0;    ///< blocks of weight-gradient sums
+  int vector_count = 0;  ///< numbers of vector sums: control value, σ, initial mean and deviation
+  int delta = 0, delta_size = 0;  ///< the warp's two arrays of cotangents, staged elements
+  int warp_stage = 0;             ///< all staged elements of a warp
+  FusedLaunch simulate, adjoint;
+  bool fits = true;  ///< whether the adjoint's activations fit the shared memory of a block
+
+  ITO_INLINE constexpr int sum_count() const { return slot_count * slot_numbers + vector_count; }
+};
+
+/// A constant σ that mixes channels is a net of one layer from noise to state, without bias; its
+/// weights are the entries of σ, which lie beyond the parameters.
+ITO_INLINE constexpr NetSpec constant_mixing(const ModelSpec& model) {
+  NetSpec net;
+  net.layers = 1;
+  net.inputs = model.noise;
+  net.widths[0] = model.state;
+  net.parameters = model.parameters;
+  net.has_bias = false;
+  return net;
+}
+
+/// The outputs of a model's nets as nets of their own: what kernels see whose nets are evaluated
+/// between launches.
+ITO_INLINE constexpr ModelSpec outputs_alone(ModelSpec model) {
+  for (NetSpec& net : model.nets) {
+    if (net.layers == 0) continue;
+    const int last = net.layers - 1;
+    net.parameters = net.bias(last);
+    net.widths[0] = net.widths[last];
+    net.layers = 1;
+    net.inputs = net.time = net.context = 0;
+  }
+  return model;
+}
+
+/// The first steps of `fused_layout`: packed words and numbers, and blocks of sums.
+ITO_INLINE constexpr void place_parameters(FusedLayout& layout, const ModelSpec& model,
+                                           PackedFormat format) {
+  for (int n = 0; n < net_count; ++n) {
+    NetLayout& net = layout.nets[n];
+    net.spec = n == diffusion_net && model.diffusion == DiffusionKind::constant_general
+                   ? constant_mixing(model)
+                   : model.nets[n];
+    for (int l = 0; l < net.spec.layers; ++l) {
+      LayerLayout& layer = net.layers[l];
+      layer.inputs = l == 0 ? net.spec.inputs : net.spec.columns(l);
+      layer.outputs = net.spec.outputs(l);
+      layer.rows = net.spec.rows_of(l);
+      layer.words = layout.word_count;
+      layout.word_count += layer.rows * format.words(layer.in_tiles(), layer.out_tiles());
+    }
+  }
+  layout.forward_words = layout.word_count;
+  for (NetLayout& net : layout.nets) {
+    for (int l = 0; l < net.spec.layers; ++l) {
+      LayerLayout& layer = net.layers[l];
+      layer.transposed = layout.word_count;
+      layout.word_count += layer.rows * format.words(layer.out_tiles(), layer.in_tiles());
+      layer.slots = layout.slot_count;
+      layout.slot_count += layer.rows * net.out_blocks(l) * net.in_blocks(l);
+      if (!net.spec.has_bias) continue;
+      layer.bias = layout.number_count;
+      layout.number_count += layer.rows * 8 * layer.out_tiles();
+    }
+    if (net.spec.time == 0) continue;
+    net.time_weights = layout.number_count;
+    layout.number_count += net.layers[0].rows * 8 * net.layers[0].out_tiles();
+  }
+  layout.vectors = PackedVectors::of(model, layout.number_count, false);
+  layout.number_count = layout.vectors.end();
+  const PackedVectors& vectors = layout.vectors;
+  layout.vector_count = vectors.control_value.padded() + vectors.sigma.padded() +
+                        vectors.initial_value.padded() + vectors.initial_log_std.padded();
+}
+
+/// Where a warp of the adjoint stages activations, slopes and cotangents.
+ITO_INLINE constexpr void place_stage(FusedLayout& layout, PackedFormat format) {
+  int widest = 0;
+  for (NetLayout& net : layout.nets) {
+    int used = 0;
+    for (int l = 0; l < net.spec.layers; ++l) {
+      LayerLayout& layer = net.layers[l];
+      const int size = staged_elements(layer.in_tiles(), format.element_bytes);
+      layer.staged = used;
+      used += size;
+      if (l > 0 && keeps_slopes(net.spec.hidden)) {
+        layer.slopes = used;
+        used += size;
+      }
+      widest = widest < layer.out_tiles() ? layer.out_tiles() : widest;
+    }
+    layout.delta = layout.delta < used ? used : layout.delta;
+  }
+  layout.delta_size = staged_elements(widest, format.element_bytes);
+  layout.warp_stage = layout.delta + 2 * layout.delta_size;
+}
+
+/// Warps, and what is in shared memory.
+ITO_INLINE constexpr void choose_launches(FusedLayout& layout, PackedFormat format,
+                                          int shared_memory) {
+  const auto at_most = [shared_memory](int bytes) {
+    return bytes < shared_memory ? bytes : shared_memory;
+  };
+  const int number_bytes = layout.number_count * format.number_bytes;
+  const int forward_bytes = layout.forward_words * word_bytes + number_bytes;
+  FusedLaunch& simulate = layout.simulate;
+  simulate.shared_parameters = forward_bytes <= at_most(100 << 10);
+  simulate.warps = simulate.shared_parameters && forward_bytes > 48 << 10 ? 8 : 4;
+  simulate.shared_bytes = simulate.shared_parameters ? forward_bytes : 0;
+
+  const int all_bytes = layout.word_count * word_bytes + number_bytes;
+  const int staged = layout.warp_stage * format.element_bytes;
+  const int vectors = layout.vector_count * format.number_bytes;
+  const int warp_bytes = staged < vectors ? vectors : staged;
+  FusedLaunch& adjoint = layout.adjoint;
+  for (adjoint.warps = 4;; adjoint.warps /= 2) {
+    const int bytes = adjoint.warps * warp_bytes;
+    adjoint.shared_parameters = bytes + all_bytes <= at_most(112 << 10);
+    adjoint.stage_bytes = adjoint.shared_parameters ? (all_bytes + 15) / 16 * 16 : 0;
+    adjoint.shared_bytes = adjoint.stage_bytes + bytes;
+    layout.fits = adjoint.shared_bytes <= shared_memory;
+    if (layout.fits || adjoint.warps == 1) return;
+  }
+}
+
+/// Which layers' sums stay in registers: the first ones that find room.
+ITO_INLINE constexpr void choose_resident(FusedLayout& layout, PackedFormat format) {
+  int free = format.resident;
+  for (NetLayout& net : layout.nets) {
+    for (int l = 0; l < net.spec.layers; ++l) {
+      const OuterGrid share(layout.adjoint.warps, net.out_blocks(l), net.in_blocks(l));
+      const int wanted = 4 * share.own_rows * share.own_columns;
+      net.layers[l].resident = wanted <= free && net.layers[l].rows == 1;
+      if (net.layers[l].resident) free -= wanted;
+    }
+  }
+}
+
+/// `shared_memory`: bytes that a block may ask for.
+ITO_INLINE constexpr FusedLayout fused_layout(const ModelSpec& model, PackedFormat format,
+                                              int shared_memory) {
+  FusedLayout layout;
+  place_parameters(layout, model, format);
+  place_stage(layout, format);
+  choose_launches(layout, format, shared_memory);
+  choose_resident(layout, format);
+  return layout;
+}
+
+/// The source of number `j` of a lane of a packed word, words being in the order in which
+/// `multiply_tiles` reads them.
+ITO_INLINE constexpr int word_source(const FusedLayout& layout, PackedFormat format, int word,
+                                     int lane, int j) {
+  for (const NetLayout& net : layout.nets) {
+    for (int l = 0; l < net.spec.layers; ++l) {
+      const LayerLayout& layer = net.layers[l];
+      const bool back = word >= layout.forward_words;
+      const int in_tiles = back ? layer.out_tiles() : layer.in_tiles();
+      const int out_tiles = back ? layer.in_tiles() : layer.out_tiles();
+      const int row_words = format.words(in_tiles, out_tiles);
+      const int at = word - (back ? layer.transposed : layer.words);
+      if (at < 0 || at >= layer.rows * row_words) continue;
+      const int blocks = format.blocks(in_tiles);
+      const int group = at % row_words / blocks, block = at % row_words % blocks;
+      const int member = j / (2 * format.depth), tile = j / 2 % format.depth;
+      const int in = 8 * (block * format.depth + tile) + 2 * (lane % 4) + j % 2;
+      const int out = 8 * (group * format.group + member) + lane / 4;
+      const int from = back ? out : in, to = back ? in : out;
+      if (from >= layer.inputs || to >= layer.outputs) return source_of_zero;
+      return net.spec.weight(l) + (at / row_words * layer.outputs + to) * net.spec.columns(l) +
+             from;
+    }
+  }
+  return source_of_zero;
+}
+
+/// The source of a packed number.
+ITO_INLINE constexpr int number_source(const FusedLayout& layout, int number) {
+  for (const NetLayout& net : layout.nets) {
+    if (!net.spec.has_bias) continue;
+    for (int l = 0; l < net.spec.layers; ++l) {
+      const LayerLayout& layer = net.layers[l];
+      const int padded = 8 * layer.out_tiles();
+      for (int of_time = 0; of_time < (l == 0 ? 1 + net.spec.time : 1); ++of_time) {
+        const int at = number - (of_time ? net.time_weights : layer.bias);
+        if (at < 0 || at >= layer.rows * padded) continue;
+        if (at % padded >= layer.outputs) return source_of_zero;
+        const int output = at / padded * layer.outputs + at % padded;
+        return of_time ? net.spec.weight(0) + output * net.spec.columns(0) + net.spec.inputs
+                       : net.spec.bias(l) + output;
+      }
+    }
+  }
+  return layout.vectors.source_of(number);
+}
+
+/// Where a block sums a parameter's gradient, or −1 for the weights of a context, which come from
+/// the bias rows.
+ITO_INLINE constexpr int sum_place(const ModelSpec& model, const FusedLayout& layout,
+                                   int parameter) {
+  // Entries of a constant σ stand for the parameters that they are made of.
+  const int entry = parameter - model.diffusion_value;
+  const bool mixing = model.diffusion == DiffusionKind::constant_general && entry >= 0 &&
+                      entry < model.sigma_count();
+  const int source = mixing ? model.parameters + entry : parameter;
+  for (const NetLayout& net : layout.nets) {
+    if (source < net.spec.parameters || source >= net.spec.parameters_end()) continue;
+    int l = 0;
+    while (source >= net.spec.weight(l + 1)) ++l;
+    const LayerLayout& layer = net.layers[l];
+    const bool is_bias = net.spec.has_bias && source >= net.spec.bias(l);
+    const int at = source - (is_bias ? net.spec.bias(l) : net.spec.weight(l));
+    const int columns = net.spec.columns(l);
+    const int output = is_bias ? at : at / columns, column = is_bias ? 0 : at % columns;
+    int in = column;
+    if (is_bias) {
+      in = 8 * layer.in_tiles();
+    } else if (column >= layer.inputs) {
+      if (column >= layer.inputs + net.spec.time) return -1;
+      in = 8 * layer.in_tiles() + 1;
+    }
+    const int row = output / layer.outputs, out = output % layer.outputs;
+    const int slot = layer.slots + (row * net.out_blocks(l) + out / 16) * net.in_blocks(l) + in / 8;
+    const int lane = out % 8 * 4 + in % 8 / 2;
+    return (slot * 32 + lane) * 4 + out % 16 / 8 * 2 + in % 2;
+  }
+  int place = layout.slot_count * slot_numbers;
+  const PackedVectors& vectors = layout.vectors;
+  const int first[] = {model.control_value, model.diffusion_value, model.initial_value,
+                       model.initial_log_std};
+  const PackedVector* const sums[] = {&vectors.control_value, &vectors.sigma,
+                                      &vectors.initial_value, &vectors.initial_log_std};
+  for (int i = 0; i < 4; ++i) {
+    if (parameter >= first[i] && parameter < first[i] + sums[i]->count) {
+      return place + parameter - first[i];
+    }
+    place += sums[i]->padded();
+  }
+  return -1;
+}
+
+// --- What the kernels read of it ----------------------------------------------------------------
+
+/// One net of a shape.
+template <class Shape, int kNet>
+struct FusedNet {
+  static constexpr NetLayout kLayout = Shape::kLayout.nets[kNet];
+  static constexpr int kLayers = kLayout.spec.layers, kRows = kLayout.spec.rows;
+  static constexpr bool kTime = kLayout.spec.time > 0, kContext = kLayout.spec.context > 0;
+  static constexpr bool kHasBias = kLayout.spec.has_bias;
+  static constexpr Activation kHidden = kLayout.spec.hidden, kOutput = kLayout.spec.output;
+  static constexpr int kTimeWeights = kLayout.time_weights;
+
+  ITO_INLINE static consteval LayerLayout layer(int l) { return kLayout.layers[l]; }
+};
+
+/// Which kernel a shape is for: one that evaluates nets in the time loop, or one of a step, between
+/// whose launches nets are evaluated.
+enum class FusedKernel { simulate, adjoint, step };
+
+/// A model as a kernel on tensor cores sees it. `Model::shared_memory`: bytes that a block may ask
+/// for; `Model::refined`: for requests whose noise is defined on other steps than the grid's.
+template <class Model, class P, FusedKernel kKernel>
+struct FusedShape : SpecConstants<Model> {
+  static constexpr FusedLayout kLayout =
+      fused_layout(Model::spec, P::kFormat, Model::shared_memory);
+  static constexpr FusedLaunch kLaunch = kKernel == FusedKernel::simulate  ? kLayout.simulate
+                                         : kKernel == FusedKernel::adjoint ? kLayout.adjoint
+                                                                           : FusedLaunch{};
+  using Drift = FusedNet<FusedShape, drift_net>;
+  using Diffusion = FusedNet<FusedShape, diffusion_net>;
+  using Control = FusedNet<FusedShape, control_net>;
+  static constexpr bool kRefined = Model::refined;
+  static constexpr bool kSharedParameters = kLaunch.shared_parameters;
+  static constexpr int kWarps = kLaunch.warps, kStageBytes = kLaunch.stage_bytes;
+  static constexpr int kDelta = kLayout.delta, kDeltaSize = kLayout.delta_size;
+  static constexpr int kWarpStage = kLayout.warp_stage;
+  static constexpr int kSigma = kLayout.vectors.sigma.place;
+  static constexpr int kControlValue = kLayout.vectors.control_value.place;
+  static constexpr int kInitialValue = kLayout.vectors.initial_value.place;
+  static constexpr int kInitialStd = kLayout.vectors.initial_log_std.place;
+  static constexpr int kWords =  ///< that the kernel reads
+      kKernel == FusedKernel::simulate ? kLayout.forward_words : kLayout.word_count;
+  static constexpr int kNumberCount = kLayout.number_count;
+  static constexpr int kSlotCount = kLayout.slot_count, kSumCount = kLayout.sum_count();
+
+  // For pack.cuh and reduce.cuh.
+  static constexpr int kForwardWords = kLayout.forward_words, kPackedWords = kLayout.word_count;
+  ITO_INLINE static constexpr int word_source(int word, int lane, int j) {
+    return ito::word_source(kLayout, P::kFormat, word, lane, j);
+  }
+  ITO_INLINE static constexpr int number_source(int number) {
+    return ito::number_source(kLayout, number);
+  }
+  ITO_INLINE static constexpr int sum_place(int parameter) {
+    return ito::sum_place(Model::spec, kLayout, parameter);
+  }
+};
+
+/// A model whose nets are evaluated between launches.
+template <class Model>
+struct OutputsAlone {
+  static constexpr ModelSpec spec = outputs_alone(Model::spec);
+  static constexpr int shared_memory = Model::shared_memory;
+  static constexpr bool refined = Model::refined;
+};
+
+}  // namespace ito

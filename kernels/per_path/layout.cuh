@@ -1,0 +1,136 @@
+// How a model lies in device memory for the kernels that take a path a thread: one function of the
+// model, which the host evaluates to size memory and the kernels at compile time. The solver has no
+// part in it.
+#pragma once
+
+#include "kernels/device/model_spec.cuh"
+
+namespace ito {
+
+inline constexpr int thread_group = 8;  ///< numbers that a thread reads at once
+
+struct ThreadLayerLayout {
+  int inputs = 0;   ///< columns besides those of a context
+  int outputs = 0;  ///< in all rows
+  /// Weights among the numbers, [outputs / 8, inputs, 8] and [back / 8, outputs, 8], and the bias.
+  /// `back`: the inputs that a cotangent goes back to, which the time is none of.
+  int forward = 0, transposed = 0, back = 0, bias = 0;
+  int values = 0, slopes = 0;  ///< rows of a thread's scratch memory
+};
+
+struct ThreadNetLayout {
+  NetSpec spec;
+  ThreadLayerLayout layers[layer_limit] = {};
+};
+
+struct ThreadLayout {
+  ThreadNetLayout nets[net_count] = {};
+  PackedVectors vectors = {};
+  int number_count = 0;
+  int net_rows = 0;  ///< rows of scratch memory that the nets take, the first ones
+};
+
+ITO_INLINE constexpr ThreadLayout thread_layout(const ModelSpec& model) {
+  ThreadLayout layout;
+  const auto groups = [](int count) { return (count + thread_group - 1) / thread_group; };
+  const auto numbers = [&layout](int count) {
+    const int place = layout.number_count;
+    layout.number_count += count;
+    return place;
+  };
+  const auto rows = [&layout](int count) {
+    const int place = layout.net_rows;
+    layout.net_rows += count;
+    return place;
+  };
+  for (int n = 0; n < net_count; ++n) {
+    ThreadNetLayout& net = layout.nets[n];
+    net.spec = model.nets[n];
+    for (int l = 0; l < net.spec.layers; ++l) {
+      ThreadLayerLayout& layer = net.layers[l];
+      layer.inputs = l > 0 ? net.spec.columns(l) : net.spec.inputs + net.spec.time;
+      layer.outputs = net.spec.widths[l];
+      layer.back = l > 0 ? layer.inputs : net.spec.inputs;
+      layer.forward = numbers(groups(layer.outputs) * layer.inputs * thread_group);
+      layer.transposed = numbers(groups(layer.back) * layer.outputs * thread_group);
+      layer.bias = numbers(groups(layer.outputs) * thread_group);
+      layer.values = rows(l + 1 < net.spec.layers ? layer.outputs : 0);
+      layer.slopes = rows(layer.outputs);
+    }
+  }
+  layout.vectors = PackedVectors::of(model, layout.number_count, true);
+  layout.number_count = layout.vectors.end();
+  return layout;
+}
+
+/// The source of a packed number (model_spec.cuh).
+ITO_INLINE constexpr int number_source(const ThreadLayout& layout, int number) {
+  for (const ThreadNetLayout& net : layout.nets) {
+    for (int l = 0; l < net.spec.layers; ++l) {
+      const ThreadLayerLayout& layer = net.layers[l];
+      const int padded = (layer.outputs + thread_group - 1) / thread_group * thread_group;
+      if (number < layer.forward || number >= layer.bias + padded) continue;
+      if (number >= layer.bias) {
+        const int out = number - layer.bias;
+        return out < layer.outputs ? net.spec.bias(l) + out : source_of_zero;
+      }
+      const bool back = number >= layer.transposed;
+      const int at = number - (back ? layer.transposed : layer.forward);
+      const int inner = back ? layer.outputs : layer.inputs;
+      const int row = at / (inner * thread_group) * thread_group + at % thread_group;
+      const int column = at / thread_group % inner;
+      const int out = back ? column : row, in = back ? row : column;
+      if (row >= (back ? layer.back : layer.outputs)) return source_of_zero;
+      return net.spec.weight(l) + out * net.spec.columns(l) + in;
+    }
+  }
+  return layout.vectors.source_of(number);
+}
+
+/// Where a block sums a parameter's gradient: at the parameter's own place, or −1 for the weights
+/// of a context, which come from the bias rows.
+ITO_INLINE constexpr int thread_sum_place(const ModelSpec& model, int parameter) {
+  const NetSpec& net = model.nets[control_net];
+  const int at = parameter - net.weight(0);
+  const bool first_weights = net.context > 0 && at >= 0 && parameter < net.bias(0);
+  return first_weights && at % net.columns(0) >= net.inputs + net.time ? -1 : parameter;
+}
+
+/// One net of a shape.
+template <class Shape, int kNet>
+struct ThreadNet {
+  static constexpr ThreadNetLayout kLayout = Shape::kLayout.nets[kNet];
+  static constexpr NetSpec kSpec = kLayout.spec;
+  static constexpr int kLayers = kSpec.layers, kInputs = kSpec.inputs;
+  static constexpr bool kTime = kSpec.time > 0, kContext = kSpec.context > 0;
+
+  ITO_INLINE static consteval ThreadLayerLayout layer(int l) { return kLayout.layers[l]; }
+};
+
+/// A model as a kernel with a path a thread sees it.
+template <class Model>
+struct ThreadShape : SpecConstants<Model> {
+  static constexpr ThreadLayout kLayout = thread_layout(Model::spec);
+  using Drift = ThreadNet<ThreadShape, drift_net>;
+  using Diffusion = ThreadNet<ThreadShape, diffusion_net>;
+  using Control = ThreadNet<ThreadShape, control_net>;
+  static constexpr int kSigma = kLayout.vectors.sigma.place;
+  static constexpr int kControlValue = kLayout.vectors.control_value.place;
+  static constexpr int kInitialValue = kLayout.vectors.initial_value.place;
+  static constexpr int kInitialStd = kLayout.vectors.initial_log_std.place;
+  static constexpr int kControlParameter = Model::spec.control_value;
+  static constexpr int kInitialParameter = Model::spec.initial_value;
+  static constexpr int kStdParameter = Model::spec.initial_log_std;
+
+  // For pack.cuh and reduce.cuh.
+  static constexpr int kForwardWords = 0, kPackedWords = 0;
+  static constexpr int kNumberCount = kLayout.number_count, kSumCount = Model::spec.parameters;
+  ITO_INLINE static constexpr int number_source(int number) {
+    return ito::number_source(kLayout, number);
+  }
+  ITO_INLINE static constexpr int sum_place(int parameter) {
+    return thread_sum_place(Model::spec, parameter);
+  }
+};
+
+}  // namespace ito
