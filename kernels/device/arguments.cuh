@@ -1,11 +1,11 @@
-// What the host hands the kernels: plain structs of device addresses and numbers.
+// Arguments of the kernels: plain structs of device addresses and numbers.
 #pragma once
 
 #include "kernels/arithmetic/inline.cuh"
 
 namespace ito {
 
-/// One step of the grid: t_k, h_k, √h_k, and which row of a context rules.
+/// One step of the grid: t_k, h_k, √h_k, and the index of the context row in force.
 template <class Number>
 struct GridStep {
   Number time, step, root_step;
@@ -16,7 +16,7 @@ struct GridStep {
 /// index divided by 16.
 template <class Number>
 struct PathArguments {
-  const void* words;             ///< packed weights
+  const void* fragments;         ///< packed weights
   const Number* numbers;         ///< packed biases, time weights and constants
   const GridStep<Number>* grid;  ///< [steps]
   const int* save;               ///< [saves]
@@ -64,7 +64,7 @@ struct AdjointArguments {
 template <class Number>
 struct PackArguments {
   const Number* parameters;  ///< [P], the model's own tensors
-  void* words;
+  void* fragments;
   Number* numbers;
 };
 

@@ -180,7 +180,7 @@ ITO_DEVICE double cos_pi(double x) { return ::cospi(x); }
 
 namespace ito {
 
-/// A thread's place in a launch over so many numbers.
+/// The index of this thread in the launch.
 ITO_DEVICE unsigned long long global_index() {
   return static_cast<unsigned long long>(block_index()) * block_size() + thread_index();
 }

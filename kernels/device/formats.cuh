@@ -9,22 +9,22 @@ namespace ito {
 /// What the products of a precision ask of the packing (kernels/device/product.cuh).
 struct PackedFormat {
   int depth;          ///< tiles of 8 input channels that an operand holds
-  int group;          ///< tiles of 8 output channels that a packed word serves
+  int group;          ///< tiles of 8 output channels that a packed fragment serves
   int number_bytes;   ///< of a state, a sum, a bias
   int element_bytes;  ///< of what the adjoint stages in shared memory
   int resident;       ///< registers of a lane that may hold sums of weight gradients
 
-  ITO_INLINE constexpr int numbers_a_word() const { return 2 * depth * group; }
+  ITO_INLINE constexpr int fragment_numbers() const { return 2 * depth * group; }
   ITO_INLINE constexpr int blocks(int in_tiles) const { return (in_tiles + depth - 1) / depth; }
-  ITO_INLINE constexpr int words(int in_tiles, int out_tiles) const {
+  ITO_INLINE constexpr int fragments(int in_tiles, int out_tiles) const {
     return blocks(in_tiles) * ((out_tiles + group - 1) / group);
   }
 };
 inline constexpr PackedFormat faithful_format{1, 1, 4, 4, 56}, fast_format{2, 2, 4, 2, 72},
     exact_format{1, 1, 8, 8, 0};
 
-/// Numbers of a packed word's lanes, and bytes of the word.
-inline constexpr int word_lanes = 32, word_bytes = 512;
+/// Numbers of a packed fragment's lanes, and bytes of the fragment.
+inline constexpr int warp_lanes = 32, fragment_bytes = 512;
 /// Numbers of a block of 16 outputs × 8 inputs of weight-gradient sums.
 inline constexpr int slot_numbers = 128;
 

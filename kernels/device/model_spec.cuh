@@ -17,7 +17,7 @@ struct NetSpec {
   int time = 0;        ///< 1: takes the time
   int context = 0;     ///< size of the context
   int rows = 1;        ///< of outputs: `state` for a general diffusion
-  int parameters = 0;  ///< place of its first weight; layer by layer: weights, then bias
+  int parameters = 0;  ///< offset of its first weight; layer by layer: weights, then bias
   bool has_bias = true;
   Activation hidden = Activation::identity, output = Activation::identity;
   int widths[layer_limit] = {};  ///< outputs of every layer
@@ -27,9 +27,9 @@ struct NetSpec {
   }
   /// Place of a layer's weights [widths, columns] and of its bias [widths].
   ITO_INLINE constexpr int weight(int layer) const {
-    int place = parameters;
-    for (int l = 0; l < layer; ++l) place += widths[l] * (columns(l) + (has_bias ? 1 : 0));
-    return place;
+    int offset = parameters;
+    for (int l = 0; l < layer; ++l) offset += widths[l] * (columns(l) + (has_bias ? 1 : 0));
+    return offset;
   }
   ITO_INLINE constexpr int bias(int layer) const {
     return weight(layer) + widths[layer] * columns(layer);
@@ -47,13 +47,13 @@ struct ModelSpec {
   int state = 1, noise = 1;
   int parameters = 0;  ///< their number
   InitialKind initial = InitialKind::point;
-  int initial_value = 0, initial_log_std = 0;  ///< places
+  int initial_value = 0, initial_log_std = 0;  ///< offsets
   DiffusionKind diffusion = DiffusionKind::identity;
-  int diffusion_value = 0;  ///< place of a constant one
+  int diffusion_value = 0;  ///< offset of a constant one
   Activation diffusion_output = Activation::identity;
   double diffusion_scale = 1, diffusion_floor = 0;
   ControlKind control = ControlKind::none;
-  int control_value = 0;  ///< place of a constant one
+  int control_value = 0;  ///< offset of a constant one
   NetSpec nets[net_count] = {};
 
   /// Entries of a σ that is made of parameters alone.
@@ -68,20 +68,20 @@ struct ModelSpec {
   }
 };
 
-// Where a packed number comes from: the place of a parameter; from `parameters` on an entry of a
+// Where a packed number comes from: the offset of a parameter; from `parameters` on an entry of a
 // constant σ; or one of these.
 inline constexpr int source_of_zero = -1, source_of_one = -2;
 
 /// A vector among the packed numbers. Its sources begin at `source`.
 struct PackedVector {
-  int place = 0, count = 0, source = 0, padding = source_of_zero;
+  int offset = 0, count = 0, source = 0, padding = source_of_zero;
 
   ITO_INLINE constexpr int padded() const { return (count + 7) / 8 * 8; }
   ITO_INLINE constexpr bool contains(int number) const {
-    return number >= place && number < place + padded();
+    return number >= offset && number < offset + padded();
   }
   ITO_INLINE constexpr int source_of(int number) const {
-    return number - place < count ? source + number - place : padding;
+    return number - offset < count ? source + number - offset : padding;
   }
 };
 
@@ -89,12 +89,12 @@ struct PackedVector {
 struct PackedVectors {
   PackedVector sigma, control_value, initial_value, initial_log_std;
 
-  /// From number `place` on; `mixing`: σ too where it mixes channels.
-  ITO_INLINE static constexpr PackedVectors of(const ModelSpec& model, int place, bool mixing) {
+  /// From number `offset` on; `mixing`: σ too where it mixes channels.
+  ITO_INLINE static constexpr PackedVectors of(const ModelSpec& model, int offset, bool mixing) {
     PackedVectors out;
-    const auto add = [&place](int count, int source, int padding) {
-      const PackedVector vector{place, count, source, padding};
-      place += vector.padded();
+    const auto add = [&offset](int count, int source, int padding) {
+      const PackedVector vector{offset, count, source, padding};
+      offset += vector.padded();
       return vector;
     };
     const bool whole = mixing || model.diffusion != DiffusionKind::constant_general;
@@ -107,7 +107,7 @@ struct PackedVectors {
                               model.initial_log_std, source_of_zero);
     return out;
   }
-  ITO_INLINE constexpr int end() const { return initial_log_std.place + initial_log_std.padded(); }
+  ITO_INLINE constexpr int end() const { return initial_log_std.offset + initial_log_std.padded(); }
   ITO_INLINE constexpr int source_of(int number) const {
     return sigma.contains(number)             ? sigma.source_of(number)
            : control_value.contains(number)   ? control_value.source_of(number)

@@ -5,7 +5,7 @@
 #include "kernels/device/tile.cuh"
 
 namespace ito {
-template <class Word>
+template <class Fragment>
 struct WideProduct;
 ITO_DEVICE WideProduct<unsigned> multiply_wide(unsigned a, unsigned b);
 }  // namespace ito

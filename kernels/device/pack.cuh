@@ -1,6 +1,7 @@
 // From the flat parameter vector to what a time loop reads: weights in fragment order, numbers
-// padded to tiles. `Shape` says which parameter goes where: kForwardWords, kPackedWords,
-// kNumberCount, word_source(word, lane, j), number_source(number) (FusedShape, ThreadShape).
+// padded to tiles. `Shape` says which parameter goes where: kForwardFragments, kPackedFragments,
+// kNumberCount, fragment_source(fragment, lane, j), number_source(number) (FusedShape,
+// ThreadShape).
 #pragma once
 
 #include "kernels/device/arguments.cuh"
@@ -38,17 +39,18 @@ ITO_DEVICE void pack_parameters(const PackArguments<typename P::Number>& argumen
   using Backward = typename P::Backward;
   const int first = static_cast<int>(global_index());
   const int stride = static_cast<int>(grid_size() * block_size());
-  if constexpr (Shape::kPackedWords > 0) {
-    constexpr int kNumbers = P::kFormat.numbers_a_word();
-    for (int i = first; i < Shape::kPackedWords * word_lanes; i += stride) {
+  if constexpr (Shape::kPackedFragments > 0) {
+    constexpr int kNumbers = P::kFormat.fragment_numbers();
+    for (int i = first; i < Shape::kPackedFragments * warp_lanes; i += stride) {
       Number weights[kNumbers];
       ITO_UNROLL
       for (int j = 0; j < kNumbers; ++j) {
         weights[j] = number_from<Shape>(arguments.parameters,
-                                        Shape::word_source(i / word_lanes, i % word_lanes, j));
+                                        Shape::fragment_source(i / warp_lanes, i % warp_lanes, j));
       }
-      static_cast<PackedWord*>(arguments.words)[i] =
-          i < Shape::kForwardWords * word_lanes ? Forward::pack(weights) : Backward::pack(weights);
+      static_cast<WeightFragment*>(arguments.fragments)[i] =
+          i < Shape::kForwardFragments * warp_lanes ? Forward::pack(weights)
+                                                    : Backward::pack(weights);
     }
   }
   for (int i = first; i < Shape::kNumberCount; i += stride) {

@@ -1,20 +1,20 @@
-// Products of tiles with packed weights on the tensor cores, one struct a kind of number. With
+// Products of tiles with packed weights on the tensor cores, one struct for each kind of number.
+// With
 //     sum [16 paths, 8 out] += left [16 paths, 8·kDepth in] · weights [8·kDepth in, 8 out]
-// the left operand is a relabelling of the tiles that an earlier product left behind: mma's
-// contraction index may be permuted freely as long as both operands agree, so channel 2q takes slot
-// q and channel 2q + 1 slot q + 4 where a lane holds one k of each (tf32, f64). Nothing is
-// exchanged between lanes (the idea of FlashAttention's two chained products, Dao et al. 2022, for
-// an MLP).
+// the left operand is the result of an earlier product with its channels renumbered: mma's
+// contraction index may be permuted freely as long as both operands agree, so channel 2q takes
+// index q and channel 2q + 1 index q + 4 where a lane holds one k of each (tf32, f64). Lanes
+// exchange nothing (the idea of FlashAttention's two chained products, Dao et al. 2022, for an
+// MLP).
 //
-// Weights arrive packed by the host (src/cuda/packing.hpp): one 128-bit word of a lane serves
-// kDepth × kGroup tiles.
+// Weights are packed by pack.cuh: one 128-bit fragment of a lane serves kDepth × kGroup tiles.
 #pragma once
 
 #include "kernels/device/tile.cuh"
 
 namespace ito {
 
-using PackedWord = Quad<unsigned>;
+using WeightFragment = Quad<unsigned>;
 
 /// Float in and out at about the accuracy of float arithmetic: each factor is a sum of two tf32
 /// numbers (11 bits each, any exponent of float), and of the four products the three that matter
@@ -22,7 +22,7 @@ using PackedWord = Quad<unsigned>;
 struct Tf32Product {
   using Number = float;
   static constexpr int kDepth = 1;  ///< tiles an operand holds
-  static constexpr int kGroup = 1;  ///< output tiles a packed word serves
+  static constexpr int kGroup = 1;  ///< output tiles a packed fragment serves
   struct Operand {
     float v[4];
   };
@@ -44,19 +44,20 @@ struct Tf32Product {
     for (int i = 0; i < 4; ++i) split(operand.v[i], out.high[i], out.low[i]);
     return out;
   }
-  ITO_DEVICE static void multiply(Tile<float>& sum, const Factor& left, const PackedWord& word,
-                                  int /*member*/) {
-    const unsigned high[2] = {word.v[0], word.v[1]}, low[2] = {word.v[2], word.v[3]};
+  ITO_DEVICE static void multiply(Tile<float>& sum, const Factor& left,
+                                  const WeightFragment& fragment, int /*member*/) {
+    const unsigned high[2] = {fragment.v[0], fragment.v[1]},
+                   low[2] = {fragment.v[2], fragment.v[3]};
     mma_tf32(sum.v, left.low, high);
     mma_tf32(sum.v, left.high, low);
     mma_tf32(sum.v, left.high, high);
   }
-  /// The packed word of a lane: its column's weights of channels 2q and 2q + 1.
-  ITO_DEVICE static PackedWord pack(const float (&weights)[2]) {
-    PackedWord word;
-    split(weights[0], word.v[0], word.v[2]);
-    split(weights[1], word.v[1], word.v[3]);
-    return word;
+  /// The packed fragment of a lane: its column's weights of channels 2q and 2q + 1.
+  ITO_DEVICE static WeightFragment pack(const float (&weights)[2]) {
+    WeightFragment fragment;
+    split(weights[0], fragment.v[0], fragment.v[2]);
+    split(weights[1], fragment.v[1], fragment.v[3]);
+    return fragment;
   }
 };
 
@@ -73,9 +74,9 @@ struct DoubleProduct {
     return {{tiles[0].v[0], tiles[0].v[1], tiles[0].v[2], tiles[0].v[3]}};
   }
   ITO_DEVICE static const Operand& factor(const Operand& operand) { return operand; }
-  ITO_DEVICE static void multiply(Tile<double>& sum, const Operand& left, const PackedWord& word,
-                                  int /*member*/) {
-    const auto weights = __builtin_bit_cast(Pair<double>, word);
+  ITO_DEVICE static void multiply(Tile<double>& sum, const Operand& left,
+                                  const WeightFragment& fragment, int /*member*/) {
+    const auto weights = __builtin_bit_cast(Pair<double>, fragment);
     ITO_UNROLL
     for (int half = 0; half < 2; ++half) {  // paths g, then paths g + 8
       double part[2] = {sum.v[2 * half], sum.v[2 * half + 1]};
@@ -85,13 +86,13 @@ struct DoubleProduct {
       sum.v[2 * half + 1] = part[1];
     }
   }
-  ITO_DEVICE static PackedWord pack(const double (&weights)[2]) {
-    return __builtin_bit_cast(PackedWord, Pair<double>{{weights[0], weights[1]}});
+  ITO_DEVICE static WeightFragment pack(const double (&weights)[2]) {
+    return __builtin_bit_cast(WeightFragment, Pair<double>{{weights[0], weights[1]}});
   }
 };
 
-/// 16-bit inputs, float sums. `kBrain`: bf16, whose range is float's (the way back, where
-/// cotangents have any scale); else f16, which has three more bits (the way forward).
+/// 16-bit inputs, float sums. `kBrain`: bf16, whose range is float's (for the adjoint,
+/// whose cotangents have any scale); else f16, which has three more bits (forward).
 template <bool kBrain>
 struct HalfProduct {
   using Number = float;
@@ -117,24 +118,24 @@ struct HalfProduct {
     return out;
   }
   ITO_DEVICE static const Operand& factor(const Operand& operand) { return operand; }
-  ITO_DEVICE static void multiply(Tile<float>& sum, const Operand& left, const PackedWord& word,
-                                  int member) {
-    const unsigned right[2] = {word.v[2 * member], word.v[2 * member + 1]};
+  ITO_DEVICE static void multiply(Tile<float>& sum, const Operand& left,
+                                  const WeightFragment& fragment, int member) {
+    const unsigned right[2] = {fragment.v[2 * member], fragment.v[2 * member + 1]};
     if constexpr (kBrain)
       mma_bf16(sum.v, left.v, right);
     else
       mma_f16(sum.v, left.v, right);
   }
   /// Of its column in two output tiles: the weights of channels 2q, 2q + 1, 2q + 8, 2q + 9.
-  ITO_DEVICE static PackedWord pack(const float (&weights)[8]) {
-    PackedWord word;
+  ITO_DEVICE static WeightFragment pack(const float (&weights)[8]) {
+    WeightFragment fragment;
     ITO_UNROLL
-    for (int i = 0; i < 4; ++i) word.v[i] = pack_pair(weights[2 * i], weights[2 * i + 1]);
-    return word;
+    for (int i = 0; i < 4; ++i) fragment.v[i] = pack_pair(weights[2 * i], weights[2 * i + 1]);
+    return fragment;
   }
 };
 
-/// Packed words a product's weights take up, a lane: [groups of out tiles][blocks of in tiles].
+/// Packed fragments a product's weights take up, a lane: [groups of out tiles][blocks of in tiles].
 template <class Product>
 ITO_INLINE constexpr int block_count(int in_tiles) {
   return (in_tiles + Product::kDepth - 1) / Product::kDepth;
@@ -161,14 +162,15 @@ ITO_DEVICE void make_operands(
   }
 }
 
-/// Adds one block of inputs to all output tiles. `word(group)` reads this lane's packed word.
-template <class Product, int kOutTiles, class Word>
+/// Adds one block of inputs to all output tiles. `fragment(group)` reads this lane's packed
+/// fragment.
+template <class Product, int kOutTiles, class Fragment>
 ITO_DEVICE void multiply_block(Tile<typename Product::Number> (&sums)[at_least_one(kOutTiles)],
-                               const typename Product::Operand& operand, Word word) {
+                               const typename Product::Operand& operand, Fragment fragment) {
   const auto factor = Product::factor(operand);
   ITO_UNROLL
   for (int group = 0; group < group_count<Product>(kOutTiles); ++group) {
-    const PackedWord packed = word(group);
+    const WeightFragment packed = fragment(group);
     ITO_UNROLL
     for (int member = 0; member < Product::kGroup; ++member) {
       const int n = group * Product::kGroup + member;
@@ -177,21 +179,21 @@ ITO_DEVICE void multiply_block(Tile<typename Product::Number> (&sums)[at_least_o
   }
 }
 
-/// finish(n, start(n) + Σ_in operands · weights) for every output tile n, in order. `word(i)` reads
-/// this lane's i-th packed word. Inputs come in turn and all outputs grow together, so that the
-/// chains of dependent mma are as many as output tiles.
-template <class Product, int kInTiles, int kOutTiles, class Word, class Start, class Finish>
+/// finish(n, start(n) + Σ_in operands · weights) for every output tile n, in order. `fragment(i)`
+/// reads this lane's i-th packed fragment. Inputs come in turn and all outputs grow together, so
+/// that the chains of dependent mma are as many as output tiles.
+template <class Product, int kInTiles, int kOutTiles, class Fragment, class Start, class Finish>
 ITO_DEVICE void multiply_tiles(
     const typename Product::Operand (&operands)[at_least_one(block_count<Product>(kInTiles))],
-    Word word, Start start, Finish finish) {
+    Fragment fragment, Start start, Finish finish) {
   constexpr int kBlocks = block_count<Product>(kInTiles);
   Tile<typename Product::Number> sums[at_least_one(kOutTiles)];
   ITO_UNROLL
   for (int n = 0; n < kOutTiles; ++n) sums[n] = start(n);
   ITO_UNROLL
   for (int block = 0; block < kBlocks; ++block) {
-    multiply_block<Product, kOutTiles>(sums, operands[block],
-                                       [&](int group) { return word(group * kBlocks + block); });
+    multiply_block<Product, kOutTiles>(
+        sums, operands[block], [&](int group) { return fragment(group * kBlocks + block); });
   }
   ITO_UNROLL
   for (int n = 0; n < kOutTiles; ++n) finish(n, sums[n]);

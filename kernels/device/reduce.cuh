@@ -8,18 +8,18 @@
 
 namespace ito {
 
-/// gradient[p] = Σ_blocks sums[block][sum_place(p)]. Of `Shape`: kSumCount (numbers of a block),
-/// sum_place(p), or −1 for parameters whose gradient comes from elsewhere.
+/// gradient[p] = Σ_blocks sums[block][sum_offset(p)]. Of `Shape`: kSumCount (numbers of a block),
+/// sum_offset(p), or −1 for parameters whose gradient comes from elsewhere.
 template <class P, class Shape>
 ITO_DEVICE void reduce_gradient(const ReduceArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
   const ColumnTeams teams{gradient_rows};
   const int p = static_cast<int>(teams.index());
-  const int place = p < Shape::kParameterCount ? Shape::sum_place(p) : -1;
+  const int offset = p < Shape::kParameterCount ? Shape::sum_offset(p) : -1;
   double sum = 0;
-  if (place >= 0) {
+  if (offset >= 0) {
     for (long long block = teams.row(); block < arguments.blocks; block += gradient_rows) {
-      sum += static_cast<double>(arguments.sums[block * Shape::kSumCount + place]);
+      sum += static_cast<double>(arguments.sums[block * Shape::kSumCount + offset]);
     }
   }
   sum = teams.sum(sum);

@@ -1,8 +1,8 @@
-// The reverse-time kernel. A block of warps takes 16 paths a warp back through the time loop:
-// states come from the tape (or are recomputed from its checkpoints), noise is generated again,
+// The reverse-time kernel: each warp of a block runs 16 paths backwards through the time loop.
+// States come from the tape (or are recomputed from its checkpoints), noise is generated again,
 // activations are recomputed, the costate λ stays in registers, and the gradient of every parameter
-// is summed on chip until the block's paths are done. Blocks take fixed runs of groups of paths, so
-// that sums depend on the number of paths and on nothing else.
+// is summed on chip until the block's last path. Blocks take fixed runs of groups of paths, so that
+// sums depend on the number of paths alone.
 #pragma once
 
 #include "kernels/arithmetic/carry.cuh"
@@ -12,9 +12,9 @@
 namespace ito {
 
 /// The gradient of a constant mixing σ: λ wᵀ over the paths of a block.
-template <class P, class Shape, class Bench, class Sums>
-requires(Bench::kStages) ITO_DEVICE
-    void mixing_gradient(Bench& bench, Sums& sums, typename P::Number time,
+template <class P, class Shape, class Nets, class Sums>
+requires(Nets::kStages) ITO_DEVICE
+    void mixing_gradient(Nets& nets, Sums& sums, typename P::Number time,
                          const Tile<typename P::Number> (&w)[noise_tiles<Shape>],
                          const Tile<typename P::Number> (&lambda)[state_tiles<Shape>]) {
   using Diffusion = typename Shape::Diffusion;
@@ -23,16 +23,16 @@ requires(Bench::kStages) ITO_DEVICE
   constexpr int kRow = staged_row(kNoises, sizeof(typename P::Outer::Element));
   ITO_UNROLL
   for (int n = 0; n < kNoises; ++n) {
-    stage_tile<P>(bench.evaluator.array(Diffusion::layer(0).staged), kRow, n, w[n]);
+    stage_tile<P>(nets.evaluator.array(Diffusion::layer(0).staged), kRow, n, w[n]);
   }
-  const int place = stage_cotangents<P, Shape, Diffusion, 0>(bench, lambda);
+  const int offset = stage_cotangents<P, Shape, Diffusion, 0>(nets, lambda);
   block_barrier();
-  add_weight_gradient<P, Shape, Diffusion, 0>(bench, sums, time, 0, place);
+  add_weight_gradient<P, Shape, Diffusion, 0>(nets, sums, time, 0, offset);
 }
 
-/// 16 paths on their way back. Bench evaluates nets and takes their gradients, Sums holds those of
-/// parameters.
-template <class P, class Shape, class Bench, class Sums>
+/// The adjoint of 16 paths. `Nets` evaluates nets and takes their gradients, `Sums` holds the
+/// gradients of parameters.
+template <class P, class Shape, class Nets, class Sums>
 class WarpAdjoint {
   using Number = typename P::Number;
   static constexpr int kStates = state_tiles<Shape>, kNoises = noise_tiles<Shape>;
@@ -46,18 +46,18 @@ class WarpAdjoint {
   static constexpr int kRowTiles = Shape::kRow / 8;
 
  public:
-  ITO_DEVICE WarpAdjoint(const AdjointArguments<Number>& arguments, Bench& bench, Sums& sums,
+  ITO_DEVICE WarpAdjoint(const AdjointArguments<Number>& arguments, Nets& nets, Sums& sums,
                          int index)
       : arguments_(arguments),
         call_(arguments.path),
-        bench_(bench),
+        nets_(nets),
         sums_(sums),
         index_(index),
         paths_(WarpPaths<Number>::template of<Shape>(call_, index)) {
     ITO_UNROLL
     for (int r = 0; r < 2; ++r) {
-      alive_[r] = paths_.path[r] >= 0 &&
-                  call_.tape_status[16LL * index + static_cast<int>(tile_row()) + 8 * r] == 0;
+      finite_[r] = paths_.path[r] >= 0 &&
+                   call_.tape_status[16LL * index + static_cast<int>(tile_row()) + 8 * r] == 0;
     }
   }
 
@@ -68,23 +68,23 @@ class WarpAdjoint {
     row_sums_.clear();
     save_ = call_.saves;
     load_sum_cotangents();
-    arrive(call_.steps);
+    add_saved_cotangents(call_.steps);
     for (int end = call_.steps; end > 0;) {
       const int begin = call_.stride == 1 ? 0 : (end - 1) / call_.stride * call_.stride;
       const Tile<Number>* states = states_from(begin, end);
       for (int k = end - 1; k >= begin; --k) {
         reverse_step(k, states + static_cast<long long>(k - begin) * kStates * 32);
-        arrive(k);
+        add_saved_cotangents(k);
       }
       end = begin;
     }
-    leave();
+    store_initial_cotangents();
   }
 
-  // The parts of `run`, for who takes the loop apart.
+  // The parts of `run`, for kernels that take one step a launch.
   ITO_DEVICE CompensatedTiles<Shape, Number>& costate() { return lambda_; }
 
-  /// Where `saves_left` save steps are still ahead.
+  /// Continues where `saves_left` save steps remain.
   ITO_DEVICE void resume(int saves_left) {
     row_sums_.clear();
     save_ = saves_left;
@@ -92,14 +92,14 @@ class WarpAdjoint {
   }
 
   /// Zero where a path is not finite.
-  ITO_DEVICE Tile<Number> living(Tile<Number> tile) const {
+  ITO_DEVICE Tile<Number> mask_non_finite(Tile<Number> tile) const {
     ITO_UNROLL
-    for (int e = 0; e < 4; ++e) tile.v[e] = alive_[e / 2] ? tile.v[e] : Number(0);
+    for (int e = 0; e < 4; ++e) tile.v[e] = finite_[e / 2] ? tile.v[e] : Number(0);
     return tile;
   }
 
-  /// At step k, on the way back: the cotangent of a saved state comes in.
-  ITO_DEVICE void arrive(int k) {
+  /// At step k: adds the cotangent of a saved state to λ.
+  ITO_DEVICE void add_saved_cotangents(int k) {
     if (save_ == 0 || call_.save[save_ - 1] != k) return;
     --save_;
     if (arguments_.states != nullptr && !arguments_.detach_state) {
@@ -108,7 +108,7 @@ class WarpAdjoint {
         ITO_UNROLL
         for (int e = 0; e < 4; ++e) {
           const int channel = channel_of(n, e);
-          if (!alive_[e / 2] || channel >= Shape::kState) continue;
+          if (!finite_[e / 2] || channel >= Shape::kState) continue;
           const long long row = paths_.path[e / 2] * call_.saves + save_;
           add_of_any_size(lambda_.value[n].v[e], lambda_.excess[n].v[e],
                           arguments_.states[row * Shape::kState + channel]);
@@ -118,7 +118,7 @@ class WarpAdjoint {
     load_sum_cotangents();
   }
 
-  /// Noise and what a control that gives a drift needs, at x_k.
+  /// Noise at step k and, for a drift control, b and σ at x_k.
   ITO_DEVICE void open_step(int k) {
     const GridStep<Number> step = call_.grid[k];
     size_ = {step.step, step.root_step};
@@ -127,14 +127,14 @@ class WarpAdjoint {
     for (int n = 0; n < kNoises; ++n) {
       z_[n] = path_noise<P, Shape>(call_, paths_.tile, k, n);
     }
-    if constexpr (kThroughDrift) evaluate_drift<P, Shape>(bench_.evaluator, input_, x_, b_);
+    if constexpr (kThroughDrift) evaluate_drift<P, Shape>(nets_.evaluator, input_, x_, b_);
     if constexpr (!mixing_diffusion<Shape>()) {
-      evaluate_diagonal<P, Shape>(bench_.evaluator, input_, x_, sigma_);
+      evaluate_diagonal<P, Shape>(nets_.evaluator, input_, x_, sigma_);
     }
   }
 
   ITO_DEVICE void pull_back(Carry carry) {
-    bench_.weights = carry.parameters;
+    nets_.weights = carry.parameters;
     States lambda, b_cotangent, sigma_cotangent;
     Noises omega;
     ITO_UNROLL
@@ -152,7 +152,7 @@ class WarpAdjoint {
   }
 
   /// At step 0: λ is the cotangent of x_0.
-  ITO_DEVICE void leave() {
+  ITO_DEVICE void store_initial_cotangents() {
     if (arguments_.x0_gradient != nullptr) {
       ITO_UNROLL
       for (int n = 0; n < kStates; ++n) {
@@ -162,7 +162,7 @@ class WarpAdjoint {
           const long long path = paths_.path[e / 2];
           if (path >= 0 && channel < Shape::kState) {
             arguments_.x0_gradient[path * Shape::kState + channel] =
-                alive_[e / 2] ? lambda_.value[n].v[e] : Number(0);
+                finite_[e / 2] ? lambda_.value[n].v[e] : Number(0);
           }
         }
       }
@@ -171,14 +171,14 @@ class WarpAdjoint {
       if (call_.x0 != nullptr) return;
       ITO_UNROLL
       for (int n = 0; n < kStates; ++n) {
-        sums_.initial.add(n, living(lambda_.value[n]));
+        sums_.initial.add(n, mask_non_finite(lambda_.value[n]));
         if constexpr (Shape::kInitial == InitialKind::gaussian) {
-          const auto log_std = spread(bench_.evaluator.parameters, Shape::kInitialStd, n);
+          const auto log_std = broadcast_row(nets_.evaluator.parameters, Shape::kInitialStd, n);
           auto part =
               within<Shape::kState>(normal_tile<P>(seed_of(call_), paths_.tile, 0, n, 1), n);
           ITO_UNROLL
           for (int e = 0; e < 4; ++e) part.v[e] *= exp(log_std.v[e]) * lambda_.value[n].v[e];
-          sums_.deviation.add(n, living(part));
+          sums_.deviation.add(n, mask_non_finite(part));
         }
       }
     }
@@ -189,7 +189,7 @@ class WarpAdjoint {
     ITO_UNROLL
     for (int r = 0; r < 2; ++r) {
       energy_[r] = martingale_[r] = Number(0);
-      if (!alive_[r]) continue;
+      if (!finite_[r]) continue;
       const long long path = paths_.path[r];
       if (arguments_.energy != nullptr) energy_[r] = arguments_.energy[path];
       if (arguments_.martingale != nullptr) martingale_[r] = arguments_.martingale[path];
@@ -208,10 +208,10 @@ class WarpAdjoint {
     if (index_ >= call_.tiles) return nullptr;
     const long long first = static_cast<long long>(index_) * call_.checkpoints;
     const Tile<Number>* stored =
-        tape_place<P, Shape>(call_.tape, first + begin / call_.stride, call_.stride > 1);
+        tape_entry<P, Shape>(call_.tape, first + begin / call_.stride, call_.stride > 1);
     if (call_.stride == 1) return stored;
     const long long slot = static_cast<long long>(block_index()) * Shape::kWarps + warp_index();
-    Tile<Number>* segment = tape_place<P, Shape>(arguments_.segments, slot * call_.stride, false);
+    Tile<Number>* segment = tape_entry<P, Shape>(arguments_.segments, slot * call_.stride, false);
     CompensatedTiles<Shape, Number> x;
     load_tiles(stored, x.value);
     load_tiles(stored + 32 * kStates, x.excess);
@@ -219,19 +219,19 @@ class WarpAdjoint {
     for (int k = begin;; ++k) {
       store_tiles(segment + static_cast<long long>(k - begin) * kStates * 32, x.value);
       if (k + 1 == end) break;
-      euler_step<P, Shape>(bench_.evaluator, call_, paths_, k, x);
+      euler_step<P, Shape>(nets_.evaluator, call_, paths_, k, x);
     }
     return segment;
   }
 
   /// λ: cotangent of x_{k+1} → cotangent of x_k.
-  ITO_DEVICE void reverse_step(int k, const Tile<Number>* place) {
+  ITO_DEVICE void reverse_step(int k, const Tile<Number>* offset) {
     block_barrier();  // no warp still reads what the step before has staged
-    if (index_ < call_.tiles) load_tiles(place, x_);
+    if (index_ < call_.tiles) load_tiles(offset, x_);
     ITO_UNROLL
     for (int n = 0; n < kStates; ++n) {
-      x_[n] = index_ < call_.tiles ? living(x_[n]) : uniform_tile(Number(0));
-      moved_[n] = uniform_tile(Number(0));
+      x_[n] = index_ < call_.tiles ? mask_non_finite(x_[n]) : uniform_tile(Number(0));
+      x_cotangent_[n] = uniform_tile(Number(0));
     }
     open_step(k);
     const bool split = arguments_.detach_martingale_parameters != 0;
@@ -240,7 +240,7 @@ class WarpAdjoint {
     pull_back(Carry::step(detached, split));
     if (!detached) {
       ITO_UNROLL
-      for (int n = 0; n < kStates; ++n) lambda_.add(n, moved_[n]);
+      for (int n = 0; n < kStates; ++n) lambda_.add(n, x_cotangent_[n]);
     }
     if constexpr (kHasRow) {
       const int interval = call_.grid[k].interval;
@@ -257,7 +257,7 @@ class WarpAdjoint {
       multiply_tiles<Product, kStates, kNoises>(
           operands,
           [&](int i) {
-            return bench_.evaluator.parameters.word(Diffusion::layer(0).transposed + i);
+            return nets_.evaluator.parameters.fragment(Diffusion::layer(0).transposed + i);
           },
           [](int) { return uniform_tile(Number(0)); },
           [&](int n, const Tile<Number>& sum) { omega[n] = sum; });
@@ -265,7 +265,7 @@ class WarpAdjoint {
       ITO_UNROLL
       for (int n = 0; n < kNoises; ++n) omega[n] = uniform_tile(Number(0));
       Pair<Number> of_row{};
-      bench_.evaluator.template net<Diffusion>(
+      nets_.evaluator.template net<Diffusion>(
           input_, x_, [&](int row, int n, const Tile<Number>& z) {
             if (n == 0) of_row = broadcast_channel(lambda, row);
             const auto sigma = scaled_sigma<Shape>(activate<P, Diffusion::kOutput>(z).value);
@@ -294,14 +294,14 @@ class WarpAdjoint {
       w_[n].v[e] = increment(size_, u.v[e], z_[n].v[e]);
       out.v[e] = control_cotangent(size_, omega.v[e], u.v[e], z_[n].v[e], energy, martingale);
     }
-    return living(within<Shape::kNoise>(out, n));
+    return mask_non_finite(within<Shape::kNoise>(out, n));
   }
 
   ITO_DEVICE void pull_back_control(Carry carry, const Noises& omega, States& b_cotangent,
                                     States& sigma_cotangent) {
     if constexpr (Control::kLayers > 0) {
       net_gradient<P, Shape, Control>(
-          bench_, sums_.control, input_, x_, moved_,
+          nets_, sums_.control, input_, x_, x_cotangent_,
           [&](int, int n, const Tile<Number>& z) {
             const auto f = activate<P, Control::kOutput>(z);
             Tile<Number> u;
@@ -321,7 +321,7 @@ class WarpAdjoint {
             Tile<Number> delta;
             ITO_UNROLL
             for (int e = 0; e < 4; ++e) delta.v[e] = cotangent.v[e] * f.slope.v[e];
-            return living(within<Shape::kNoise>(delta, n));
+            return mask_non_finite(within<Shape::kNoise>(delta, n));
           },
           [&](int n, const Tile<Number>& delta) {
             if constexpr (kHasRow) {
@@ -330,7 +330,7 @@ class WarpAdjoint {
           });
     } else {
       Noises u;
-      evaluate_control<P, Shape>(bench_.evaluator, input_, x_, b_, sigma_, u);
+      evaluate_control<P, Shape>(nets_.evaluator, input_, x_, b_, sigma_, u);
       ITO_UNROLL
       for (int n = 0; n < kNoises; ++n) {
         const Tile<Number> cotangent = cotangent_of_control(n, u[n], omega[n], carry);
@@ -344,13 +344,13 @@ class WarpAdjoint {
   ITO_DEVICE void pull_back_drift(const States& cotangent) {
     if constexpr (Drift::kLayers > 0) {
       net_gradient<P, Shape, Drift>(
-          bench_, sums_.drift, input_, x_, moved_,
+          nets_, sums_.drift, input_, x_, x_cotangent_,
           [&](int, int n, const Tile<Number>& z) {
             const auto f = activate<P, Drift::kOutput>(z);
             Tile<Number> delta;
             ITO_UNROLL
             for (int e = 0; e < 4; ++e) delta.v[e] = cotangent[n].v[e] * f.slope.v[e];
-            return living(within<Shape::kState>(delta, n));
+            return mask_non_finite(within<Shape::kState>(delta, n));
           },
           [](int, const Tile<Number>&) {});
     }
@@ -362,10 +362,10 @@ class WarpAdjoint {
       if (!carry.parameters) return;
       ITO_UNROLL
       for (int n = 0; n < kStates; ++n)
-        sums_.sigma.add(n, living(diagonal_cotangent(n, lambda, extra)));
+        sums_.sigma.add(n, mask_non_finite(diagonal_cotangent(n, lambda, extra)));
     } else if constexpr (Shape::kDiffusion == DiffusionKind::diagonal) {
       net_gradient<P, Shape, Diffusion>(
-          bench_, sums_.diffusion, input_, x_, moved_,
+          nets_, sums_.diffusion, input_, x_, x_cotangent_,
           [&](int, int n, const Tile<Number>& z) {
             const auto f = activate<P, Diffusion::kOutput>(z);
             const Tile<Number> cotangent = diagonal_cotangent(n, lambda, extra);
@@ -374,19 +374,19 @@ class WarpAdjoint {
             for (int e = 0; e < 4; ++e) {
               delta.v[e] = Number(Shape::kDiffusionScale) * cotangent.v[e] * f.slope.v[e];
             }
-            return living(within<Shape::kState>(delta, n));
+            return mask_non_finite(within<Shape::kState>(delta, n));
           },
           [](int, const Tile<Number>&) {});
     } else if constexpr (Shape::kDiffusion == DiffusionKind::constant_general) {
       if (!carry.parameters) return;
       Noises w;
       ITO_UNROLL
-      for (int n = 0; n < kNoises; ++n) w[n] = living(w_[n]);
-      mixing_gradient<P, Shape>(bench_, sums_.diffusion, input_.time, w, lambda);
+      for (int n = 0; n < kNoises; ++n) w[n] = mask_non_finite(w_[n]);
+      mixing_gradient<P, Shape>(nets_, sums_.diffusion, input_.time, w, lambda);
     } else if constexpr (Shape::kDiffusion == DiffusionKind::general) {
       Pair<Number> of_row{};
       net_gradient<P, Shape, Diffusion>(
-          bench_, sums_.diffusion, input_, x_, moved_,
+          nets_, sums_.diffusion, input_, x_, x_cotangent_,
           [&](int row, int n, const Tile<Number>& z) {
             if (n == 0) of_row = broadcast_channel(lambda, row);
             const auto f = activate<P, Diffusion::kOutput>(z);
@@ -396,7 +396,7 @@ class WarpAdjoint {
               delta.v[e] =
                   Number(Shape::kDiffusionScale) * of_row.v[e / 2] * w_[n].v[e] * f.slope.v[e];
             }
-            return living(within<Shape::kNoise>(delta, n));
+            return mask_non_finite(within<Shape::kNoise>(delta, n));
           },
           [](int, const Tile<Number>&) {});
     }
@@ -424,17 +424,17 @@ class WarpAdjoint {
 
   const AdjointArguments<Number>& arguments_;
   const PathArguments<Number>& call_;
-  Bench& bench_;
+  Nets& nets_;
   Sums& sums_;
   int index_;
   WarpPaths<Number> paths_;
-  bool alive_[2];
+  bool finite_[2];
   int save_ = 0;
   Number energy_[2], martingale_[2];
   StepSize<Number> size_;
   NetInput<Number> input_;
   CompensatedTiles<Shape, Number> lambda_;
-  Tile<Number> moved_[kStates], x_[kStates], b_[kStates], sigma_[kStates];
+  Tile<Number> x_cotangent_[kStates], x_[kStates], b_[kStates], sigma_[kStates];
   Tile<Number> z_[kNoises], w_[kNoises];
   VectorSums<Number, kRowTiles> row_sums_;
 };
@@ -447,8 +447,8 @@ ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
       arguments.sums + static_cast<long long>(block_index()) * Shape::kSumCount);
   using Parameters = decltype(open_parameters<P, Shape>(arguments.path));
   const auto stage = shared_memory() + static_cast<unsigned>(Shape::kStageBytes);
-  using Bench = Workbench<P, Parameters, Shape::kWarpStage>;
-  Bench bench{{parameters, stage.template as<typename P::Outer::Element>()}, 0, memory, true};
+  using Nets = BlockNets<P, Parameters, Shape::kWarpStage>;
+  Nets nets{{parameters, stage.template as<typename P::Outer::Element>()}, 0, memory, true};
   GradientSums<P, Shape> sums;
   sums.clear(memory);
   const long long groups = arguments.groups;
@@ -456,7 +456,7 @@ ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
   const long long end = groups * (block_index() + 1) / grid_size();
   for (long long group = begin; group < end; ++group) {
     const int index = static_cast<int>(group * Shape::kWarps + warp_index());
-    WarpAdjoint<P, Shape, Bench, GradientSums<P, Shape>>(arguments, bench, sums, index).run();
+    WarpAdjoint<P, Shape, Nets, GradientSums<P, Shape>>(arguments, nets, sums, index).run();
   }
   sums.store(memory, stage.template as<Number>());
 }

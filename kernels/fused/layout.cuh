@@ -18,7 +18,7 @@ struct LayerLayout {
   int inputs = 0;      ///< channels that products run over: those of the state or of a hidden layer
   int outputs = 0;     ///< channels of a row of outputs
   int rows = 1;        ///< of outputs
-  int words = 0;       ///< first packed word, [rows, output groups, input blocks]
+  int fragments = 0;   ///< first packed fragment, [rows, output groups, input blocks]
   int transposed = 0;  ///< the same of the transposed weights
   int bias = 0;        ///< first number, [rows, outputs padded to tiles]
   int slots = 0;       ///< first block of weight-gradient sums, [rows, out blocks, in blocks]
@@ -54,7 +54,7 @@ struct FusedLaunch {
 struct FusedLayout {
   NetLayout nets[net_count] = {};
   PackedVectors vectors = {};
-  int forward_words = 0, word_count = 0, number_count = 0;
+  int forward_fragments = 0, fragment_count = 0, number_count = 0;
   int slot_count = 0;    ///< blocks of weight-gradient sums
   int vector_count = 0;  ///< numbers of vector sums: control value, σ, initial mean and deviation
   int delta = 0, delta_size = 0;  ///< the warp's two arrays of cotangents, staged elements
@@ -91,9 +91,9 @@ ITO_INLINE constexpr ModelSpec outputs_alone(ModelSpec model) {
   return model;
 }
 
-/// The first steps of `fused_layout`: packed words and numbers, and blocks of sums.
-ITO_INLINE constexpr void place_parameters(FusedLayout& layout, const ModelSpec& model,
-                                           PackedFormat format) {
+/// The first steps of `fused_layout`: packed fragments and numbers, and blocks of sums.
+ITO_INLINE constexpr void lay_out_parameters(FusedLayout& layout, const ModelSpec& model,
+                                             PackedFormat format) {
   for (int n = 0; n < net_count; ++n) {
     NetLayout& net = layout.nets[n];
     net.spec = n == diffusion_net && model.diffusion == DiffusionKind::constant_general
@@ -104,16 +104,16 @@ ITO_INLINE constexpr void place_parameters(FusedLayout& layout, const ModelSpec&
       layer.inputs = l == 0 ? net.spec.inputs : net.spec.columns(l);
       layer.outputs = net.spec.outputs(l);
       layer.rows = net.spec.rows_of(l);
-      layer.words = layout.word_count;
-      layout.word_count += layer.rows * format.words(layer.in_tiles(), layer.out_tiles());
+      layer.fragments = layout.fragment_count;
+      layout.fragment_count += layer.rows * format.fragments(layer.in_tiles(), layer.out_tiles());
     }
   }
-  layout.forward_words = layout.word_count;
+  layout.forward_fragments = layout.fragment_count;
   for (NetLayout& net : layout.nets) {
     for (int l = 0; l < net.spec.layers; ++l) {
       LayerLayout& layer = net.layers[l];
-      layer.transposed = layout.word_count;
-      layout.word_count += layer.rows * format.words(layer.out_tiles(), layer.in_tiles());
+      layer.transposed = layout.fragment_count;
+      layout.fragment_count += layer.rows * format.fragments(layer.out_tiles(), layer.in_tiles());
       layer.slots = layout.slot_count;
       layout.slot_count += layer.rows * net.out_blocks(l) * net.in_blocks(l);
       if (!net.spec.has_bias) continue;
@@ -132,7 +132,7 @@ ITO_INLINE constexpr void place_parameters(FusedLayout& layout, const ModelSpec&
 }
 
 /// Where a warp of the adjoint stages activations, slopes and cotangents.
-ITO_INLINE constexpr void place_stage(FusedLayout& layout, PackedFormat format) {
+ITO_INLINE constexpr void lay_out_stage(FusedLayout& layout, PackedFormat format) {
   int widest = 0;
   for (NetLayout& net : layout.nets) {
     int used = 0;
@@ -160,13 +160,13 @@ ITO_INLINE constexpr void choose_launches(FusedLayout& layout, PackedFormat form
     return bytes < shared_memory ? bytes : shared_memory;
   };
   const int number_bytes = layout.number_count * format.number_bytes;
-  const int forward_bytes = layout.forward_words * word_bytes + number_bytes;
+  const int forward_bytes = layout.forward_fragments * fragment_bytes + number_bytes;
   FusedLaunch& simulate = layout.simulate;
   simulate.shared_parameters = forward_bytes <= at_most(100 << 10);
   simulate.warps = simulate.shared_parameters && forward_bytes > 48 << 10 ? 8 : 4;
   simulate.shared_bytes = simulate.shared_parameters ? forward_bytes : 0;
 
-  const int all_bytes = layout.word_count * word_bytes + number_bytes;
+  const int all_bytes = layout.fragment_count * fragment_bytes + number_bytes;
   const int staged = layout.warp_stage * format.element_bytes;
   const int vectors = layout.vector_count * format.number_bytes;
   const int warp_bytes = staged < vectors ? vectors : staged;
@@ -198,34 +198,34 @@ ITO_INLINE constexpr void choose_resident(FusedLayout& layout, PackedFormat form
 ITO_INLINE constexpr FusedLayout fused_layout(const ModelSpec& model, PackedFormat format,
                                               int shared_memory) {
   FusedLayout layout;
-  place_parameters(layout, model, format);
-  place_stage(layout, format);
+  lay_out_parameters(layout, model, format);
+  lay_out_stage(layout, format);
   choose_launches(layout, format, shared_memory);
   choose_resident(layout, format);
   return layout;
 }
 
-/// The source of number `j` of a lane of a packed word, words being in the order in which
+/// The source of number `j` of a lane of a packed fragment, fragments being in the order in which
 /// `multiply_tiles` reads them.
-ITO_INLINE constexpr int word_source(const FusedLayout& layout, PackedFormat format, int word,
-                                     int lane, int j) {
+ITO_INLINE constexpr int fragment_source(const FusedLayout& layout, PackedFormat format,
+                                         int fragment, int lane, int j) {
   for (const NetLayout& net : layout.nets) {
     for (int l = 0; l < net.spec.layers; ++l) {
       const LayerLayout& layer = net.layers[l];
-      const bool back = word >= layout.forward_words;
+      const bool back = fragment >= layout.forward_fragments;
       const int in_tiles = back ? layer.out_tiles() : layer.in_tiles();
       const int out_tiles = back ? layer.in_tiles() : layer.out_tiles();
-      const int row_words = format.words(in_tiles, out_tiles);
-      const int at = word - (back ? layer.transposed : layer.words);
-      if (at < 0 || at >= layer.rows * row_words) continue;
+      const int row_fragments = format.fragments(in_tiles, out_tiles);
+      const int at = fragment - (back ? layer.transposed : layer.fragments);
+      if (at < 0 || at >= layer.rows * row_fragments) continue;
       const int blocks = format.blocks(in_tiles);
-      const int group = at % row_words / blocks, block = at % row_words % blocks;
+      const int group = at % row_fragments / blocks, block = at % row_fragments % blocks;
       const int member = j / (2 * format.depth), tile = j / 2 % format.depth;
       const int in = 8 * (block * format.depth + tile) + 2 * (lane % 4) + j % 2;
       const int out = 8 * (group * format.group + member) + lane / 4;
       const int from = back ? out : in, to = back ? in : out;
       if (from >= layer.inputs || to >= layer.outputs) return source_of_zero;
-      return net.spec.weight(l) + (at / row_words * layer.outputs + to) * net.spec.columns(l) +
+      return net.spec.weight(l) + (at / row_fragments * layer.outputs + to) * net.spec.columns(l) +
              from;
     }
   }
@@ -254,8 +254,8 @@ ITO_INLINE constexpr int number_source(const FusedLayout& layout, int number) {
 
 /// Where a block sums a parameter's gradient, or −1 for the weights of a context, which come from
 /// the bias rows.
-ITO_INLINE constexpr int sum_place(const ModelSpec& model, const FusedLayout& layout,
-                                   int parameter) {
+ITO_INLINE constexpr int sum_offset(const ModelSpec& model, const FusedLayout& layout,
+                                    int parameter) {
   // Entries of a constant σ stand for the parameters that they are made of.
   const int entry = parameter - model.diffusion_value;
   const bool mixing = model.diffusion == DiffusionKind::constant_general && entry >= 0 &&
@@ -282,7 +282,7 @@ ITO_INLINE constexpr int sum_place(const ModelSpec& model, const FusedLayout& la
     const int lane = out % 8 * 4 + in % 8 / 2;
     return (slot * 32 + lane) * 4 + out % 16 / 8 * 2 + in % 2;
   }
-  int place = layout.slot_count * slot_numbers;
+  int offset = layout.slot_count * slot_numbers;
   const PackedVectors& vectors = layout.vectors;
   const int first[] = {model.control_value, model.diffusion_value, model.initial_value,
                        model.initial_log_std};
@@ -290,9 +290,9 @@ ITO_INLINE constexpr int sum_place(const ModelSpec& model, const FusedLayout& la
                                       &vectors.initial_value, &vectors.initial_log_std};
   for (int i = 0; i < 4; ++i) {
     if (parameter >= first[i] && parameter < first[i] + sums[i]->count) {
-      return place + parameter - first[i];
+      return offset + parameter - first[i];
     }
-    place += sums[i]->padded();
+    offset += sums[i]->padded();
   }
   return -1;
 }
@@ -333,25 +333,26 @@ struct FusedShape : SpecConstants<Model> {
   static constexpr int kWarps = kLaunch.warps, kStageBytes = kLaunch.stage_bytes;
   static constexpr int kDelta = kLayout.delta, kDeltaSize = kLayout.delta_size;
   static constexpr int kWarpStage = kLayout.warp_stage;
-  static constexpr int kSigma = kLayout.vectors.sigma.place;
-  static constexpr int kControlValue = kLayout.vectors.control_value.place;
-  static constexpr int kInitialValue = kLayout.vectors.initial_value.place;
-  static constexpr int kInitialStd = kLayout.vectors.initial_log_std.place;
-  static constexpr int kWords =  ///< that the kernel reads
-      kKernel == FusedKernel::simulate ? kLayout.forward_words : kLayout.word_count;
+  static constexpr int kSigma = kLayout.vectors.sigma.offset;
+  static constexpr int kControlValue = kLayout.vectors.control_value.offset;
+  static constexpr int kInitialValue = kLayout.vectors.initial_value.offset;
+  static constexpr int kInitialStd = kLayout.vectors.initial_log_std.offset;
+  static constexpr int kFragments =  ///< that the kernel reads
+      kKernel == FusedKernel::simulate ? kLayout.forward_fragments : kLayout.fragment_count;
   static constexpr int kNumberCount = kLayout.number_count;
   static constexpr int kSlotCount = kLayout.slot_count, kSumCount = kLayout.sum_count();
 
   // For pack.cuh and reduce.cuh.
-  static constexpr int kForwardWords = kLayout.forward_words, kPackedWords = kLayout.word_count;
-  ITO_INLINE static constexpr int word_source(int word, int lane, int j) {
-    return ito::word_source(kLayout, P::kFormat, word, lane, j);
+  static constexpr int kForwardFragments = kLayout.forward_fragments,
+                       kPackedFragments = kLayout.fragment_count;
+  ITO_INLINE static constexpr int fragment_source(int fragment, int lane, int j) {
+    return ito::fragment_source(kLayout, P::kFormat, fragment, lane, j);
   }
   ITO_INLINE static constexpr int number_source(int number) {
     return ito::number_source(kLayout, number);
   }
-  ITO_INLINE static constexpr int sum_place(int parameter) {
-    return ito::sum_place(Model::spec, kLayout, parameter);
+  ITO_INLINE static constexpr int sum_offset(int parameter) {
+    return ito::sum_offset(Model::spec, kLayout, parameter);
   }
 };
 

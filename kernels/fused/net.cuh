@@ -1,4 +1,4 @@
-// A net on the 16 paths of a warp, from tiles to tiles, all of it in registers but the weights.
+// A net on the 16 paths of a warp: activations are tiles in registers, weights packed fragments.
 // `Net` is a FusedNet (layout.cuh).
 #pragma once
 
@@ -20,12 +20,12 @@ ITO_INLINE consteval int out_tiles(int layer) {
 template <class NumberT>
 struct GlobalParameters {
   using Number = NumberT;
-  const PackedWord* words;
+  const WeightFragment* fragments;
   const Number* numbers;
 
-  /// This lane's packed word.
-  ITO_DEVICE PackedWord word(int i) const {
-    return load_read_only(words + (static_cast<unsigned>(i) * 32u + lane_index()));
+  /// This lane's packed fragment.
+  ITO_DEVICE WeightFragment fragment(int i) const {
+    return load_read_only(fragments + (static_cast<unsigned>(i) * 32u + lane_index()));
   }
   /// Numbers i and i + 1, i even.
   ITO_DEVICE Pair<Number> pair(int i) const {
@@ -38,11 +38,11 @@ struct GlobalParameters {
 template <class NumberT>
 struct SharedParameters {
   using Number = NumberT;
-  Shared<PackedWord> words;
+  Shared<WeightFragment> fragments;
   Shared<Number> numbers;
 
-  ITO_DEVICE PackedWord word(int i) const {
-    return words.load(static_cast<unsigned>(i) * 32u + lane_index());
+  ITO_DEVICE WeightFragment fragment(int i) const {
+    return fragments.load(static_cast<unsigned>(i) * 32u + lane_index());
   }
   ITO_DEVICE Pair<Number> pair(int i) const {
     return numbers.template as<Pair<Number>>().load(static_cast<unsigned>(i) / 2u);
@@ -52,20 +52,21 @@ struct SharedParameters {
 
 /// Numbers 2q and 2q + 1 of tile n of a row of numbers, for both paths of the lane.
 template <class Parameters>
-ITO_DEVICE Tile<typename Parameters::Number> spread(const Parameters& parameters, int row, int n) {
+ITO_DEVICE Tile<typename Parameters::Number> broadcast_row(const Parameters& parameters, int row,
+                                                           int n) {
   const auto pair = parameters.pair(row + 8 * n + 2 * static_cast<int>(tile_column()));
   return {{pair.v[0], pair.v[1], pair.v[0], pair.v[1]}};
 }
 
 /// What a net sees besides its parameters and the state: the time, and for a control that takes a
-/// context the row W_c c + b that stands in the place of its first bias.
+/// context the row W_c c + b, which replaces its first bias.
 template <class Number>
 struct NetInput {
   Number time;
   const Number* bias_row;
 };
 
-/// What tile n of a layer's sums start from: the bias, or the row that stands for it, and W_t t.
+/// The initial value of tile n of a layer's sums: the bias, or the row that replaces it, and W_t t.
 template <class Net, int kLayer, class Parameters>
 ITO_DEVICE Tile<typename Parameters::Number> layer_bias(
     const Parameters& parameters, const NetInput<typename Parameters::Number>& input, int row,
@@ -79,10 +80,10 @@ ITO_DEVICE Tile<typename Parameters::Number> layer_bias(
     const Number* from = input.bias_row + channel_of(n, 0);
     bias = {{from[0], from[1], from[0], from[1]}};
   } else {
-    bias = spread(parameters, Net::layer(kLayer).bias + begin, n);
+    bias = broadcast_row(parameters, Net::layer(kLayer).bias + begin, n);
   }
   if constexpr (kLayer == 0 && Net::kTime) {
-    const Tile<Number> weights = spread(parameters, Net::kTimeWeights + begin, n);
+    const Tile<Number> weights = broadcast_row(parameters, Net::kTimeWeights + begin, n);
     ITO_UNROLL
     for (int e = 0; e < 4; ++e) bias.v[e] = fma(weights.v[e], input.time, bias.v[e]);
   }
@@ -95,10 +96,13 @@ ITO_DEVICE void last_layer(const Parameters& parameters, const NetInput<typename
                            const Operands& operands, int row, Output output) {
   constexpr int kLast = Net::kLayers - 1;
   constexpr int kIn = in_tiles<Net>(kLast), kOut = out_tiles<Net>(kLast);
-  constexpr int kWords =
+  constexpr int kFragments =
       block_count<typename P::Forward>(kIn) * group_count<typename P::Forward>(kOut);
   multiply_tiles<typename P::Forward, kIn, kOut>(
-      operands, [&](int i) { return parameters.word(Net::layer(kLast).words + row * kWords + i); },
+      operands,
+      [&](int i) {
+        return parameters.fragment(Net::layer(kLast).fragments + row * kFragments + i);
+      },
       [&](int n) { return layer_bias<Net, kLast>(parameters, input, row, n); }, output);
 }
 
@@ -114,7 +118,7 @@ ITO_DEVICE void hidden_layers(const Parameters& parameters,
     constexpr int kIn = in_tiles<Net>(kLayer), kOut = out_tiles<Net>(kLayer);
     Tile<typename P::Number> values[kOut];
     multiply_tiles<Product, kIn, kOut>(
-        operands, [&](int i) { return parameters.word(Net::layer(kLayer).words + i); },
+        operands, [&](int i) { return parameters.fragment(Net::layer(kLayer).fragments + i); },
         [&](int n) { return layer_bias<Net, kLayer>(parameters, input, 0, n); },
         [&](int n, const Tile<typename P::Number>& z) {
           values[n] = activate<P, Net::kHidden>(z).value;
@@ -125,7 +129,7 @@ ITO_DEVICE void hidden_layers(const Parameters& parameters,
   }
 }
 
-/// Evaluates nets in registers: the forward kernel's way.
+/// Evaluates nets in registers, for the forward kernel.
 template <class P, class ParametersT>
 struct RegisterEvaluator {
   using Parameters = ParametersT;

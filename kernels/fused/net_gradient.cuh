@@ -1,17 +1,17 @@
 // The transpose of a net at given states: activations are recomputed, cotangents go back through
 // the layers in registers, and every layer's weight gradient is added to sums that a block keeps
-// over the whole time loop: in registers where they fit (kResident), otherwise in the block's part
-// of global memory. All warps of a block go through here together.
+// over the whole time loop: in registers where they fit (LayerLayout::resident), otherwise in the
+// block's part of global memory. All warps of a block run this together.
 #pragma once
 
 #include "kernels/fused/staged_net.cuh"
 
 namespace ito {
 
-/// What the transposes of a block's nets share.
+/// What the gradients of a block's nets share.
 template <class P, class Parameters, int kWarpStage>
-struct Workbench {
-  /// Gradients of nets and matrices are overloads for benches that stage and for others.
+struct BlockNets {
+  /// Chooses the overloads of net_gradient and mixing_gradient that stage activations.
   static constexpr bool kStages = true;
   StagedEvaluator<P, Parameters, kWarpStage> evaluator;
   int flip;                        ///< which of the two arrays of cotangents comes next
@@ -52,7 +52,7 @@ ITO_DEVICE unsigned slot_of(int row, int i, int j) {
          lane_index();
 }
 
-/// visit(row, own row, own column, place in `sums`) for every block of the layer that this warp
+/// visit(row, own row, own column, offset in `sums`) for every block of the layer that this warp
 /// owns.
 template <class Net, int kWarps, int kLayer, class Visit>
 ITO_DEVICE void own_blocks(Visit visit) {
@@ -72,45 +72,45 @@ ITO_DEVICE void own_blocks(Visit visit) {
   }
 }
 
-/// Zero at the beginning of a block's paths.
+/// Before the first path of a block.
 template <class P, class Net, int kWarps, int kLayer>
 ITO_DEVICE void clear_sums(NetSums<P, Net, kWarps, kLayer>& sums,
                            Tile<typename P::Number>* memory) {
   if constexpr (kLayer < Net::kLayers) {
     const auto zero = uniform_tile(typename P::Number(0));
-    own_blocks<Net, kWarps, kLayer>([&](int a, int b, unsigned place) {
+    own_blocks<Net, kWarps, kLayer>([&](int a, int b, unsigned offset) {
       if constexpr (Net::layer(kLayer).resident)
         sums.tiles[a][b] = zero;
       else
-        memory[place] = zero;
+        memory[offset] = zero;
     });
     clear_sums<P, Net, kWarps, kLayer + 1>(sums.rest, memory);
   }
 }
 
-/// Into memory at the end of them.
+/// Into memory after its last path.
 template <class P, class Net, int kWarps, int kLayer>
 ITO_DEVICE void store_sums(NetSums<P, Net, kWarps, kLayer>& sums,
                            Tile<typename P::Number>* memory) {
   if constexpr (kLayer < Net::kLayers) {
     if constexpr (Net::layer(kLayer).resident) {
       own_blocks<Net, kWarps, kLayer>(
-          [&](int a, int b, unsigned place) { memory[place] = sums.tiles[a][b]; });
+          [&](int a, int b, unsigned offset) { memory[offset] = sums.tiles[a][b]; });
     }
     store_sums<P, Net, kWarps, kLayer + 1>(sums.rest, memory);
   }
 }
 
-/// Adds δᵀa over the paths of all warps to the layer's sums, δ being staged at `place`.
-template <class P, class Shape, class Net, int kLayer, class Bench, class Sums>
-ITO_DEVICE void add_weight_gradient(Bench& bench, Sums& sums, typename P::Number time, int row,
-                                    int place) {
+/// Adds δᵀa over the paths of all warps to the layer's sums, δ being staged at `offset`.
+template <class P, class Shape, class Net, int kLayer, class Nets, class Sums>
+ITO_DEVICE void add_weight_gradient(Nets& nets, Sums& sums, typename P::Number time, int row,
+                                    int offset) {
   using Number = typename P::Number;
   using Share = LayerShare<Net, Shape::kWarps, kLayer>;
   outer_product<typename P::Outer, Shape::kWarps, Shape::kWarpStage, out_tiles<Net>(kLayer),
                 in_tiles<Net>(kLayer), Net::kHasBias>(
-      bench.evaluator.stage + static_cast<unsigned>(place),
-      bench.evaluator.stage + static_cast<unsigned>(Net::layer(kLayer).staged), time,
+      nets.evaluator.stage + static_cast<unsigned>(offset),
+      nets.evaluator.stage + static_cast<unsigned>(Net::layer(kLayer).staged), time,
       [&](int a, int b, const Tile<Number>& step) {
         if constexpr (Net::layer(kLayer).resident) {
           auto& tile = sums.template layer<kLayer>()[a][b];
@@ -118,7 +118,7 @@ ITO_DEVICE void add_weight_gradient(Bench& bench, Sums& sums, typename P::Number
           for (int e = 0; e < 4; ++e) tile.v[e] += step.v[e];
         } else {
           Tile<Number>& home =
-              bench.sums[slot_of<Net, kLayer>(row, out_block<Share>(a), in_block<Share>(b))];
+              nets.sums[slot_of<Net, kLayer>(row, out_block<Share>(a), in_block<Share>(b))];
           Tile<Number> tile = home;
           ITO_UNROLL
           for (int e = 0; e < 4; ++e) tile.v[e] += step.v[e];
@@ -127,70 +127,71 @@ ITO_DEVICE void add_weight_gradient(Bench& bench, Sums& sums, typename P::Number
       });
 }
 
-/// Puts the cotangents of a layer's sums into shared memory; returns their place in a warp's part.
-template <class P, class Shape, class Net, int kLayer, class Bench>
-ITO_DEVICE int stage_cotangents(Bench& bench,
+/// Puts the cotangents of a layer's sums into shared memory; returns their offset in a warp's part.
+template <class P, class Shape, class Net, int kLayer, class Nets>
+ITO_DEVICE int stage_cotangents(Nets& nets,
                                 const Tile<typename P::Number> (&delta)[out_tiles<Net>(kLayer)]) {
   using Number = typename P::Number;
   constexpr int kOut = out_tiles<Net>(kLayer);
   constexpr int kRow = staged_row(kOut, sizeof(typename P::Outer::Element));
-  const int place = Shape::kDelta + bench.flip * Shape::kDeltaSize;
-  const auto array = bench.evaluator.array(place);
-  bench.flip = 1 - bench.flip;
+  const int offset = Shape::kDelta + nets.flip * Shape::kDeltaSize;
+  const auto array = nets.evaluator.array(offset);
+  nets.flip = 1 - nets.flip;
   warp_barrier();  // rows of another layer were of another length
   ITO_UNROLL
   for (int n = 0; n < kOut + kOut % 2; ++n) {
     stage_tile<P>(array, kRow, n, n < kOut ? delta[n < kOut ? n : 0] : uniform_tile(Number(0)));
   }
-  return place;
+  return offset;
 }
 
 /// Takes the cotangents of a layer's sums to those of its inputs, and adds δᵀa to the layer's
 /// weight gradient: finish(n, start(n) + δ · W).
-template <class P, class Shape, class Net, int kLayer, class Bench, class Sums, class Start,
+template <class P, class Shape, class Net, int kLayer, class Nets, class Sums, class Start,
           class Finish>
-ITO_DEVICE void pull_back_layer(Bench& bench, Sums& sums, typename P::Number time, int row,
+ITO_DEVICE void pull_back_layer(Nets& nets, Sums& sums, typename P::Number time, int row,
                                 const Tile<typename P::Number> (&delta)[out_tiles<Net>(kLayer)],
                                 Start start, Finish finish) {
   using Product = typename P::Backward;
   constexpr int kOut = out_tiles<Net>(kLayer), kIn = in_tiles<Net>(kLayer);
-  const int place = stage_cotangents<P, Shape, Net, kLayer>(bench, delta);
-  if (bench.weights) {
+  const int offset = stage_cotangents<P, Shape, Net, kLayer>(nets, delta);
+  if (nets.weights) {
     block_barrier();  // the outer product reads the rows of all warps
-    add_weight_gradient<P, Shape, Net, kLayer>(bench, sums, time, row, place);
+    add_weight_gradient<P, Shape, Net, kLayer>(nets, sums, time, row, offset);
   }
   if constexpr (kIn > 0) {
-    constexpr int kWords = block_count<Product>(kOut) * group_count<Product>(kIn);
+    constexpr int kFragments = block_count<Product>(kOut) * group_count<Product>(kIn);
     multiply_staged<P, Product, kOut, kIn>(
-        bench.evaluator.array(place),
+        nets.evaluator.array(offset),
         [&](int i) {
-          return bench.evaluator.parameters.word(Net::layer(kLayer).transposed + row * kWords + i);
+          return nets.evaluator.parameters.fragment(Net::layer(kLayer).transposed +
+                                                    row * kFragments + i);
         },
         start, finish);
   }
 }
 
-/// From the cotangents of the activations that layer kLayer puts out to those of the net's inputs.
-template <class P, class Shape, class Net, int kLayer, class Bench, class Sums, class First,
-          class Moved>
+/// From the cotangents of the activations of layer kLayer to those of the net's inputs.
+template <class P, class Shape, class Net, int kLayer, class Nets, class Sums, class First,
+          class XCotangent>
 ITO_DEVICE void pull_back_hidden(
-    Bench& bench, Sums& sums, typename P::Number time, First first,
+    Nets& nets, Sums& sums, typename P::Number time, First first,
     const Tile<typename P::Number> (&outer)[at_least_one(in_tiles<Net>(kLayer + 1))],
-    Moved& moved) {
+    XCotangent& x_cotangent) {
   using Number = typename P::Number;
   using Element = typename P::Outer::Element;
   if constexpr (kLayer < 0) {
     ITO_UNROLL
     for (int n = 0; n < in_tiles<Net>(0); ++n) {
       ITO_UNROLL
-      for (int e = 0; e < 4; ++e) moved[n].v[e] += outer[n].v[e];
+      for (int e = 0; e < 4; ++e) x_cotangent[n].v[e] += outer[n].v[e];
     }
   } else {
     constexpr int kOut = out_tiles<Net>(kLayer), kIn = at_least_one(in_tiles<Net>(kLayer));
     constexpr int kRow = staged_row(kOut, sizeof(Element));
     constexpr bool kFollows = slope_follows_value(Net::kHidden);
-    const auto kept = bench.evaluator.array(kFollows ? Net::layer(kLayer + 1).staged
-                                                     : Net::layer(kLayer + 1).slopes);
+    const auto kept = nets.evaluator.array(kFollows ? Net::layer(kLayer + 1).staged
+                                                    : Net::layer(kLayer + 1).slopes);
     Tile<Number> delta[kOut];
     ITO_UNROLL
     for (int n = 0; n < kOut; ++n) {
@@ -205,21 +206,21 @@ ITO_DEVICE void pull_back_hidden(
     }
     Tile<Number> inner[kIn];
     pull_back_layer<P, Shape, Net, kLayer>(
-        bench, sums, time, 0, delta, [](int) { return uniform_tile(Number(0)); },
+        nets, sums, time, 0, delta, [](int) { return uniform_tile(Number(0)); },
         [&](int n, const Tile<Number>& sum) { inner[n] = sum; });
-    pull_back_hidden<P, Shape, Net, kLayer - 1>(bench, sums, time, first, inner, moved);
+    pull_back_hidden<P, Shape, Net, kLayer - 1>(nets, sums, time, first, inner, x_cotangent);
   }
 }
 
-/// The whole transpose at states `x`. cotangent(row, n, z) gives the cotangent of output tile n
+/// The gradient of a net at states `x`. cotangent(row, n, z) gives the cotangent of output tile n
 /// before the output's activation, z being its value there; tiles come in order, a row after the
 /// other. first(n, δ) sees the cotangents of the first layer's sums, which are those of its bias.
-/// `moved` receives the cotangent of x.
-template <class P, class Shape, class Net, class Bench, class Sums, class States, class Moved,
+/// Adds the cotangent of x to `x_cotangent`.
+template <class P, class Shape, class Net, class Nets, class Sums, class States, class XCotangent,
           class Cotangent, class First>
-requires(Bench::kStages) ITO_DEVICE
-    void net_gradient(Bench& bench, Sums& sums, const NetInput<typename P::Number>& input,
-                      const States& x, Moved& moved, Cotangent cotangent, First first) {
+requires(Nets::kStages) ITO_DEVICE
+    void net_gradient(Nets& nets, Sums& sums, const NetInput<typename P::Number>& input,
+                      const States& x, XCotangent& x_cotangent, Cotangent cotangent, First first) {
   using Number = typename P::Number;
   constexpr int kLast = Net::kLayers - 1;
   constexpr int kIn = at_least_one(in_tiles<Net>(kLast)), kOut = out_tiles<Net>(kLast);
@@ -227,15 +228,15 @@ requires(Bench::kStages) ITO_DEVICE
   Tile<Number> inner[kIn], delta[kOut];
   ITO_UNROLL
   for (int n = 0; n < kIn; ++n) inner[n] = uniform_tile(Number(0));
-  bench.evaluator.template net<Net, true>(input, x, [&](int row, int n, const Tile<Number>& z) {
+  nets.evaluator.template net<Net, true>(input, x, [&](int row, int n, const Tile<Number>& z) {
     delta[n] = cotangent(row, n, z);
     if constexpr (kLast == 0) first(n, delta[n]);
     if (n + 1 < kOut) return;
     pull_back_layer<P, Shape, Net, kLast>(
-        bench, sums, input.time, row, delta, [&](int i) { return inner[i]; },
+        nets, sums, input.time, row, delta, [&](int i) { return inner[i]; },
         [&](int i, const Tile<Number>& sum) { inner[i] = sum; });
   });
-  pull_back_hidden<P, Shape, Net, kLast - 1>(bench, sums, input.time, first, inner, moved);
+  pull_back_hidden<P, Shape, Net, kLast - 1>(nets, sums, input.time, first, inner, x_cotangent);
 }
 
 }  // namespace ito

@@ -1,4 +1,4 @@
-// The 16 paths of a warp: their state, their place in the call, and one Euler–Maruyama step.
+// The 16 paths of a warp: their state, their indices in the call, and one Euler–Maruyama step.
 // `Shape` is a FusedShape (layout.cuh).
 #pragma once
 
@@ -20,14 +20,14 @@ inline constexpr int noise_tiles = tile_count(Shape::kNoise);
 template <class P, class Shape>
 ITO_DEVICE auto open_parameters(const PathArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  const auto* words = static_cast<const PackedWord*>(arguments.words);
+  const auto* fragments = static_cast<const WeightFragment*>(arguments.fragments);
   if constexpr (Shape::kSharedParameters) {
-    const auto copy = shared_memory().as<PackedWord>();
+    const auto copy = shared_memory().as<WeightFragment>();
     const auto numbers =
-        (shared_memory() + static_cast<unsigned>(Shape::kWords) * 512u).as<Number>();
-    for (unsigned i = thread_index(); i < static_cast<unsigned>(Shape::kWords) * 32u;
+        (shared_memory() + static_cast<unsigned>(Shape::kFragments) * 512u).as<Number>();
+    for (unsigned i = thread_index(); i < static_cast<unsigned>(Shape::kFragments) * 32u;
          i += block_size()) {
-      copy.store(i, words[i]);
+      copy.store(i, fragments[i]);
     }
     for (unsigned i = thread_index(); i < static_cast<unsigned>(Shape::kNumberCount);
          i += block_size()) {
@@ -36,11 +36,11 @@ ITO_DEVICE auto open_parameters(const PathArguments<typename P::Number>& argumen
     block_barrier();
     return SharedParameters<Number>{copy, numbers};
   } else {
-    return GlobalParameters<Number>{words, arguments.numbers};
+    return GlobalParameters<Number>{fragments, arguments.numbers};
   }
 }
 
-/// States of a warp's paths, or costates, with what rounding has added to them.
+/// States or costates of a warp's paths, with the excess that rounding has added to each.
 template <class Shape, class Number>
 struct CompensatedTiles {
   Tile<Number> value[state_tiles<Shape>], excess[state_tiles<Shape>];
@@ -96,7 +96,7 @@ struct WarpPaths {
   }
 };
 
-/// The key of the noise. Where it is read from memory the kernels need no register more.
+/// The key of the noise.
 template <class Number>
 ITO_DEVICE unsigned long long seed_of(const PathArguments<Number>& arguments) {
   return arguments.seed_on_device == nullptr ? arguments.seed
@@ -135,9 +135,9 @@ ITO_DEVICE void load_initial(const PathArguments<typename P::Number>& arguments,
         x[n].v[e] = inside ? arguments.x0[row * Shape::kState + channel] : Number(0);
       }
     } else {
-      x[n] = spread(parameters, Shape::kInitialValue, n);
+      x[n] = broadcast_row(parameters, Shape::kInitialValue, n);
       if constexpr (Shape::kInitial == InitialKind::gaussian) {
-        const auto log_std = spread(parameters, Shape::kInitialStd, n);
+        const auto log_std = broadcast_row(parameters, Shape::kInitialStd, n);
         const auto z =
             within<Shape::kState>(normal_tile<P>(seed_of(arguments), paths.tile, 0, n, 1), n);
         ITO_UNROLL
@@ -193,7 +193,7 @@ ITO_DEVICE void evaluate_diagonal(const Evaluator& evaluator,
       if constexpr (Shape::kDiffusion == DiffusionKind::identity) {
         sigma[n] = uniform_tile(Number(Shape::kDiffusionScale));
       } else {
-        sigma[n] = spread(evaluator.parameters, Shape::kSigma, n);
+        sigma[n] = broadcast_row(evaluator.parameters, Shape::kSigma, n);
       }
     }
   }
@@ -232,7 +232,7 @@ ITO_DEVICE void evaluate_control(const Evaluator& evaluator,
     ITO_UNROLL
     for (int n = 0; n < noise_tiles<Shape>; ++n) {
       if constexpr (Shape::kControl == ControlKind::constant) {
-        u[n] = spread(evaluator.parameters, Shape::kControlValue, n);
+        u[n] = broadcast_row(evaluator.parameters, Shape::kControlValue, n);
       } else {
         u[n] = uniform_tile(Number(0));
       }
@@ -268,20 +268,20 @@ ITO_DEVICE void add_to_channel(Tile<Number> (&tiles)[kTiles], int i, Number uppe
   }
 }
 
-/// moved += σ w for a σ that mixes channels.
+/// dx += σ w for a σ that mixes channels.
 template <class P, class Shape, class Evaluator>
 ITO_DEVICE void add_mixed_noise(const Evaluator& evaluator,
                                 const NetInput<typename P::Number>& input,
                                 const Tile<typename P::Number> (&w)[noise_tiles<Shape>],
                                 const Tile<typename P::Number> (&x)[state_tiles<Shape>],
-                                Tile<typename P::Number> (&moved)[state_tiles<Shape>]) {
+                                Tile<typename P::Number> (&dx)[state_tiles<Shape>]) {
   using Number = typename P::Number;
   if constexpr (Shape::kDiffusion == DiffusionKind::constant_general) {
     evaluator.template net<typename Shape::Diffusion>(input, w,
                                                       [&](int, int n, const Tile<Number>& z) {
                                                         ITO_UNROLL
                                                         for (int e = 0; e < 4; ++e)
-                                                          moved[n].v[e] += z.v[e];
+                                                          dx[n].v[e] += z.v[e];
                                                       });
   } else {
     Number part[2] = {Number(0), Number(0)};
@@ -292,7 +292,7 @@ ITO_DEVICE void add_mixed_noise(const Evaluator& evaluator,
           for (int e = 0; e < 4; ++e) part[e / 2] = fma(sigma.v[e], w[n].v[e], part[e / 2]);
           if (n + 1 == noise_tiles<Shape>) {
             const Number upper = sum_row(part[0]), lower = sum_row(part[1]);
-            add_to_channel(moved, row, upper, lower);
+            add_to_channel(dx, row, upper, lower);
             part[0] = part[1] = Number(0);
           }
         });
@@ -365,10 +365,10 @@ ITO_DEVICE StepSums<typename P::Number> euler_step(
   return sums;
 }
 
-/// Where tape or segment keep entry number `index` of a tile: [tiles, 32 lanes] of its states and,
-/// where the kernels go on from it, of their excesses.
+/// Entry `index` of the tape or of a segment: [tiles, 32 lanes] of states and, where the kernels
+/// continue from it, of their excesses.
 template <class P, class Shape>
-ITO_DEVICE Tile<typename P::Number>* tape_place(typename P::Number* tape, long long index,
+ITO_DEVICE Tile<typename P::Number>* tape_entry(typename P::Number* tape, long long index,
                                                 bool with_excess) {
   return reinterpret_cast<Tile<typename P::Number>*>(tape) +
          index * (state_tiles<Shape> * (with_excess ? 64 : 32)) +
@@ -376,15 +376,15 @@ ITO_DEVICE Tile<typename P::Number>* tape_place(typename P::Number* tape, long l
 }
 
 template <class Number, int kTiles>
-ITO_DEVICE void store_tiles(Tile<Number>* place, const Tile<Number> (&x)[kTiles]) {
+ITO_DEVICE void store_tiles(Tile<Number>* offset, const Tile<Number> (&x)[kTiles]) {
   ITO_UNROLL
-  for (int n = 0; n < kTiles; ++n) place[32 * n] = x[n];
+  for (int n = 0; n < kTiles; ++n) offset[32 * n] = x[n];
 }
 
 template <class Number, int kTiles>
-ITO_DEVICE void load_tiles(const Tile<Number>* place, Tile<Number> (&x)[kTiles]) {
+ITO_DEVICE void load_tiles(const Tile<Number>* offset, Tile<Number> (&x)[kTiles]) {
   ITO_UNROLL
-  for (int n = 0; n < kTiles; ++n) x[n] = place[32 * n];
+  for (int n = 0; n < kTiles; ++n) x[n] = offset[32 * n];
 }
 
 }  // namespace ito

@@ -28,7 +28,7 @@ struct RunningSums {
       interval_martingale[r].add(step.martingale[r]);
     }
   }
-  /// An interval ends: it joins the totals.
+  /// Adds the interval to the totals and begins the next.
   ITO_DEVICE void close_interval() {
     ITO_UNROLL
     for (int r = 0; r < 2; ++r) {
@@ -41,7 +41,7 @@ struct RunningSums {
   }
 };
 
-/// One number a path, by the lane that leads its row.
+/// One number for each path, written by the first lane of its row.
 template <class Number>
 ITO_DEVICE void write_sum(Number* out, const WarpPaths<Number>& paths, int r, long long stride,
                           long long offset, Number part) {
@@ -132,9 +132,9 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
     if (call.tape != nullptr) {
       if (until_checkpoint == 0) {
         const bool whole = call.stride > 1;
-        auto* place = tape_place<P, Shape>(call.tape, checkpoint, whole);
-        store_tiles(place, x.value);
-        if (whole) store_tiles(place + 32 * state_tiles<Shape>, x.excess);
+        auto* offset = tape_entry<P, Shape>(call.tape, checkpoint, whole);
+        store_tiles(offset, x.value);
+        if (whole) store_tiles(offset + 32 * state_tiles<Shape>, x.excess);
         ++checkpoint;
         until_checkpoint = call.stride;
       }

@@ -1,7 +1,7 @@
-// A net whose layers hand on their activations through shared memory: the reverse kernel's way,
-// which keeps them there for slopes and weight gradients. Every lane reads back what it wrote
-// itself, so a warp needs no barrier; loops over a layer's inputs stay loops, and registers hold
-// its outputs alone.
+// A net whose activations pass from layer to layer through shared memory, where the adjoint reads
+// them again for slopes and weight gradients. A lane reads back what it wrote itself, so a warp
+// needs no barrier; loops over a layer's inputs are not unrolled, so that registers hold its
+// outputs alone.
 #pragma once
 
 #include "kernels/fused/net.cuh"
@@ -34,10 +34,10 @@ ITO_DEVICE Tile<typename P::Number> staged_tile(Shared<typename P::Outer::Elemen
 }
 
 /// finish(n, start(n) + Σ_in staged · weights) for every output tile n, in order.
-template <class P, class Product, int kInTiles, int kOutTiles, class Word, class Start,
+template <class P, class Product, int kInTiles, int kOutTiles, class Fragment, class Start,
           class Finish>
-ITO_DEVICE void multiply_staged(Shared<typename P::Outer::Element> array, Word word, Start start,
-                                Finish finish) {
+ITO_DEVICE void multiply_staged(Shared<typename P::Outer::Element> array, Fragment fragment,
+                                Start start, Finish finish) {
   using Number = typename P::Number;
   constexpr int kBlocks = block_count<Product>(kInTiles);
   constexpr int kRow = staged_row(kInTiles, sizeof(typename P::Outer::Element));
@@ -52,15 +52,16 @@ ITO_DEVICE void multiply_staged(Shared<typename P::Outer::Element> array, Word w
       const int n = block * Product::kDepth + i;
       tiles[i] = n < kInTiles ? staged_tile<P>(array, kRow, n) : uniform_tile(Number(0));
     }
-    multiply_block<Product, kOutTiles>(sums, Product::operand(tiles),
-                                       [&](int group) { return word(group * kBlocks + block); });
+    multiply_block<Product, kOutTiles>(sums, Product::operand(tiles), [&](int group) {
+      return fragment(group * kBlocks + block);
+    });
   }
   ITO_UNROLL
   for (int n = 0; n < kOutTiles; ++n) finish(n, sums[n]);
 }
 
-/// Evaluates nets through shared memory, of which every warp has a part of its own, kWarpStage
-/// elements long. Before a warp writes there, no other may still read it.
+/// Evaluates nets through shared memory, of which every warp has kWarpStage elements of its
+/// own. Before a warp writes there, no other may still read it.
 template <class P, class ParametersT, int kWarpStage>
 struct StagedEvaluator {
   using Parameters = ParametersT;
@@ -70,11 +71,12 @@ struct StagedEvaluator {
   Shared<Element> stage;
 
   /// As RegisterEvaluator::net; the inputs of every layer stay at Net::layer(layer).staged, and the
-  /// slopes of those inputs at Net::layer(layer).slopes where kSlopes and their values do not tell.
+  /// slopes of those inputs at Net::layer(layer).slopes where kSlopes and they do not follow from
+  /// the values.
   template <class Net, bool kSlopes = false, class States, class Output>
   ITO_DEVICE void net(const NetInput<Number>& input, const States& x, Output output) const {
     constexpr int kIn = in_tiles<Net>(0);
-    warp_barrier();  // rows of another net were of another length, so that lanes' places differ
+    warp_barrier();  // rows of another net were of another length, so that lanes' offsets differ
     ITO_UNROLL
     for (int n = 0; n < kIn; ++n) {
       stage_tile<P>(array(Net::layer(0).staged), staged_row(kIn, sizeof(Element)), n, x[n]);
@@ -82,7 +84,7 @@ struct StagedEvaluator {
     layers<Net, 0, kSlopes>(input, output);
   }
 
-  /// An array of this warp, by its place in the warp's part.
+  /// An array of this warp, by its offset in the warp's part.
   ITO_DEVICE Shared<Element> array(int begin) const {
     return stage +
            (warp_index() * static_cast<unsigned>(kWarpStage) + static_cast<unsigned>(begin));
@@ -94,25 +96,27 @@ struct StagedEvaluator {
     using Product = typename P::Forward;
     constexpr int kIn = in_tiles<Net>(kLayer), kOut = out_tiles<Net>(kLayer);
     constexpr bool kLast = kLayer + 1 == Net::kLayers;
-    constexpr int kWords = block_count<Product>(kIn) * group_count<Product>(kOut);
+    constexpr int kFragments = block_count<Product>(kIn) * group_count<Product>(kOut);
     ITO_ROLLED
     for (int row = 0; row < (kLast ? Net::kRows : 1); ++row) {
       multiply_staged<P, Product, kIn, kOut>(
           array(Net::layer(kLayer).staged),
-          [&](int i) { return parameters.word(Net::layer(kLayer).words + row * kWords + i); },
+          [&](int i) {
+            return parameters.fragment(Net::layer(kLayer).fragments + row * kFragments + i);
+          },
           [&](int n) { return layer_bias<Net, kLayer>(parameters, input, row, n); },
           [&](int n, const Tile<Number>& z) {
             if constexpr (kLast)
               output(row, n, z);
             else
-              hand_on<Net, kLayer + 1, kSlopes>(n, z);
+              stage_activation<Net, kLayer + 1, kSlopes>(n, z);
           });
     }
     if constexpr (!kLast) layers<Net, kLayer + 1, kSlopes>(input, output);
   }
 
   template <class Net, int kNext, bool kSlopes>
-  ITO_DEVICE void hand_on(int n, const Tile<Number>& z) const {
+  ITO_DEVICE void stage_activation(int n, const Tile<Number>& z) const {
     constexpr int kRow = staged_row(in_tiles<Net>(kNext), sizeof(Element));
     const auto f = activate<P, Net::kHidden>(z);
     stage_tile<P>(array(Net::layer(kNext).staged), kRow, n, f.value);

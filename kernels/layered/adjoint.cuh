@@ -1,7 +1,7 @@
-// The way back a step a launch. Each step arrives (the costate takes what nets and saved states add
-// to it), then, nets being evaluated again, pulls the costate back to the nets' outputs; their
-// transposes are matrix products between the launches. What the fused kernel sums on chip goes to
-// memory, a row a path, and is summed there.
+// The adjoint, one step a launch. A step adds to the costate the cotangents of nets' inputs and
+// saved states; then the nets are evaluated again, and the costate is pulled back to their outputs.
+// The gradients of the nets are matrix products between launches. What the fused kernel sums on
+// chip is written to memory, a row a path, and summed there.
 #pragma once
 
 #include "kernels/device/device.cuh"
@@ -11,7 +11,7 @@
 
 namespace ito {
 
-/// Takes the place of a running sum.
+/// Stores what the fused kernel adds to a running sum.
 template <class Number, int kTiles>
 struct RowSink {
   Number* array;  ///< [rows, 8·kTiles]
@@ -22,7 +22,7 @@ struct RowSink {
   }
 };
 
-/// Of nets nothing is summed here.
+/// Gradients of nets are summed elsewhere.
 struct NoSums {};
 
 template <class P, class Shape>
@@ -36,9 +36,9 @@ struct LayeredSums {
   RowSink<Number, Tiles::deviation> deviation;
 };
 
-/// Takes the place of the Workbench of net_gradient.cuh.
+/// The nets as WarpAdjoint sees them: their outputs come from memory.
 template <class P, class Shape, class ParametersT>
-struct LayeredBench {
+struct LayeredNets {
   using Number = typename P::Number;
   static constexpr bool kStages = false;
   MemoryEvaluator<P, Shape, ParametersT> evaluator;
@@ -47,33 +47,33 @@ struct LayeredBench {
 };
 
 /// Stores the cotangents of a net's outputs.
-template <class P, class Shape, class Net, class Bench, class Sums, class States, class Moved,
+template <class P, class Shape, class Net, class Nets, class Sums, class States, class XCotangent,
           class Cotangent, class First>
-requires(!Bench::kStages) ITO_DEVICE
-    void net_gradient(Bench& bench, Sums&, const NetInput<typename P::Number>& input,
-                      const States& x, Moved&, Cotangent cotangent, First) {
+requires(!Nets::kStages) ITO_DEVICE
+    void net_gradient(Nets& nets, Sums&, const NetInput<typename P::Number>& input, const States& x,
+                      XCotangent&, Cotangent cotangent, First) {
   using Number = typename P::Number;
-  Number* out = of_net<Shape, Net>(bench.arguments);
-  bench.evaluator.template net<Net>(input, x, [&](int row, int n, const Tile<Number>& z) {
+  Number* out = of_net<Shape, Net>(nets.arguments);
+  nets.evaluator.template net<Net>(input, x, [&](int row, int n, const Tile<Number>& z) {
     const Tile<Number> delta = cotangent(row, n, z);
     ITO_UNROLL
     for (int e = 0; e < 4; ++e) {
-      const long long at = output_place<Net>(bench.evaluator.first_row, row, n, e);
+      const long long at = output_offset<Net>(nets.evaluator.first_row, row, n, e);
       if (at >= 0) out[at] = delta.v[e];
     }
   });
 }
 
-/// Stores w, of which with λ the gradient of a constant mixing σ is the product.
-template <class P, class Shape, class Bench, class Sums>
-requires(!Bench::kStages) ITO_DEVICE
-    void mixing_gradient(Bench& bench, Sums&, typename P::Number,
+/// Stores w: the gradient of a constant mixing σ is the product λ wᵀ.
+template <class P, class Shape, class Nets, class Sums>
+requires(!Nets::kStages) ITO_DEVICE
+    void mixing_gradient(Nets& nets, Sums&, typename P::Number,
                          const Tile<typename P::Number> (&w)[noise_tiles<Shape>],
                          const Tile<typename P::Number> (&)[state_tiles<Shape>]) {
-  store_rows(bench.arguments.mixed, bench.evaluator.first_row, w);
+  store_rows(nets.arguments.mixed, nets.evaluator.first_row, w);
 }
 
-/// Does `body(path)` with the warp's WarpAdjoint at a step.
+/// Calls `body(path, row)` with the warp's WarpAdjoint at a step.
 template <class P, class Shape, class Body>
 ITO_DEVICE void with_path(const LayeredAdjointArguments<typename P::Number>& arguments, Body body) {
   using Number = typename P::Number;
@@ -81,7 +81,7 @@ ITO_DEVICE void with_path(const LayeredAdjointArguments<typename P::Number>& arg
   if (!tile.inside) return;
   const PathArguments<Number>& call = arguments.call.path;
   using Parameters = decltype(open_parameters<P, Shape>(call));
-  LayeredBench<P, Shape, Parameters> bench{
+  LayeredNets<P, Shape, Parameters> nets{
       memory_evaluator<P, Shape>(call, arguments.outputs, tile.row), arguments, true};
   LayeredSums<P, Shape> sums{{},
                              {},
@@ -90,37 +90,38 @@ ITO_DEVICE void with_path(const LayeredAdjointArguments<typename P::Number>& arg
                              {arguments.sigma, tile.row},
                              {arguments.initial, tile.row},
                              {arguments.deviation, tile.row}};
-  WarpAdjoint<P, Shape, LayeredBench<P, Shape, Parameters>, LayeredSums<P, Shape>> path(
-      arguments.call, bench, sums, tile.index);
+  WarpAdjoint<P, Shape, LayeredNets<P, Shape, Parameters>, LayeredSums<P, Shape>> path(
+      arguments.call, nets, sums, tile.index);
   path.resume(arguments.saves_left);
   load_rows(arguments.costate, tile.row, path.costate().value);
   load_rows(arguments.costate_excess, tile.row, path.costate().excess);
   body(path, tile.row);
 }
 
-/// λ += what nets have added at `step` and what a saved state adds there.
+/// λ += the cotangents of nets' inputs at `step` and of a state saved there.
 template <class Shape, class Path, class Number>
-ITO_DEVICE void layered_arrival(const LayeredAdjointArguments<Number>& arguments, Path& path,
-                                int row) {
-  Tile<Number> moved[state_tiles<Shape>];
-  load_rows(arguments.moved, row, moved);
+ITO_DEVICE void add_cotangents(const LayeredAdjointArguments<Number>& arguments, Path& path,
+                               int row) {
+  Tile<Number> x_cotangent[state_tiles<Shape>];
+  load_rows(arguments.moved, row, x_cotangent);
   ITO_UNROLL
-  for (int n = 0; n < state_tiles<Shape>; ++n) path.costate().add(n, moved[n]);
-  path.arrive(arguments.step);
+  for (int n = 0; n < state_tiles<Shape>; ++n) path.costate().add(n, x_cotangent[n]);
+  path.add_saved_cotangents(arguments.step);
 }
 
-/// Arrives at `step`, and prepares x of the step before it.
+/// Adds cotangents at `step`, and masks the states of the step before it.
 template <class P, class Shape>
-ITO_DEVICE void layered_arrive(const LayeredAdjointArguments<typename P::Number>& arguments) {
+ITO_DEVICE void layered_add_cotangents(
+    const LayeredAdjointArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
   with_path<P, Shape>(arguments, [&](auto& path, int row) {
-    layered_arrival<Shape>(arguments, path, row);
+    add_cotangents<Shape>(arguments, path, row);
     store_rows(arguments.costate, row, path.costate().value);
     store_rows(arguments.costate_excess, row, path.costate().excess);
     Tile<Number> x[state_tiles<Shape>];
     load_rows(arguments.x, row, x);
     ITO_UNROLL
-    for (int n = 0; n < state_tiles<Shape>; ++n) x[n] = path.living(x[n]);
+    for (int n = 0; n < state_tiles<Shape>; ++n) x[n] = path.mask_non_finite(x[n]);
     store_rows(arguments.living, row, x);
   });
 }
@@ -137,12 +138,13 @@ ITO_DEVICE void layered_reverse(const LayeredAdjointArguments<typename P::Number
   });
 }
 
-/// Arrives at step 0 and leaves.
+/// Adds cotangents at step 0 and writes the gradients of X_0.
 template <class P, class Shape>
-ITO_DEVICE void layered_leave(const LayeredAdjointArguments<typename P::Number>& arguments) {
+ITO_DEVICE void layered_initial_gradient(
+    const LayeredAdjointArguments<typename P::Number>& arguments) {
   with_path<P, Shape>(arguments, [&](auto& path, int row) {
-    layered_arrival<Shape>(arguments, path, row);
-    path.leave();
+    add_cotangents<Shape>(arguments, path, row);
+    path.store_initial_cotangents();
   });
 }
 

@@ -48,7 +48,7 @@ ITO_DEVICE void store_rows(Number* array, int first_row, const Tile<Number> (&x)
 /// Where element e of tile n of a net's row of outputs lies; rows of outputs have no gaps. −1
 /// beyond the last channel.
 template <class Net>
-ITO_DEVICE long long output_place(int first_row, int row, int n, int e) {
+ITO_DEVICE long long output_offset(int first_row, int row, int n, int e) {
   constexpr int kOutputs = Net::layer(Net::kLayers - 1).outputs;
   const int channel = channel_of(n, e);
   if (channel >= kOutputs) return -1;
@@ -61,7 +61,7 @@ inline constexpr bool same_net = false;
 template <class A>
 inline constexpr bool same_net<A, A> = true;
 
-/// That member of a struct which is about the net.
+/// The member of a struct that belongs to the net.
 template <class Shape, class Net, class Struct>
 ITO_DEVICE auto* of_net(const Struct& members) {
   if constexpr (same_net<Net, typename Shape::Drift>)
@@ -72,7 +72,7 @@ ITO_DEVICE auto* of_net(const Struct& members) {
     return members.control;
 }
 
-/// Hands out what nets have put out; a constant mixing σ, which is no net, it multiplies itself.
+/// Reads outputs of nets from memory. A constant mixing σ, which is no net, is multiplied here.
 template <class P, class Shape, class ParametersT>
 struct MemoryEvaluator {
   using Parameters = ParametersT;
@@ -96,7 +96,7 @@ struct MemoryEvaluator {
           Tile<Number> z;
           ITO_UNROLL
           for (int e = 0; e < 4; ++e) {
-            const long long at = output_place<Net>(first_row, row, n, e);
+            const long long at = output_offset<Net>(first_row, row, n, e);
             z.v[e] = at < 0 ? Number(0) : from[at];
           }
           output(row, n, z);

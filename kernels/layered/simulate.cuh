@@ -1,5 +1,5 @@
-// The forward loop a step a launch, for nets that are evaluated by matrix products between the
-// launches: the arithmetic of a step is the fused kernel's own.
+// The forward loop, one step a launch, for nets that are evaluated by matrix products between
+// launches. The arithmetic of a step is the fused kernel's.
 #pragma once
 
 #include "kernels/fused/simulate.cuh"
@@ -14,7 +14,7 @@ ITO_DEVICE RunningSums<Number>& running_sums(const LayeredSimulateArguments<Numb
       arguments.sums)[static_cast<unsigned>(tile.row) * 2u + lane_index()];
 }
 
-/// x_0, and sums from zero.
+/// Writes x_0 and clears the sums.
 template <class P, class Shape>
 ITO_DEVICE void layered_start(const LayeredSimulateArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
@@ -31,7 +31,7 @@ ITO_DEVICE void layered_start(const LayeredSimulateArguments<typename P::Number>
   running_sums(arguments, tile) = RunningSums<Number>::zero();
 }
 
-/// What a save step writes, at step k and before it.
+/// Writes the state and the interval sums at a save step.
 template <class Shape, class Number>
 ITO_DEVICE void layered_save(const LayeredSimulateArguments<Number>& arguments,
                              const WarpPaths<Number>& paths,

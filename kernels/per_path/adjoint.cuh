@@ -7,25 +7,25 @@
 
 namespace ito {
 
-enum class SchemeReverse { stored, undoing, stochastic };
+enum class SchemeReverse { stored, reversible, stochastic };
 
 /// λ and the cotangents of the sums, as a path goes back past its save steps.
 template <class Shape, class Number, class Thread>
-class SchemeArrivals {
+class SavedCotangents {
  public:
-  ITO_DEVICE SchemeArrivals(const AdjointArguments<Number>& call, Thread& thread, int cotangent)
+  ITO_DEVICE SavedCotangents(const AdjointArguments<Number>& call, Thread& thread, int cotangent)
       : call_(call), thread_(thread), cotangent_(cotangent), saves_(call.path.saves) {
-    if (!thread.alive) return;
+    if (!thread.finite) return;
     if (call.energy != nullptr) total_.energy = call.energy[thread.index()];
     if (call.martingale != nullptr) total_.martingale = call.martingale[thread.index()];
     thread.sum_cotangents = total_;
   }
 
   /// At x_k: takes in what was observed there.
-  ITO_DEVICE void arrive(int k) {
+  ITO_DEVICE void add(int k) {
     if (saves_ == 0 || call_.path.save[saves_ - 1] != k) return;
     --saves_;
-    if (!thread_.alive) return;
+    if (!thread_.finite) return;
     const long long at = thread_.index() * call_.path.saves + saves_;
     if (call_.states != nullptr && call_.detach_state == 0) {
       for (int i = 0; i < Shape::kState; ++i) {
@@ -49,9 +49,9 @@ class SchemeArrivals {
 
 /// Steps back from stored states, or from every `stride`-th and what lies between them computed
 /// again.
-template <class Shape, class Number, class Thread, class Step, class Arrivals>
+template <class Shape, class Number, class Thread, class Step, class Saved>
 ITO_DEVICE void reverse_stored(const SchemeAdjointArguments<Number>& arguments, Thread& thread,
-                               Step& step, Arrivals& arrivals, int group, Detached detached) {
+                               Step& step, Saved& saved, int group, Detached detached) {
   const PathArguments<Number>& path = arguments.call.path;
   const SchemeTable<Number>& scheme = arguments.scheme.scheme;
   const int carried = scheme.carried(Shape::kState), kept = scheme.stored(Shape::kState);
@@ -62,45 +62,44 @@ ITO_DEVICE void reverse_stored(const SchemeAdjointArguments<Number>& arguments, 
   ITO_ROLLED
   for (int end = path.steps; end > 0; end = begin) {
     begin = (end - 1) / path.stride * path.stride;
-    const Number* states = chain_place(path.tape, checkpoints + begin / path.stride, on_tape);
+    const Number* states = chain_entry(path.tape, checkpoints + begin / path.stride, on_tape);
     if (path.stride > 1) {
       load_chain(thread, scheme.chain, carried, states);
       ITO_ROLLED
       for (int k = begin; k < end; ++k) {
         store_chain(thread, scheme.chain, kept,
-                    chain_place(arguments.call.segments, segment + k - begin, kept));
+                    chain_entry(arguments.call.segments, segment + k - begin, kept));
         if (k + 1 == end) break;
         thread.load_noise(scheme, k);
         step.forward(thread.time_of(k));
       }
-      states = chain_place(arguments.call.segments, segment, kept);
+      states = chain_entry(arguments.call.segments, segment, kept);
     }
     ITO_ROLLED
     for (int k = end - 1; k >= begin; --k) {
       load_chain(thread, scheme.chain, kept, states + (k - begin) * kept * scheme_threads);
       thread.load_noise(scheme, k);
       step.reverse(thread.time_of(k), detached);
-      arrivals.arrive(k);
+      saved.add(k);
     }
   }
 }
 
 /// Steps back from the last state.
-template <SchemeReverse kReverse, class Shape, class Number, class Thread, class Step,
-          class Arrivals>
+template <SchemeReverse kReverse, class Shape, class Number, class Thread, class Step, class Saved>
 ITO_DEVICE void reverse_recovering(const SchemeAdjointArguments<Number>& arguments, Thread& thread,
-                                   Step& step, Arrivals& arrivals, int group, Detached detached) {
+                                   Step& step, Saved& saved, int group, Detached detached) {
   const SchemeTable<Number>& scheme = arguments.scheme.scheme;
   const int carried = scheme.carried(Shape::kState);
-  const Number* state = chain_place(arguments.call.path.tape, group, carried);
-  if constexpr (kReverse == SchemeReverse::undoing) {
+  const Number* state = chain_entry(arguments.call.path.tape, group, carried);
+  if constexpr (kReverse == SchemeReverse::reversible) {
     load_chain(thread, scheme.chain, carried, state);
     ITO_ROLLED
     for (int k = arguments.call.path.steps - 1; k >= 0; --k) {
       thread.load_noise(scheme, k);
       step.forward(thread.time_of(k, Number(-1)));
       step.reverse(thread.time_of(k), detached);
-      arrivals.arrive(k);
+      saved.add(k);
     }
   } else {
     const SchemeTable<Number>& field = arguments.scheme.field;
@@ -112,7 +111,7 @@ ITO_DEVICE void reverse_recovering(const SchemeAdjointArguments<Number>& argumen
     for (int k = arguments.call.path.steps - 1; k >= 0; --k) {
       thread.load_noise(field, k);
       adjoint.back(thread.time_of(k), detached);
-      arrivals.arrive(k);
+      saved.add(k);
     }
   }
 }
@@ -137,15 +136,15 @@ ITO_DEVICE void scheme_adjoint(const SchemeAdjointArguments<typename P::Number>&
   for (int group = static_cast<int>(block_index()); group < arguments.scheme.groups;
        group += static_cast<int>(grid_size())) {
     thread.take_group(group);
-    thread.alive = thread.index() >= 0 && call.path.tape_status[thread.status_place()] == 0;
+    thread.finite = thread.index() >= 0 && call.path.tape_status[thread.status_offset()] == 0;
     thread.sum_cotangents = {};
     for (int i = 0; i < carried; ++i) thread.put(lambda, i, 0, Number(0));
-    SchemeArrivals<Shape, Number, Thread> arrivals(call, thread, lambda);
-    arrivals.arrive(call.path.steps);
+    SavedCotangents<Shape, Number, Thread> saved(call, thread, lambda);
+    saved.add(call.path.steps);
     if constexpr (kReverse == SchemeReverse::stored) {
-      reverse_stored<Shape>(arguments, thread, step, arrivals, group, detached);
+      reverse_stored<Shape>(arguments, thread, step, saved, group, detached);
     } else {
-      reverse_recovering<kReverse, Shape>(arguments, thread, step, arrivals, group, detached);
+      reverse_recovering<kReverse, Shape>(arguments, thread, step, saved, group, detached);
     }
     // x̂_0 is x_0.
     for (int i = 2 * Shape::kState; i < carried; ++i) {
@@ -156,7 +155,7 @@ ITO_DEVICE void scheme_adjoint(const SchemeAdjointArguments<typename P::Number>&
     if (call.x0_gradient == nullptr || thread.index() < 0) continue;
     for (int i = 0; i < Shape::kState; ++i) {
       call.x0_gradient[thread.index() * Shape::kState + i] =
-          thread.alive ? thread.get(lambda, i, 0) : Number(0);
+          thread.finite ? thread.get(lambda, i, 0) : Number(0);
     }
   }
 }

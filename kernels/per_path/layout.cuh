@@ -34,14 +34,14 @@ ITO_INLINE constexpr ThreadLayout thread_layout(const ModelSpec& model) {
   ThreadLayout layout;
   const auto groups = [](int count) { return (count + thread_group - 1) / thread_group; };
   const auto numbers = [&layout](int count) {
-    const int place = layout.number_count;
+    const int offset = layout.number_count;
     layout.number_count += count;
-    return place;
+    return offset;
   };
   const auto rows = [&layout](int count) {
-    const int place = layout.net_rows;
+    const int offset = layout.net_rows;
     layout.net_rows += count;
-    return place;
+    return offset;
   };
   for (int n = 0; n < net_count; ++n) {
     ThreadNetLayout& net = layout.nets[n];
@@ -87,9 +87,9 @@ ITO_INLINE constexpr int number_source(const ThreadLayout& layout, int number) {
   return layout.vectors.source_of(number);
 }
 
-/// Where a block sums a parameter's gradient: at the parameter's own place, or −1 for the weights
+/// Where a block sums a parameter's gradient: at the parameter's own offset, or −1 for the weights
 /// of a context, which come from the bias rows.
-ITO_INLINE constexpr int thread_sum_place(const ModelSpec& model, int parameter) {
+ITO_INLINE constexpr int thread_sum_offset(const ModelSpec& model, int parameter) {
   const NetSpec& net = model.nets[control_net];
   const int at = parameter - net.weight(0);
   const bool first_weights = net.context > 0 && at >= 0 && parameter < net.bias(0);
@@ -114,22 +114,22 @@ struct ThreadShape : SpecConstants<Model> {
   using Drift = ThreadNet<ThreadShape, drift_net>;
   using Diffusion = ThreadNet<ThreadShape, diffusion_net>;
   using Control = ThreadNet<ThreadShape, control_net>;
-  static constexpr int kSigma = kLayout.vectors.sigma.place;
-  static constexpr int kControlValue = kLayout.vectors.control_value.place;
-  static constexpr int kInitialValue = kLayout.vectors.initial_value.place;
-  static constexpr int kInitialStd = kLayout.vectors.initial_log_std.place;
+  static constexpr int kSigma = kLayout.vectors.sigma.offset;
+  static constexpr int kControlValue = kLayout.vectors.control_value.offset;
+  static constexpr int kInitialValue = kLayout.vectors.initial_value.offset;
+  static constexpr int kInitialStd = kLayout.vectors.initial_log_std.offset;
   static constexpr int kControlParameter = Model::spec.control_value;
   static constexpr int kInitialParameter = Model::spec.initial_value;
   static constexpr int kStdParameter = Model::spec.initial_log_std;
 
   // For pack.cuh and reduce.cuh.
-  static constexpr int kForwardWords = 0, kPackedWords = 0;
+  static constexpr int kForwardFragments = 0, kPackedFragments = 0;
   static constexpr int kNumberCount = kLayout.number_count, kSumCount = Model::spec.parameters;
   ITO_INLINE static constexpr int number_source(int number) {
     return ito::number_source(kLayout, number);
   }
-  ITO_INLINE static constexpr int sum_place(int parameter) {
-    return thread_sum_place(Model::spec, parameter);
+  ITO_INLINE static constexpr int sum_offset(int parameter) {
+    return thread_sum_offset(Model::spec, parameter);
   }
 };
 

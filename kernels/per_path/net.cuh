@@ -108,7 +108,7 @@ ITO_DEVICE void thread_layers_back(Machine& m, int point, int to, typename P::Nu
   if (kLayer == 0 && to < 0) return;
   ITO_ROLLED
   for (int first = 0; first < kBack; first += 8) {
-    const auto moved =
+    const auto sums =
         multiply_eight(m.numbers() + Net::layer(kLayer).transposed + first * kOutputs, kOutputs,
                        Eight<Number>{}, [&](int i) { return m.get(kDelta, i, 0); });
     ITO_UNROLL
@@ -116,9 +116,9 @@ ITO_DEVICE void thread_layers_back(Machine& m, int point, int to, typename P::Nu
       if (first + e >= kBack) continue;
       if constexpr (kLayer > 0) {
         constexpr int kBelow = Net::layer(kLayer - 1).slopes;
-        m.put(kBelow, first + e, 0, moved.v[e] * m.get(kBelow, first + e, 0));
+        m.put(kBelow, first + e, 0, sums.v[e] * m.get(kBelow, first + e, 0));
       } else {
-        m.put(to, first + e, 0, m.get(to, first + e, 0) + moved.v[e]);
+        m.put(to, first + e, 0, m.get(to, first + e, 0) + sums.v[e]);
       }
     }
   }

@@ -9,10 +9,10 @@
 namespace ito {
 
 /// Hands add(i, j, Σ_paths δ(i) a(j)) to the owners, for j up to `inputs`, whose a is 1. Then
-/// rows(staged δ, first i, their number), for each 32 of them. `alive`: whether this thread's path
+/// rows(staged δ, first i, their number), for each 32 of them. `finite`: whether this thread's path
 /// counts. For all threads of a block.
 template <class Number, class Delta, class Input, class Add, class Rows>
-ITO_DEVICE void add_outer(bool alive, int outputs, int inputs, Delta delta, Input input, Add add,
+ITO_DEVICE void add_outer(bool finite, int outputs, int inputs, Delta delta, Input input, Add add,
                           Rows rows_of) {
   const auto left = shared_memory().as<Number>();
   const auto right = left + static_cast<unsigned>(scheme_threads * outer_stride);
@@ -29,11 +29,11 @@ ITO_DEVICE void add_outer(bool alive, int outputs, int inputs, Delta delta, Inpu
       const int columns = inputs + 1 - j0 < outer_columns ? inputs + 1 - j0 : outer_columns;
       block_barrier();
       for (int i = 0; i < rows; ++i) {
-        left.store(at(thread, i), alive ? delta(i0 + i) : Number(0));
+        left.store(at(thread, i), finite ? delta(i0 + i) : Number(0));
       }
       for (int j = 0; j < columns; ++j) {
         const Number a = j0 + j < inputs ? input(j0 + j) : Number(1);
-        right.store(at(thread, j), alive ? a : Number(0));
+        right.store(at(thread, j), finite ? a : Number(0));
       }
       block_barrier();
       constexpr int kOwned = 8;  // rows of a thread at a time

@@ -7,19 +7,19 @@ namespace ito {
 
 /// Where a thread's chain lies in an array of [chains, rows, threads].
 template <class Number>
-ITO_DEVICE Number* chain_place(Number* array, long long chain, int rows) {
+ITO_DEVICE Number* chain_entry(Number* array, long long chain, int rows) {
   return array + chain * rows * scheme_threads + thread_index();
 }
 /// The first rows of a chain.
 template <class Thread, class Number>
-ITO_DEVICE void store_chain(const Thread& thread, int chain, int rows, Number* place) {
+ITO_DEVICE void store_chain(const Thread& thread, int chain, int rows, Number* offset) {
   ITO_ROLLED
-  for (int i = 0; i < rows; ++i) place[i * scheme_threads] = thread.get(chain, i, 0);
+  for (int i = 0; i < rows; ++i) offset[i * scheme_threads] = thread.get(chain, i, 0);
 }
 template <class Thread, class Number>
-ITO_DEVICE void load_chain(const Thread& thread, int chain, int rows, const Number* place) {
+ITO_DEVICE void load_chain(const Thread& thread, int chain, int rows, const Number* offset) {
   ITO_ROLLED
-  for (int i = 0; i < rows; ++i) thread.put(chain, i, 0, place[i * scheme_threads]);
+  for (int i = 0; i < rows; ++i) thread.put(chain, i, 0, offset[i * scheme_threads]);
 }
 
 template <class Shape, class Number, class Thread>
@@ -48,7 +48,7 @@ ITO_DEVICE void finish_path(const SimulateArguments<Number>& call, Thread& threa
   const auto status = static_cast<unsigned char>(finite ? 0 : 1);
   const long long index = thread.index();
   if (index < 0) return;
-  if (call.path.tape_status != nullptr) call.path.tape_status[thread.status_place()] = status;
+  if (call.path.tape_status != nullptr) call.path.tape_status[thread.status_offset()] = status;
   if (call.energy != nullptr) call.energy[index] = energy;
   if (call.martingale != nullptr) call.martingale[index] = martingale;
   if (call.status != nullptr) call.status[index] = status;
@@ -82,7 +82,7 @@ ITO_DEVICE void scheme_simulate(const SchemeSimulateArguments<typename P::Number
       if (call.path.tape != nullptr && (call.path.stride == 0 ? last : !last)) {
         if (until_checkpoint == 0) {
           store_chain(thread, scheme.chain, kept,
-                      chain_place(call.path.tape, checkpoints + stored, kept));
+                      chain_entry(call.path.tape, checkpoints + stored, kept));
           ++stored;
           until_checkpoint = call.path.stride;
         }

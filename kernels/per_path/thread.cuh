@@ -79,15 +79,15 @@ class SchemeThread {
   /// Its index in the call, or −1.
   ITO_DEVICE long long index() const { return index_; }
   /// Where the tape has its status.
-  ITO_DEVICE long long status_place() const {
+  ITO_DEVICE long long status_offset() const {
     return 16LL * tile_ + static_cast<long long>(thread_index() % 16);
   }
 
-  ITO_DEVICE Number get(int place, int row, int) const {
-    return rows_[(place + row) * scheme_threads];
+  ITO_DEVICE Number get(int offset, int row, int) const {
+    return rows_[(offset + row) * scheme_threads];
   }
-  ITO_DEVICE void put(int place, int row, int, Number value) const {
-    rows_[(place + row) * scheme_threads] = value;
+  ITO_DEVICE void put(int offset, int row, int, Number value) const {
+    rows_[(offset + row) * scheme_threads] = value;
   }
   ITO_DEVICE const Number* numbers() const { return call_.numbers; }
 
@@ -227,7 +227,7 @@ class SchemeThread {
     constexpr int kWeight = Net::kSpec.weight(kLayer), kBias = Net::kSpec.bias(kLayer);
     constexpr int kColumns = Net::kSpec.columns(kLayer);
     add_outer<Number>(
-        alive, outputs, inputs, delta, input,
+        finite, outputs, inputs, delta, input,
         [&](int i, int j, Number sum) {
           block_sums[j < inputs ? kWeight + i * kColumns + j : kBias + i] += sum;
         },
@@ -238,7 +238,7 @@ class SchemeThread {
 
   ThreadSums<Number> sums;
   SumCotangents<Number> sum_cotangents{};
-  bool alive = false;            ///< whether this path has a gradient
+  bool finite = false;           ///< whether this path has a gradient
   Number* block_sums = nullptr;  ///< [parameters]
   Number* row_sums = nullptr;    ///< [tiles, intervals, row]
 
@@ -270,7 +270,7 @@ class SchemeThread {
   template <class Values>
   ITO_DEVICE void add_vector(int first, int count, Values values) {
     add_outer<Number>(
-        alive, count, 0, values, [](int) { return Number(0); },
+        finite, count, 0, values, [](int) { return Number(0); },
         [&](int i, int, Number sum) { block_sums[first + i] += sum; },
         [](const auto&, int, int) {});
   }
@@ -281,15 +281,15 @@ class SchemeThread {
     ITO_ROLLED
     for (int n = static_cast<int>(thread_index()); n < 4 * count; n += scheme_threads) {
       const int i = n % count, tile = n / count;
-      const int place = tile_ - static_cast<int>(thread_index()) / 16 + tile;
-      if (place >= call_.tiles) continue;
+      const int offset = tile_ - static_cast<int>(thread_index()) / 16 + tile;
+      if (offset >= call_.tiles) continue;
       Number sum = Number(0);
       ITO_ROLLED
       for (int path = 16 * tile; path < 16 * tile + 16; ++path) {
         sum += staged.load(static_cast<unsigned>(path * outer_stride + i));
       }
-      row_sums[(static_cast<long long>(place) * call_.intervals + interval_) * Shape::kRow + first +
-               i] += sum;
+      row_sums[(static_cast<long long>(offset) * call_.intervals + interval_) * Shape::kRow +
+               first + i] += sum;
     }
   }
 

@@ -17,7 +17,7 @@ namespace {
 template <class Real>
 struct CudaWorkspace {
   Tape tape;
-  std::byte* words;
+  std::byte* fragments;
   Real* numbers;
   Real* bias_rows;
   Real* states;
@@ -129,7 +129,8 @@ class FusedEngine final : public HostCalls<Real> {
   CudaWorkspace<Real> lay_out(std::byte* base, const Spread& cut, Keep keep) const {
     Arena arena(base);
     CudaWorkspace<Real> space{};
-    space.words = arena.take<std::byte>(static_cast<std::size_t>(layout_.word_count) * word_bytes);
+    space.fragments =
+        arena.take<std::byte>(static_cast<std::size_t>(layout_.fragment_count) * fragment_bytes);
     space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
     space.bias_rows = arena.take<Real>(cut.observations * rows_.size());
     space.tape = Tape::none();
@@ -182,7 +183,7 @@ class FusedEngine final : public HostCalls<Real> {
   /// Packs the parameters and makes the bias rows.
   void prepare(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
                const Spread& cut, const CudaWorkspace<Real>& space) const {
-    pack_parameters(*gpu_, pack_, stream, parameters, space.words, layout_.word_count,
+    pack_parameters(*gpu_, pack_, stream, parameters, space.fragments, layout_.fragment_count,
                     space.numbers, layout_.number_count);
     rows_.make(*gpu_, stream, parameters, request, cut.observations, space.bias_rows);
   }
@@ -190,7 +191,7 @@ class FusedEngine final : public HostCalls<Real> {
   PathArguments<Real> path_in(const BasicRequest<Real>& request, const Spread& cut,
                               const CudaWorkspace<Real>& space) const {
     PathArguments<Real> path = path_arguments(shape_, constants_, request, cut.observations);
-    path.words = space.words;
+    path.fragments = space.fragments;
     path.numbers = space.numbers;
     path.bias_rows = space.bias_rows;
     path.tape = space.states;

@@ -32,7 +32,7 @@ struct LayeredWorkspace {
   explicit LayeredWorkspace(const LayeredWork<Real>& with) : work(with) {}
 
   Tape tape;
-  std::byte* words = nullptr;
+  std::byte* fragments = nullptr;
   Real* numbers = nullptr;
   Real* bias_rows = nullptr;        ///< [observations, intervals, row]
   Real* row_sums = nullptr;         ///< [tiles, intervals, row]

@@ -149,7 +149,8 @@ class LayeredEngine final : public HostCalls<Real> {
     auto* products = arena.take<std::byte>(product_bytes_ + alignment);
     space.work.products =
         base ? Arena::align({products, product_bytes_ + alignment}, alignment) : nullptr;
-    space.words = arena.take<std::byte>(static_cast<std::size_t>(layout_.word_count) * word_bytes);
+    space.fragments =
+        arena.take<std::byte>(static_cast<std::size_t>(layout_.fragment_count) * fragment_bytes);
     space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
     space.bias_rows = arena.take<Real>(cut.observations * context_.size());
     for (Real*& x : space.x) x = arena.take<Real>(block_numbers());
@@ -215,7 +216,7 @@ class LayeredEngine final : public HostCalls<Real> {
     LayeredCall<Real> call{
         shape_, steps(request),    space,
         stream, parameters.data(), path_arguments(shape_, constants_, request, cut.observations)};
-    call.path.words = space.words;
+    call.path.fragments = space.fragments;
     call.path.numbers = space.numbers;
     call.path.tape_status = space.status;
     call.path.tiles = static_cast<int>(cut.tiles);
@@ -231,7 +232,7 @@ class LayeredEngine final : public HostCalls<Real> {
   /// Weights in aligned rows, the other parameters, and the bias rows.
   void pack(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
             const BlockCut& cut, const LayeredWorkspace<Real>& space) const {
-    pack_parameters(*gpu_, pack_, stream, parameters, space.words, layout_.word_count,
+    pack_parameters(*gpu_, pack_, stream, parameters, space.fragments, layout_.fragment_count,
                     space.numbers, layout_.number_count);
     for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
       if (*net) (*net)->pack(space.work, stream, parameters.data());

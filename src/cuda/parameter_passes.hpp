@@ -13,11 +13,11 @@ namespace ito {
 /// Puts parameters where the kernels of a time loop read them (kernels/device/pack.cuh).
 template <class Real>
 void pack_parameters(Gpu& gpu, const GpuKernel& kernel, Stream stream,
-                     std::span<const Real> parameters, std::byte* words, int word_count,
+                     std::span<const Real> parameters, std::byte* fragments, int fragment_count,
                      Real* numbers, int number_count) {
-  const int threads = std::max({word_count * word_lanes, number_count, 1});
+  const int threads = std::max({fragment_count * warp_lanes, number_count, 1});
   launch_threads(gpu, kernel, static_cast<std::uint64_t>(threads),
-                 PackArguments<Real>{parameters.data(), words, numbers}, stream);
+                 PackArguments<Real>{parameters.data(), fragments, numbers}, stream);
 }
 
 /// The flat gradient from sums [blocks, numbers of a block's sums] (kernels/device/reduce.cuh).

@@ -105,9 +105,9 @@ KernelSource layered_source(const FusedModel& model, bool refined) {
       .kernel("ito_start", forward, "layered_start", threads)
       .kernel("ito_step", forward, "layered_step", threads)
       .kernel("ito_finish", forward, "layered_finish", threads)
-      .kernel("ito_arrive", back, "layered_arrive", threads)
+      .kernel("ito_arrive", back, "layered_add_cotangents", threads)
       .kernel("ito_reverse", back, "layered_reverse", threads)
-      .kernel("ito_leave", back, "layered_leave", threads)
+      .kernel("ito_leave", back, "layered_initial_gradient", threads)
       .service("ito_sigma_gradient", "SigmaGradientArguments", "sigma_gradient")
       .context_rows(model.spec)
       .context_row_gradients(model.spec)
@@ -129,7 +129,7 @@ KernelSource layers_source(Precision precision) {
 
 KernelSource scheme_source(const ModelSpec& spec, Precision precision, GradientMethod method) {
   const char* reverse = method == GradientMethod::stochastic_adjoint ? "stochastic"
-                        : method == GradientMethod::reversible       ? "undoing"
+                        : method == GradientMethod::reversible       ? "reversible"
                                                                      : "stored";
   return SourceText({"device/pack.cuh", "device/reduce.cuh", "device/context_rows.cuh",
                      "per_path/adjoint.cuh"},
