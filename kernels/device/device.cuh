@@ -82,30 +82,12 @@ ITO_DEVICE Shared<unsigned char> shared_memory() {
 }
 
 /// 8×8 matrices of 16-bit elements: lane 8i + j gives the address of row j of matrix i (16 bytes,
-/// aligned), and gets in r[i] elements (g, 2q) and (g, 2q+1) of it, or of its transpose.
-ITO_DEVICE void ldmatrix_x2(unsigned (&r)[2], Shared<const unsigned short> row) {
-  ptx::ldmatrix_x2(r, row.address());
-}
+/// aligned), and gets in r[i] elements (g, 2q) and (g, 2q+1) of its transpose.
 ITO_DEVICE void ldmatrix_x2_transposed(unsigned (&r)[2], Shared<const unsigned short> row) {
   ptx::ldmatrix_x2_transposed(r, row.address());
 }
-ITO_DEVICE void ldmatrix_x4(unsigned (&r)[4], Shared<const unsigned short> row) {
-  ptx::ldmatrix_x4(r, row.address());
-}
 ITO_DEVICE void ldmatrix_x4_transposed(unsigned (&r)[4], Shared<const unsigned short> row) {
   ptx::ldmatrix_x4_transposed(r, row.address());
-}
-/// The inverse of `ldmatrix_x4`; one instruction from sm_90 on.
-ITO_DEVICE void stmatrix_x4(Shared<unsigned short> row, const unsigned (&r)[4]) {
-#if __CUDA_ARCH__ >= 900
-  ptx::stmatrix_x4(row.address(), r);
-#else
-  ITO_UNROLL
-  for (unsigned i = 0; i < 4; ++i) {
-    const unsigned start = shuffle(row.address(), 8 * i + lane_index() / 4);
-    ptx::store_shared(start + 4 * (lane_index() % 4), r[i]);
-  }
-#endif
 }
 
 /// From memory that nothing writes while the kernel runs.
@@ -124,26 +106,14 @@ ITO_DEVICE Pair<double> load_read_only(const Pair<double>* pointer) {
   return __builtin_bit_cast(Pair<double>, __ldg(reinterpret_cast<const double2*>(pointer)));
 }
 
-/// Global memory; for sums whose order cannot matter.
-ITO_DEVICE float atomic_add(float* address, float value) { return ::atomicAdd(address, value); }
-ITO_DEVICE unsigned atomic_add(unsigned* address, unsigned value) {
-  return ::atomicAdd(address, value);
-}
-
 ITO_DEVICE unsigned multiply_high(unsigned a, unsigned b) { return __umulhi(a, b); }
-ITO_DEVICE unsigned float_bits(float x) { return __float_as_uint(x); }
 ITO_DEVICE float bits_float(unsigned bits) { return __uint_as_float(bits); }
 
-ITO_DEVICE Pair<float> unpack_f16(unsigned pair) {
-  return {bits_float(ptx::f16_to_float_bits(static_cast<unsigned short>(pair))),
-          bits_float(ptx::f16_to_float_bits(static_cast<unsigned short>(pair >> 16)))};
-}
 ITO_DEVICE Pair<float> unpack_bf16(unsigned pair) {
   return {bits_float(pair << 16), bits_float(pair & 0xFFFF0000u)};
 }
 
 ITO_DEVICE float exp(float x) { return ::expf(x); }
-ITO_DEVICE float expm1(float x) { return ::expm1f(x); }
 ITO_DEVICE float log(float x) { return ::logf(x); }
 ITO_DEVICE float log1p(float x) { return ::log1pf(x); }
 ITO_DEVICE float tanh(float x) { return ::tanhf(x); }
@@ -166,13 +136,6 @@ ITO_DEVICE double max(double a, double b) { return ::fmax(a, b); }
 ITO_DEVICE double min(double a, double b) { return ::fmin(a, b); }
 ITO_DEVICE double fma(double a, double b, double c) { return ::fma(a, b, c); }
 ITO_DEVICE double select(bool condition, double yes, double no) { return condition ? yes : no; }
-
-/// sin πx and cos πx. CUDA's sin and cos of an unknown argument reduce it in local memory; these
-/// do not.
-ITO_DEVICE float sin_pi(float x) { return ::sinpif(x); }
-ITO_DEVICE float cos_pi(float x) { return ::cospif(x); }
-ITO_DEVICE double sin_pi(double x) { return ::sinpi(x); }
-ITO_DEVICE double cos_pi(double x) { return ::cospi(x); }
 
 }  // namespace ito
 

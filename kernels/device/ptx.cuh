@@ -45,13 +45,6 @@ ITO_DEVICE void mma_f64(double (&d)[2], double a, double b) {
                : "d"(a), "d"(b));
 }
 
-/// The 8×8 matrix of 16-bit elements in the warp's registers, row g at (2q, 2q+1), transposed.
-ITO_DEVICE unsigned movmatrix(unsigned pair) {
-  unsigned transposed;
-  asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(transposed) : "r"(pair));
-  return transposed;
-}
-
 /// The nearest tf32, ties away from zero: a float whose low 13 bits are zero.
 ITO_DEVICE unsigned to_tf32(float x) {
   unsigned result;
@@ -95,12 +88,6 @@ ITO_DEVICE float reciprocal_fast(float x) {
   return result;
 }
 
-ITO_DEVICE float rsqrt_fast(float x) {
-  float result;
-  asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
-  return result;
-}
-
 ITO_DEVICE float sqrt_fast(float x) {
   float result;
   asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
@@ -122,21 +109,8 @@ ITO_DEVICE float cos_fast(float x) {
 /// On addresses in the window of shared memory, with the forms that device.cuh gives types to.
 namespace ptx {
 
-ITO_DEVICE unsigned f16_to_float_bits(unsigned short half) {
-  unsigned result;
-  asm("cvt.f32.f16 %0, %1;" : "=r"(result) : "h"(half));
-  return result;
-}
-
 ITO_DEVICE unsigned shared_address(const void* pointer) {
   return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
-}
-
-ITO_DEVICE void ldmatrix_x2(unsigned (&r)[2], unsigned row) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0,%1}, [%2];"
-               : "=r"(r[0]), "=r"(r[1])
-               : "r"(row)
-               : "memory");
 }
 
 ITO_DEVICE void ldmatrix_x2_transposed(unsigned (&r)[2], unsigned row) {
@@ -146,31 +120,11 @@ ITO_DEVICE void ldmatrix_x2_transposed(unsigned (&r)[2], unsigned row) {
                : "memory");
 }
 
-ITO_DEVICE void ldmatrix_x4(unsigned (&r)[4], unsigned row) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(row)
-               : "memory");
-}
-
 ITO_DEVICE void ldmatrix_x4_transposed(unsigned (&r)[4], unsigned row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                : "r"(row)
                : "memory");
-}
-
-#if __CUDA_ARCH__ >= 900
-ITO_DEVICE void stmatrix_x4(unsigned row, const unsigned (&r)[4]) {
-  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1,%2,%3,%4};"
-               :
-               : "r"(row), "r"(r[0]), "r"(r[1]), "r"(r[2]), "r"(r[3])
-               : "memory");
-}
-#endif
-
-ITO_DEVICE void store_shared(unsigned address, unsigned value) {
-  asm volatile("st.shared.u32 [%0], %1;" : : "r"(address), "r"(value) : "memory");
 }
 
 }  // namespace ptx

@@ -66,9 +66,7 @@ void mma_f16(Operands operands, Site site);
 void mma_bf16(Operands operands, Site site);
 void mma_f64(Operands operands, Site site);
 /// selector: the offset of this lane's row in shared memory.
-void ldmatrix(unsigned matrices, bool transposed, Operands operands, Site site);
-void stmatrix_x4(Operands operands, Site site);
-void movmatrix(Operands operands, Site site);
+void ldmatrix_transposed(unsigned matrices, Operands operands, Site site);
 
 unsigned to_tf32(float x);
 unsigned pack_f16(float low, float high);
@@ -175,30 +173,13 @@ inline void mma_f64(double (&d)[2], double a, double b, simt::Site site = simt::
   simt::mma_f64({d, &a, &b, 0}, site);
 }
 
-inline void ldmatrix_x2(unsigned (&r)[2], Shared<const unsigned short> row,
-                        simt::Site site = simt::Site::current()) {
-  simt::ldmatrix(2, false, {r, nullptr, nullptr, row.offset()}, site);
-}
 inline void ldmatrix_x2_transposed(unsigned (&r)[2], Shared<const unsigned short> row,
                                    simt::Site site = simt::Site::current()) {
-  simt::ldmatrix(2, true, {r, nullptr, nullptr, row.offset()}, site);
-}
-inline void ldmatrix_x4(unsigned (&r)[4], Shared<const unsigned short> row,
-                        simt::Site site = simt::Site::current()) {
-  simt::ldmatrix(4, false, {r, nullptr, nullptr, row.offset()}, site);
+  simt::ldmatrix_transposed(2, {r, nullptr, nullptr, row.offset()}, site);
 }
 inline void ldmatrix_x4_transposed(unsigned (&r)[4], Shared<const unsigned short> row,
                                    simt::Site site = simt::Site::current()) {
-  simt::ldmatrix(4, true, {r, nullptr, nullptr, row.offset()}, site);
-}
-inline void stmatrix_x4(Shared<unsigned short> row, const unsigned (&r)[4],
-                        simt::Site site = simt::Site::current()) {
-  simt::stmatrix_x4({nullptr, r, nullptr, row.offset()}, site);
-}
-inline unsigned movmatrix(unsigned pair, simt::Site site = simt::Site::current()) {
-  unsigned transposed;
-  simt::movmatrix({&transposed, &pair, nullptr, 0}, site);
-  return transposed;
+  simt::ldmatrix_transposed(4, {r, nullptr, nullptr, row.offset()}, site);
 }
 
 template <class T>
@@ -208,30 +189,15 @@ inline T load_read_only(const T* pointer, simt::Site site = simt::Site::current(
   }
   return *pointer;
 }
-/// Threads of a launch take turns, so a plain sum is atomic.
-inline float atomic_add(float* address, float value) {
-  const float before = *address;
-  *address += value;
-  return before;
-}
-inline unsigned atomic_add(unsigned* address, unsigned value) {
-  const unsigned before = *address;
-  *address += value;
-  return before;
-}
 
 inline unsigned multiply_high(unsigned a, unsigned b) {
   return static_cast<unsigned>((static_cast<unsigned long>(a) * b) >> 32);
 }
-inline unsigned float_bits(float x) { return __builtin_bit_cast(unsigned, x); }
 inline float bits_float(unsigned bits) { return __builtin_bit_cast(float, bits); }
 
 inline unsigned to_tf32(float x) { return simt::to_tf32(x); }
 inline unsigned pack_f16(float low, float high) { return simt::pack_f16(low, high); }
 inline unsigned pack_bf16(float low, float high) { return simt::pack_bf16(low, high); }
-inline Pair<float> unpack_f16(unsigned pair) {
-  return {{simt::f16_value(pair & 0xFFFFu), simt::f16_value(pair >> 16)}};
-}
 inline Pair<float> unpack_bf16(unsigned pair) {
   return {{bits_float(pair << 16), bits_float(pair & 0xFFFF0000u)}};
 }
@@ -240,13 +206,11 @@ inline float tanh_fast(float x) { return std::tanh(x); }
 inline float exp2_fast(float x) { return std::exp2(x); }
 inline float log2_fast(float x) { return std::log2(x); }
 inline float reciprocal_fast(float x) { return 1.0f / x; }
-inline float rsqrt_fast(float x) { return 1.0f / std::sqrt(x); }
 inline float sqrt_fast(float x) { return std::sqrt(x); }
 inline float sin_fast(float x) { return std::sin(x); }
 inline float cos_fast(float x) { return std::cos(x); }
 
 inline float exp(float x) { return std::exp(x); }
-inline float expm1(float x) { return std::expm1(x); }
 inline float log(float x) { return std::log(x); }
 inline float log1p(float x) { return std::log1p(x); }
 inline float tanh(float x) { return std::tanh(x); }
@@ -269,14 +233,5 @@ inline double max(double a, double b) { return std::fmax(a, b); }
 inline double min(double a, double b) { return std::fmin(a, b); }
 inline double fma(double a, double b, double c) { return std::fma(a, b, c); }
 inline double select(bool condition, double yes, double no) { return condition ? yes : no; }
-
-inline float sin_pi(float x) { return static_cast<float>(std::sin(3.14159265358979323846 * x)); }
-inline float cos_pi(float x) { return static_cast<float>(std::cos(3.14159265358979323846 * x)); }
-inline double sin_pi(double x) {
-  return static_cast<double>(std::sin(3.14159265358979323846264338327950288L * x));
-}
-inline double cos_pi(double x) {
-  return static_cast<double>(std::cos(3.14159265358979323846264338327950288L * x));
-}
 
 }  // namespace ito

@@ -149,32 +149,16 @@ void transpose(unsigned (&rows)[8][4]) {
   __builtin_memcpy(rows, columns, sizeof columns);
 }
 
-void combine_movmatrix(Warp warp) {
-  unsigned rows[8][4];
-  for (int lane = 0; lane < 32; ++lane) rows[lane / 4][lane % 4] = *a_of<unsigned>(warp[lane]);
-  transpose(rows);
-  for (int lane = 0; lane < 32; ++lane) *result_of<unsigned>(warp[lane]) = rows[lane / 4][lane % 4];
-}
-
-template <int kMatrices, bool kTransposed>
-void combine_ldmatrix(Warp warp) {
+template <int kMatrices>
+void combine_ldmatrix_transposed(Warp warp) {
   for (int i = 0; i < kMatrices; ++i) {
     unsigned rows[8][4];
     for (int row = 0; row < 8; ++row) {
       __builtin_memcpy(rows[row], shared_window.base + warp[8 * i + row].selector, 16);
     }
-    if constexpr (kTransposed) transpose(rows);
+    transpose(rows);
     for (int lane = 0; lane < 32; ++lane) {
       result_of<unsigned>(warp[lane])[i] = rows[lane / 4][lane % 4];
-    }
-  }
-}
-
-void combine_stmatrix(Warp warp) {
-  for (int i = 0; i < 4; ++i) {
-    for (int lane = 0; lane < 32; ++lane) {
-      unsigned char* row = shared_window.base + warp[8 * i + lane / 4].selector;
-      __builtin_memcpy(row + 4 * (lane % 4), a_of<unsigned>(warp[lane]) + i, 4);
     }
   }
 }
@@ -209,28 +193,13 @@ void mma_bf16(Operands operands, Site site) {
 
 void mma_f64(Operands operands, Site site) { meet("mma_f64", operands, combine_f64, site); }
 
-void ldmatrix(unsigned matrices, bool transposed, Operands operands, Site site) {
+void ldmatrix_transposed(unsigned matrices, Operands operands, Site site) {
   if (position.thread % 32 < 8 * matrices) {  // the other lanes' addresses are not used
     checked_offset(false, operands.selector, 0, 16, 16, site);
     if (shared_window.races) note_warp_read(operands.selector, site);
   }
-  if (matrices == 4) {
-    meet("ldmatrix", operands, transposed ? combine_ldmatrix<4, true> : combine_ldmatrix<4, false>,
-         site);
-  } else {
-    meet("ldmatrix", operands, transposed ? combine_ldmatrix<2, true> : combine_ldmatrix<2, false>,
-         site);
-  }
-}
-
-void stmatrix_x4(Operands operands, Site site) {
-  checked_offset(true, operands.selector, 0, 16, 16, site);
-  if (shared_window.races) note_warp_write(operands.selector, site);
-  meet("stmatrix", operands, combine_stmatrix, site);
-}
-
-void movmatrix(Operands operands, Site site) {
-  meet("movmatrix", operands, combine_movmatrix, site);
+  meet("ldmatrix", operands,
+       matrices == 4 ? combine_ldmatrix_transposed<4> : combine_ldmatrix_transposed<2>, site);
 }
 
 }  // namespace ito::simt

@@ -1,4 +1,5 @@
 // The roundings of the cvt instructions, bit by bit.
+#include <bit>
 #include <cmath>
 
 #include "kernels/emulated/device.hpp"
@@ -17,7 +18,8 @@ unsigned round_off(unsigned bits, unsigned count) {
 }
 
 unsigned f16_bits(float x) {
-  const unsigned bits = float_bits(x), sign = bits >> 16 & 0x8000u, size = bits & magnitude;
+  const unsigned bits = std::bit_cast<unsigned>(x), sign = bits >> 16 & 0x8000u,
+                 size = bits & magnitude;
   if (is_nan(bits)) return 0x7FFFu;
   if (size >= 0x477FF000u) return sign | 0x7C00u;  // 65520 and above
   if (size >= 0x38800000u) return sign | round_off(size - 0x38000000u, 13);
@@ -25,14 +27,14 @@ unsigned f16_bits(float x) {
 }
 
 unsigned bf16_bits(float x) {
-  const unsigned bits = float_bits(x);
+  const unsigned bits = std::bit_cast<unsigned>(x);
   return is_nan(bits) ? 0x7FFFu : (bits >> 16 & 0x8000u) | round_off(bits & magnitude, 16);
 }
 
 }  // namespace
 
 unsigned to_tf32(float x) {
-  const unsigned bits = float_bits(x);
+  const unsigned bits = std::bit_cast<unsigned>(x);
   if ((bits & infinity) == infinity) return is_nan(bits) ? 0x7FFFE000u : bits;
   return (bits + 0x1000u) & 0xFFFFE000u;
 }

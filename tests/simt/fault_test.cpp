@@ -126,21 +126,23 @@ TEST(Fault, MatrixMovesAreOfTheWholeWarp) {
       for (unsigned i = 0; i < 8; ++i) row().store(i, 1);
       barrier();
       unsigned r[4];
-      ldmatrix_x4(r, row());  // this lane's own row, but others get it
+      ldmatrix_x4_transposed(r, row());  // this lane's own row, but others get it
     };
   };
   expect_clean(32, 512, stage([] { warp_barrier(); }));
   expect_fault(32, 512, stage([] {}), {"thread 0 ", "at byte 0, which thread 0 wrote"});
-  const auto unstage = [row](auto barrier) {
+  const auto reuse = [row](auto barrier) {
     return [row, barrier] {
-      const unsigned r[4] = {};
-      stmatrix_x4(row(), r);
+      for (unsigned i = 0; i < 8; ++i) row().store(i, 1);
+      warp_barrier();
+      unsigned r[4];
+      ldmatrix_x4_transposed(r, row());
       barrier();
-      row().load(0);
+      row().store(0, 2);
     };
   };
-  expect_clean(32, 512, unstage([] { warp_barrier(); }));
-  expect_fault(32, 512, unstage([] {}), {"which warp 0 wrote"});
+  expect_clean(32, 512, reuse([] { warp_barrier(); }));
+  expect_fault(32, 512, reuse([] {}), {"which warp 0 read"});
 }
 
 TEST(Fault, ReadOfUnwrittenSharedMemory) {
@@ -170,11 +172,7 @@ TEST(Fault, SharedOutOfBounds) {
       {"thread 31 ", "writes 4 bytes at byte 124 of shared memory, of which the block has 124"});
   expect_fault(32, 8, [] { (floats() + 0x3FFFFFFFu).load(1); },
                {"reads 4 bytes at byte 4294967296 of shared memory"});
-  expect_fault(32, 500,
-               [] {
-                 const unsigned r[4] = {};
-                 stmatrix_x4(shared_memory().as<unsigned short>() + 8 * thread_index(), r);
-               },
+  expect_fault(32, 500, [] { shared_memory().as<Quad<float>>().store(thread_index(), {}); },
                {"writes 16 bytes at byte 496 of shared memory"});
 }
 
