@@ -55,6 +55,13 @@ struct LayeredAdjointArguments {
   int martingale_alone;  ///< carry the cotangent of M alone, and not to parameters
 };
 
+/// Rows of a net's arrays, in tiles of 16, the last of which may be ragged.
+struct NetRows {
+  int first;  ///< in the arrays; a multiple of 16
+  int count;
+  int first_tile;  ///< index of the first one's tile among those of the call
+};
+
 /// From the sums of a layer's inputs to its activations. A thread takes one column of a tile.
 template <class Number>
 struct LayerForwardArguments {
@@ -64,7 +71,7 @@ struct LayerForwardArguments {
   const Number* time_weights;  ///< [width], `time_stride` apart, or null
   const Number* bias_rows;     ///< [observations, intervals, row] in the place of `bias`, or null
   unsigned long long first_path, paths, paths_per_observation;
-  BlockTiles tiles;
+  NetRows rows;
   int width, stride, time_stride, row, intervals, interval;
   Number time;
 };
@@ -74,10 +81,10 @@ template <class Number>
 struct LayerBackwardArguments {
   Number* delta;       ///< [rows, stride]; the result comes in its place
   const Number* kept;  ///< [rows, stride]: activations, or slopes where those do not tell them
-  Number* sums;        ///< [tiles of the block, width] += Σ δ over a tile's paths, or null
+  Number* sums;        ///< [tiles of the arrays, width] += Σ δ over a tile's rows, or null
   Number* time_sums;   ///< the same, times t, or null
   Number* row_sums;    ///< [tiles of the call, intervals, row], or null
-  BlockTiles tiles;
+  NetRows rows;
   int width, stride, row, intervals, interval;
   Number time;
 };
@@ -90,13 +97,15 @@ struct WidenArguments {
   int rows, columns, from_stride, to_stride;
 };
 
-/// gradient[i·row_stride + j·column_stride] = Σ_parts sums[part·part_stride + i·sums_stride + j].
+/// gradient[i·row_stride + j·column_stride] += Σ_parts sums[part·part_stride + i·sums_stride + j],
+/// `threads` of a block for each.
 template <class Number>
-struct GatherArguments {
+struct AddSumsArguments {
   const Number* sums;
   Number* gradient;
   long long part_stride;
   int rows, columns, parts, sums_stride, row_stride, column_stride;
+  unsigned threads;
 };
 
 /// Multiplies the gradient of the entries of a constant σ by their slopes.

@@ -54,37 +54,6 @@ struct GatherArguments {
   unsigned length;       ///< L
 };
 
-/// f(z + bias) over [count / width, width].
-struct ActivateArguments {
-  const float* bias;
-  float* values;  ///< z, then f
-  float* slopes;  ///< f', or null
-  unsigned long long count;
-  unsigned width;
-};
-
-/// values[i] *= factors[i].
-struct ScaleArguments {
-  float* values;
-  const float* factors;
-  unsigned long long count;
-};
-
-/// sums[i] += parts[i].
-struct AddArguments {
-  float* sums;
-  const float* parts;
-  unsigned long long count;
-};
-
-/// sums[j] += Σ_i rows[i, j].
-struct ColumnArguments {
-  const float* rows;  ///< [count, width]
-  float* sums;        ///< [width]
-  unsigned long long count;
-  unsigned width;
-};
-
 /// Zeros for the rows of dropped paths.
 struct DroppedArguments {
   const unsigned char* dropped;

@@ -31,7 +31,7 @@ StepKernels::StepKernels(Gpu& gpu, const KernelSource& source)
 
 template <class Real>
 BlockTiles LayeredCall<Real>::tiles(std::uint64_t first_block, std::uint64_t b) const {
-  const auto rows = static_cast<std::uint64_t>(space.work.block_rows);
+  const auto rows = static_cast<std::uint64_t>(space.work.rows);
   const std::uint64_t begin = (first_block + b) * rows;
   const std::uint64_t first = std::max<std::uint64_t>(path.first_path, begin) / 16;
   const std::uint64_t last =
@@ -48,10 +48,11 @@ Real* LayeredCall<Real>::on_tape(std::uint64_t b, int k) const {
 }
 
 template <class Real>
-LayeredStep<Real> LayeredCall<Real>::at(const BlockTiles& tiles, int k) const {
-  LayeredStep<Real> step;
+NetCall<Real> LayeredCall<Real>::at(const BlockTiles& tiles, int k) const {
+  NetCall<Real> step;
   step.stream = stream;
-  step.tiles = tiles;
+  step.parameters = parameters;
+  step.rows = {tiles.first_row, 16 * tiles.count, tiles.first_index};
   step.time = static_cast<Real>(shape.grid[static_cast<std::size_t>(k)]);
   step.interval = shape.context_steps.empty() ? 0 : interval_of(shape, k);
   step.intervals = path.intervals;
@@ -65,7 +66,7 @@ LayeredStep<Real> LayeredCall<Real>::at(const BlockTiles& tiles, int k) const {
 
 template <class Real>
 NetOutputs<Real> LayeredCall<Real>::outputs() const {
-  const auto of = [](const std::optional<LayeredNet<Real>>& net) {
+  const auto of = [](const std::optional<DeviceNet<Real>>& net) {
     return net ? net->outputs_array() : nullptr;
   };
   return {of(space.drift), of(space.diffusion), of(space.control)};
@@ -81,9 +82,9 @@ void LayeredCall<Real>::launch_step(const GpuKernel& kernel, const BlockTiles& t
 }
 
 template <class Real>
-void LayeredCall<Real>::evaluate_nets(const LayeredStep<Real>& step, const Real* x) const {
+void LayeredCall<Real>::evaluate_nets(const NetCall<Real>& step, const Real* x) const {
   for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
-    if (*net) (*net)->forward(space.work, step, x, width(), parameters);
+    if (*net) (*net)->forward(space.work, step, x, width());
   }
 }
 
@@ -126,7 +127,7 @@ void LayeredCall<Real>::forward(std::uint64_t b, const BlockTiles& tiles,
 template <class Real>
 LayeredAdjointArguments<Real> LayeredCall<Real>::adjoint_arguments(
     const BlockTiles& tiles, const AdjointArguments<Real>& call) const {
-  const auto cotangents = [](const std::optional<LayeredNet<Real>>& net) {
+  const auto cotangents = [](const std::optional<DeviceNet<Real>>& net) {
     return net ? net->cotangents_array() : nullptr;
   };
   LayeredAdjointArguments<Real> arguments{};
@@ -189,7 +190,7 @@ void LayeredCall<Real>::backward(std::uint64_t b, const BlockTiles& tiles,
   if (call.path.x0 != nullptr) return;
   for (const SummedRows<Real>* vector : {&space.initial, &space.deviation}) {
     if (vector->width == 0) continue;
-    space.work.add_sums(at(tiles, 0), vector->rows, vector->stride(), vector->width, vector->sums);
+    space.work.sum_tiles(at(tiles, 0), vector->rows, vector->stride(), vector->width, vector->sums);
   }
 }
 
@@ -197,7 +198,7 @@ template <class Real>
 void LayeredCall<Real>::reverse_step(int k, const LayeredAdjointArguments<Real>& at_k,
                                      bool weights) const {
   LayeredAdjointArguments<Real> arguments = at_k;
-  const LayeredStep<Real> step = at(arguments.tiles, k);
+  const NetCall<Real> step = at(arguments.tiles, k);
   arguments.step = k + 1;
   arguments.saves_left = saves_until(shape, k + 1);
   launch_step(kernels.arrive, arguments.tiles, arguments);
@@ -220,20 +221,20 @@ void LayeredCall<Real>::reverse_step(int k, const LayeredAdjointArguments<Real>&
 /// cotangent of M, for the state alone. `moved`: whether space.moved has a part of this step
 /// already; returns whether it has one now.
 template <class Real>
-bool LayeredCall<Real>::pull_back_nets(const LayeredStep<Real>& step,
+bool LayeredCall<Real>::pull_back_nets(const NetCall<Real>& step,
                                        const LayeredAdjointArguments<Real>& arguments, bool alone,
                                        bool weights, bool moved) const {
   const bool detached = arguments.call.detach_state != 0;
   const bool beyond_control = (!alone && !detached) || shape.control == ControlKind::drift;
-  const auto through = [&](const std::optional<LayeredNet<Real>>& net) {
+  const auto through = [&](const std::optional<DeviceNet<Real>>& net) {
     if (!net) return;
-    const typename LayeredNet<Real>::Backward how{!alone, weights, detached ? nullptr : space.moved,
-                                                  moved ? 1.0 : 0.0};
+    const typename DeviceNet<Real>::Backward how{!alone, weights, detached ? nullptr : space.moved,
+                                                 moved ? 1.0 : 0.0};
     if (net->backward(space.work, step, space.living, width(), how)) moved = true;
   };
   const auto sum = [&](const SummedRows<Real>& vector) {
     if (vector.width == 0 || alone) return;
-    space.work.add_sums(step, vector.rows, vector.stride(), vector.width, vector.sums);
+    space.work.sum_tiles(step, vector.rows, vector.stride(), vector.width, vector.sums);
   };
   through(space.control);
   sum(space.control_value);
@@ -242,9 +243,9 @@ bool LayeredCall<Real>::pull_back_nets(const LayeredStep<Real>& step,
   through(space.diffusion);
   sum(space.sigma);
   if (space.mixed != nullptr && weights && !alone) {
-    const int first = step.tiles.first_row, stride = row_stride(shape.noise);
+    const int first = step.rows.first, stride = row_stride(shape.noise);
     space.work.multiply(
-        step.stream, shape.state, shape.noise, 16 * step.tiles.count,
+        step.stream, shape.state, shape.noise, step.rows.count,
         {space.costate + static_cast<std::ptrdiff_t>(first) * width(), width(), true},
         {space.mixed + static_cast<std::ptrdiff_t>(first) * stride, stride}, 1.0,
         space.mixed_gradient, stride);

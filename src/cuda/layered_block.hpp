@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "cuda/layered_net.hpp"
+#include "cuda/device_net.hpp"
 #include "engine/workspace.hpp"
 
 namespace ito {
@@ -29,7 +29,7 @@ struct SummedRows {
 /// One call's arrays in the workspace. B = rows of a block, D = state padded to tiles.
 template <class Real>
 struct LayeredWorkspace {
-  explicit LayeredWorkspace(const LayeredWork<Real>& with) : work(with) {}
+  explicit LayeredWorkspace(const NetWork<Real>& with) : work(with) {}
 
   Tape tape;
   std::byte* fragments = nullptr;
@@ -47,9 +47,9 @@ struct LayeredWorkspace {
   Real* moved = nullptr;                                                  ///< [B, D]
   Real* mixed = nullptr;           ///< [B, noise padded]: w of a constant mixing σ
   Real* mixed_gradient = nullptr;  ///< [state, noise padded]
-  std::optional<LayeredNet<Real>> drift, diffusion, control;
+  std::optional<DeviceNet<Real>> drift, diffusion, control;
   SummedRows<Real> control_value, sigma, initial, deviation;
-  LayeredWork<Real> work;
+  NetWork<Real> work;
   std::byte *sums_begin = nullptr, *sums_end = nullptr;  ///< every sum of gradients
   std::size_t bytes = 0;
 };
@@ -77,23 +77,23 @@ class LayeredCall {
                 bool weights) const;
 
  private:
-  using Nets = std::array<const std::optional<LayeredNet<Real>>*, 3>;
+  using Nets = std::array<const std::optional<DeviceNet<Real>>*, 3>;
 
   int width() const { return row_stride(shape.state); }
   std::size_t block_size() const {
-    return static_cast<std::size_t>(space.work.block_rows) * static_cast<std::size_t>(width());
+    return static_cast<std::size_t>(space.work.rows) * static_cast<std::size_t>(width());
   }
   Real* on_tape(std::uint64_t b, int k) const;
-  LayeredStep<Real> at(const BlockTiles& tiles, int k) const;
+  NetCall<Real> at(const BlockTiles& tiles, int k) const;
   NetOutputs<Real> outputs() const;
   LayeredAdjointArguments<Real> adjoint_arguments(const BlockTiles& tiles,
                                                   const AdjointArguments<Real>& call) const;
   template <class Arguments>
   void launch_step(const GpuKernel& kernel, const BlockTiles& tiles,
                    const Arguments& arguments) const;
-  void evaluate_nets(const LayeredStep<Real>& step, const Real* x) const;
+  void evaluate_nets(const NetCall<Real>& step, const Real* x) const;
   void reverse_step(int k, const LayeredAdjointArguments<Real>& arguments, bool weights) const;
-  bool pull_back_nets(const LayeredStep<Real>& step, const LayeredAdjointArguments<Real>& arguments,
+  bool pull_back_nets(const NetCall<Real>& step, const LayeredAdjointArguments<Real>& arguments,
                       bool alone, bool weights, bool moved) const;
 };
 

@@ -21,9 +21,10 @@ namespace {
 /// excess (RunningSums of kernels/fused/simulate.cuh).
 constexpr std::size_t running_numbers = 16;
 
-/// How a call's paths fall into blocks, which are aligned to global path indices.
+/// How a call's paths fall into blocks of rows and into tiles.
 struct BlockCut {
-  std::uint64_t first_block, blocks, most_blocks, tiles, most_tiles, observations;
+  Partition blocks, tiles;
+  std::uint64_t observations;
 };
 
 template <class Real>
@@ -36,7 +37,7 @@ class LayeredEngine final : public HostCalls<Real> {
         product_bytes_(gpu_->product_workspace_bytes()),
         model_(shape_, precision, gpu_->properties().shared_memory_per_block, false),
         constants_(shape_, gpu_),
-        layers_(*gpu_, precision),
+        net_kernels_(*gpu_, precision),
         plain_(*gpu_, layered_source(model_)),
         pack_(plain_.module->kernel("ito_pack")),
         sigma_gradient_(plain_.module->kernel("ito_sigma_gradient")),
@@ -50,10 +51,8 @@ class LayeredEngine final : public HostCalls<Real> {
   std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
                               Keep keep) const override {
     const auto rows = static_cast<std::uint64_t>(block_rows_);
-    BlockCut cut{};
-    cut.most_blocks = Partition::largest(paths, rows, 1).tiles;
-    cut.most_tiles = Partition::largest(paths, tile_paths, 1).tiles;
-    cut.observations = observations;
+    const BlockCut cut{Partition::largest(paths, rows, 1), Partition::largest(paths, tile_paths, 1),
+                       observations};
     return lay_out(nullptr, cut, keep).bytes;
   }
 
@@ -65,8 +64,8 @@ class LayeredEngine final : public HostCalls<Real> {
     pack(stream, parameters, request, cut, space);
     const LayeredCall<Real> call = call_on(stream, parameters, request, cut, space);
     const SimulateArguments<Real> arguments = simulate_arguments(call.path, outputs);
-    for (std::uint64_t b = 0; b < cut.blocks; ++b)
-      call.forward(b, call.tiles(cut.first_block, b), arguments, record);
+    for (std::uint64_t b = 0; b < cut.blocks.tiles; ++b)
+      call.forward(b, call.tiles(cut.blocks.first_tile, b), arguments, record);
   }
 
   void adjoint_on(Stream stream, std::span<const Real> parameters,
@@ -81,8 +80,9 @@ class LayeredEngine final : public HostCalls<Real> {
         adjoint_arguments(call.path, cotangents, gradient, options);
     gpu_->clear(space.sums_begin, static_cast<std::size_t>(space.sums_end - space.sums_begin),
                 stream.handle);
-    for (std::uint64_t b = 0; b < cut.blocks; ++b) {
-      call.backward(b, call.tiles(cut.first_block, b), arguments, !gradient.parameters.empty());
+    for (std::uint64_t b = 0; b < cut.blocks.tiles; ++b) {
+      call.backward(b, call.tiles(cut.blocks.first_tile, b), arguments,
+                    !gradient.parameters.empty());
     }
     if (!gradient.parameters.empty()) gather(stream, parameters, gradient.parameters, space);
     context_.reduce(*gpu_, stream, parameters, request, gradient, cut.observations, space.row_sums,
@@ -95,19 +95,19 @@ class LayeredEngine final : public HostCalls<Real> {
   using HostCalls<Real>::observation_count;
 
   BlockCut block_cut(const BasicRequest<Real>& request) const {
-    const Partition blocks(request.first_path, request.paths,
-                           static_cast<std::uint64_t>(block_rows_), 1);
-    const Partition tiles(request.first_path, request.paths, tile_paths, 1);
-    return {blocks.first_tile, blocks.tiles,     blocks.most_tiles,
-            tiles.tiles,       tiles.most_tiles, observation_count(request)};
+    const auto rows = static_cast<std::uint64_t>(block_rows_);
+    return {Partition(request.first_path, request.paths, rows, 1),
+            Partition(request.first_path, request.paths, tile_paths, 1),
+            observation_count(request)};
   }
 
   /// The nets and vectors that the model has, without memory.
   LayeredWorkspace<Real> parts() const {
-    LayeredWorkspace<Real> space({*gpu_, layers_, model_.precision, block_rows_});
-    if (shape_.drift) space.drift.emplace(*shape_.drift, 0);
-    if (shape_.diffusion_net) space.diffusion.emplace(*shape_.diffusion_net, 0);
-    if (shape_.control_net) space.control.emplace(*shape_.control_net, model_.spec.bias_row());
+    LayeredWorkspace<Real> space({*gpu_, net_kernels_, model_.precision, block_rows_});
+    if (shape_.drift) space.drift.emplace(*shape_.drift, NetUse::every_step);
+    if (shape_.diffusion_net) space.diffusion.emplace(*shape_.diffusion_net, NetUse::every_step);
+    if (shape_.control_net)
+      space.control.emplace(*shape_.control_net, NetUse::every_step, model_.spec.bias_row());
     if (shape_.control == ControlKind::constant)
       space.control_value = {shape_.noise, shape_.control_value};
     if (shape_.diffusion == DiffusionKind::constant_diagonal)
@@ -120,14 +120,13 @@ class LayeredEngine final : public HostCalls<Real> {
 
   /// 64 rows a multiprocessor, rounded down to a power of two, so that a product of rows × 128
   /// columns has a tile of work for about each; less where a block would take over 1 GiB. It
-  /// depends on the model and the device alone: see LayeredNet.
+  /// depends on the model and the device alone: see DeviceNet.
   int rows_of_a_block() const {
     constexpr std::size_t most_bytes = std::size_t{1} << 30;
     const LayeredWorkspace<Real> space = parts();
     std::size_t numbers = 0;
     for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
-      if (*net)
-        numbers += (*net)->numbers_a_path() + 2 * static_cast<std::size_t>((*net)->widest());
+      if (*net) numbers += (*net)->numbers_a_row() + 2 * static_cast<std::size_t>((*net)->widest());
     }
     auto rows = 64 * std::bit_floor(static_cast<unsigned>(gpu_->properties().multiprocessors));
     while (rows > 64 && rows * numbers * sizeof(Real) > most_bytes) rows /= 2;
@@ -176,12 +175,12 @@ class LayeredEngine final : public HostCalls<Real> {
     const auto rows = static_cast<std::size_t>(block_rows_);
     const std::size_t block = block_numbers();
     const auto noise = static_cast<std::size_t>(row_stride(shape_.noise));
-    space.tape = Tape::choose(cut.most_blocks, shape_.steps,
+    space.tape = Tape::choose(cut.blocks.most_tiles, shape_.steps,
                               {block * sizeof(Real), 2 * block * sizeof(Real)}, 1, limit_, keep);
-    space.states = arena.take<Real>(cut.most_blocks * space.tape.checkpoints *
+    space.states = arena.take<Real>(cut.blocks.most_tiles * space.tape.checkpoints *
                                     space.tape.entry({block, 2 * block}));
     space.segment = arena.take<Real>(space.tape.segment * block);
-    space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);
+    space.status = arena.take<unsigned char>(cut.tiles.most_tiles * tile_paths);
     for (Real** array : {&space.living, &space.costate, &space.costate_excess, &space.moved})
       *array = arena.take<Real>(block);
     int widest = 0;
@@ -206,7 +205,7 @@ class LayeredEngine final : public HostCalls<Real> {
       vector->sums = arena.take<Real>(rows / tile_paths * static_cast<std::size_t>(vector->width));
     if (mixes)
       space.mixed_gradient = arena.take<Real>(static_cast<std::size_t>(shape_.state) * noise);
-    space.row_sums = arena.take<Real>(cut.most_tiles * context_.size());
+    space.row_sums = arena.take<Real>(cut.tiles.most_tiles * context_.size());
     space.sums_end = arena.take<std::byte>(0);
   }
 
@@ -219,7 +218,7 @@ class LayeredEngine final : public HostCalls<Real> {
     call.path.fragments = space.fragments;
     call.path.numbers = space.numbers;
     call.path.tape_status = space.status;
-    call.path.tiles = static_cast<int>(cut.tiles);
+    call.path.tiles = static_cast<int>(cut.tiles.tiles);
     return call;
   }
 
@@ -245,28 +244,18 @@ class LayeredEngine final : public HostCalls<Real> {
               const LayeredWorkspace<Real>& space) const {
     gpu_->clear(gradient.data(), gradient.size_bytes(), stream.handle);
     for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
-      if (*net) (*net)->gather(space.work, stream, gradient.data());
+      if (*net) (*net)->add_gradient(space.work, stream, gradient.data());
     }
     for (const SummedRows<Real>* vector :
          {&space.control_value, &space.sigma, &space.initial, &space.deviation}) {
       if (vector->width == 0) continue;
-      space.work.gather_sums(stream, vector->sums, vector->width,
-                             gradient.data() + vector->parameter);
+      space.work.add_sums(stream, vector->sums, space.work.tiles(), vector->width,
+                          gradient.data() + vector->parameter);
     }
     if (space.mixed_gradient != nullptr) {
-      GatherArguments<Real> arguments{};
-      arguments.sums = space.mixed_gradient;
-      arguments.gradient = gradient.data() + shape_.diffusion_value;
-      arguments.rows = shape_.state;
-      arguments.columns = shape_.noise;
-      arguments.parts = 1;
-      arguments.sums_stride = row_stride(shape_.noise);
-      arguments.row_stride = shape_.noise;
-      arguments.column_stride = 1;
-      launch_threads(
-          *gpu_, layers_.gather,
-          static_cast<std::uint64_t>(shape_.state) * static_cast<std::uint64_t>(shape_.noise),
-          arguments, stream);
+      space.work.add_matrix(stream, space.mixed_gradient, row_stride(shape_.noise),
+                            gradient.data() + shape_.diffusion_value, shape_.noise, shape_.state,
+                            shape_.noise);
     }
     if (const int entries = model_.spec.sigma_count(); entries > 0) {
       launch_threads(*gpu_, sigma_gradient_, static_cast<std::uint64_t>(entries),
@@ -279,7 +268,7 @@ class LayeredEngine final : public HostCalls<Real> {
   FusedModel model_;
   const FusedLayout& layout_ = model_.layout;
   ModelConstants<Real> constants_;
-  LayerKernels layers_;
+  DeviceNetKernels net_kernels_;
   StepKernels plain_;
   std::optional<StepKernels> refined_;  ///< compiled at the first request that refines
   GpuKernel pack_, sigma_gradient_;

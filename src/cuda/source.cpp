@@ -61,8 +61,6 @@ class SourceText {
   std::string text_;
 };
 
-std::string activation(int kind) { return fmt::format(", ito::Activation({})", kind); }
-
 }  // namespace
 
 FusedModel::FusedModel(const ModelShape& shape, Precision of, std::size_t shared_memory_per_block,
@@ -112,19 +110,6 @@ KernelSource layered_source(const FusedModel& model, bool refined) {
       .context_rows(model.spec)
       .context_row_gradients(model.spec)
       .named("layered");
-}
-
-KernelSource layers_source(Precision precision) {
-  SourceText text({"layered/layer.cuh"}, precision);
-  for (int i = 0; i < activation_kinds; ++i) {
-    text.kernel(fmt::format("ito_layer_forward_{}", i), "LayerForwardArguments", "layer_forward",
-                256, activation(i));
-    text.kernel(fmt::format("ito_layer_backward_{}", i), "LayerBackwardArguments", "layer_backward",
-                256, activation(i));
-  }
-  return text.service("ito_widen", "WidenArguments", "widen", "")
-      .service("ito_gather", "GatherArguments", "gather_gradient", "")
-      .named("layers");
 }
 
 KernelSource scheme_source(const ModelSpec& spec, Precision precision, GradientMethod method) {

@@ -31,10 +31,6 @@ KernelSource adjoint_source(const FusedModel& model, bool refined = false);
 /// `ito_step`, `ito_finish`, `ito_arrive`, `ito_reverse`, `ito_leave`, `ito_sigma_gradient` and
 /// those of context rows.
 KernelSource layered_source(const FusedModel& model, bool refined = false);
-/// The kernels between the products of any layered net: `ito_layer_forward_…` and
-/// `ito_layer_backward_…` by activation, `ito_widen`, `ito_gather`.
-inline constexpr int activation_kinds = static_cast<int>(Activation::exp) + 1;
-KernelSource layers_source(Precision precision);
 /// The kernels that take a path a thread, whatever the solver: `ito_pack`, `ito_simulate`,
 /// `ito_adjoint`, `ito_reduce` and those of context rows. `method`: not pathwise.
 KernelSource scheme_source(const ModelSpec& spec, Precision precision, GradientMethod method);

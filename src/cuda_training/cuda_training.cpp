@@ -6,9 +6,10 @@
 
 #include <ito/plan.hpp>
 
-#include "cuda/matrix_product.hpp"
+#include "cuda/buffer.hpp"
+#include "cuda/device_net.hpp"
 #include "cuda/stream.hpp"
-#include "cuda_training/device_net.hpp"
+#include "cuda_training/training_kernels.hpp"
 #include "engine/workspace.hpp"
 #include "inference/latent_paths.hpp"
 #include "inference/plan_workspace.hpp"
@@ -18,15 +19,6 @@ namespace ito {
 namespace {
 
 constexpr std::size_t most_partials = 64;  ///< blocks that share the gradient's norm
-
-TrainingKind kind_of(const TrainingTask& task) {
-  TrainingKind kind{task.latent.likelihood, task.options.objective, {}};
-  for (const auto* net : {&task.shape.encoder, &task.shape.decoder}) {
-    if (!*net) continue;
-    for (const LayerShape& layer : (*net)->layers) kind.activations.insert(layer.activation);
-  }
-  return kind;
-}
 
 /// Sizes of a minibatch's blocks.
 struct BlockSizes {
@@ -51,10 +43,12 @@ struct TrainingArrays {
   float *states, *energy, *martingale;
   unsigned char* dropped;
   double *log_likelihood, *log_scale_slopes;
-  float* slopes;  ///< [N, L]; on the way back, cotangents of η
+  float* slopes;  ///< [N, L]; on the way back, cotangents of η. The decoder's, where there is one
   float *by_log_likelihood, *by_energy, *by_martingale;
-  float *state_cotangents, *context_cotangents;
-  double* losses;  ///< [R, 4]
+  float* state_cotangents;
+  std::array<float*, 2> deltas;      ///< of the nets' hidden layers, in turn
+  std::byte *sums_begin, *sums_end;  ///< of the nets' gradients
+  double* losses;                    ///< [R, 4]
 };
 
 struct Scaling {
@@ -101,7 +95,8 @@ class CudaTraining final : public TrainingEngine {
         model_(task.latent.likelihood),
         plan_(task.latent.model, Device::cuda(ordinal),
               {.workspace_limit = std::max<std::size_t>(memory_limit_, block_memory)}),
-        kernels_(kind_of(task), *gpu_),
+        kernels_({task.latent.likelihood, task.options.objective}, *gpu_),
+        net_kernels_(*gpu_, Precision::fp32),
         stream_(gpu_),
         memory_(gpu_),
         plan_workspace_(gpu_),
@@ -109,10 +104,8 @@ class CudaTraining final : public TrainingEngine {
     const LatentShape& shape = task.shape;
     if (shape.encoder || shape.decoder) product_workspace_.reserve(gpu_->product_workspace_bytes());
     if (shape.encoder && sizes_.context_numbers > 0)
-      encoder_.emplace(*shape.encoder, sizes_.observations, gpu_, product_workspace_.bytes());
-    if (shape.decoder)
-      decoder_.emplace(*shape.decoder, sizes_.paths() * size(shape.times), gpu_,
-                       product_workspace_.bytes());
+      encoder_.emplace(*task_.shape.encoder, NetUse::once);
+    if (shape.decoder) decoder_.emplace(*task_.shape.decoder, NetUse::once);
     plan_workspace_.reserve(workspace_for(plan_,
                                           {.field = "fit.samples",
                                            .count = sizes_.samples,
@@ -199,6 +192,10 @@ class CudaTraining final : public TrainingEngine {
   void finish_step(const TrainingStream& stream, std::size_t rows);
 
   Request request(const Block& block) const;
+  NetWork<float> net_work(std::size_t rows) const;
+  NetCall<float> net_call(const TrainingStream& stream, std::size_t rows) const;
+  void pull_back(const DeviceNet<float>& net, const TrainingStream& stream, const float* x,
+                 int width, std::size_t rows, float* x_cotangents) const;
 
   template <class T>
   void upload(T* to, std::span<const T> from) {
@@ -220,10 +217,11 @@ class CudaTraining final : public TrainingEngine {
   ObservationModel model_;
   Plan plan_;
   TrainingKernels kernels_;
+  DeviceNetKernels net_kernels_;
   OwnStream stream_;
   GpuBuffer memory_, plan_workspace_, product_workspace_;
   TrainingArrays arrays_{};
-  std::optional<DeviceNet> encoder_, decoder_;
+  std::optional<DeviceNet<float>> encoder_, decoder_;
   /// Of the block that is being put on the stream.
   const float *context_ = nullptr, *eta_ = nullptr;
   std::unique_ptr<GpuGraph> whole_, ragged_;
@@ -254,11 +252,25 @@ void CudaTraining::lay_out(Arena& arena) {
     *each = arena.take<float>(n);
   to.dropped = arena.take<unsigned char>(n);
   to.log_likelihood = arena.take<double>(n);
-  to.slopes = arena.take<float>(n * sizes_.row_numbers);
   to.losses = arena.take<double>(4 * rows);
   if (task_.shape.log_scale) to.log_scale_slopes = arena.take<double>(n);
   if (decoder_) to.state_cotangents = arena.take<float>(n * sizes_.state_numbers);
-  if (encoder_) to.context_cotangents = arena.take<float>(rows * sizes_.context_numbers);
+  const std::array<std::pair<std::optional<DeviceNet<float>>*, std::size_t>, 2> nets{
+      {{&encoder_, rows}, {&decoder_, n * size(task_.shape.times)}}};
+  std::size_t widest = 0;
+  for (const auto& [net, net_rows] : nets) {
+    if (!*net) continue;
+    (*net)->place(arena, static_cast<int>(net_rows));
+    (*net)->place_cotangents(arena, static_cast<int>(net_rows));
+    widest = std::max(widest, net_rows * size((*net)->widest()));
+  }
+  for (float*& delta : to.deltas) delta = arena.take<float>(widest);
+  to.sums_begin = arena.take<std::byte>(0);
+  for (const auto& [net, net_rows] : nets) {
+    if (*net) (*net)->place_sums(arena, static_cast<int>(net_rows));
+  }
+  to.sums_end = arena.take<std::byte>(0);
+  to.slopes = decoder_ ? decoder_->cotangents_array() : arena.take<float>(n * sizes_.row_numbers);
 }
 
 void CudaTraining::upload_data() {
@@ -297,6 +309,25 @@ Request CudaTraining::request(const Block& block) const {
   return request;
 }
 
+NetWork<float> CudaTraining::net_work(std::size_t rows) const {
+  return {*gpu_,
+          net_kernels_,
+          Precision::fp32,
+          static_cast<int>(rows),
+          product_workspace_.data(),
+          product_workspace_.bytes().size(),
+          arrays_.deltas};
+}
+
+NetCall<float> CudaTraining::net_call(const TrainingStream& stream, std::size_t rows) const {
+  NetCall<float> call;
+  call.stream = Stream{stream.handle};
+  call.parameters = arrays_.parameters;
+  call.gradient = arrays_.gradient;
+  call.rows = {0, static_cast<int>(rows), 0};
+  return call;
+}
+
 /// From the block's rows to η.
 void CudaTraining::forward(const TrainingStream& stream, const Block& block) {
   const auto [shift, scale] = scaling_of(task_.latent.encoder);
@@ -306,8 +337,12 @@ void CudaTraining::forward(const TrainingStream& stream, const Block& block) {
                       arrays_.block_constants, arrays_.scaled, shift, scale,
                       static_cast<unsigned>(block.first), static_cast<unsigned>(block.rows),
                       static_cast<unsigned>(sizes_.row_numbers)});
-  context_ = encoder_ ? encoder_->forward(stream, arrays_.parameters, arrays_.scaled, block.rows)
-                      : arrays_.scaled;
+  context_ = arrays_.scaled;
+  if (encoder_) {
+    encoder_->forward(net_work(block.rows), net_call(stream, block.rows), arrays_.scaled,
+                      task_.shape.encoder->inputs());
+    context_ = encoder_->outputs_array();
+  }
   plan_.simulate(Stream{stream.handle}, {arrays_.parameters, task_.shape.parameters},
                  request(block),
                  {.states = {arrays_.states, block.paths * sizes_.state_numbers},
@@ -319,9 +354,13 @@ void CudaTraining::forward(const TrainingStream& stream, const Block& block) {
   stream.launch_each(kernels_.clear_dropped, numbers,
                      DroppedArguments{arrays_.dropped, arrays_.states, numbers,
                                       static_cast<unsigned>(sizes_.state_numbers)});
-  eta_ = decoder_ ? decoder_->forward(stream, arrays_.parameters, arrays_.states,
-                                      block.paths * size(task_.shape.times))
-                  : arrays_.states;
+  eta_ = arrays_.states;
+  if (decoder_) {
+    const std::size_t rows = block.paths * size(task_.shape.times);
+    decoder_->forward(net_work(rows), net_call(stream, rows), arrays_.states,
+                      task_.shape.decoder->inputs());
+    eta_ = decoder_->outputs_array();
+  }
 }
 
 /// Likelihood, objective and the block's part of the step's sums.
@@ -352,31 +391,46 @@ void CudaTraining::compare(const TrainingStream& stream, const Block& block) {
       EtaArguments{arrays_.by_log_likelihood, arrays_.dropped, arrays_.slopes, numbers, length});
 }
 
+/// From the cotangents of a net's outputs to those of its inputs and the gradient.
+void CudaTraining::pull_back(const DeviceNet<float>& net, const TrainingStream& stream,
+                             const float* x, int width, std::size_t rows,
+                             float* x_cotangents) const {
+  const NetWork<float> work = net_work(rows);
+  net.backward(work, net_call(stream, rows), x, width,
+               {.sums = true, .weights = true, .x = x_cotangents, .beta = 0});
+  net.add_gradient(work, Stream{stream.handle}, arrays_.gradient);
+}
+
 /// From cotangents of η to the gradient.
 void CudaTraining::backward(const TrainingStream& stream, const Block& block) {
+  gpu_->clear(arrays_.sums_begin, static_cast<std::size_t>(arrays_.sums_end - arrays_.sums_begin),
+              stream.handle);
   float* state_cotangents = arrays_.slopes;
   if (decoder_) {
     state_cotangents = arrays_.state_cotangents;
-    decoder_->backward(stream, arrays_.parameters, arrays_.states, arrays_.slopes,
-                       block.paths * size(task_.shape.times), arrays_.gradient, state_cotangents);
+    pull_back(*decoder_, stream, arrays_.states, task_.shape.decoder->inputs(),
+              block.paths * size(task_.shape.times), state_cotangents);
   }
-  const std::size_t contexts = encoder_ ? block.rows * sizes_.context_numbers : 0;
+  std::span<float> contexts;
+  if (encoder_) contexts = {encoder_->cotangents_array(), block.rows * sizes_.context_numbers};
   plan_.adjoint(
       Stream{stream.handle}, {arrays_.parameters, task_.shape.parameters}, request(block),
       {.states = {state_cotangents, block.paths * sizes_.state_numbers},
        .energy = {arrays_.by_energy, block.paths},
        .martingale = {arrays_.by_martingale, block.paths}},
-      {.parameters = {arrays_.plan_gradient, plan_.parameter_count()},
-       .context = {arrays_.context_cotangents, contexts}},
+      {.parameters = {arrays_.plan_gradient, plan_.parameter_count()}, .context = contexts},
       plan_workspace_.bytes(),
       {.detach_martingale_parameters = task_.options.objective == Objective::sticking_the_landing},
       true);
-  stream.launch_each(
-      kernels_.add, plan_.parameter_count(),
-      AddArguments{arrays_.gradient, arrays_.plan_gradient, plan_.parameter_count()});
-  if (encoder_)
-    encoder_->backward(stream, arrays_.parameters, arrays_.scaled, arrays_.context_cotangents,
-                       block.rows, arrays_.gradient, nullptr);
+  if (plan_.parameter_count() > 0) {
+    net_work(block.rows)
+        .add_sums(Stream{stream.handle}, arrays_.plan_gradient, 1,
+                  static_cast<int>(plan_.parameter_count()), arrays_.gradient);
+  }
+  if (encoder_) {
+    pull_back(*encoder_, stream, arrays_.scaled, task_.shape.encoder->inputs(), block.rows,
+              nullptr);
+  }
 }
 
 void CudaTraining::finish_step(const TrainingStream& stream, std::size_t rows) {

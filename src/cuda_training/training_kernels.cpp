@@ -21,22 +21,16 @@ std::string terms(const Likelihood& likelihood) {
       likelihood);
 }
 
-std::string kernel(const std::string& name, const char* arguments, const std::string& function,
-                   int threads = 256) {
+std::string kernel(const std::string& name, const char* arguments, const std::string& function) {
   return fmt::format("ITO_KERNEL(ito_{}, ito::{}, {}) {{ ito::{}(arguments); }}\n", name, arguments,
-                     threads, function);
-}
-
-std::string activate_name(Activation activation) {
-  return fmt::format("activate_{}", static_cast<int>(activation));
+                     service_threads, function);
 }
 
 }  // namespace
 
 KernelSource training_source(const TrainingKind& kind) {
   std::string text =
-      "#include \"kernels/training/training.cuh\"\n#include \"kernels/training/observation.cuh\"\n"
-      "#include \"kernels/training/dense.cuh\"\n";
+      "#include \"kernels/training/training.cuh\"\n#include \"kernels/training/observation.cuh\"\n";
   text += kernel("begin_step", "BeginArguments", "begin_step");
   text += kernel("gather", "GatherArguments", "gather_rows");
   text += kernel("clear_dropped", "DroppedArguments", "clear_dropped");
@@ -50,14 +44,6 @@ KernelSource training_source(const TrainingKind& kind) {
   text += kernel("norm", "NormArguments", "add_squares");
   text += kernel("finish_step", "FinishArguments", "finish_step");
   text += kernel("move", "AdamArguments", "move_parameters");
-  text += kernel("scale", "ScaleArguments", "scale_values");
-  text += kernel("add", "AddArguments", "add_values");
-  text += kernel("add_columns", "ColumnArguments", "add_columns", 1024);
-  for (const Activation activation : kind.activations) {
-    text += kernel(
-        activate_name(activation), "ActivateArguments",
-        fmt::format("activate<static_cast<ito::Activation>({})>", static_cast<int>(activation)));
-  }
   return {"training", text};
 }
 
@@ -74,11 +60,6 @@ TrainingKernels::TrainingKernels(const TrainingKind& kind, Gpu& gpu)
   norm = get("norm");
   finish_step = get("finish_step");
   move = get("move");
-  scale = get("scale");
-  add = get("add");
-  add_columns = get("add_columns");
-  for (const Activation activation : kind.activations)
-    activate[activation] = get(activate_name(activation));
 }
 
 }  // namespace ito

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <map>
 #include <memory>
-#include <set>
 
 #include <ito/fit.hpp>
 
@@ -15,10 +13,9 @@ namespace ito {
 struct TrainingKind {
   Likelihood likelihood{};
   Objective objective = Objective::free_energy;
-  std::set<Activation> activations{};  ///< of encoder and decoder
 };
 
-/// One translation unit of kernels/training/training.cuh, observation.cuh and dense.cuh.
+/// One translation unit of kernels/training/training.cuh and observation.cuh.
 KernelSource training_source(const TrainingKind& kind);
 
 /// Compiled for a device.
@@ -27,8 +24,7 @@ struct TrainingKernels {
 
   std::shared_ptr<const GpuModule> module;
   GpuKernel begin_step, gather, clear_dropped, compare, cotangents, weigh_slopes, add_block, norm,
-      finish_step, move, scale, add, add_columns;
-  std::map<Activation, GpuKernel> activate;
+      finish_step, move;
 };
 
 /// A stream of a device, with the kernels to put on it.

@@ -7,8 +7,9 @@
 
 #include <ito/ito.hpp>
 
+#include "cuda/buffer.hpp"
+#include "cuda/device_net.hpp"
 #include "cuda/gpu.hpp"
-#include "cuda_training/device_net.hpp"
 #include "engine/engine.hpp"
 #include "simt/emulated_gpu.hpp"
 
@@ -59,41 +60,60 @@ class DeviceNets : public ::testing::Test {
   std::vector<std::unique_ptr<GpuBuffer>> buffers_;
 };
 
-// Rows beside one block's and its warps' shares of them; 40 outputs take two blocks of columns.
+// Rows that fill no tile of 16, and layers beside one block of threads.
 TEST_F(DeviceNets, GiveTheReferencesOutputsAndGradientForEveryActivation) {
-  TrainingKind kind;
+  const DeviceNetKernels kernels(*gpu, Precision::fp32);
+  GpuBuffer products(gpu), memory(gpu);
+  products.reserve(gpu->product_workspace_bytes());
   for (const Activation activation :
        {Activation::identity, Activation::relu, Activation::tanh, Activation::sigmoid,
-        Activation::softplus, Activation::silu, Activation::lipswish, Activation::gelu})
-    kind.activations.insert(activation);
-  const TrainingKernels kernels(kind, *gpu);
-  const TrainingStream stream{*gpu, kernels, nullptr};
-  GpuBuffer workspace(gpu);
-  workspace.reserve(gpu->product_workspace_bytes());
-  for (const Activation activation : kind.activations) {
+        Activation::softplus, Activation::silu, Activation::lipswish, Activation::gelu}) {
     std::vector<Tensor> tensors;
     append_tensor(tensors, "before", {3});
     const NetShape shape =
         append_net(tensors, "net",
                    {.hidden = {5, 40}, .activation = activation, .output = activation}, 4, 0, 0, 3);
     const std::vector<float> parameters = normals(total_size(tensors), 1);
-    for (const std::size_t rows : {std::size_t{1}, std::size_t{70}}) {
-      const std::vector<float> inputs = normals(rows * 4, 2), cotangents = normals(rows * 3, 3);
-      std::vector<float> outputs(rows * 3), gradient(parameters.size(), 0.5f), back(rows * 4);
+    for (const int rows : {1, 70}) {
+      const auto count = static_cast<std::size_t>(rows);
+      const std::vector<float> inputs = normals(count * 4, 2), cotangents = normals(count * 3, 3);
+      std::vector<float> outputs(count * 3), gradient(parameters.size(), 0.5f), back(count * 4);
       const auto reference = make_network(shape, Device::reference(), 1);
       reference->forward(parameters, inputs, outputs);
-      DeviceNet net(shape, 70, gpu, workspace.bytes());
-      float* on_device[]{device(parameters), device(inputs), device(cotangents), device(gradient),
-                         device(back)};
-      const float* got = net.forward(stream, on_device[0], on_device[1], rows);
-      EXPECT_LE(relative_error(host(got, rows * 3), outputs), 1e-5) << name(activation);
-      net.backward(stream, on_device[0], on_device[1], on_device[2], rows, on_device[3],
-                   on_device[4]);
+
+      DeviceNet<float> net(shape, NetUse::once);
+      NetWork<float> work{*gpu, kernels,         Precision::fp32,
+                          rows, products.data(), products.bytes().size()};
+      const auto place = [&](std::byte* base) {
+        Arena arena(base);
+        net.place(arena, 70);
+        net.place_cotangents(arena, 70);
+        for (float*& delta : work.deltas)
+          delta = arena.take<float>(70 * static_cast<std::size_t>(net.widest()));
+        net.place_sums(arena, 70);
+        return arena.bytes();
+      };
+      memory.reserve(place(nullptr));
+      gpu->clear(memory.data(), memory.bytes().size(), nullptr);
+      place(Arena::align(memory.bytes()));
+
+      float *x = device(inputs), *x_cotangents = device(back), *sums = device(gradient);
+      NetCall<float> call;
+      call.parameters = device(parameters);
+      call.gradient = sums;
+      call.rows = {0, rows, 0};
+      net.forward(work, call, x, 4);
+      EXPECT_LE(relative_error(host(net.outputs_array(), count * 3), outputs), 1e-5)
+          << name(activation);
+      gpu->copy(net.cotangents_array(), cotangents.data(), cotangents.size() * sizeof(float),
+                nullptr);
+      net.backward(work, call, x, 4, {.sums = true, .weights = true, .x = x_cotangents, .beta = 0});
+      net.add_gradient(work, {}, sums);
       reference->backward(parameters, inputs, cotangents, gradient, back);
-      const std::vector<float> added = host(on_device[3], gradient.size());
+      const std::vector<float> added = host(sums, gradient.size());
       EXPECT_LE(relative_error(added, gradient), 1e-5) << name(activation);
       EXPECT_EQ(added[0], 0.5f);  // not the net's
-      EXPECT_LE(relative_error(host(on_device[4], back.size()), back), 1e-5) << name(activation);
+      EXPECT_LE(relative_error(host(x_cotangents, back.size()), back), 1e-5) << name(activation);
     }
   }
 }

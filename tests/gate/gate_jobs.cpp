@@ -72,13 +72,10 @@ std::vector<TrainingJob> training_jobs() {
       {"poisson", Poisson{}, Objective::sticking_the_landing},
       {"gaussian", Gaussian{}, Objective::importance_weighted},
       {"student", StudentT{}, Objective::free_energy}};
-  const std::set<Activation> all{Activation::identity, Activation::relu,     Activation::tanh,
-                                 Activation::sigmoid,  Activation::softplus, Activation::silu,
-                                 Activation::lipswish, Activation::gelu};
   std::vector<TrainingJob> jobs;
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     const auto& [text, likelihood, objective] = kinds[i];
-    jobs.push_back({text, gate_targets[i], {likelihood, objective, all}});
+    jobs.push_back({text, gate_targets[i], {likelihood, objective}});
   }
   return jobs;
 }

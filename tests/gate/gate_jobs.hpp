@@ -43,7 +43,7 @@ std::vector<GateJob> all_jobs();
 /// activation, precision and kernel.
 std::vector<GateJob> covering_jobs();
 
-/// Every kernel of a training step, with some likelihood and objective and all activations.
+/// Every kernel of a training step, with some likelihood and objective.
 struct TrainingJob {
   std::string text;
   GateTarget target;

@@ -12,6 +12,7 @@
 
 #include <ito/error.hpp>
 
+#include "cuda/device_net.hpp"
 #include "cuda/kernel_compiler.hpp"
 #include "cuda/source.hpp"
 #include "gate/gate_jobs.hpp"
@@ -58,7 +59,7 @@ Compilation compilation(const TrainingJob& job) {
 
 Compilation compilation(const LayeredJob& job) {
   const auto source = [&] {
-    if (!job.shape) return layers_source(job.precision);
+    if (!job.shape) return device_net_source(job.precision);
     return layered_source({*job.shape, job.precision, job.target.shared_memory_per_block, false});
   };
   return {fmt::format("sm_{:<4} layered  {}  {}", job.target.compute_capability,

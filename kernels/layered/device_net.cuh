@@ -1,11 +1,13 @@
-// What stands between the matrix products of a layered net: bias, time, context and activation on
-// the way forward, slopes and the sums of bias gradients on the way back. A thread takes one column
-// of a tile's 16 rows, so that neighbouring threads meet neighbouring numbers.
+// What stands between the matrix products of a device net (src/cuda/device_net.hpp): bias, time,
+// context and activation on the way forward, slopes and the sums of bias gradients on the way back.
+// A thread takes one column of a tile's 16 rows, so that neighbouring threads meet neighbouring
+// numbers.
 #pragma once
 
 #include "kernels/device/arguments.cuh"
 #include "kernels/device/device.cuh"
 #include "kernels/device/precision.cuh"
+#include "kernels/device/teams.cuh"
 #include "kernels/layered/arguments.cuh"
 
 namespace ito {
@@ -13,25 +15,26 @@ namespace ito {
 /// The column and tile of this thread.
 struct LayerPlace {
   int column, tile;
-  bool inside;
+  int count;  ///< rows of the tile; none beyond the last
 
-  ITO_DEVICE LayerPlace(int width, int tiles) {
+  ITO_DEVICE LayerPlace(int width, const NetRows& rows) {
     const long long i = static_cast<long long>(global_index());
     column = static_cast<int>(i % width);
+    const long long before = i / width * 16;
     tile = static_cast<int>(i / width);
-    inside = i < static_cast<long long>(width) * tiles;
+    count = before < rows.count ? static_cast<int>(rows.count - before) : 0;
   }
 };
 
 template <class P, Activation kActivation>
 ITO_DEVICE void layer_forward(const LayerForwardArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  const LayerPlace place(arguments.width, arguments.tiles.count);
-  if (!place.inside) return;
+  const LayerPlace place(arguments.width, arguments.rows);
+  if (place.count == 0) return;
   Number bias;
   if (arguments.bias_rows != nullptr) {
     const unsigned long long tile =
-        arguments.first_path / 16 + static_cast<unsigned>(arguments.tiles.first_index + place.tile);
+        arguments.first_path / 16 + static_cast<unsigned>(arguments.rows.first_tile + place.tile);
     const auto observation = static_cast<long long>(observation_of_tile(
         tile, arguments.first_path, arguments.paths, arguments.paths_per_observation));
     bias = arguments
@@ -45,10 +48,11 @@ ITO_DEVICE void layer_forward(const LayerForwardArguments<typename P::Number>& a
                arguments.time, bias);
   }
   long long at =
-      (static_cast<long long>(arguments.tiles.first_row) + 16 * place.tile) * arguments.stride +
+      (static_cast<long long>(arguments.rows.first) + 16 * place.tile) * arguments.stride +
       place.column;
   ITO_UNROLL
   for (int r = 0; r < 16; ++r, at += arguments.stride) {
+    if (r >= place.count) continue;
     const auto f = value_and_slope<kActivation>(typename P::Math(arguments.z[at] + bias));
     arguments.z[at] = static_cast<Number>(f.value);
     if (arguments.slopes != nullptr) arguments.slopes[at] = static_cast<Number>(f.slope);
@@ -58,13 +62,14 @@ ITO_DEVICE void layer_forward(const LayerForwardArguments<typename P::Number>& a
 template <class P, Activation kActivation>
 ITO_DEVICE void layer_backward(const LayerBackwardArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  const LayerPlace place(arguments.width, arguments.tiles.count);
-  if (!place.inside) return;
-  const long long first_tile = arguments.tiles.first_row / 16 + place.tile;
+  const LayerPlace place(arguments.width, arguments.rows);
+  if (place.count == 0) return;
+  const long long first_tile = arguments.rows.first / 16 + place.tile;
   long long at = first_tile * 16 * arguments.stride + place.column;
   Number sum = Number(0);
   ITO_UNROLL
   for (int r = 0; r < 16; ++r, at += arguments.stride) {
+    if (r >= place.count) continue;
     Number delta = arguments.delta[at];
     if constexpr (kActivation != Activation::identity) {
       Number slope = arguments.kept[at];
@@ -80,7 +85,7 @@ ITO_DEVICE void layer_backward(const LayerBackwardArguments<typename P::Number>&
     arguments.time_sums[own] = fma(arguments.time, sum, arguments.time_sums[own]);
   }
   if (arguments.row_sums != nullptr) {
-    const long long index = arguments.tiles.first_index + place.tile;
+    const long long index = arguments.rows.first_tile + place.tile;
     arguments.row_sums[(index * arguments.intervals + arguments.interval) * arguments.row +
                        place.column] += sum;
   }
@@ -97,19 +102,23 @@ ITO_DEVICE void widen(const WidenArguments<typename P::Number>& arguments) {
       column < arguments.columns ? arguments.from[row * arguments.from_stride + column] : Number(0);
 }
 
-/// A thread for each number of the gradient; parts are added in order, in double.
+/// A team of threads for each number of the gradient; sums of parts are in double.
 template <class P>
-ITO_DEVICE void gather_gradient(const GatherArguments<typename P::Number>& arguments) {
+ITO_DEVICE void add_sums(const AddSumsArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  const long long i = static_cast<long long>(global_index());
-  if (i >= static_cast<long long>(arguments.rows) * arguments.columns) return;
+  const ColumnTeams team{arguments.threads};
+  const auto i = static_cast<long long>(team.index());
+  const bool inside = i < static_cast<long long>(arguments.rows) * arguments.columns;
   const long long row = i / arguments.columns, column = i % arguments.columns;
   double sum = 0;
-  for (int part = 0; part < arguments.parts; ++part) {
+  for (int part = static_cast<int>(team.row()); inside && part < arguments.parts;
+       part += static_cast<int>(arguments.threads)) {
     sum += static_cast<double>(
         arguments.sums[part * arguments.part_stride + row * arguments.sums_stride + column]);
   }
-  arguments.gradient[row * arguments.row_stride + column * arguments.column_stride] =
+  sum = team.sum(sum);
+  if (!inside || team.row() != 0) return;
+  arguments.gradient[row * arguments.row_stride + column * arguments.column_stride] +=
       static_cast<Number>(sum);
 }
 

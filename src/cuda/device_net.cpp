@@ -1,0 +1,283 @@
+#include "cuda/device_net.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cuda/source.hpp"
+
+namespace ito {
+namespace {
+
+constexpr int activation_kinds = static_cast<int>(Activation::exp) + 1;
+
+std::uint64_t threads_of(const NetRows& rows, int width) {
+  return static_cast<std::uint64_t>((rows.count + 15) / 16) * static_cast<std::uint64_t>(width);
+}
+
+template <class Real>
+Real* row_of(Real* array, int row, int stride) {
+  return array + static_cast<std::ptrdiff_t>(row) * stride;
+}
+
+std::size_t numbers(int rows, int columns) {
+  return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
+}
+
+}  // namespace
+
+KernelSource device_net_source(Precision precision) {
+  const char* arithmetic = precision == Precision::fast   ? "Fast"
+                           : precision == Precision::fp64 ? "Exact"
+                                                          : "Faithful";
+  std::string text =
+      fmt::format("#include \"kernels/layered/device_net.cuh\"\nusing P = ito::{};\n", arithmetic);
+  const auto kernel = [&](const std::string& name, const char* arguments, std::string function) {
+    text += fmt::format("ITO_KERNEL(ito_{}, ito::{}<P::Number>, {}) {{ ito::{}>(arguments); }}\n",
+                        name, arguments, service_threads, function);
+  };
+  for (int i = 0; i < activation_kinds; ++i) {
+    const std::string of = fmt::format("<P, static_cast<ito::Activation>({})", i);
+    kernel(fmt::format("layer_forward_{}", i), "LayerForwardArguments", "layer_forward" + of);
+    kernel(fmt::format("layer_backward_{}", i), "LayerBackwardArguments", "layer_backward" + of);
+  }
+  kernel("widen", "WidenArguments", "widen<P");
+  kernel("add_sums", "AddSumsArguments", "add_sums<P");
+  return {"device_net", text};
+}
+
+DeviceNetKernels::DeviceNetKernels(Gpu& gpu, Precision precision)
+    : module(gpu.compile(device_net_source(precision))),
+      widen(module->kernel("ito_widen")),
+      add_sums(module->kernel("ito_add_sums")) {
+  for (int i = 0; i < activation_kinds; ++i) {
+    forward.push_back(module->kernel(fmt::format("ito_layer_forward_{}", i)));
+    backward.push_back(module->kernel(fmt::format("ito_layer_backward_{}", i)));
+  }
+}
+
+template <class Real>
+void NetWork<Real>::multiply(Stream stream, int c_rows, int columns, int inner, Factor a, Factor b,
+                             double beta, Real* c, int c_stride) const {
+  gpu.multiply(
+      {precision, c_rows, columns, inner, 1.0, beta, a, b, c, c_stride, products, product_bytes},
+      stream.handle);
+}
+
+template <class Real>
+void NetWork<Real>::sum_tiles(const NetCall<Real>& call, Real* values, int stride, int width,
+                              Real* sums) const {
+  LayerBackwardArguments<Real> arguments{};
+  arguments.delta = values;
+  arguments.sums = sums;
+  arguments.rows = call.rows;
+  arguments.width = width;
+  arguments.stride = stride;
+  launch_threads(gpu, kernels.backward[static_cast<std::size_t>(Activation::identity)],
+                 threads_of(call.rows, width), arguments, call.stream);
+}
+
+template <class Real>
+void NetWork<Real>::add_sums(Stream stream, const Real* sums, int parts, int width, Real* gradient,
+                             int gap) const {
+  const unsigned team = rows_of_sum(static_cast<std::uint64_t>(parts));
+  launch_sums(gpu, kernels.add_sums, static_cast<std::uint64_t>(width), team,
+              AddSumsArguments<Real>{sums, gradient, width, 1, width, parts, 0, 0, gap, team},
+              stream);
+}
+
+template <class Real>
+void NetWork<Real>::add_matrix(Stream stream, const Real* sums, int sums_stride, Real* gradient,
+                               int gradient_stride, int count, int columns) const {
+  launch_sums(gpu, kernels.add_sums, numbers(count, columns), 1,
+              AddSumsArguments<Real>{sums, gradient, 0, count, columns, 1, sums_stride,
+                                     gradient_stride, 1, 1},
+              stream);
+}
+
+template <class Real>
+DeviceNet<Real>::DeviceNet(const NetShape& shape, NetUse use, int row)
+    : shape_(&shape), packed_(use == NetUse::every_step), row_(row) {
+  for (std::size_t l = 0; l < shape.layers.size(); ++l) {
+    const LayerShape& from = shape.layers[l];
+    const bool last = l + 1 == shape.layers.size();
+    Layer& layer = layers_[l];
+    layer.inputs = l == 0 ? shape.state_inputs : from.inputs;
+    layer.outputs = from.outputs;
+    layer.stride = last ? from.outputs : row_stride(from.outputs);
+    layer.weight_stride = row_stride(std::max(layer.inputs, 1));
+    layer.activation = last && packed_ ? Activation::identity : from.activation;
+  }
+}
+
+template <class Real>
+std::size_t DeviceNet<Real>::numbers_a_row() const {
+  std::size_t count = 0;
+  for (const Layer& layer : layers()) {
+    count +=
+        static_cast<std::size_t>(layer.stride) * (keeps_slopes(layer.activation) ? 2 : 1);
+  }
+  return count + static_cast<std::size_t>(outputs());
+}
+
+template <class Real>
+void DeviceNet<Real>::place(Arena& arena, int rows) {
+  for (Layer& layer : layers()) {
+    if (packed_) layer.weights = arena.take<Real>(numbers(layer.outputs, layer.weight_stride));
+    layer.values = arena.take<Real>(numbers(rows, layer.stride));
+    if (keeps_slopes(layer.activation))
+      layer.slopes = arena.take<Real>(numbers(rows, layer.stride));
+  }
+}
+
+template <class Real>
+void DeviceNet<Real>::place_cotangents(Arena& arena, int rows) {
+  cotangents_ = arena.take<Real>(numbers(rows, outputs()));
+}
+
+template <class Real>
+void DeviceNet<Real>::place_sums(Arena& arena, int rows) {
+  const int tiles = (rows + 15) / 16;
+  for (Layer& layer : layers()) {
+    if (packed_) layer.gradient = arena.take<Real>(numbers(layer.outputs, layer.weight_stride));
+    layer.sums = arena.take<Real>(numbers(tiles, layer.outputs));
+  }
+  if (shape_->time_inputs > 0) {
+    Layer& first = layers().front();
+    first.time_sums = arena.take<Real>(numbers(tiles, first.outputs));
+  }
+}
+
+template <class Real>
+void DeviceNet<Real>::pack(const NetWork<Real>& work, Stream stream, const Real* parameters) const {
+  for (std::size_t l = 0; l < layers().size(); ++l) {
+    const Layer& layer = layers_[l];
+    launch_threads(
+        work.gpu, work.kernels.widen, numbers(layer.outputs, layer.weight_stride),
+        WidenArguments<Real>{parameters + parameters_of(l).weight, layer.weights, layer.outputs,
+                             layer.inputs, parameters_of(l).inputs, layer.weight_stride},
+        stream);
+  }
+}
+
+template <class Real>
+typename DeviceNet<Real>::Factor DeviceNet<Real>::weights(std::size_t l,
+                                                          const Real* parameters) const {
+  const Layer& layer = layers_[l];
+  if (packed_) return {layer.weights, layer.weight_stride};
+  return {parameters + parameters_of(l).weight, parameters_of(l).inputs};
+}
+
+template <class Real>
+void DeviceNet<Real>::forward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x,
+                              int x_stride) const {
+  Factor in{x, x_stride};
+  for (std::size_t l = 0; l < layers().size(); ++l) {
+    const Layer& layer = layers_[l];
+    if (layer.inputs > 0) {
+      Factor transposed = weights(l, call.parameters);
+      transposed.transposed = true;
+      work.multiply(call.stream, work.rows, layer.outputs, layer.inputs, in, transposed, 0.0,
+                    layer.values, layer.stride);
+    } else {
+      work.gpu.clear(layer.values, numbers(work.rows, layer.stride) * sizeof(Real),
+                     call.stream.handle);
+    }
+    LayerForwardArguments<Real> arguments{};
+    arguments.z = layer.values;
+    arguments.slopes = layer.slopes;
+    arguments.bias = call.parameters + parameters_of(l).bias;
+    if (l == 0 && shape_->time_inputs > 0)
+      arguments.time_weights = call.parameters + parameters_of(0).weight + shape_->state_inputs;
+    if (l == 0 && row_ > 0) arguments.bias_rows = call.bias_rows;
+    arguments.first_path = call.first_path;
+    arguments.paths = call.paths;
+    arguments.paths_per_observation = call.paths_per_observation;
+    arguments.rows = call.rows;
+    arguments.width = layer.outputs;
+    arguments.stride = layer.stride;
+    arguments.time_stride = parameters_of(0).inputs;
+    arguments.row = row_;
+    arguments.intervals = call.intervals;
+    arguments.interval = call.interval;
+    arguments.time = call.time;
+    launch_threads(work.gpu, work.kernels.forward[static_cast<std::size_t>(layer.activation)],
+                   threads_of(call.rows, layer.outputs), arguments, call.stream);
+    in = {layer.values, layer.stride};
+  }
+}
+
+template <class Real>
+bool DeviceNet<Real>::backward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x,
+                               int x_stride, const Backward& how) const {
+  const int first = call.rows.first, rows = call.rows.count;
+  Real* delta = cotangents_;
+  for (std::size_t l = layers().size(); l-- > 0;) {
+    const Layer& layer = layers_[l];
+    if (layer.activation != Activation::identity || how.sums) {
+      LayerBackwardArguments<Real> arguments{};
+      arguments.delta = delta;
+      arguments.kept = layer.slopes ? layer.slopes : layer.values;
+      if (how.sums) {
+        arguments.sums = layer.sums;
+        if (l == 0) arguments.time_sums = layer.time_sums;
+        if (l == 0 && row_ > 0) arguments.row_sums = call.row_sums;
+      }
+      arguments.rows = call.rows;
+      arguments.width = layer.outputs;
+      arguments.stride = layer.stride;
+      arguments.row = row_;
+      arguments.intervals = call.intervals;
+      arguments.interval = call.interval;
+      arguments.time = call.time;
+      launch_threads(work.gpu, work.kernels.backward[static_cast<std::size_t>(layer.activation)],
+                     threads_of(call.rows, layer.outputs), arguments, call.stream);
+    }
+    const Factor out{row_of(delta, first, layer.stride), layer.stride};
+    if (how.weights && layer.inputs > 0) {
+      Factor in{row_of(x, first, x_stride), x_stride};
+      if (l > 0)
+        in = {row_of(layers_[l - 1].values, first, layers_[l - 1].stride), layers_[l - 1].stride};
+      const LayerShape& place = parameters_of(l);
+      work.multiply(call.stream, layer.outputs, layer.inputs, rows, {out.data, out.stride, true},
+                    in, 1.0, packed_ ? layer.gradient : call.gradient + place.weight,
+                    packed_ ? layer.weight_stride : place.inputs);
+    }
+    if (l == 0) {
+      if (how.x == nullptr || layer.inputs == 0) return false;
+      work.multiply(call.stream, rows, layer.inputs, layer.outputs, out,
+                    weights(0, call.parameters), how.beta, row_of(how.x, first, x_stride),
+                    x_stride);
+      return true;
+    }
+    delta = work.deltas[l % 2];
+    const int stride = layers_[l - 1].stride;
+    work.multiply(call.stream, rows, layer.inputs, layer.outputs, out, weights(l, call.parameters),
+                  0.0, row_of(delta, first, stride), stride);
+  }
+  return false;
+}
+
+template <class Real>
+void DeviceNet<Real>::add_gradient(const NetWork<Real>& work, Stream stream, Real* gradient) const {
+  for (std::size_t l = 0; l < layers().size(); ++l) {
+    const Layer& layer = layers_[l];
+    const LayerShape& place = parameters_of(l);
+    work.add_sums(stream, layer.sums, work.tiles(), layer.outputs, gradient + place.bias);
+    if (layer.time_sums != nullptr) {
+      work.add_sums(stream, layer.time_sums, work.tiles(), layer.outputs,
+                    gradient + place.weight + shape_->state_inputs, place.inputs);
+    }
+    if (packed_ && layer.inputs > 0) {
+      work.add_matrix(stream, layer.gradient, layer.weight_stride, gradient + place.weight,
+                      place.inputs, layer.outputs, layer.inputs);
+    }
+  }
+}
+
+template struct NetWork<float>;
+template struct NetWork<double>;
+template class DeviceNet<float>;
+template class DeviceNet<double>;
+
+}  // namespace ito

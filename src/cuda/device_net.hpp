@@ -1,0 +1,145 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "cuda/gpu.hpp"
+#include "cuda/launches.hpp"
+#include "engine/workspace.hpp"
+#include "kernels/layered/arguments.cuh"
+#include "model/check.hpp"
+#include "model/shape.hpp"
+
+namespace ito {
+
+/// Rows of a block's arrays are this many numbers long: whole tiles, so that products and tiles
+/// meet aligned rows.
+inline int row_stride(int numbers) { return (numbers + 7) / 8 * 8; }
+
+/// The kernels between products (kernels/layered/device_net.cuh); one module for all nets of a
+/// precision.
+KernelSource device_net_source(Precision precision);
+struct DeviceNetKernels {
+  DeviceNetKernels(Gpu& gpu, Precision precision);
+
+  std::shared_ptr<const GpuModule> module;
+  std::vector<GpuKernel> forward, backward;  ///< by activation
+  GpuKernel widen, add_sums;
+};
+
+/// What the nets of a call share: which rows count, and what a first layer sees beside its inputs.
+template <class Real>
+struct NetCall {
+  Stream stream;
+  const Real* parameters = nullptr;
+  Real* gradient = nullptr;  ///< flat; takes those of weights that are not packed
+  NetRows rows{};
+  Real time = 0;
+  int interval = 0, intervals = 1;
+  unsigned long long first_path = 0, paths = 0, paths_per_observation = 0;
+  const Real* bias_rows = nullptr;  ///< [observations, intervals, row]
+  Real* row_sums = nullptr;         ///< [tiles of the call, intervals, row]
+};
+
+/// Products and kernels on rows, with their scratch memory.
+template <class Real>
+struct NetWork {
+  Gpu& gpu;
+  const DeviceNetKernels& kernels;
+  Precision precision;
+  int rows;                  ///< of products forward and of sums
+  void* products = nullptr;  ///< scratch memory of products
+  std::size_t product_bytes = 0;
+  std::array<Real*, 2> deltas{};  ///< [rows, widest layer]
+
+  using Factor = MatrixProduct::Factor;
+  void multiply(Stream stream, int c_rows, int columns, int inner, Factor a, Factor b, double beta,
+                Real* c, int c_stride) const;
+  int tiles() const { return (rows + 15) / 16; }
+  /// sums [tiles, width] += Σ over a tile's rows of values [rows, stride].
+  void sum_tiles(const NetCall<Real>& call, Real* values, int stride, int width, Real* sums) const;
+  /// gradient[i] += Σ_parts sums[part, i], `gap` apart.
+  void add_sums(Stream stream, const Real* sums, int parts, int width, Real* gradient,
+                int gap = 1) const;
+  /// gradient [count, gradient_stride] += sums [count, sums_stride], in their first `columns`.
+  void add_matrix(Stream stream, const Real* sums, int sums_stride, Real* gradient,
+                  int gradient_stride, int count, int columns) const;
+};
+
+/// In a time loop a net's weights are packed into aligned rows, for faster products, and its
+/// outputs are left without the last activation, which the step applies. One that is applied once
+/// reads the parameters where they are and gives what it puts out.
+enum class NetUse { every_step, once };
+
+/// A net applied to rows in device memory, and its gradient: a matrix product a layer and
+/// direction, and a kernel for what stands between two. Its arrays lie in memory of its owner.
+/// Products of the way forward always have all rows, whatever rows count, so that a row's numbers
+/// do not depend on which others do.
+template <class Real>
+class DeviceNet {
+ public:
+  /// `shape` must outlive it. `row`: numbers of a bias row, 0 for a net without context.
+  DeviceNet(const NetShape& shape, NetUse use, int row = 0);
+
+  int outputs() const { return shape_->outputs(); }
+  int widest() const { return row_stride(shape_->widest()); }
+  /// Numbers that a row takes in the arrays of `place` and `place_cotangents`.
+  std::size_t numbers_a_row() const;
+
+  /// Takes arrays from the workspace: packed weights and activations; then, for a gradient, the
+  /// cotangents of outputs and the sums, which its owner clears.
+  void place(Arena& arena, int rows);
+  void place_cotangents(Arena& arena, int rows);
+  void place_sums(Arena& arena, int rows);
+
+  const Real* outputs_array() const { return layers().back().values; }
+  Real* cotangents_array() const { return cotangents_; }
+
+  void pack(const NetWork<Real>& work, Stream stream, const Real* parameters) const;
+  /// outputs [rows, outputs] from x [rows, x_stride].
+  void forward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x,
+               int x_stride) const;
+
+  struct Backward {
+    bool sums;     ///< whether bias, time and context see the cotangents
+    bool weights;  ///< whether the other weights do
+    Real* x;       ///< [rows, x_stride]: takes the cotangent of x; null where there is none
+    double beta;   ///< 1: adds to it
+  };
+  /// From the cotangents of outputs, which it overwrites, after `forward`; returns whether `how.x`
+  /// was written.
+  bool backward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x, int x_stride,
+                const Backward& how) const;
+  /// Adds the sums to the flat gradient; context weights are left out.
+  void add_gradient(const NetWork<Real>& work, Stream stream, Real* gradient) const;
+
+ private:
+  struct Layer {
+    int inputs = 0, outputs = 0;  ///< state or hidden channels
+    int stride = 0;               ///< of a row of its outputs
+    int weight_stride = 0;        ///< of a row of its packed weights
+    Activation activation{};
+    Real* weights = nullptr;    ///< [outputs, weight_stride], where they are packed
+    Real* gradient = nullptr;   ///< the same
+    Real* sums = nullptr;       ///< [tiles, outputs], of the bias
+    Real* time_sums = nullptr;  ///< the same, of time weights
+    Real* values = nullptr;     ///< [rows, stride]: its activations
+    Real* slopes = nullptr;     ///< [rows, stride], where activations do not tell them
+  };
+
+  using Factor = MatrixProduct::Factor;
+  Factor weights(std::size_t l, const Real* parameters) const;
+  const LayerShape& parameters_of(std::size_t l) const { return shape_->layers[l]; }
+  std::span<const Layer> layers() const { return {layers_.data(), shape_->layers.size()}; }
+  std::span<Layer> layers() { return {layers_.data(), shape_->layers.size()}; }
+
+  const NetShape* shape_;
+  bool packed_;
+  int row_;
+  std::array<Layer, hidden_layers_limit + 1> layers_{};
+  Real* cotangents_ = nullptr;
+};
+
+}  // namespace ito
