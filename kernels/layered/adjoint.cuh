@@ -103,7 +103,7 @@ template <class Shape, class Path, class Number>
 ITO_DEVICE void add_cotangents(const LayeredAdjointArguments<Number>& arguments, Path& path,
                                int row) {
   Tile<Number> x_cotangent[state_tiles<Shape>];
-  load_rows(arguments.moved, row, x_cotangent);
+  load_rows(arguments.x_cotangent, row, x_cotangent);
   ITO_UNROLL
   for (int n = 0; n < state_tiles<Shape>; ++n) path.costate().add(n, x_cotangent[n]);
   path.add_saved_cotangents(arguments.step);
@@ -122,7 +122,7 @@ ITO_DEVICE void layered_add_cotangents(
     load_rows(arguments.x, row, x);
     ITO_UNROLL
     for (int n = 0; n < state_tiles<Shape>; ++n) x[n] = path.mask_non_finite(x[n]);
-    store_rows(arguments.living, row, x);
+    store_rows(arguments.masked_x, row, x);
   });
 }
 

@@ -43,9 +43,9 @@ struct LayeredAdjointArguments {
   NetOutputs<Number> outputs;
   BlockTiles tiles;
   const Number* x;                      ///< [rows, 8·state tiles]: x_k
-  Number* living;                       ///< the same, zero where a path is not finite
+  Number* masked_x;                     ///< the same, zero where a path is not finite
   Number *costate, *costate_excess;     ///< [rows, 8·state tiles]: λ, and what rounding added
-  const Number* moved;                  ///< [rows, 8·state tiles]: what nets add to it
+  const Number* x_cotangent;            ///< [rows, 8·state tiles]: what nets add to it
   Number *drift, *diffusion, *control;  ///< cotangents of outputs: [rows, outputs]
   Number *control_value, *mixed;        ///< of a constant u; w of a constant mixing σ:
                                         ///< [rows, 8·noise tiles]

@@ -114,8 +114,7 @@ template <class Real>
 std::size_t DeviceNet<Real>::numbers_a_row() const {
   std::size_t count = 0;
   for (const Layer& layer : layers()) {
-    count +=
-        static_cast<std::size_t>(layer.stride) * (keeps_slopes(layer.activation) ? 2 : 1);
+    count += static_cast<std::size_t>(layer.stride) * (keeps_slopes(layer.activation) ? 2 : 1);
   }
   return count + static_cast<std::size_t>(outputs());
 }

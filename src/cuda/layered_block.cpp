@@ -25,9 +25,9 @@ StepKernels::StepKernels(Gpu& gpu, const KernelSource& source)
       start(module->kernel("ito_start")),
       step(module->kernel("ito_step")),
       finish(module->kernel("ito_finish")),
-      arrive(module->kernel("ito_arrive")),
+      add_cotangents(module->kernel("ito_add_cotangents")),
       reverse(module->kernel("ito_reverse")),
-      leave(module->kernel("ito_leave")) {}
+      initial_gradient(module->kernel("ito_initial_gradient")) {}
 
 template <class Real>
 BlockTiles LayeredCall<Real>::tiles(std::uint64_t first_block, std::uint64_t b) const {
@@ -134,10 +134,10 @@ LayeredAdjointArguments<Real> LayeredCall<Real>::adjoint_arguments(
   arguments.call = call;
   arguments.outputs = outputs();
   arguments.tiles = tiles;
-  arguments.living = space.living;
+  arguments.masked_x = space.masked_x;
   arguments.costate = space.costate;
   arguments.costate_excess = space.costate_excess;
-  arguments.moved = space.moved;
+  arguments.x_cotangent = space.x_cotangent;
   arguments.drift = cotangents(space.drift);
   arguments.diffusion = cotangents(space.diffusion);
   arguments.control = cotangents(space.control);
@@ -153,7 +153,7 @@ template <class Real>
 void LayeredCall<Real>::backward(std::uint64_t b, const BlockTiles& tiles,
                                  const AdjointArguments<Real>& call, bool weights) const {
   Gpu& gpu = space.work.gpu;
-  for (Real* array : {space.costate, space.costate_excess, space.moved}) {
+  for (Real* array : {space.costate, space.costate_excess, space.x_cotangent}) {
     gpu.clear(array, block_size() * sizeof(Real), stream.handle);
   }
   LayeredAdjointArguments<Real> arguments = adjoint_arguments(tiles, call);
@@ -186,7 +186,7 @@ void LayeredCall<Real>::backward(std::uint64_t b, const BlockTiles& tiles,
   }
   arguments.step = 0;
   arguments.saves_left = saves_until(shape, 0);
-  launch_step(kernels.leave, tiles, arguments);
+  launch_step(kernels.initial_gradient, tiles, arguments);
   if (call.path.x0 != nullptr) return;
   for (const SummedRows<Real>* vector : {&space.initial, &space.deviation}) {
     if (vector->width == 0) continue;
@@ -201,36 +201,36 @@ void LayeredCall<Real>::reverse_step(int k, const LayeredAdjointArguments<Real>&
   const NetCall<Real> step = at(arguments.tiles, k);
   arguments.step = k + 1;
   arguments.saves_left = saves_until(shape, k + 1);
-  launch_step(kernels.arrive, arguments.tiles, arguments);
-  evaluate_nets(step, space.living);
+  launch_step(kernels.add_cotangents, arguments.tiles, arguments);
+  evaluate_nets(step, space.masked_x);
   arguments.step = k;
   arguments.saves_left = saves_until(shape, k);
   const bool detached = arguments.call.detach_state != 0;
-  bool moved = false;
+  bool x_cotangent = false;
   if (arguments.call.detach_martingale_parameters != 0 && !detached) {
     arguments.martingale_alone = 1;
     launch_step(kernels.reverse, arguments.tiles, arguments);
-    moved = pull_back_nets(step, arguments, true, false, moved);
+    x_cotangent = pull_back_nets(step, arguments, true, false, x_cotangent);
     arguments.martingale_alone = 0;
   }
   launch_step(kernels.reverse, arguments.tiles, arguments);
-  pull_back_nets(step, arguments, false, weights, moved);
+  pull_back_nets(step, arguments, false, weights, x_cotangent);
 }
 
 /// What WarpAdjoint::pull_back has stored, through the nets and into the sums. `alone`: it was the
-/// cotangent of M, for the state alone. `moved`: whether space.moved has a part of this step
-/// already; returns whether it has one now.
+/// cotangent of M, for the state alone. `x_cotangent`: whether space.x_cotangent has a part of this
+/// step already; returns whether it has one now.
 template <class Real>
 bool LayeredCall<Real>::pull_back_nets(const NetCall<Real>& step,
                                        const LayeredAdjointArguments<Real>& arguments, bool alone,
-                                       bool weights, bool moved) const {
+                                       bool weights, bool x_cotangent) const {
   const bool detached = arguments.call.detach_state != 0;
   const bool beyond_control = (!alone && !detached) || shape.control == ControlKind::drift;
   const auto through = [&](const std::optional<DeviceNet<Real>>& net) {
     if (!net) return;
-    const typename DeviceNet<Real>::Backward how{!alone, weights, detached ? nullptr : space.moved,
-                                                 moved ? 1.0 : 0.0};
-    if (net->backward(space.work, step, space.living, width(), how)) moved = true;
+    const typename DeviceNet<Real>::Backward how{
+        !alone, weights, detached ? nullptr : space.x_cotangent, x_cotangent ? 1.0 : 0.0};
+    if (net->backward(space.work, step, space.masked_x, width(), how)) x_cotangent = true;
   };
   const auto sum = [&](const SummedRows<Real>& vector) {
     if (vector.width == 0 || alone) return;
@@ -238,7 +238,7 @@ bool LayeredCall<Real>::pull_back_nets(const NetCall<Real>& step,
   };
   through(space.control);
   sum(space.control_value);
-  if (!beyond_control) return moved;
+  if (!beyond_control) return x_cotangent;
   through(space.drift);
   through(space.diffusion);
   sum(space.sigma);
@@ -250,7 +250,7 @@ bool LayeredCall<Real>::pull_back_nets(const NetCall<Real>& step,
         {space.mixed + static_cast<std::ptrdiff_t>(first) * stride, stride}, 1.0,
         space.mixed_gradient, stride);
   }
-  return moved;
+  return x_cotangent;
 }
 
 template class LayeredCall<float>;

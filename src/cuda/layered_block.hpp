@@ -12,7 +12,7 @@ struct StepKernels {
   StepKernels(Gpu& gpu, const KernelSource& source);
 
   std::shared_ptr<const GpuModule> module;
-  GpuKernel start, step, finish, arrive, reverse, leave;
+  GpuKernel start, step, finish, add_cotangents, reverse, initial_gradient;
 };
 
 /// The gradient of a vector of parameters: a sum of rows [B, stride].
@@ -43,8 +43,8 @@ struct LayeredWorkspace {
   std::array<Real*, 2> x{};         ///< [B, D]: states without a place on the tape take turns
   Real* excess = nullptr;           ///< [B, D]: of states, likewise
   std::byte* running = nullptr;     ///< [tiles of a block, 32] RunningSums
-  Real *living = nullptr, *costate = nullptr, *costate_excess = nullptr;  ///< [B, D]
-  Real* moved = nullptr;                                                  ///< [B, D]
+  Real *masked_x = nullptr, *costate = nullptr, *costate_excess = nullptr;  ///< [B, D]
+  Real* x_cotangent = nullptr;                                              ///< [B, D]
   Real* mixed = nullptr;           ///< [B, noise padded]: w of a constant mixing σ
   Real* mixed_gradient = nullptr;  ///< [state, noise padded]
   std::optional<DeviceNet<Real>> drift, diffusion, control;
@@ -94,7 +94,7 @@ class LayeredCall {
   void evaluate_nets(const NetCall<Real>& step, const Real* x) const;
   void reverse_step(int k, const LayeredAdjointArguments<Real>& arguments, bool weights) const;
   bool pull_back_nets(const NetCall<Real>& step, const LayeredAdjointArguments<Real>& arguments,
-                      bool alone, bool weights, bool moved) const;
+                      bool alone, bool weights, bool x_cotangent) const;
 };
 
 }  // namespace ito

@@ -181,7 +181,8 @@ class LayeredEngine final : public HostCalls<Real> {
                                     space.tape.entry({block, 2 * block}));
     space.segment = arena.take<Real>(space.tape.segment * block);
     space.status = arena.take<unsigned char>(cut.tiles.most_tiles * tile_paths);
-    for (Real** array : {&space.living, &space.costate, &space.costate_excess, &space.moved})
+    for (Real** array :
+         {&space.masked_x, &space.costate, &space.costate_excess, &space.x_cotangent})
       *array = arena.take<Real>(block);
     int widest = 0;
     for (auto* net : {&space.drift, &space.diffusion, &space.control}) {

@@ -28,8 +28,8 @@ KernelSource simulate_source(const FusedModel& model, bool refined = false);
 /// `ito_context_gradient`, `ito_context_weights`.
 KernelSource adjoint_source(const FusedModel& model, bool refined = false);
 /// The kernels of a step between whose launches nets are evaluated: `ito_pack`, `ito_start`,
-/// `ito_step`, `ito_finish`, `ito_arrive`, `ito_reverse`, `ito_leave`, `ito_sigma_gradient` and
-/// those of context rows.
+/// `ito_step`, `ito_finish`, `ito_add_cotangents`, `ito_reverse`, `ito_initial_gradient`,
+/// `ito_sigma_gradient` and those of context rows.
 KernelSource layered_source(const FusedModel& model, bool refined = false);
 /// The kernels that take a path a thread, whatever the solver: `ito_pack`, `ito_simulate`,
 /// `ito_adjoint`, `ito_reduce` and those of context rows. `method`: not pathwise.
