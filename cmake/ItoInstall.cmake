@@ -4,6 +4,9 @@ include(CMakePackageConfigHelpers)
 set(ITO_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/ito")
 
 install(TARGETS ito EXPORT itoTargets FILE_SET HEADERS)
+if(TARGET ito_lab)
+  install(TARGETS ito_lab EXPORT itoTargets FILE_SET HEADERS)
+endif()
 install(EXPORT itoTargets NAMESPACE ito:: DESTINATION "${ITO_CMAKE_DIR}")
 
 if(TARGET ito_program)

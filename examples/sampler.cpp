@@ -1,6 +1,6 @@
 // Samples a density of one's own, known up to its normalising constant: a Gaussian bent into a
 // banana.
-#include <ito/ito.hpp>
+#include <ito/lab/lab.hpp>
 
 #include <cmath>
 #include <cstdio>
@@ -18,10 +18,10 @@ double log_density(std::span<const double> x, std::span<double> gradient) {
 }
 
 ito::WeightSummary sample_banana() {
-  ito::Target banana{.name = "banana", .dimension = 2, .log_density = log_density};
-  ito::Sampler sampler = ito::train_sampler(
-      banana, {.reference = ito::BrownianReference{.scale = 3}, .iterations = 600});
-  ito::SampleSet set = ito::run_sampler(banana, sampler, /*paths=*/8192, /*seed=*/1);
+  ito::lab::Target banana{.name = "banana", .dimension = 2, .log_density = log_density};
+  ito::lab::Sampler sampler = ito::lab::train_sampler(
+      banana, {.reference = ito::lab::BrownianReference{.scale = 3}, .iterations = 600});
+  ito::lab::SampleSet set = ito::lab::run_sampler(banana, sampler, /*paths=*/8192, /*seed=*/1);
   const ito::WeightSummary& weights = set.estimate.weights;
   // From a tail shape of 0.5 on only the smoothed estimate has an error, above 0.7 none.
   std::printf("log Z = %.3f ± %.3f, effective sample size %.0f of %zu, tail shape %.2f\n",

@@ -10,4 +10,9 @@ namespace ito {
 /// threads at once.
 using LogDensity = std::function<double(std::span<const double> x, std::span<double> gradient)>;
 
+/// A log-density at every row of states [n, d]: values [n] and, unless empty, gradients [n, d].
+/// Rows are shared among threads (0: all); what `log_density` throws is thrown here.
+void evaluate_rows(const LogDensity& log_density, std::span<const float> states,
+                   std::span<double> values, std::span<double> gradients, int threads = 0);
+
 }  // namespace ito

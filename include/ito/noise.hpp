@@ -25,4 +25,27 @@ enum class NoiseStream : std::uint32_t {
 double standard_normal(std::uint64_t seed, std::uint64_t path, std::uint32_t step,
                        std::uint32_t channel, NoiseStream stream = NoiseStream::path);
 
+/// Uniform numbers on (0, 1), 53 bits each: a function of (seed, row, element) and of how many were
+/// taken before. Philox with key = seed and counter = (block, row, element, observation stream),
+/// where the high half of `row` goes above the stream's number; a block's four words give two
+/// numbers.
+class UniformStream {
+ public:
+  UniformStream(std::uint64_t seed, std::uint64_t row, std::uint32_t element)
+      : seed_(seed), row_(row), element_(element) {}
+  double next();
+
+ private:
+  std::uint64_t seed_, row_;
+  std::uint32_t element_, taken_ = 0;
+  std::array<std::uint32_t, 4> words_{};
+};
+
+/// N(0, 1) by Box–Muller.
+double draw_normal(UniformStream& uniforms);
+
+/// Seed of the path noise of one training step: a function of its arguments alone, which never
+/// repeats within a run.
+std::uint64_t step_seed(std::uint64_t seed, std::uint32_t epoch, std::uint32_t step);
+
 }  // namespace ito

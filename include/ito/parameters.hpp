@@ -56,6 +56,10 @@ Parameters zero_parameters(const Model& model);
 /// their `value`.
 Parameters initialize(const Model& model, std::uint64_t seed);
 
+/// Lets a drift control be the prior drift, as in `initialize`, once the drift's parameters have
+/// changed. Whether the two nets allow it.
+bool start_at_drift(Parameters& parameters, const Model& model);
+
 /// Writes the safetensors format, float32, aside and renamed into place. Throws ito::Error.
 void save_safetensors(const Parameters& parameters, const std::filesystem::path& file);
 

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "inference/averages.hpp"
+#include <ito/averages.hpp>
 
 namespace ito::cli {
 namespace {

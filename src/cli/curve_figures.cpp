@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 #include <ito/sample.hpp>
 
+#include <ito/averages.hpp>
 #include "cli/figures.hpp"
 #include "cli/state_paths.hpp"
-#include "inference/averages.hpp"
 
 namespace ito::cli {
 namespace {

@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
+#include <ito/check.hpp>
 #include "cpu/aligned.hpp"
 #include "cpu/direction_runner.hpp"
-#include "engine/threads.hpp"
 
 namespace ito {
 namespace {

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <vector>
 
+#include <ito/check.hpp>
 #include "cpu/aligned.hpp"
 #include "cpu/engine.hpp"
 #include "cpu/gradient_sums.hpp"
 #include "cpu/kernels.hpp"
-#include "engine/threads.hpp"
 #include "engine/workspace.hpp"
 
 namespace ito {

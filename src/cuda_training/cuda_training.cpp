@@ -5,6 +5,7 @@
 #include <variant>
 
 #include <ito/plan.hpp>
+#include <ito/plan_workspace.hpp>
 
 #include "cuda/buffer.hpp"
 #include "cuda/device_net.hpp"
@@ -12,7 +13,6 @@
 #include "cuda_training/training_kernels.hpp"
 #include "engine/workspace.hpp"
 #include "inference/latent_paths.hpp"
-#include "inference/plan_workspace.hpp"
 #include "kernels/training/training_arguments.cuh"
 
 namespace ito {

@@ -6,12 +6,12 @@
 #include <string>
 #include <type_traits>
 
+#include <ito/check.hpp>
 #include "cpu/engine.hpp"
 #include "cuda/engine.hpp"
 #include "cuda/gpu.hpp"
 #include "cuda_training/cuda_training.hpp"
 #include "engine/engine.hpp"
-#include "engine/threads.hpp"
 #include "inference/training_engine.hpp"
 #include "reference/engine.hpp"
 
@@ -120,6 +120,13 @@ std::unique_ptr<BasicNetwork<Real>> make_network(const NetShape& shape, Device d
 
 template std::unique_ptr<BasicNetwork<float>> make_network(const NetShape&, Device, int);
 template std::unique_ptr<BasicNetwork<double>> make_network(const NetShape&, Device, int);
+
+std::unique_ptr<Network> make_network(const Mlp& net, int inputs, int outputs, Device device,
+                                      int threads) {
+  std::vector<Tensor> tensors;
+  return make_network(append_net(tensors, "net", net, inputs, 0, 0, outputs), host_device(device),
+                      threads);
+}
 
 std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
                                                      TrainingState& state) {

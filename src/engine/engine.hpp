@@ -3,6 +3,7 @@
 #include <memory>
 
 #include <ito/error.hpp>
+#include <ito/network.hpp>
 #include <ito/plan.hpp>
 
 #include "engine/workspace.hpp"
@@ -62,31 +63,9 @@ class Engine {
   }
 };
 
-/// A net applied to rows, outside the time loop: encoders and decoders. Holds its scratch memory,
-/// so one Network serves one caller at a time.
-template <class Real>
-class BasicNetwork {
- public:
-  virtual ~BasicNetwork() = default;
-
-  /// outputs [n, out] = net(inputs [n, in]).
-  virtual void forward(std::span<const Real> parameters, std::span<const Real> inputs,
-                       std::span<Real> outputs) = 0;
-  /// Adds to `parameter_gradient` (laid out as `parameters`, only the net's own part is touched)
-  /// and overwrites `input_cotangents` [n, in] unless empty.
-  virtual void backward(std::span<const Real> parameters, std::span<const Real> inputs,
-                        std::span<const Real> output_cotangents, std::span<Real> parameter_gradient,
-                        std::span<Real> input_cotangents) = 0;
-};
-using Network = BasicNetwork<float>;
-
 /// `device`, or where it is automatic and does not serve the model, the next best that does.
 template <class Real>
 Device serving_device(Device device, const ModelShape& shape, const PlanOptions& options);
-
-/// `device` for work that no CUDA device does: the CPU where it is automatic. Throws ito::Error
-/// where the caller asks for a CUDA device.
-Device host_device(Device device);
 
 /// The engine of a device; options' precision is checked. Throws ito::Error when `Real` is double
 /// on the CPU.

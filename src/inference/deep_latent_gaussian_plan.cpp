@@ -5,8 +5,8 @@
 #include <ito/error.hpp>
 #include <ito/noise.hpp>
 
+#include <ito/check.hpp>
 #include "engine/engine.hpp"
-#include "engine/threads.hpp"
 #include "inference/layer_shape.hpp"
 #include "model/sizes.hpp"
 

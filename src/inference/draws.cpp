@@ -5,7 +5,6 @@
 #include <string>
 
 #include <ito/error.hpp>
-#include <ito/noise.hpp>
 
 #include "inference/log_gamma.hpp"
 #include "inference/observation_model.hpp"

@@ -8,7 +8,7 @@
 #include <ito/error.hpp>
 #include <ito/weights.hpp>
 
-#include "inference/averages.hpp"
+#include <ito/averages.hpp>
 #include "inference/check_samples.hpp"
 #include "inference/evaluator.hpp"
 

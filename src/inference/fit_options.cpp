@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
-#include "engine/threads.hpp"
+#include <ito/check.hpp>
 #include "inference/check_samples.hpp"
 #include "model/names.hpp"
 #include "model/sizes.hpp"

@@ -5,9 +5,9 @@
 #include <type_traits>
 #include <variant>
 
+#include <ito/check.hpp>
+#include <ito/plan_workspace.hpp>
 #include "engine/engine.hpp"
-#include "engine/threads.hpp"
-#include "inference/plan_workspace.hpp"
 #include "model/sizes.hpp"
 
 namespace ito {

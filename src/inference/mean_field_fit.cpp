@@ -7,8 +7,8 @@
 #include <ito/deep_latent_gaussian.hpp>
 #include <ito/error.hpp>
 
-#include "inference/averages.hpp"
-#include "inference/density_rows.hpp"
+#include <ito/averages.hpp>
+#include <ito/log_density.hpp>
 #include "inference/optimizer.hpp"
 #include "inference/shuffle.hpp"
 #include "model/check.hpp"

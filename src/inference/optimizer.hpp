@@ -2,10 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
-#include <vector>
 
 #include <ito/fit.hpp>
+#include <ito/optimizer.hpp>
 
 #include "model/scalar_math.hpp"  // whose functions the next one takes
 
@@ -29,9 +28,6 @@ struct StepSchedule {
   double annealing(const FitOptions& options, std::size_t step) const;
 };
 
-/// √Σ g², summed in double in order.
-double norm(std::span<const float> gradient);
-
 /// How far towards the parameters their average moves when it sees the `seen`-th of them, from 1:
 ///   max(1 − decay, 1 − (1 − 1/seen)^(γ + 1)).
 /// The second is the power-function average (Karras et al. 2024, "Analyzing and improving the
@@ -43,24 +39,5 @@ double average_share(double decay, std::uint64_t seen);
 
 /// Those of the `taken`-th step, from 1.
 AdamFactors adam_factors(double learning_rate, double averaging, std::uint64_t taken);
-
-/// Parameters as Adam moves them (Kingma & Ba 2015, algorithm 1; β = (0.9, 0.999), ε = 1e-8), and
-/// their average.
-struct Adam {
-  std::vector<double> parameters, average;  ///< [P]
-  std::vector<double> first, second;        ///< moments, [P]
-  std::uint64_t steps = 0;                  ///< taken so far
-
-  explicit Adam(std::size_t count)
-      : parameters(count), average(count), first(count), second(count) {}
-  explicit Adam(std::span<const float> start);
-
-  /// Takes one step along `scale` · `gradient`, with an average of decay `averaging`.
-  void step(std::span<const float> gradient, double scale, double learning_rate, double averaging);
-};
-
-/// To the float32 numbers that engines take.
-void round_to(std::span<const double> numbers, std::span<float> rounded);
-std::vector<float> rounded(std::span<const double> numbers);
 
 }  // namespace ito

@@ -1,4 +1,4 @@
-#include "inference/plan_workspace.hpp"
+#include <ito/plan_workspace.hpp>
 
 #include <optional>
 

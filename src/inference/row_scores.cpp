@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
-#include "inference/averages.hpp"
+#include <ito/averages.hpp>
 #include "inference/observation_model.hpp"
 #include "model/check.hpp"
 #include "model/sizes.hpp"

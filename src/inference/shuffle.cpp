@@ -3,8 +3,6 @@
 #include <numeric>
 #include <utility>
 
-#include <ito/noise.hpp>
-
 namespace ito {
 namespace {
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <span>
 
+#include <ito/noise.hpp>
+
 namespace ito {
 
 // Where fit's randomness comes from. Everything is Philox with key = FitOptions::seed on the
@@ -18,9 +20,6 @@ namespace ito {
 
 /// Fills `order` with a uniformly random permutation of 0 … n−1 (Fisher–Yates).
 void random_order(std::uint64_t seed, std::uint32_t epoch, std::span<std::size_t> order);
-
-/// Key of the path noise of one training step.
-std::uint64_t step_seed(std::uint64_t seed, std::uint32_t epoch, std::uint32_t step);
 
 /// Key of the path noise of held-out evaluations.
 std::uint64_t held_out_seed(std::uint64_t seed);

@@ -1,11 +1,10 @@
 #include "model/check.hpp"
 
 #include <fmt/format.h>
+#include <omp.h>
 
 #include <cfloat>
 #include <cmath>
-
-#include <ito/error.hpp>
 
 namespace ito {
 
@@ -38,6 +37,16 @@ void check_values(const std::string& field, const std::vector<double>& values, s
                 fmt::format("{} numbers, or none", size));
   }
   for (std::size_t i = 0; i < values.size(); ++i) check_finite(indexed(field, i), values[i]);
+}
+
+void check_threads(int threads) {
+  if (threads < 0 || threads > 1024)
+    throw Error("threads", std::to_string(threads), "0 (all), or 1 to 1024");
+}
+
+int thread_count(int threads) {
+  check_threads(threads);
+  return threads > 0 ? threads : omp_get_max_threads();
 }
 
 void check_total(std::size_t parameters) {

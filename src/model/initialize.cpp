@@ -96,6 +96,10 @@ bool start_at_drift(Parameters& parameters, const ModelShape& shape) {
   return true;
 }
 
+bool start_at_drift(Parameters& parameters, const Model& model) {
+  return start_at_drift(parameters, resolve(model));
+}
+
 void initialize_model(Parameters& parameters, const Model& model, const ModelShape& shape,
                       std::uint64_t seed) {
   initialize_constants(parameters, model, shape);

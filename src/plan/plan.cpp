@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <memory>
 
+#include <ito/check.hpp>
 #include "engine/engine.hpp"
-#include "engine/threads.hpp"
 #include "model/sizes.hpp"
 #include "plan/checks.hpp"
 

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <vector>
 
+#include <ito/check.hpp>
 #include "engine/call.hpp"
 #include "engine/directions.hpp"
-#include "engine/threads.hpp"
 #include "kernels/arithmetic/compensated_sum.cuh"
 #include "reference/path.hpp"
 

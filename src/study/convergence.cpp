@@ -7,7 +7,7 @@
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
 
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 /// What each log₂ error of the points used weighs in the slope over ℓ, so that many are cheap.
@@ -88,4 +88,4 @@ std::string Convergence::verdict(double declared) const {
   return order - half_width - bend > declared ? "above" : "within";
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

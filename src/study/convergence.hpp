@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace ito::study {
+namespace ito::lab::study {
 
 /// A power law error ≈ C h^order as measured at h = h_0 2^{−ℓ}.
 struct Convergence {
@@ -31,4 +31,4 @@ struct Convergence {
 Convergence converge(const std::vector<std::vector<std::vector<double>>>& sums, double paths,
                      double first, bool squares);
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

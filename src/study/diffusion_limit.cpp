@@ -3,12 +3,13 @@
 
 #include <fmt/format.h>
 #include <ito/ito.hpp>
+#include <ito/lab/lab.hpp>
 
 #include "study/linear_gaussian.hpp"
 #include "study/study.hpp"
 
 // Part 1: what happens to the bound as a deep latent Gaussian model gets deeper.
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 /// Free energy of a posterior and what its weights say.
@@ -329,4 +330,4 @@ Part diffusion_limit(const Settings& settings) {
   return part;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 #include <ito/ito.hpp>
+#include <ito/lab/lab.hpp>
 
 #include "study/plane_laws.hpp"
 #include "study/study.hpp"
 
 // Part 3: what laws a neural SDE from one point reaches, and at which energy.
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 /// Two hidden layers leave rings filled in; three reach what samples can tell.
@@ -343,4 +344,4 @@ Part expressivity(const Settings& settings) {
   return part;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -5,7 +5,7 @@
 
 #include "study/gradient_sweeps.hpp"
 
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 std::size_t index_of(const std::vector<Route>& by, GradientMethod method, bool checkpoints) {
@@ -149,4 +149,4 @@ std::vector<std::string> recommendation(const std::vector<Sweep>& all, const std
   return rules;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -9,7 +9,7 @@
 
 // The stochastic adjoint's gradient tends to the exact one, at every kind of chain; reversal's is
 // the exact one.
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 constexpr std::size_t blocks = 32;
@@ -322,4 +322,4 @@ Part reversal(const Settings& settings) {
   return part;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -8,7 +8,7 @@
 
 #include <ito/ito.hpp>
 
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 constexpr std::size_t blocks = 16;
@@ -198,4 +198,4 @@ double tangent_seconds(const Workload& load, std::size_t directions, const Setti
   });
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

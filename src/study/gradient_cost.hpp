@@ -10,7 +10,7 @@
 
 #include "study/study.hpp"
 
-namespace ito::study {
+namespace ito::lab::study {
 
 /// Latent diffusion with nets of one hidden layer for drift, diagonal σ and feedback control.
 struct Workload {
@@ -72,4 +72,4 @@ GradientCost gradient_cost(const Route& route, ExactGradients& exact);
 /// Seconds of derivatives of all paths along `directions` directions at once, with Euler–Maruyama.
 double tangent_seconds(const Workload& load, std::size_t directions, const Settings& settings);
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -7,7 +7,7 @@
 
 // What a gradient costs by every route and what it is off by, over steps, dimension, parameters and
 // paths, and which route to take.
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 using Quantity = double (*)(const GradientCost&);
@@ -214,4 +214,4 @@ Part gradient_routes(const Settings& settings) {
   return part;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 constexpr double patience = 0.25;  ///< seconds of a gradient after which a route's sweep ends
@@ -66,4 +66,4 @@ std::vector<Sweep> measure_sweeps(const std::vector<Route>& by, const Settings& 
   return all;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

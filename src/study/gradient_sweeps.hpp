@@ -6,7 +6,7 @@
 
 #include "study/gradient_cost.hpp"
 
-namespace ito::study {
+namespace ito::lab::study {
 
 /// One of the four numbers moved, the others kept.
 struct Sweep {
@@ -34,4 +34,4 @@ std::vector<Sweep> measure_sweeps(const std::vector<Route>& by, const Settings& 
 std::vector<std::string> recommendation(const std::vector<Sweep>& all, const std::vector<Route>& by,
                                         double directions);
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -4,12 +4,13 @@
 
 #include <fmt/format.h>
 #include <ito/ito.hpp>
+#include <ito/lab/lab.hpp>
 
 #include "study/linear_gaussian.hpp"
 #include "study/study.hpp"
 
 // Part 5: one posterior by three controls, on dX = −X dt + dW, y ~ N(X_1, s²), where all is known.
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 constexpr LinearGaussian problem{.rate = 1.0, .variance = 0.1, .steps = 32, .dimension = 2};
@@ -312,4 +313,4 @@ Part inference_quality(const Settings& settings) {
   return part;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

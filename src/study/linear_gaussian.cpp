@@ -4,7 +4,7 @@
 #include <numbers>
 #include <utility>
 
-namespace ito::study {
+namespace ito::lab::study {
 
 LogDensity gaussian_likelihood(std::vector<double> y, double variance) {
   return [y = std::move(y), variance](std::span<const double> x, std::span<double> gradient) {
@@ -65,4 +65,4 @@ double LinearGaussian::feedback_gap() const {
   return dimension * (cost - 0.5 * std::log1p(state_variance() / variance));
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -6,7 +6,7 @@
 
 #include <ito/log_density.hpp>
 
-namespace ito::study {
+namespace ito::lab::study {
 
 /// log N(y; x, variance I) as a function of x.
 LogDensity gaussian_likelihood(std::vector<double> y, double variance);
@@ -35,4 +35,4 @@ struct LinearGaussian {
   std::vector<double> reach() const;  ///< a_k
 };
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

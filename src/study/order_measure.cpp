@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <ito/ito.hpp>
 
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 constexpr std::size_t blocks = 32;
@@ -206,4 +206,4 @@ std::vector<MeasuredOrder> measure_orders(Sense sense, const std::vector<OrderPr
   return all;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -7,7 +7,7 @@
 #include "study/order_problems.hpp"
 #include "study/study.hpp"
 
-namespace ito::study {
+namespace ito::lab::study {
 
 enum class Sense { strong, weak };
 
@@ -29,4 +29,4 @@ struct MeasuredOrder {
 std::vector<MeasuredOrder> measure_orders(Sense sense, const std::vector<OrderProblem>& problems,
                                           const Settings& settings);
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -6,7 +6,7 @@
 
 #include <ito/parameters.hpp>
 
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 using Tensors = std::vector<std::pair<std::string, std::vector<float>>>;
@@ -144,4 +144,4 @@ std::vector<OrderProblem> order_problems() {
   return all;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -8,7 +8,7 @@
 
 #include <ito/model.hpp>
 
-namespace ito::study {
+namespace ito::lab::study {
 
 /// An Itô equation on [0, 1] to measure orders on.
 struct OrderProblem {
@@ -26,4 +26,4 @@ struct OrderProblem {
 /// which count as diagonal.
 std::vector<OrderProblem> order_problems();
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -9,7 +9,7 @@
 
 // Every solver on every kind of noise it takes, as its table declares them: the slopes of strong
 // and weak errors over paths that are the same at h, h/2, h/4, … (Request::refinement).
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 constexpr NoiseKind noise_kinds[] = {NoiseKind::additive, NoiseKind::scalar, NoiseKind::diagonal,
@@ -220,4 +220,4 @@ Part weak_orders(const Settings& settings) {
   return part;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

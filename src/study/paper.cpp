@@ -5,13 +5,14 @@
 
 #include <fmt/format.h>
 #include <ito/ito.hpp>
+#include <ito/lab/lab.hpp>
 
 #include "study/study.hpp"
 
 // Part 2: the experiment of Tzen & Raginsky (2019), section 6: dX = sigmoid(AX) dt + dW in R^10, A
 // of independent N(0, 1), y | X_1 ~ N(X_1, I), n copies of one X_1 with a little noise, a constant
 // control trained by gradient descent, a path for each copy.
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 constexpr int dimension = 10;
@@ -342,4 +343,4 @@ Part paper_experiment(const Settings& settings) {
   return part;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -8,7 +8,7 @@
 #include <ito/error.hpp>
 #include <ito/noise.hpp>
 
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 /// Three uniform and two normal numbers of a row.
@@ -83,4 +83,4 @@ double energy_distance(std::span<const float> a, std::span<const float> b) {
   return std::sqrt(std::max(0.0, squared));
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

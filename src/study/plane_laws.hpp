@@ -8,7 +8,7 @@
 
 #include <ito/dataset.hpp>
 
-namespace ito::study {
+namespace ito::lab::study {
 
 /// Laws in the plane that are known by samples: "two moons", "rings", "checkerboard", "8
 /// Gaussians", all within about [−4, 4]².
@@ -22,4 +22,4 @@ Dataset draw_plane_law(const std::string& law, std::size_t count, std::uint64_t 
 /// negative.
 double energy_distance(std::span<const float> a, std::span<const float> b);
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -4,7 +4,7 @@
 #include <limits>
 #include <numbers>
 
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 /// Controls of order one learn faster than large ones, and u scales as 1/√T for the same paths.
@@ -205,4 +205,4 @@ std::vector<float> resampled(const SampleSet& set, std::size_t d) {
   return shuffled;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

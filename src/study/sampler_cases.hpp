@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include <ito/sampler.hpp>
+#include <ito/lab/sampler.hpp>
 
 #include "study/study.hpp"
 
-namespace ito::study {
+namespace ito::lab::study {
 
 /// A target and how it is sampled.
 struct SamplerCase {
@@ -60,4 +60,4 @@ SamplerRun run_case(const SamplerCase& problem, bool ou, SamplerLoss loss, std::
 /// misses.
 std::vector<float> resampled(const SampleSet& set, std::size_t d);
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -4,12 +4,13 @@
 
 #include <fmt/format.h>
 #include <ito/ito.hpp>
+#include <ito/lab/lab.hpp>
 
 #include "study/sampler_cases.hpp"
 #include "study/study.hpp"
 
 // Part 4: any unnormalised density as a terminal cost, and what the Girsanov weights then say.
-namespace ito::study {
+namespace ito::lab::study {
 namespace {
 
 /// One row of the table: a case, a reference, a loss, over seeds.
@@ -259,4 +260,4 @@ Part samplers(const Settings& settings) {
   return part;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace ito::study {
+namespace ito::lab::study {
 
 Spread spread(const std::vector<double>& values) {
   Spread result;
@@ -63,4 +63,4 @@ const std::vector<Study>& studies() {
   return all;
 }
 
-}  // namespace ito::study
+}  // namespace ito::lab::study

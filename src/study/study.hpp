@@ -16,7 +16,7 @@
 #include <ito/parameters.hpp>
 #include <nlohmann/json.hpp>
 
-namespace ito::study {
+namespace ito::lab::study {
 
 /// One set of numbers of a panel.
 struct Series {
@@ -161,4 +161,4 @@ struct Study {
 };
 const std::vector<Study>& studies();
 
-}  // namespace ito::study
+}  // namespace ito::lab::study
