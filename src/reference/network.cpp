@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "model/reference_net.hpp"
 #include "reference/engine.hpp"
-#include "reference/net.hpp"
 
 namespace ito {
 namespace {

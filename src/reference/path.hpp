@@ -10,8 +10,8 @@
 
 #include "engine/scheme_step.hpp"
 #include "kernels/arithmetic/stochastic_adjoint.cuh"
+#include "model/reference_net.hpp"
 #include "model/shape.hpp"
-#include "reference/net.hpp"
 
 namespace ito {
 

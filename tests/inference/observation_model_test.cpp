@@ -232,5 +232,32 @@ TEST(ObservationModel, MeanIsTheSumOverCounts) {
   }
 }
 
+TEST(ObservationLogDensity, IsTheLikelihoodOfTheDecodedStateWithItsDerivative) {
+  LatentModel latent;
+  latent.model.state = 2;
+  latent.model.grid = uniform_grid(1.0, 4);
+  latent.likelihood = Gaussian{.scale = 0.5};
+  latent.observed = 3;
+  latent.decoder = MlpDecoder{{.hidden = {5, 4}, .activation = Activation::gelu}};
+  const Parameters parameters = initialize(latent, 3);
+  const std::vector<float> y{0.3f, -1.0f, 0.5f};
+  const LogDensity density = observation_log_density(latent, parameters.values(), y);
+  const std::vector<double> x{0.4, -0.7};
+  const auto eta =
+      decode(latent, parameters.values(), std::vector<float>{0.4f, -0.7f}, Device::reference());
+  double squares = 0;
+  for (std::size_t i = 0; i < 3; ++i) squares += std::pow(double{y[i]} - double{eta[i]}, 2);
+  const double wanted = -0.5 * squares / 0.25 - 1.5 * std::log(2 * std::numbers::pi * 0.25);
+  std::vector<double> gradient(2);
+  EXPECT_NEAR(density(x, gradient), wanted, 1e-5);
+  EXPECT_EQ(density(x, {}), density(x, gradient));
+  for (std::size_t j = 0; j < 2; ++j) {
+    std::vector<double> above = x, below = x;
+    above[j] += 1e-5;
+    below[j] -= 1e-5;
+    EXPECT_NEAR(gradient[j], (density(above, {}) - density(below, {})) / 2e-5, 1e-6);
+  }
+}
+
 }  // namespace
 }  // namespace ito

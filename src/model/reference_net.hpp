@@ -9,7 +9,8 @@
 
 namespace ito {
 
-/// A multilayer perceptron in plain double arithmetic, with the trace its backward pass needs.
+/// A multilayer perceptron of one input in plain double arithmetic, with the trace its backward
+/// pass needs: that of the reference engine, and of whatever on the host takes a row at a time.
 class ReferenceNet {
  public:
   explicit ReferenceNet(const NetShape& shape) : shape_(shape) {
