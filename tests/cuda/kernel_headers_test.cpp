@@ -18,8 +18,9 @@ TEST(KernelHeaders, AreAllOfTheKernelsWordForWord) {
   for (const KernelHeader& header : kernel_headers()) embedded[header.name] = header.text;
   const fs::path root(ITO_SOURCE_FOLDER);
   std::size_t kernels = 0;
-  for (const auto& entry : fs::directory_iterator(root / "kernels")) {
-    const std::string name = "kernels/" + entry.path().filename().string();
+  for (const auto& entry : fs::recursive_directory_iterator(root / "kernels")) {
+    if (entry.path().extension() != ".cuh") continue;
+    const std::string name = fs::relative(entry.path(), root).string();
     ASSERT_TRUE(embedded.contains(name)) << name;
     EXPECT_EQ(embedded[name], read_file(entry.path())) << name;
     ++kernels;
