@@ -74,6 +74,14 @@ def measure(chosen, names):
     return [{"name": n, **rows.best_row(runs[n])} for n in names if n not in failed], failed
 
 
+def row_a_line(result):
+    """JSON text in which each row has a line of its own."""
+    rest = {key: value for key, value in result.items() if key != "rows"}
+    head = json.dumps(rest, indent=1, ensure_ascii=False)
+    rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in result["rows"])
+    return head[:-2] + ',\n "rows": [\n' + rows + "\n]}\n"
+
+
 def save(result, order):
     """Keeps the result, and returns it, with what the same machine did before at the same commit."""
     if RESULTS.exists():
@@ -83,7 +91,7 @@ def save(result, order):
             result = {**result, "rows": [kept.pop(name) for name in order if name in kept]
                       + list(kept.values())}
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    RESULTS.write_text(row_a_line(result))
     return result
 
 
