@@ -10,22 +10,22 @@ constexpr std::uint64_t paths = 64;
 
 template <class Real>
 struct Answer {
-  ito::BasicPaths<Real> paths;
+  ito::BasicRecording<Real> recording;
   ito::BasicGradient<Real> gradient;
 };
 
 /// The workload's paths and the gradient of its loss.
 template <class Real>
 Answer<Real> answer(const ito::Model& model, ito::Device device) {
-  const ito::BasicPlan<Real> plan(model, device);
+  ito::BasicPlan<Real> plan(model, device);
   const ito::Parameters values = parameters_of(plan.model());
   const std::vector<Real> parameters(values.values().begin(), values.values().end());
-  auto drawn = plan.simulate(parameters, {.paths = paths, .seed = 7});
-  std::vector<Real> states = drawn.states();
+  auto recording = plan.record(parameters, {.paths = paths, .seed = 7});
+  std::vector<Real> states = recording.paths().states();
   const std::vector<Real> energy(paths, Real{1} / Real{paths});
   for (Real& x : states) x *= Real{2} / Real{paths};
-  auto gradient = plan.adjoint(parameters, drawn, {.states = states, .energy = energy});
-  return {std::move(drawn), std::move(gradient)};
+  auto gradient = plan.adjoint(parameters, recording, {.states = states, .energy = energy});
+  return {std::move(recording), std::move(gradient)};
 }
 
 /// |a − b| / |b|
@@ -43,10 +43,11 @@ void compare(benchmark::State& state, const Workload& workload) {
   const auto exact = answer<double>(model, ito::Device::reference());
   Answer<float> ours;
   for ([[maybe_unused]] auto _ : state) ours = answer<float>(model, ito::Device::cpu());
-  state.counters["states"] = relative_distance(ours.paths.states(), exact.paths.states());
-  state.counters["energy"] = relative_distance(ours.paths.energy(), exact.paths.energy());
-  state.counters["martingale"] =
-      relative_distance(ours.paths.martingale(), exact.paths.martingale());
+  const auto& got = ours.recording.paths();
+  const auto& wanted = exact.recording.paths();
+  state.counters["states"] = relative_distance(got.states(), wanted.states());
+  state.counters["energy"] = relative_distance(got.energy(), wanted.energy());
+  state.counters["martingale"] = relative_distance(got.martingale(), wanted.martingale());
   state.counters["gradient"] =
       relative_distance(ours.gradient.parameters, exact.gradient.parameters);
 }

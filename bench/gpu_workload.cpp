@@ -59,21 +59,24 @@ std::span<float> GpuRun::floats(std::size_t count) {
   return {reinterpret_cast<float*>(memory_.back()->reserve(count * sizeof(float))), count};
 }
 
-void GpuRun::simulate(bool record) {
-  plan_.simulate(ito::Stream{}, parameters_, request_,
-                 {.states = states_, .energy = energy_, .martingale = martingale_}, workspace_,
-                 record);
+ito::Outputs GpuRun::outputs() const {
+  return {.states = states_, .energy = energy_, .martingale = martingale_};
+}
+
+void GpuRun::simulate() {
+  plan_.simulate(ito::Stream{}, parameters_, request_, outputs(), workspace_);
 }
 
 void GpuRun::simulate_and_differentiate() {
-  simulate(/*record=*/true);
+  const ito::Recording recording =
+      plan_.record(ito::Stream{}, parameters_, request_, outputs(), workspace_);
   const auto count = static_cast<unsigned>(states_.size());
   const ScaleArguments scale{states_.data(), state_cotangents_.data(),
                              2.0F / static_cast<float>(workload_.paths), count};
   gpu_->launch(state_cotangents_of_, {(count + 255) / 256, 256, 0}, &scale, sizeof(scale), nullptr);
-  plan_.adjoint(ito::Stream{}, parameters_, request_,
+  plan_.adjoint(ito::Stream{}, parameters_, recording,
                 {.states = state_cotangents_, .energy = energy_cotangents_},
-                {.parameters = gradient_}, workspace_, {}, /*recorded=*/true);
+                {.parameters = gradient_});
 }
 
 void GpuRun::wait() { gpu_->synchronize(nullptr); }

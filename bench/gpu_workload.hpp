@@ -16,7 +16,7 @@ class GpuRun {
   GpuRun(const Workload& workload, ito::Precision precision, ito::CudaKernels kernels,
          std::shared_ptr<ito::Gpu> gpu);
 
-  void simulate(bool record = false);
+  void simulate();
   void simulate_and_differentiate();
   void wait();
 
@@ -25,6 +25,7 @@ class GpuRun {
   std::size_t device_bytes() const;
 
  private:
+  ito::Outputs outputs() const;
   std::span<float> floats(std::size_t count);
 
   Workload workload_;

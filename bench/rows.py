@@ -111,6 +111,7 @@ def instruction_runs(binary, name):
         [
             "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
             "--toggle-collect=ito::BasicPlan<float>::simulate(*",
+            "--toggle-collect=ito::BasicPlan<float>::record(*",
             "--toggle-collect=ito::BasicPlan<float>::adjoint(*",
             binary, f"--benchmark_filter=^{name}(/|$)", "--benchmark_min_time=1e-9",
             "--benchmark_format=json",

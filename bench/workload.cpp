@@ -64,21 +64,21 @@ Run::Run(const Workload& workload)
       martingale_(workload.paths),
       workspace_(plan_.workspace_bytes(workload.paths)) {}
 
-void Run::simulate(bool record) {
-  plan_.simulate(parameters_, request_,
-                 {.states = states_, .energy = energy_, .martingale = martingale_}, workspace_,
-                 record);
+ito::Outputs Run::outputs() {
+  return {.states = states_, .energy = energy_, .martingale = martingale_};
 }
+
+void Run::simulate() { plan_.simulate(parameters_, request_, outputs(), workspace_); }
 
 void Run::simulate_and_differentiate() {
   const float share = 1.0F / static_cast<float>(workload_.paths);
   state_cotangents_.resize(states_.size());
   energy_cotangents_.assign(energy_.size(), share);
   gradient_.resize(plan_.parameter_count());
-  simulate(/*record=*/true);
+  const ito::Recording recording = plan_.record(parameters_, request_, outputs(), workspace_);
   for (std::size_t i = 0; i < states_.size(); ++i) state_cotangents_[i] = 2 * share * states_[i];
-  plan_.adjoint(parameters_, request_, {.states = state_cotangents_, .energy = energy_cotangents_},
-                {.parameters = gradient_}, workspace_, {}, /*recorded=*/true);
+  plan_.adjoint(parameters_, recording, {.states = state_cotangents_, .energy = energy_cotangents_},
+                {.parameters = gradient_});
 }
 
 double Run::loss() const {

@@ -39,13 +39,15 @@ class Run {
  public:
   explicit Run(const Workload& workload);
 
-  void simulate(bool record = false);
+  void simulate();
   void simulate_and_differentiate();
 
   double loss() const;
   std::size_t workspace_bytes() const { return workspace_.size(); }
 
  private:
+  ito::Outputs outputs();
+
   Workload workload_;
   ito::Plan plan_;
   ito::Parameters parameters_;

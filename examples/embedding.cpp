@@ -18,24 +18,24 @@ struct Memory {
   std::vector<std::byte> workspace;
 };
 
-// One step of descent. Neither call allocates; the adjoint reuses what the simulation recorded.
-void descend(const ito::Plan& plan, ito::Parameters& parameters, Memory& memory,
-             std::uint64_t step) {
+// One step of descent. Neither call allocates: the recording is in the workspace.
+void descend(ito::Plan& plan, ito::Parameters& parameters, Memory& memory, std::uint64_t step) {
   const ito::Request request{.paths = paths, .seed = 1, .first_path = step * paths};
-  plan.simulate(parameters, request, {.states = memory.states}, memory.workspace, /*record=*/true);
+  const ito::Recording recording =
+      plan.record(parameters, request, {.states = memory.states}, memory.workspace);
   for (std::size_t i = 0; i < paths; ++i) {
     memory.dstates[i] = (memory.states[i] - y) / (variance * paths);  // of −log p(y|x)
     memory.denergy[i] = 1.0F / paths;
   }
-  plan.adjoint(parameters, request, {.states = memory.dstates, .energy = memory.denergy},
-               {.parameters = memory.gradient}, memory.workspace, {}, /*recorded=*/true);
+  plan.adjoint(parameters, recording, {.states = memory.dstates, .energy = memory.denergy},
+               {.parameters = memory.gradient});
   for (std::size_t p = 0; p < parameters.size(); ++p) {
     parameters.values()[p] -= 0.1F * memory.gradient[p];
   }
 }
 
 int main() {
-  const ito::Plan plan{
+  ito::Plan plan{
       {.state = 1, .grid = ito::uniform_grid(1.0, 64), .control = ito::ConstantControl{}}};
   ito::Parameters parameters = ito::initialize(plan.model(), /*seed=*/1);
   Memory memory{.states = std::vector<float>(paths),

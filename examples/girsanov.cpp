@@ -28,7 +28,7 @@ bool estimate(const char* name, const ito::Control& control, const std::vector<f
   ito::Parameters parameters = ito::zero_parameters(model);
   std::copy(values.begin(), values.end(), parameters.values().begin());
 
-  const ito::Plan plan{model};
+  ito::Plan plan{model};
   const ito::Paths paths = plan.simulate(parameters, {.paths = 65'536, .seed = 1});
 
   std::vector<double> log_weights(paths.size());

@@ -15,11 +15,11 @@ int main() {
   ito::Plan plan{model};  // describe once, run many times
   ito::Parameters parameters = ito::initialize(model, /*seed=*/1);
 
-  ito::Paths paths = plan.simulate(parameters, {.paths = 4096, .seed = 7});
+  ito::Recording recording = plan.record(parameters, {.paths = 4096, .seed = 7});
 
   // Any loss of states, energy and martingale: hand back its derivatives. Here mean(½|x_T|² + E).
-  std::vector<float> dstates = paths.states(), denergy(paths.size(), 1.0F / 4096);
+  std::vector<float> dstates = recording.paths().states(), denergy(4096, 1.0F / 4096);
   for (float& x : dstates) x /= 4096;
-  ito::Gradient g = plan.adjoint(parameters, paths, {.states = dstates, .energy = denergy});
+  ito::Gradient g = plan.adjoint(parameters, recording, {.states = dstates, .energy = denergy});
   std::printf("%zu derivatives; the first is %g\n", g.parameters.size(), g.parameters[0]);
 }

@@ -3,8 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <ito/device.hpp>
@@ -148,29 +150,65 @@ struct PlanOptions {
   CudaKernels cuda_kernels = CudaKernels::automatic;
 };
 
-/// Results of `simulate` in vectors of its own, with what `adjoint` needs to run the same paths
-/// again.
+/// Results of a run in vectors of its own.
 template <class Real>
 class BasicPaths {
  public:
   const std::vector<Real>& states() const { return states_; }          ///< [N, S, d]
   const std::vector<Real>& energy() const { return energy_; }          ///< [N]
   const std::vector<Real>& martingale() const { return martingale_; }  ///< [N]
-  /// [N, S]. Throw ito::Error unless the simulation was asked for SimulateOptions::intervals.
+  /// [N, S]. Throw ito::Error unless the run was asked for SimulateOptions::intervals.
   const std::vector<Real>& interval_energy() const;
   const std::vector<Real>& interval_martingale() const;
   const std::vector<std::uint8_t>& status() const { return status_; }  ///< [N]
-  std::uint64_t size() const { return request_.paths; }                ///< N
+  std::uint64_t size() const { return status_.size(); }                ///< N
   std::uint64_t non_finite() const;                                    ///< paths with status ≠ 0
 
  private:
   template <class>
   friend class BasicPlan;
   std::vector<Real> states_, energy_, martingale_, interval_energy_, interval_martingale_;
-  std::vector<Real> x0_, context_;
   std::vector<std::uint8_t> status_;
-  BasicRequest<Real> request_;
   SimulateOptions options_;
+};
+
+/// What `record` leaves for `adjoint`: the request, and the states of the paths in a workspace. One
+/// of `record(parameters, request)` owns both and the paths; the others view the caller's memory,
+/// which stays as it is until the last adjoint. An adjoint leaves a recording as it was.
+///
+/// It belongs to the plan that made it, wherever the plan moves, to the stream it was put on and to
+/// the parameters it was made with: `adjoint` throws ito::Error on others.
+template <class Real>
+class BasicRecording {
+ public:
+  /// An empty one, as one that was moved from: `adjoint` throws ito::Error on it.
+  BasicRecording() = default;
+  BasicRecording(BasicRecording&& other) noexcept : parts_(std::exchange(other.parts_, {})) {}
+  BasicRecording& operator=(BasicRecording&& other) noexcept {
+    parts_ = std::exchange(other.parts_, {});
+    return *this;
+  }
+
+  /// Throws ito::Error unless it was made by `record(parameters, request)`: the results of other
+  /// forms are in the outputs they were given.
+  const BasicPaths<Real>& paths() const;
+
+ private:
+  template <class>
+  friend class BasicPlan;
+  struct Parts {
+    std::uint64_t id = 0, plan = 0;  ///< 0: empty
+    BasicRequest<Real> request;
+    std::span<std::byte> workspace;
+    std::optional<Stream> stream;
+    const Real* parameters = nullptr;                                ///< on a stream
+    std::size_t parameters_hash = 0, x0_hash = 0, context_hash = 0;  ///< without one
+    // Of `record(parameters, request)`.
+    BasicPaths<Real> paths;
+    std::vector<Real> x0, context;
+    std::unique_ptr<std::byte[]> memory;
+  };
+  Parts parts_;
 };
 
 template <class Real>
@@ -181,11 +219,14 @@ struct BasicGradient {
 };
 
 /// A model compiled for a device: describe once, run many times. It holds the scratch memory of its
-/// threads, so one Plan serves one caller at a time; different Plans are independent. Every call
-/// throws ito::Error on spans of the wrong size.
+/// threads, so one Plan serves one caller at a time, and the calls that run paths are not const;
+/// different Plans are independent. Every call throws ito::Error on spans of the wrong size.
 ///
 /// Paths are bit-identical for every split into calls and every number of threads; gradients too
 /// for any number of threads, and to rounding for a split.
+///
+/// A gradient is `record`, then `adjoint` of the recording, once or for several losses. `simulate`
+/// runs the same paths to the same results and keeps nothing of them.
 template <class Real>
 class BasicPlan {
  public:
@@ -209,64 +250,65 @@ class BasicPlan {
   // Vectors in, vectors out. `parameters` is [≥ P]; the model's own come first. What does not fit
   // the machine's memory is refused before it is allocated.
   BasicPaths<Real> simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                            SimulateOptions options = {}) const;
-  BasicGradient<Real> adjoint(std::span<const Real> parameters, const BasicPaths<Real>& paths,
-                              const BasicCotangents<Real>& cotangents,
-                              AdjointOptions options = {}) const;
+                            SimulateOptions options = {});
+  BasicRecording<Real> record(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                              SimulateOptions options = {});
+  /// At the parameters of the recording, of any form that is not on a stream. Throws ito::Error on
+  /// a recording that does not belong here (BasicRecording), where the parameters, x0 or context
+  /// have changed since, and where a later call has written to its workspace. On CUDA what was
+  /// recorded is in the plan's own memory until its next call that is not on a stream.
+  BasicGradient<Real> adjoint(std::span<const Real> parameters,
+                              const BasicRecording<Real>& recording,
+                              const BasicCotangents<Real>& cotangents, AdjointOptions options = {});
 
   /// Jacobian–vector products: the sensitivity equations of the paths (Tzen & Raginsky 2019,
   /// section 4) along K directions, integrated with the paths by the same solver. They are the
   /// derivatives of the discrete chain, as `adjoint` is its transpose. Throws ito::Error on CUDA.
   BasicTangents<Real> tangents(std::span<const Real> parameters, const BasicRequest<Real>& request,
                                const BasicDirections<Real>& directions,
-                               SimulateOptions options = {}) const;
+                               SimulateOptions options = {});
   /// A block of the full Jacobian: the tangents of parameters first … first + count − 1. Throws
   /// ito::Error on CUDA.
   BasicTangents<Real> jacobian(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                               std::size_t first, std::size_t count,
-                               SimulateOptions options = {}) const;
+                               std::size_t first, std::size_t count, SimulateOptions options = {});
 
   // Caller-owned memory; these allocate nothing. On CUDA that is said of the calls on a stream,
   // below: calls on memory of the host pass through memory of the device, which the plan allocates
   // at the first call of a size, and their workspace may be empty.
-  /// Bytes of workspace for any call of up to `paths` paths and `observations` rows of context. A
-  /// gradient keeps in it as many states as it holds, so a recorded run and its adjoint are given
-  /// memory of one size.
-  /// Throws when even checkpointing does not fit PlanOptions::workspace_limit, naming the least
-  /// that does. With `record` false, those of `simulate` without `record` alone: fewer, and within
-  /// any limit, since such a run stores no states.
-  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1,
-                              bool record = true) const;
-  /// With `record` the workspace keeps what a following adjoint of the same request needs, which
-  /// saves that adjoint one forward run.
+  /// Bytes of workspace for any call of up to `paths` paths and `observations` rows of context: the
+  /// more it is, the more states a recording keeps. Throws when even checkpointing does not fit
+  /// PlanOptions::workspace_limit, naming the least that does.
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1) const;
+  /// Those of `simulate` alone: fewer, and within any limit, since such a run stores no states.
+  std::size_t simulate_workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1) const;
   void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
-                bool record = false) const;
-  /// `recorded`: the workspace is as `simulate(…, record = true)` left it for this request.
-  void adjoint(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                const BasicOutputs<Real>& outputs, std::span<std::byte> workspace);
+  /// The recording views x0, context and workspace.
+  BasicRecording<Real> record(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                              const BasicOutputs<Real>& outputs, std::span<std::byte> workspace);
+  /// As the adjoint above.
+  void adjoint(std::span<const Real> parameters, const BasicRecording<Real>& recording,
                const BasicCotangents<Real>& cotangents, const BasicGradientOutputs<Real>& gradient,
-               std::span<std::byte> workspace, AdjointOptions options = {},
-               bool recorded = false) const;
+               AdjointOptions options = {});
 
   // The same on CUDA with every span in device memory: work is put on the stream and the call
   // returns. Nothing is allocated but for kernels the first time they are needed, nothing else
   // waits, and both can be captured in a CUDA graph. The workspace is aligned to 256 bytes. Throws
   // ito::Error on a device without streams.
   void simulate(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
-                const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
-                bool record = false) const;
-  void adjoint(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
-               const BasicCotangents<Real>& cotangents, const BasicGradientOutputs<Real>& gradient,
-               std::span<std::byte> workspace, AdjointOptions options = {},
-               bool recorded = false) const;
+                const BasicOutputs<Real>& outputs, std::span<std::byte> workspace);
+  BasicRecording<Real> record(Stream stream, std::span<const Real> parameters,
+                              const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
+                              std::span<std::byte> workspace);
+  /// Throws ito::Error on a recording that does not belong here, on parameters at another address,
+  /// and where the plan's last run on a stream has written to its workspace. What the addresses
+  /// hold is the caller's to keep.
+  void adjoint(Stream stream, std::span<const Real> parameters,
+               const BasicRecording<Real>& recording, const BasicCotangents<Real>& cotangents,
+               const BasicGradientOutputs<Real>& gradient, AdjointOptions options = {});
 
  private:
   struct Compiled;
-  void check(std::span<const Real> parameters, const BasicRequest<Real>& request,
-             std::span<std::byte> workspace, bool on_stream, bool record) const;
-  void check(const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs) const;
-  void check(const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
-             const BasicGradientOutputs<Real>& gradient) const;
 
   Model model_;
   Device device_;
@@ -279,6 +321,7 @@ using Outputs = BasicOutputs<float>;
 using Cotangents = BasicCotangents<float>;
 using GradientOutputs = BasicGradientOutputs<float>;
 using Paths = BasicPaths<float>;
+using Recording = BasicRecording<float>;
 using Gradient = BasicGradient<float>;
 using Directions = BasicDirections<float>;
 using Tangents = BasicTangents<float>;
@@ -290,12 +333,15 @@ using DoubleOutputs = BasicOutputs<double>;
 using DoubleCotangents = BasicCotangents<double>;
 using DoubleGradientOutputs = BasicGradientOutputs<double>;
 using DoublePaths = BasicPaths<double>;
+using DoubleRecording = BasicRecording<double>;
 using DoubleGradient = BasicGradient<double>;
 using DoubleDirections = BasicDirections<double>;
 using DoubleTangents = BasicTangents<double>;
 
 extern template class BasicPaths<float>;
 extern template class BasicPaths<double>;
+extern template class BasicRecording<float>;
+extern template class BasicRecording<double>;
 extern template class BasicPlan<float>;
 extern template class BasicPlan<double>;
 

@@ -112,12 +112,13 @@ int differentiate(const OutputFile& out, const GradientArguments& arguments, Dev
   PlanOptions options = arguments.run.plan_options();
   options.workspace_limit = arguments.workspace_limit;
   options.gradient = arguments.method;
-  const BasicPlan<Real> plan(model, device, options);
+  BasicPlan<Real> plan(model, device, options);
   require_memory(run, plan);
-  const BasicPaths<Real> paths = plan.simulate(run.parameters, run.request);
+  const BasicRecording<Real> recording = plan.record(run.parameters, run.request);
+  const BasicPaths<Real>& paths = recording.paths();
   warn_non_finite(paths.non_finite(), paths.size());
   const LossValue<Real> value = evaluate_loss(arguments.loss, paths, model);
-  const BasicGradient<Real> gradient = plan.adjoint(run.parameters, paths,
+  const BasicGradient<Real> gradient = plan.adjoint(run.parameters, recording,
                                                     {.states = value.state_cotangent,
                                                      .energy = value.energy_cotangent,
                                                      .martingale = value.martingale_cotangent},

@@ -40,7 +40,7 @@ void write(const OutputFile& out, const SimulateArguments& arguments, const Mode
 template <class Real>
 int simulate(const OutputFile& out, const SimulateArguments& arguments, Device device) {
   const PathRun<Real> run(arguments.run);
-  const BasicPlan<Real> plan(run.model, device, arguments.run.plan_options());
+  BasicPlan<Real> plan(run.model, device, arguments.run.plan_options());
   const BasicPaths<Real> paths =
       plan.simulate(run.parameters, run.request, {.intervals = arguments.intervals});
   warn_non_finite(paths.non_finite(), paths.size());

@@ -41,26 +41,25 @@ class CpuEngine final : public Engine<float> {
 
   void simulate(std::span<const float> parameters, const BasicRequest<float>& request,
                 const BasicOutputs<float>& outputs, std::span<std::byte> workspace,
-                bool record) override {
+                Keep keep) override {
     const Partition cut(request.first_path, request.paths, tile_paths, shape_.parameters);
     const ObservationMap map(shape_, request, tile_paths, cut);
-    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace, record);
+    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace, keep);
     const CpuCall call{shape_, model_, kernels_, parameters, request, space, map};
 #pragma omp parallel for num_threads(threads_) schedule(dynamic, 1) if (cut.tiles > 1)
     for (std::uint64_t tile = 0; tile < cut.tiles; ++tile) {
-      TileRunner(call, tile, scratch_[self()].get()).simulate(outputs, record);
+      TileRunner(call, tile, scratch_[self()].get()).simulate(outputs, keep != Keep::nothing);
     }
   }
 
   void adjoint(std::span<const float> parameters, const BasicRequest<float>& request,
                const BasicCotangents<float>& cotangents,
                const BasicGradientOutputs<float>& gradient, std::span<std::byte> workspace,
-               AdjointOptions options, bool recorded) override {
+               AdjointOptions options) override {
     const bool pathwise = method_ == GradientMethod::pathwise;
-    if (!recorded && !pathwise) simulate(parameters, request, {}, workspace, true);
     const Partition cut(request.first_path, request.paths, tile_paths, shape_.parameters);
     const ObservationMap map(shape_, request, tile_paths, cut);
-    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace, true);
+    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace, Keep::most);
     const CpuCall call{shape_, model_, kernels_, parameters, request, space, map};
     std::fill_n(space.gradients, cut.chunks * shape_.parameters, 0.0);
     std::fill_n(space.row_gradients, (map.rows + cut.chunks) * row_size(), 0.0);
@@ -105,7 +104,8 @@ class CpuEngine final : public Engine<float> {
     }
     const Partition cut(request.first_path, request.paths, tile_paths, shape_.parameters);
     const ObservationMap map(shape_, request, tile_paths, cut);
-    const CpuWorkspace space = prepare(parameters, request, cut, map.rows, workspace, false);
+    const CpuWorkspace space =
+        prepare(parameters, request, cut, map.rows, workspace, Keep::nothing);
     const CpuCall call{shape_, *along_model_, kernels_, parameters, request, space, map};
     const std::vector<float> zeros(
         directions.parameters.empty() ? directions_at_once * shape_.parameters : 0);
@@ -187,8 +187,8 @@ class CpuEngine final : public Engine<float> {
   /// Lays out the workspace and makes what does not change in time: constant σ and the bias rows.
   CpuWorkspace prepare(std::span<const float> parameters, const BasicRequest<float>& request,
                        const Partition& cut, std::uint64_t rows, std::span<std::byte> workspace,
-                       bool record) const {
-    const CpuWorkspace space = lay_out_in(workspace, record, [&](std::byte* base, Keep keep) {
+                       Keep wanted) const {
+    const CpuWorkspace space = lay_out_in(workspace, wanted, [&](std::byte* base, Keep keep) {
       return lay_out(base, cut, rows, keep);
     });
     for (int e = 0; e < model_.entries.count() && !shape_.diffusion_net; ++e) {

@@ -58,9 +58,9 @@ class FusedEngine final : public HostCalls<Real> {
 
   void simulate_on(Stream stream, std::span<const Real> parameters,
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
-                   std::span<std::byte> workspace, bool record) override {
+                   std::span<std::byte> workspace, Keep keep) override {
     const Spread cut = spread(request);
-    const CudaWorkspace<Real> space = space_in(workspace, cut, record);
+    const CudaWorkspace<Real> space = space_in(workspace, cut, keep);
     prepare(stream, parameters, request, cut, space);
     const SimulateArguments<Real> arguments =
         simulate_arguments(path_in(request, cut, space), outputs);
@@ -76,10 +76,9 @@ class FusedEngine final : public HostCalls<Real> {
   void adjoint_on(Stream stream, std::span<const Real> parameters,
                   const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
                   const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
-                  AdjointOptions options, bool recorded) override {
-    if (!recorded) simulate_on(stream, parameters, request, {}, workspace, true);
+                  AdjointOptions options) override {
     const Spread cut = spread(request);
-    const CudaWorkspace<Real> space = space_in(workspace, cut, true);
+    const CudaWorkspace<Real> space = space_in(workspace, cut, Keep::most);
     AdjointArguments<Real> arguments =
         adjoint_arguments(path_in(request, cut, space), cotangents, gradient, options);
     arguments.segments = space.segments;
@@ -121,8 +120,8 @@ class FusedEngine final : public HostCalls<Real> {
   }
 
   CudaWorkspace<Real> space_in(std::span<std::byte> workspace, const Spread& cut,
-                               bool record) const {
-    return lay_out_in(workspace, record,
+                               Keep wanted) const {
+    return lay_out_in(workspace, wanted,
                       [&](std::byte* base, Keep keep) { return lay_out(base, cut, keep); });
   }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <optional>
 
 #include "cuda/host_staging.hpp"
 #include "engine/call.hpp"
@@ -11,31 +10,30 @@ namespace ito {
 
 inline constexpr std::uint64_t tile_paths = 16;  ///< that share a row of context
 
-/// An engine of a device whose calls on host arrays are its calls on a stream, between copies. The
-/// workspace of such calls is its own.
+/// An engine of a device whose calls on host arrays are its calls on a stream, between copies, in a
+/// workspace of its own.
 template <class Real>
 class HostCalls : public Engine<Real> {
  public:
-  std::size_t host_workspace_bytes(std::uint64_t, std::uint64_t, Keep) const override { return 0; }
+  bool has_own_workspace() const override { return true; }
 
   void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                const BasicOutputs<Real>& outputs, std::span<std::byte>, bool record) override {
+                const BasicOutputs<Real>& outputs, std::span<std::byte>, Keep keep) override {
     CallArrays<Real> host{parameters.first(shape_.parameters), request, outputs, {}, {}};
-    const CallArrays<Real> device = open(host, record);
+    workspace_.reserve(this->workspace_bytes(request.paths, observation_count(request), keep));
+    const CallArrays<Real> device = staging_.upload(host);
     this->simulate_on({}, device.parameters, device.request, device.outputs, workspace_.bytes(),
-                      record);
+                      keep);
     staging_.download(host, device);
-    if (record) recorded_ = request;
   }
 
   void adjoint(std::span<const Real> parameters, const BasicRequest<Real>& request,
                const BasicCotangents<Real>& cotangents, const BasicGradientOutputs<Real>& gradient,
-               std::span<std::byte>, AdjointOptions options, bool recorded) override {
-    const bool reuse = recorded && recorded_ && same_paths(*recorded_, request);
+               std::span<std::byte>, AdjointOptions options) override {
     CallArrays<Real> host{parameters.first(shape_.parameters), request, {}, cotangents, gradient};
-    const CallArrays<Real> device = open(host, true);
+    const CallArrays<Real> device = staging_.upload(host);
     this->adjoint_on({}, device.parameters, device.request, device.cotangents, device.gradient,
-                     workspace_.bytes(), options, reuse);
+                     workspace_.bytes(), options);
     staging_.download(host, device);
   }
 
@@ -54,26 +52,8 @@ class HostCalls : public Engine<Real> {
   std::shared_ptr<Gpu> gpu_;
 
  private:
-  /// Device copies of a host call's arrays, and a workspace. What a recording left in the workspace
-  /// is forgotten unless the caller keeps it.
-  CallArrays<Real> open(const CallArrays<Real>& host, bool record) {
-    recorded_.reset();
-    workspace_.reserve(this->workspace_bytes(host.request.paths, observation_count(host.request),
-                                             record ? Keep::most : Keep::nothing));
-    return staging_.upload(host);
-  }
-
-  /// Whether two requests are one, as far as that can be seen: the caller of a recorded adjoint
-  /// promises the rest.
-  static bool same_paths(const BasicRequest<Real>& a, const BasicRequest<Real>& b) {
-    return a.paths == b.paths && a.seed == b.seed && a.first_path == b.first_path &&
-           a.paths_per_observation == b.paths_per_observation && a.refinement == b.refinement &&
-           a.x0.data() == b.x0.data() && a.context.data() == b.context.data();
-  }
-
   GpuBuffer workspace_;
   HostStaging<Real> staging_;
-  std::optional<BasicRequest<Real>> recorded_;  ///< of the last call, where it recorded
 };
 
 }  // namespace ito

@@ -58,23 +58,22 @@ class LayeredEngine final : public HostCalls<Real> {
 
   void simulate_on(Stream stream, std::span<const Real> parameters,
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
-                   std::span<std::byte> workspace, bool record) override {
+                   std::span<std::byte> workspace, Keep keep) override {
     const BlockCut cut = block_cut(request);
-    const LayeredWorkspace<Real> space = space_in(workspace, cut, record);
+    const LayeredWorkspace<Real> space = space_in(workspace, cut, keep);
     pack(stream, parameters, request, cut, space);
     const LayeredCall<Real> call = call_on(stream, parameters, request, cut, space);
     const SimulateArguments<Real> arguments = simulate_arguments(call.path, outputs);
     for (std::uint64_t b = 0; b < cut.blocks.tiles; ++b)
-      call.forward(b, call.tiles(cut.blocks.first_tile, b), arguments, record);
+      call.forward(b, call.tiles(cut.blocks.first_tile, b), arguments, keep != Keep::nothing);
   }
 
   void adjoint_on(Stream stream, std::span<const Real> parameters,
                   const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
                   const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
-                  AdjointOptions options, bool recorded) override {
-    if (!recorded) simulate_on(stream, parameters, request, {}, workspace, true);
+                  AdjointOptions options) override {
     const BlockCut cut = block_cut(request);
-    const LayeredWorkspace<Real> space = space_in(workspace, cut, true);
+    const LayeredWorkspace<Real> space = space_in(workspace, cut, Keep::most);
     const LayeredCall<Real> call = call_on(stream, parameters, request, cut, space);
     const AdjointArguments<Real> arguments =
         adjoint_arguments(call.path, cotangents, gradient, options);
@@ -134,8 +133,8 @@ class LayeredEngine final : public HostCalls<Real> {
   }
 
   LayeredWorkspace<Real> space_in(std::span<std::byte> workspace, const BlockCut& cut,
-                                  bool record) const {
-    return lay_out_in(workspace, record,
+                                  Keep wanted) const {
+    return lay_out_in(workspace, wanted,
                       [&](std::byte* base, Keep keep) { return lay_out(base, cut, keep); });
   }
 

@@ -72,9 +72,9 @@ class SchemeEngine final : public HostCalls<Real> {
 
   void simulate_on(Stream stream, std::span<const Real> parameters,
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
-                   std::span<std::byte> workspace, bool record) override {
+                   std::span<std::byte> workspace, Keep keep) override {
     const GroupCut groups = cut(request);
-    const SchemeWorkspace<Real> space = space_in(workspace, groups, record);
+    const SchemeWorkspace<Real> space = space_in(workspace, groups, keep);
     prepare(stream, parameters, request, groups, space);
     const SchemeSimulateArguments<Real> arguments{
         simulate_arguments(path_in(request, groups, space), outputs), scheme_in(groups, space)};
@@ -84,10 +84,9 @@ class SchemeEngine final : public HostCalls<Real> {
   void adjoint_on(Stream stream, std::span<const Real> parameters,
                   const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
                   const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
-                  AdjointOptions options, bool recorded) override {
-    if (!recorded) simulate_on(stream, parameters, request, {}, workspace, true);
+                  AdjointOptions options) override {
     const GroupCut groups = cut(request);
-    const SchemeWorkspace<Real> space = space_in(workspace, groups, true);
+    const SchemeWorkspace<Real> space = space_in(workspace, groups, Keep::most);
     SchemeAdjointArguments<Real> arguments{
         adjoint_arguments(path_in(request, groups, space), cotangents, gradient, options),
         scheme_in(groups, space)};
@@ -134,8 +133,8 @@ class SchemeEngine final : public HostCalls<Real> {
   }
 
   SchemeWorkspace<Real> space_in(std::span<std::byte> workspace, const GroupCut& groups,
-                                 bool record) const {
-    return lay_out_in(workspace, record,
+                                 Keep wanted) const {
+    return lay_out_in(workspace, wanted,
                       [&](std::byte* base, Keep keep) { return lay_out(base, groups, keep); });
   }
 

@@ -224,6 +224,7 @@ class CudaTraining final : public TrainingEngine {
   std::optional<DeviceNet<float>> encoder_, decoder_;
   /// Of the block that is being put on the stream.
   const float *context_ = nullptr, *eta_ = nullptr;
+  Recording recording_;
   std::unique_ptr<GpuGraph> whole_, ragged_;
   std::vector<StepPlan> steps_;  ///< of the epoch
 };
@@ -343,13 +344,13 @@ void CudaTraining::forward(const TrainingStream& stream, const Block& block) {
                       task_.shape.encoder->inputs());
     context_ = encoder_->outputs_array();
   }
-  plan_.simulate(Stream{stream.handle}, {arrays_.parameters, task_.shape.parameters},
-                 request(block),
-                 {.states = {arrays_.states, block.paths * sizes_.state_numbers},
-                  .energy = {arrays_.energy, block.paths},
-                  .martingale = {arrays_.martingale, block.paths},
-                  .status = {arrays_.dropped, block.paths}},
-                 plan_workspace_.bytes(), true);
+  recording_ = plan_.record(Stream{stream.handle}, {arrays_.parameters, task_.shape.parameters},
+                            request(block),
+                            {.states = {arrays_.states, block.paths * sizes_.state_numbers},
+                             .energy = {arrays_.energy, block.paths},
+                             .martingale = {arrays_.martingale, block.paths},
+                             .status = {arrays_.dropped, block.paths}},
+                            plan_workspace_.bytes());
   const std::size_t numbers = block.paths * sizes_.state_numbers;
   stream.launch_each(kernels_.clear_dropped, numbers,
                      DroppedArguments{arrays_.dropped, arrays_.states, numbers,
@@ -414,14 +415,12 @@ void CudaTraining::backward(const TrainingStream& stream, const Block& block) {
   std::span<float> contexts;
   if (encoder_) contexts = {encoder_->cotangents_array(), block.rows * sizes_.context_numbers};
   plan_.adjoint(
-      Stream{stream.handle}, {arrays_.parameters, task_.shape.parameters}, request(block),
+      Stream{stream.handle}, {arrays_.parameters, task_.shape.parameters}, recording_,
       {.states = {state_cotangents, block.paths * sizes_.state_numbers},
        .energy = {arrays_.by_energy, block.paths},
        .martingale = {arrays_.by_martingale, block.paths}},
       {.parameters = {arrays_.plan_gradient, plan_.parameter_count()}, .context = contexts},
-      plan_workspace_.bytes(),
-      {.detach_martingale_parameters = task_.options.objective == Objective::sticking_the_landing},
-      true);
+      {.detach_martingale_parameters = task_.options.objective == Objective::sticking_the_landing});
   if (plan_.parameter_count() > 0) {
     net_work(block.rows)
         .add_sums(Stream{stream.handle}, arrays_.plan_gradient, 1,

@@ -12,7 +12,8 @@
 namespace ito {
 
 /// What an engine offers a Plan. Requests arrive checked; spans have the right sizes; nothing is
-/// allocated. `record`: a run that keeps what a gradient needs.
+/// allocated. `keep` of a run is nothing, or most: what the workspace has room for. An adjoint
+/// follows such a run of its request in its workspace, and leaves there what another needs.
 template <class Real>
 class Engine {
  public:
@@ -22,11 +23,11 @@ class Engine {
                                       Keep keep) const = 0;
   virtual void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
                         const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
-                        bool record) = 0;
+                        Keep keep) = 0;
   virtual void adjoint(std::span<const Real> parameters, const BasicRequest<Real>& request,
                        const BasicCotangents<Real>& cotangents,
                        const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
-                       AdjointOptions options, bool recorded) = 0;
+                       AdjointOptions options) = 0;
 
   /// `outputs` are tangents, with a leading axis of directions. May allocate; its workspace is one
   /// that keeps no states. An engine that has none refuses.
@@ -36,23 +37,19 @@ class Engine {
     throw Error("device", "cuda for tangents", "cpu or reference");
   }
 
-  /// Bytes of the caller's memory that a call above needs: as many as on the device itself, unless
-  /// that is another one.
-  virtual std::size_t host_workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                                           Keep keep) const {
-    return workspace_bytes(paths, observations, keep);
-  }
+  /// Whether the calls above run in memory of the engine's own, and take no workspace.
+  virtual bool has_own_workspace() const { return false; }
 
   virtual CudaKernels kernels() const { return CudaKernels::automatic; }
 
   // The same with every span in the memory of the device, put on a stream.
   virtual void simulate_on(Stream, std::span<const Real>, const BasicRequest<Real>&,
-                           const BasicOutputs<Real>&, std::span<std::byte>, bool /*record*/) {
+                           const BasicOutputs<Real>&, std::span<std::byte>, Keep) {
     refuse_stream();
   }
   virtual void adjoint_on(Stream, std::span<const Real>, const BasicRequest<Real>&,
                           const BasicCotangents<Real>&, const BasicGradientOutputs<Real>&,
-                          std::span<std::byte>, AdjointOptions, bool /*recorded*/) {
+                          std::span<std::byte>, AdjointOptions) {
     refuse_stream();
   }
 

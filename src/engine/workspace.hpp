@@ -143,9 +143,8 @@ struct Tape {
 /// The layout that a call finds in a caller's memory: as much kept as it holds. So a workspace for
 /// many paths, which may keep few states of each, serves fewer paths as well.
 template <class LayOut>
-auto lay_out_in(std::span<std::byte> workspace, bool record, const LayOut& lay_out) {
-  Keep keep = record ? Keep::most : Keep::nothing;
-  if (record && lay_out(nullptr, keep).bytes > workspace.size()) keep = Keep::least;
+auto lay_out_in(std::span<std::byte> workspace, Keep keep, const LayOut& lay_out) {
+  if (keep == Keep::most && lay_out(nullptr, keep).bytes > workspace.size()) keep = Keep::least;
   return lay_out(Arena::align(workspace), keep);
 }
 

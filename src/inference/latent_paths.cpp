@@ -106,8 +106,8 @@ class LatentPathsIn final : public LatentPaths {
 
   BasicPlan<Real> plan_;
   std::unique_ptr<BasicNetwork<Real>> encoder_net_, decoder_net_;
-  BasicRequest<Real> request_;
   std::vector<std::byte> workspace_;
+  BasicRecording<Real> recording_;    ///< of the last forward, where a gradient follows
   std::span<const Real> parameters_;  ///< of the call
   std::vector<Real> own_parameters_;  ///< where they are not the caller's
   std::vector<Real> scaled_, context_, states_, eta_, path_energy_, path_martingale_;
@@ -181,16 +181,20 @@ void LatentPathsIn<Real>::encode(const ObservationBlock& block) {
 
 template <class Real>
 void LatentPathsIn<Real>::simulate(const ObservationBlock& block) {
-  request_ = {.paths = paths(), .seed = block.seed, .first_path = block.first_path};
+  BasicRequest<Real> request{.paths = paths(), .seed = block.seed, .first_path = block.first_path};
   if (context_numbers_ > 0) {
-    request_.context = context_rows();
-    request_.paths_per_observation = samples_;
+    request.context = context_rows();
+    request.paths_per_observation = samples_;
   }
   const BasicOutputs<Real> outputs{.states = state_rows(),
                                    .energy = std::span(path_energy_).first(paths()),
                                    .martingale = std::span(path_martingale_).first(paths()),
                                    .status = std::span(dropped_).first(paths())};
-  plan_.simulate(parameters_, request_, outputs, workspace_, gradient_);
+  if (gradient_) {
+    recording_ = plan_.record(parameters_, request, outputs, workspace_);
+  } else {
+    plan_.simulate(parameters_, request, outputs, workspace_);
+  }
   // A zero cotangent times NaN is NaN, so the decoder must not see the states of a dropped path.
   for (std::size_t i = 0; i < paths(); ++i) {
     if (dropped_[i])
@@ -276,12 +280,12 @@ void LatentPathsIn<Real>::add_gradient(bool detach_martingale, std::span<Real> g
   const auto context_cotangent =
       encoder_net_ ? std::span(context_cotangent_).first(observations_ * context_numbers_)
                    : std::span<Real>{};
-  plan_.adjoint(parameters_, request_,
+  plan_.adjoint(parameters_, recording_,
                 {.states = state_cotangent,
                  .energy = std::span(energy_cotangent_).first(n),
                  .martingale = std::span(martingale_cotangent_).first(n)},
-                {.parameters = plan_gradient_, .context = context_cotangent}, workspace_,
-                {.detach_martingale_parameters = detach_martingale}, true);
+                {.parameters = plan_gradient_, .context = context_cotangent},
+                {.detach_martingale_parameters = detach_martingale});
   for (std::size_t p = 0; p < plan_gradient_.size(); ++p) gradient[p] += plan_gradient_[p];
   if (encoder_net_)
     encoder_net_->backward(parameters_, std::span(scaled_).first(observations_ * row_numbers_),

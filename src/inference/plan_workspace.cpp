@@ -12,7 +12,9 @@ std::size_t workspace_for(const BasicPlan<Real>& plan, const PathCount& paths,
                           std::size_t observations, bool record) {
   const auto bytes = [&](std::size_t count) -> std::optional<std::size_t> {
     try {
-      return plan.workspace_bytes(count * paths.each, observations, record);
+      const std::size_t n = count * paths.each;
+      return record ? plan.workspace_bytes(n, observations)
+                    : plan.simulate_workspace_bytes(n, observations);
     } catch (const Error&) {
       return std::nullopt;
     }

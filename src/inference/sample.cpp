@@ -15,7 +15,7 @@ namespace ito {
 namespace {
 
 /// One block of prior paths at the observation times. Prior parameters are a prefix of the model's.
-Paths prior_paths(const Plan& plan, std::span<const float> parameters, std::size_t first,
+Paths prior_paths(Plan& plan, std::span<const float> parameters, std::size_t first,
                   std::size_t count, std::uint64_t seed) {
   Paths paths = plan.simulate(parameters, {.paths = count, .seed = seed, .first_path = first});
   if (paths.non_finite() > 0)
@@ -41,7 +41,7 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
   const LatentModel checked = validated(latent);
   const LatentShape shape = resolve(checked);
   check_parameters(shape, parameters);
-  const Plan plan(prior(checked.model), options.device, {.threads = options.threads});
+  Plan plan(prior(checked.model), options.device, {.threads = options.threads});
   const ObservationModel model(checked.likelihood);
   const double log_scale = shape.log_scale ? static_cast<double>(parameters[*shape.log_scale])
                                            : model.initial_log_scale();

@@ -75,8 +75,8 @@ class Multilevel {
   }
 
   /// The functional of `count` paths from the level's next on.
-  std::vector<double> values(const Plan& plan, std::uint64_t first, std::uint64_t count,
-                             std::uint32_t l, int refinement) const {
+  std::vector<double> values(Plan& plan, std::uint64_t first, std::uint64_t count, std::uint32_t l,
+                             int refinement) const {
     const Paths paths = plan.simulate(parameters_, {.paths = count,
                                                     .seed = step_seed(options_.seed, 0, l),
                                                     .first_path = first,

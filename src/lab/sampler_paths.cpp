@@ -110,14 +110,14 @@ void SamplerPaths::forward(std::span<const float> parameters, Request request, d
   hold(request.paths);
   request.paths *= parts_;
   request.first_path *= parts_;
-  request_ = request;
   anneal_ = anneal;
-  plan_.simulate(parameters, request_,
-                 {.states = states_,
-                  .energy = part_energy_,
-                  .martingale = part_martingale_,
-                  .status = status_},
-                 workspace_, options_.record);
+  const Outputs outputs{
+      .states = states_, .energy = part_energy_, .martingale = part_martingale_, .status = status_};
+  if (options_.record) {
+    recording_ = plan_.record(parameters, request, outputs, workspace_);
+  } else {
+    plan_.simulate(parameters, request, outputs, workspace_);
+  }
   evaluate_rows(
       [this](std::span<const double> x, std::span<double> gradient) { return cost(x, gradient); },
       states_, costs_, slopes_, options_.threads);
@@ -161,9 +161,9 @@ void SamplerPaths::backward(std::span<const float> parameters, const CotangentRo
     part_martingale_[i] = cotangents.martingale[i / parts_];
   }
   plan_.adjoint(
-      parameters, request_,
+      parameters, recording_,
       {.states = state_cotangent_, .energy = part_energy_, .martingale = part_martingale_},
-      {.parameters = gradient}, workspace_, options, true);
+      {.parameters = gradient}, options);
 }
 
 std::size_t SamplerPaths::non_finite() const {

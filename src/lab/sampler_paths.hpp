@@ -58,12 +58,12 @@ class SamplerPaths {
   Plan plan_;
   std::size_t state_, parts_;
   SamplerPathsOptions options_;
-  Request request_;  ///< for paths of parts
   double anneal_ = 1.0;
   std::vector<double> log_weights_, costs_, slopes_;
   std::vector<float> states_, martingale_, part_energy_, part_martingale_, state_cotangent_;
   std::vector<std::uint8_t> status_;
   std::vector<std::byte> workspace_;
+  Recording recording_;  ///< of the last forward, for paths of parts
 };
 
 }  // namespace ito::lab

@@ -2,6 +2,9 @@
 #include <ito/plan.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <functional>
 #include <memory>
 
 #include <ito/check.hpp>
@@ -12,17 +15,10 @@
 namespace ito {
 namespace {
 
-/// A workspace of one call, as it comes from the allocator: to clear it costs a pass over memory.
-class OwnWorkspace {
- public:
-  explicit OwnWorkspace(std::size_t bytes)
-      : size_(bytes), memory_(std::make_unique_for_overwrite<std::byte[]>(bytes)) {}
-  std::span<std::byte> bytes() const { return {memory_.get(), size_}; }
-
- private:
-  std::size_t size_;
-  std::unique_ptr<std::byte[]> memory_;
-};
+/// Memory as it comes from the allocator: to clear it costs a pass over it.
+std::unique_ptr<std::byte[]> uncleared(std::size_t bytes) {
+  return std::make_unique_for_overwrite<std::byte[]>(bytes);
+}
 
 /// As a double, which does not wrap around.
 template <class Real>
@@ -61,16 +57,251 @@ const std::vector<Real>& BasicPaths<Real>::interval_martingale() const {
   return interval_martingale_;
 }
 
-/// The resolved model next to the engine that runs it.
+template <class Real>
+const BasicPaths<Real>& BasicRecording<Real>::paths() const {
+  if (parts_.paths.size() == 0) {
+    throw Error("recording.paths", "a recording that holds none",
+                "one that record(parameters, request) returned");
+  }
+  return parts_.paths;
+}
+
+/// The resolved model next to the engine that runs it, and what its runs have recorded.
 template <class Real>
 struct BasicPlan<Real>::Compiled {
+  using Recording = BasicRecording<Real>;
+
   ModelShape shape;
   std::unique_ptr<Engine<Real>> engine;
   GradientMethod method;
+  std::uint64_t id = next_id();
+  // The recording, or 0, of the last run on host arrays in the engine's own memory, and of the last
+  // on a stream. That of a caller's workspace on the host is written in its first bytes.
+  std::uint64_t recorded = 0, recorded_on_stream = 0;
+  std::span<const std::byte> stream_workspace{};
 
-  /// Of the caller's memory, for a request that has been checked.
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t rows, Keep keep) const {
+    return engine->workspace_bytes(paths, rows, keep) +
+           (engine->has_own_workspace() ? 0 : stamp_bytes);
+  }
+  /// Of the caller's memory on the host, for a request that has been checked.
   std::size_t host_workspace_bytes(const BasicRequest<Real>& request, Keep keep) const {
-    return engine->host_workspace_bytes(request.paths, observations(shape, request), keep);
+    if (engine->has_own_workspace()) return 0;
+    return workspace_bytes(request.paths, observations(shape, request), keep);
+  }
+  /// The engine's part of a caller's workspace on the host.
+  std::span<std::byte> engine_part(std::span<std::byte> workspace) const {
+    return engine->has_own_workspace() ? workspace : workspace.subspan(stamp_bytes);
+  }
+
+  void check_run(std::optional<Stream> stream, std::span<const Real> parameters,
+                 const BasicRequest<Real>& request, std::span<std::byte> workspace,
+                 Keep keep) const {
+    check_request(shape, parameters.size(), request);
+    if (!stream) check_diffusion(shape, parameters);
+    if (!stream && request.seed_on_device) {
+      throw Error("request.seed_on_device", "an address",
+                  "none: it is for calls on a stream; here `seed` is the seed");
+    }
+    const Keep least = keep == Keep::nothing ? keep : Keep::least;
+    const std::size_t needed =
+        stream ? engine->workspace_bytes(request.paths, observations(shape, request), least)
+               : host_workspace_bytes(request, least);
+    if (workspace.size() < needed) {
+      throw Error("workspace", std::to_string(workspace.size()) + " bytes",
+                  "at least " + std::to_string(needed) + " (Plan::workspace_bytes)");
+    }
+  }
+
+  void check_outputs(const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs) const {
+    const std::size_t n = request.paths, s = shape.save.size();
+    check_size("outputs.states", outputs.states.size(),
+               n * s * static_cast<std::size_t>(shape.state), "paths × saves × state");
+    check_size("outputs.energy", outputs.energy.size(), n, "paths");
+    check_size("outputs.martingale", outputs.martingale.size(), n, "paths");
+    check_size("outputs.interval_energy", outputs.interval_energy.size(), n * s, "paths × saves");
+    check_size("outputs.interval_martingale", outputs.interval_martingale.size(), n * s,
+               "paths × saves");
+    check_size("outputs.status", outputs.status.size(), n, "paths");
+  }
+
+  void check_derivatives(const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
+                         const BasicGradientOutputs<Real>& gradient) const {
+    const std::size_t n = request.paths, s = shape.save.size();
+    const std::size_t d = static_cast<std::size_t>(shape.state);
+    check_size("cotangents.states", cotangents.states.size(), n * s * d, "paths × saves × state");
+    check_size("cotangents.energy", cotangents.energy.size(), n, "paths");
+    check_size("cotangents.martingale", cotangents.martingale.size(), n, "paths");
+    check_size("cotangents.interval_energy", cotangents.interval_energy.size(), n * s,
+               "paths × saves");
+    check_size("cotangents.interval_martingale", cotangents.interval_martingale.size(), n * s,
+               "paths × saves");
+    check_size("gradient.parameters", gradient.parameters.size(), shape.parameters, "parameters");
+    check_size("gradient.x0", gradient.x0.size(), n * d, "paths × state");
+    check_size("gradient.context", gradient.context.size(), request.context.size(),
+               "as the request's context");
+  }
+
+  /// Refuses a recording that is not of this plan, stream and parameters as they are now, or that a
+  /// later run has overwritten.
+  void check_recording(std::optional<Stream> stream, std::span<const Real> parameters,
+                       const typename Recording::Parts& of) const {
+    if (of.id == 0)
+      throw Error("recording", "an empty one, or one that was moved from", "one from `record`");
+    if (of.plan != id) throw Error("recording.plan", "another plan", "the plan that made it");
+    if (of.stream.has_value() != stream.has_value() ||
+        (stream && stream->handle != of.stream->handle)) {
+      throw Error("recording.stream",
+                  !stream     ? "no stream"
+                  : of.stream ? "another stream"
+                              : "a stream",
+                  of.stream ? "the stream it was put on" : "none: it was recorded without one");
+    }
+    const auto unchanged = [](const char* field, bool same, const char* got) {
+      if (!same) throw Error(field, got, "those it was recorded with");
+    };
+    if (parameters.size() < shape.parameters)
+      unchanged("recording.parameters", false, "fewer parameters");
+    if (stream) {
+      unchanged("recording.parameters", parameters.data() == of.parameters,
+                "parameters at another address");
+    } else {
+      unchanged("recording.parameters", hash_of(own(parameters)) == of.parameters_hash,
+                "other numbers");
+      unchanged("recording.x0", hash_of(of.request.x0) == of.x0_hash, "other numbers");
+      unchanged("recording.context", hash_of(of.request.context) == of.context_hash,
+                "other numbers");
+    }
+    if (!holds(of)) {
+      throw Error("recording.workspace", "one that a later call has written to",
+                  "the workspace as `record` left it");
+    }
+  }
+
+  /// One run of paths, recorded unless `keep` is nothing.
+  Recording run(std::optional<Stream> stream, std::span<const Real> parameters,
+                const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
+                std::span<std::byte> workspace, Keep keep) {
+    check_run(stream, parameters, request, workspace, keep);
+    check_outputs(request, outputs);
+    stamp(stream, workspace, 0);
+    if (stream) {
+      engine->simulate_on(*stream, parameters, request, outputs, workspace, keep);
+    } else {
+      engine->simulate(parameters, request, outputs, engine_part(workspace), keep);
+    }
+    Recording made;
+    if (keep == Keep::nothing) return made;
+    made.parts_.id = next_id();
+    made.parts_.plan = id;
+    made.parts_.request = request;
+    made.parts_.workspace = workspace;
+    made.parts_.stream = stream;
+    if (stream) {
+      made.parts_.parameters = parameters.data();
+    } else {
+      made.parts_.parameters_hash = hash_of(own(parameters));
+      made.parts_.x0_hash = hash_of(request.x0);
+      made.parts_.context_hash = hash_of(request.context);
+    }
+    stamp(stream, workspace, made.parts_.id);
+    return made;
+  }
+
+  /// The same in memory of its own, which a recording takes with it.
+  Recording run(std::span<const Real> parameters, BasicRequest<Real> request,
+                SimulateOptions options, Keep keep) {
+    check_request(shape, parameters.size(), request);
+    const std::size_t n = request.paths, s = shape.save.size();
+    const std::size_t states = n * s * static_cast<std::size_t>(shape.state);
+    const std::size_t intervals = options.intervals ? n * s : 0;
+    const std::size_t needed = host_workspace_bytes(request, keep);
+    check_results("request.paths", n,
+                  bytes_of<Real>(states + 2 * intervals + 2 * n) + bytes_of<std::uint8_t>(n),
+                  bytes_of<Real>(2 * (request.x0.size() + request.context.size())) +
+                      bytes_of<std::byte>(needed),
+                  "fewer at a time (first_path goes on where a run ended), or fewer save steps");
+    BasicPaths<Real> paths;
+    paths.options_ = options;
+    paths.states_.resize(states);
+    paths.energy_.resize(n);
+    paths.martingale_.resize(n);
+    paths.interval_energy_.resize(intervals);
+    paths.interval_martingale_.resize(intervals);
+    paths.status_.resize(n);
+    std::vector<Real> x0(request.x0.begin(), request.x0.end()),
+        context(request.context.begin(), request.context.end());
+    request.x0 = x0;
+    request.context = context;
+    auto memory = uncleared(needed);
+    Recording made = run(std::nullopt, parameters, request,
+                         {paths.states_, paths.energy_, paths.martingale_, paths.interval_energy_,
+                          paths.interval_martingale_, paths.status_},
+                         {memory.get(), needed}, keep);
+    made.parts_.paths = std::move(paths);
+    made.parts_.x0 = std::move(x0);
+    made.parts_.context = std::move(context);
+    made.parts_.memory = std::move(memory);
+    return made;
+  }
+
+  /// For a recording that has been checked.
+  void reverse(std::span<const Real> parameters, const typename Recording::Parts& of,
+               const BasicCotangents<Real>& cotangents, const BasicGradientOutputs<Real>& gradient,
+               AdjointOptions options) {
+    check_derivatives(of.request, cotangents, gradient);
+    check_options(method, options);
+    if (of.stream) {
+      engine->adjoint_on(*of.stream, parameters, of.request, cotangents, gradient, of.workspace,
+                         options);
+    } else {
+      engine->adjoint(parameters, of.request, cotangents, gradient, engine_part(of.workspace),
+                      options);
+    }
+  }
+
+ private:
+  static std::uint64_t next_id() {
+    static std::atomic<std::uint64_t> last{0};
+    return ++last;
+  }
+  /// First in a workspace on the host, so that what follows is aligned as it is.
+  static constexpr std::size_t stamp_bytes = Arena::alignment;
+
+  std::span<const Real> own(std::span<const Real> parameters) const {
+    return parameters.first(shape.parameters);
+  }
+  /// Tells other numbers apart, but for one case in 2^64.
+  static std::size_t hash_of(std::span<const Real> numbers) {
+    return std::hash<std::string_view>{}(
+        {reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes()});
+  }
+
+  void stamp(std::optional<Stream> stream, std::span<std::byte> workspace,
+             std::uint64_t recording) {
+    if (stream) {
+      stream_workspace = workspace;
+      recorded_on_stream = recording;
+    } else if (engine->has_own_workspace()) {
+      recorded = recording;
+    } else {
+      std::memcpy(workspace.data(), &recording, sizeof recording);
+    }
+  }
+  /// Whether a recording's workspace is still its own, as far as a plan can see.
+  bool holds(const typename Recording::Parts& of) const {
+    if (of.stream) {
+      const std::less<const std::byte*> before;
+      const auto end = [](std::span<const std::byte> memory) {
+        return memory.data() + memory.size();
+      };
+      return of.id == recorded_on_stream || !before(of.workspace.data(), end(stream_workspace)) ||
+             !before(stream_workspace.data(), end(of.workspace));
+    }
+    if (engine->has_own_workspace()) return of.id == recorded;
+    std::uint64_t found;
+    std::memcpy(&found, of.workspace.data(), sizeof found);
+    return of.id == found;
   }
 };
 
@@ -105,166 +336,98 @@ CudaKernels BasicPlan<Real>::cuda_kernels() const {
 }
 
 template <class Real>
-std::size_t BasicPlan<Real>::workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                                             bool record) const {
+std::size_t BasicPlan<Real>::workspace_bytes(std::uint64_t paths,
+                                             std::uint64_t observations) const {
   check_layout(compiled_->shape, paths, observations);
-  return compiled_->engine->workspace_bytes(paths, observations,
-                                            record ? Keep::most : Keep::nothing);
+  return compiled_->workspace_bytes(paths, observations, Keep::most);
 }
 
 template <class Real>
-void BasicPlan<Real>::check(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                            std::span<std::byte> workspace, bool on_stream, bool record) const {
-  const ModelShape& shape = compiled_->shape;
-  check_request(shape, parameters.size(), request);
-  if (!on_stream) check_diffusion(shape, parameters);
-  if (!on_stream && request.seed_on_device) {
-    throw Error("request.seed_on_device", "an address",
-                "none: it is for calls on a stream; here `seed` is the seed");
-  }
-  const Keep keep = record ? Keep::least : Keep::nothing;
-  const std::size_t needed = on_stream ? compiled_->engine->workspace_bytes(
-                                             request.paths, observations(shape, request), keep)
-                                       : compiled_->host_workspace_bytes(request, keep);
-  if (workspace.size() < needed) {
-    throw Error("workspace", std::to_string(workspace.size()) + " bytes",
-                "at least " + std::to_string(needed) + " (Plan::workspace_bytes)");
-  }
-}
-
-template <class Real>
-void BasicPlan<Real>::check(const BasicRequest<Real>& request,
-                            const BasicOutputs<Real>& outputs) const {
-  const std::size_t n = request.paths, s = model_.save.size();
-  check_size("outputs.states", outputs.states.size(),
-             n * s * static_cast<std::size_t>(model_.state), "paths × saves × state");
-  check_size("outputs.energy", outputs.energy.size(), n, "paths");
-  check_size("outputs.martingale", outputs.martingale.size(), n, "paths");
-  check_size("outputs.interval_energy", outputs.interval_energy.size(), n * s, "paths × saves");
-  check_size("outputs.interval_martingale", outputs.interval_martingale.size(), n * s,
-             "paths × saves");
-  check_size("outputs.status", outputs.status.size(), n, "paths");
-}
-
-template <class Real>
-void BasicPlan<Real>::check(const BasicRequest<Real>& request,
-                            const BasicCotangents<Real>& cotangents,
-                            const BasicGradientOutputs<Real>& gradient) const {
-  const std::size_t n = request.paths, s = model_.save.size();
-  const std::size_t d = static_cast<std::size_t>(model_.state);
-  check_size("cotangents.states", cotangents.states.size(), n * s * d, "paths × saves × state");
-  check_size("cotangents.energy", cotangents.energy.size(), n, "paths");
-  check_size("cotangents.martingale", cotangents.martingale.size(), n, "paths");
-  check_size("cotangents.interval_energy", cotangents.interval_energy.size(), n * s,
-             "paths × saves");
-  check_size("cotangents.interval_martingale", cotangents.interval_martingale.size(), n * s,
-             "paths × saves");
-  check_size("gradient.parameters", gradient.parameters.size(), parameter_count(), "parameters");
-  check_size("gradient.x0", gradient.x0.size(), n * d, "paths × state");
-  check_size("gradient.context", gradient.context.size(), request.context.size(),
-             "as the request's context");
+std::size_t BasicPlan<Real>::simulate_workspace_bytes(std::uint64_t paths,
+                                                      std::uint64_t observations) const {
+  check_layout(compiled_->shape, paths, observations);
+  return compiled_->workspace_bytes(paths, observations, Keep::nothing);
 }
 
 template <class Real>
 void BasicPlan<Real>::simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                               const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
-                               bool record) const {
-  check(parameters, request, workspace, false, record);
-  check(request, outputs);
-  compiled_->engine->simulate(parameters, request, outputs, workspace, record);
-}
-
-template <class Real>
-void BasicPlan<Real>::adjoint(std::span<const Real> parameters, const BasicRequest<Real>& request,
-                              const BasicCotangents<Real>& cotangents,
-                              const BasicGradientOutputs<Real>& gradient,
-                              std::span<std::byte> workspace, AdjointOptions options,
-                              bool recorded) const {
-  check(parameters, request, workspace, false, true);
-  check(request, cotangents, gradient);
-  check_options(compiled_->method, options);
-  compiled_->engine->adjoint(parameters, request, cotangents, gradient, workspace, options,
-                             recorded);
+                               const BasicOutputs<Real>& outputs, std::span<std::byte> workspace) {
+  compiled_->run(std::nullopt, parameters, request, outputs, workspace, Keep::nothing);
 }
 
 template <class Real>
 void BasicPlan<Real>::simulate(Stream stream, std::span<const Real> parameters,
                                const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
-                               std::span<std::byte> workspace, bool record) const {
-  check(parameters, request, workspace, true, record);
-  check(request, outputs);
-  compiled_->engine->simulate_on(stream, parameters, request, outputs, workspace, record);
-}
-
-template <class Real>
-void BasicPlan<Real>::adjoint(Stream stream, std::span<const Real> parameters,
-                              const BasicRequest<Real>& request,
-                              const BasicCotangents<Real>& cotangents,
-                              const BasicGradientOutputs<Real>& gradient,
-                              std::span<std::byte> workspace, AdjointOptions options,
-                              bool recorded) const {
-  check(parameters, request, workspace, true, true);
-  check(request, cotangents, gradient);
-  check_options(compiled_->method, options);
-  compiled_->engine->adjoint_on(stream, parameters, request, cotangents, gradient, workspace,
-                                options, recorded);
+                               std::span<std::byte> workspace) {
+  compiled_->run(stream, parameters, request, outputs, workspace, Keep::nothing);
 }
 
 template <class Real>
 BasicPaths<Real> BasicPlan<Real>::simulate(std::span<const Real> parameters,
                                            const BasicRequest<Real>& request,
-                                           SimulateOptions options) const {
-  check_request(compiled_->shape, parameters.size(), request);
-  const std::size_t n = request.paths, s = model_.save.size();
-  const std::size_t states = n * s * static_cast<std::size_t>(model_.state);
-  const std::size_t intervals = options.intervals ? n * s : 0;
-  const std::size_t workspace_bytes = compiled_->host_workspace_bytes(request, Keep::nothing);
-  check_results("request.paths", n,
-                bytes_of<Real>(states + 2 * intervals + 2 * n) + bytes_of<std::uint8_t>(n),
-                bytes_of<Real>(2 * (request.x0.size() + request.context.size())) +
-                    bytes_of<std::byte>(workspace_bytes),
-                "fewer at a time (first_path goes on where a run ended), or fewer save steps");
-  BasicPaths<Real> paths;
-  paths.options_ = options;
-  paths.x0_.assign(request.x0.begin(), request.x0.end());
-  paths.context_.assign(request.context.begin(), request.context.end());
-  paths.request_ = request;
-  paths.states_.resize(states);
-  paths.energy_.resize(n);
-  paths.martingale_.resize(n);
-  paths.interval_energy_.resize(intervals);
-  paths.interval_martingale_.resize(intervals);
-  paths.status_.resize(n);
-  const OwnWorkspace workspace(workspace_bytes);
-  simulate(parameters, request,
-           {paths.states_, paths.energy_, paths.martingale_, paths.interval_energy_,
-            paths.interval_martingale_, paths.status_},
-           workspace.bytes());
-  return paths;
+                                           SimulateOptions options) {
+  return std::move(compiled_->run(parameters, request, options, Keep::nothing).parts_.paths);
+}
+
+template <class Real>
+BasicRecording<Real> BasicPlan<Real>::record(std::span<const Real> parameters,
+                                             const BasicRequest<Real>& request,
+                                             const BasicOutputs<Real>& outputs,
+                                             std::span<std::byte> workspace) {
+  return compiled_->run(std::nullopt, parameters, request, outputs, workspace, Keep::most);
+}
+
+template <class Real>
+BasicRecording<Real> BasicPlan<Real>::record(Stream stream, std::span<const Real> parameters,
+                                             const BasicRequest<Real>& request,
+                                             const BasicOutputs<Real>& outputs,
+                                             std::span<std::byte> workspace) {
+  return compiled_->run(stream, parameters, request, outputs, workspace, Keep::most);
+}
+
+template <class Real>
+BasicRecording<Real> BasicPlan<Real>::record(std::span<const Real> parameters,
+                                             const BasicRequest<Real>& request,
+                                             SimulateOptions options) {
+  return compiled_->run(parameters, request, options, Keep::most);
+}
+
+template <class Real>
+void BasicPlan<Real>::adjoint(std::span<const Real> parameters,
+                              const BasicRecording<Real>& recording,
+                              const BasicCotangents<Real>& cotangents,
+                              const BasicGradientOutputs<Real>& gradient, AdjointOptions options) {
+  compiled_->check_recording(std::nullopt, parameters, recording.parts_);
+  compiled_->reverse(parameters, recording.parts_, cotangents, gradient, options);
+}
+
+template <class Real>
+void BasicPlan<Real>::adjoint(Stream stream, std::span<const Real> parameters,
+                              const BasicRecording<Real>& recording,
+                              const BasicCotangents<Real>& cotangents,
+                              const BasicGradientOutputs<Real>& gradient, AdjointOptions options) {
+  compiled_->check_recording(stream, parameters, recording.parts_);
+  compiled_->reverse(parameters, recording.parts_, cotangents, gradient, options);
 }
 
 template <class Real>
 BasicGradient<Real> BasicPlan<Real>::adjoint(std::span<const Real> parameters,
-                                             const BasicPaths<Real>& paths,
+                                             const BasicRecording<Real>& recording,
                                              const BasicCotangents<Real>& cotangents,
-                                             AdjointOptions options) const {
-  BasicRequest<Real> request = paths.request_;
-  request.x0 = paths.x0_;
-  request.context = paths.context_;
-  check_request(compiled_->shape, parameters.size(), request);
-  const std::size_t x0 = request.paths * static_cast<std::size_t>(model_.state);
-  const std::size_t workspace_bytes = compiled_->host_workspace_bytes(request, Keep::most);
-  check_results("request.paths", request.paths,
-                bytes_of<Real>(parameter_count() + x0 + request.context.size()),
-                bytes_of<Real>(paths.states_.size() + cotangents.states.size()) +
-                    bytes_of<std::byte>(workspace_bytes));
+                                             AdjointOptions options) {
+  const auto& of = recording.parts_;
+  compiled_->check_recording(std::nullopt, parameters, of);
+  const std::size_t x0 = of.request.paths * static_cast<std::size_t>(model_.state);
+  check_results("request.paths", of.request.paths,
+                bytes_of<Real>(parameter_count() + x0 + of.request.context.size()),
+                bytes_of<Real>(of.paths.states().size() + cotangents.states.size()) +
+                    bytes_of<std::byte>(of.workspace.size()));
   BasicGradient<Real> gradient;
   gradient.parameters.resize(parameter_count());
   gradient.x0.resize(x0);
-  gradient.context.resize(request.context.size());
-  const OwnWorkspace workspace(workspace_bytes);
-  adjoint(parameters, request, cotangents, {gradient.parameters, gradient.x0, gradient.context},
-          workspace.bytes(), options);
+  gradient.context.resize(of.request.context.size());
+  compiled_->reverse(parameters, of, cotangents,
+                     {gradient.parameters, gradient.x0, gradient.context}, options);
   return gradient;
 }
 
@@ -272,7 +435,7 @@ template <class Real>
 BasicTangents<Real> BasicPlan<Real>::tangents(std::span<const Real> parameters,
                                               const BasicRequest<Real>& request,
                                               const BasicDirections<Real>& directions,
-                                              SimulateOptions options) const {
+                                              SimulateOptions options) {
   check_request(compiled_->shape, parameters.size(), request);
   const std::size_t k = directions.count, n = request.paths, s = model_.save.size();
   const std::size_t d = static_cast<std::size_t>(model_.state);
@@ -296,22 +459,23 @@ BasicTangents<Real> BasicPlan<Real>::tangents(std::span<const Real> parameters,
   result.martingale.resize(k * n);
   result.interval_energy.resize(intervals);
   result.interval_martingale.resize(intervals);
-  const OwnWorkspace workspace(workspace_bytes);
-  check(parameters, request, workspace.bytes(), false, false);
+  const auto memory = uncleared(workspace_bytes);
+  const std::span<std::byte> workspace(memory.get(), workspace_bytes);
+  compiled_->check_run(std::nullopt, parameters, request, workspace, Keep::nothing);
   compiled_->engine->tangents(parameters, request, directions,
                               {.states = result.states,
                                .energy = result.energy,
                                .martingale = result.martingale,
                                .interval_energy = result.interval_energy,
                                .interval_martingale = result.interval_martingale},
-                              workspace.bytes());
+                              compiled_->engine_part(workspace));
   return result;
 }
 
 template <class Real>
 BasicTangents<Real> BasicPlan<Real>::jacobian(std::span<const Real> parameters,
                                               const BasicRequest<Real>& request, std::size_t first,
-                                              std::size_t count, SimulateOptions options) const {
+                                              std::size_t count, SimulateOptions options) {
   if (first > parameter_count()) {
     throw Error("first", std::to_string(first),
                 "up to the number of parameters, " + std::to_string(parameter_count()));
@@ -329,6 +493,8 @@ BasicTangents<Real> BasicPlan<Real>::jacobian(std::span<const Real> parameters,
 
 template class BasicPaths<float>;
 template class BasicPaths<double>;
+template class BasicRecording<float>;
+template class BasicRecording<double>;
 template class BasicPlan<float>;
 template class BasicPlan<double>;
 

@@ -51,25 +51,23 @@ class ReferenceEngine final : public Engine<Real> {
 
   void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
                 const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
-                bool record) override {
+                Keep keep) override {
     const Partition cut(request.first_path, request.paths, 1, shape_.parameters);
     const ObservationMap map(shape_, request, 1, cut);
-    const ReferenceWorkspace space = prepare(parameters, request, cut, map.rows, workspace, record);
+    const ReferenceWorkspace space = prepare(parameters, request, cut, map.rows, workspace, keep);
 #pragma omp parallel for num_threads(threads_) schedule(static)
     for (std::uint64_t i = 0; i < request.paths; ++i) {
-      simulate_path(request, outputs, space, map, i, record);
+      simulate_path(request, outputs, space, map, i, keep != Keep::nothing);
     }
   }
 
   void adjoint(std::span<const Real> parameters, const BasicRequest<Real>& request,
                const BasicCotangents<Real>& cotangents, const BasicGradientOutputs<Real>& gradient,
-               std::span<std::byte> workspace, AdjointOptions options, bool recorded) override {
-    if (!recorded && method_ != GradientMethod::pathwise) {
-      simulate(parameters, request, {}, workspace, true);
-    }
+               std::span<std::byte> workspace, AdjointOptions options) override {
     const Partition cut(request.first_path, request.paths, 1, shape_.parameters);
     const ObservationMap map(shape_, request, 1, cut);
-    const ReferenceWorkspace space = prepare(parameters, request, cut, map.rows, workspace, true);
+    const ReferenceWorkspace space =
+        prepare(parameters, request, cut, map.rows, workspace, Keep::most);
     std::fill_n(space.gradients, cut.chunks * shape_.parameters, 0.0);
     std::fill_n(space.context_gradients, (map.rows + cut.chunks) * row_size(), 0.0);
 #pragma omp parallel for num_threads(threads_) schedule(dynamic, 1)
@@ -125,8 +123,8 @@ class ReferenceEngine final : public Engine<Real> {
 
   ReferenceWorkspace prepare(std::span<const Real> parameters, const BasicRequest<Real>& request,
                              const Partition& cut, std::uint64_t rows,
-                             std::span<std::byte> workspace, bool record) const {
-    const ReferenceWorkspace space = lay_out_in(workspace, record, [&](std::byte* base, Keep keep) {
+                             std::span<std::byte> workspace, Keep wanted) const {
+    const ReferenceWorkspace space = lay_out_in(workspace, wanted, [&](std::byte* base, Keep keep) {
       return lay_out(base, cut, rows, keep);
     });
     std::copy_n(parameters.begin(), shape_.parameters, space.parameters);
@@ -450,7 +448,8 @@ class ReferenceEngine final : public Engine<Real> {
     make_along();
     const Partition cut(request.first_path, request.paths, 1, shape_.parameters);
     const ObservationMap map(shape_, request, 1, cut);
-    const ReferenceWorkspace space = prepare(parameters, request, cut, map.rows, workspace, false);
+    const ReferenceWorkspace space =
+        prepare(parameters, request, cut, map.rows, workspace, Keep::nothing);
 #pragma omp parallel for num_threads(threads_) schedule(static)
     for (std::uint64_t i = 0; i < request.paths; ++i) {
       for (std::size_t first = 0; first < directions.count; first += directions_at_once) {

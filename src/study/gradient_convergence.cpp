@@ -40,15 +40,15 @@ Parameters mixing_parameters(const Model& model, std::uint64_t seed) {
 
 /// The gradient of the mean of ½|x_T|² + E + ½M over a block of paths.
 template <class Real>
-std::vector<double> gradient(const BasicPlan<Real>& plan, std::span<const Real> parameters,
+std::vector<double> gradient(BasicPlan<Real>& plan, std::span<const Real> parameters,
                              BasicRequest<Real> request) {
-  const BasicPaths<Real> paths = plan.simulate(parameters, request);
+  const BasicRecording<Real> recording = plan.record(parameters, request);
   const Real share = Real(1) / static_cast<Real>(request.paths);
-  std::vector<Real> states = paths.states();
+  std::vector<Real> states = recording.paths().states();
   for (Real& x : states) x *= share;
   const std::vector<Real> energy(request.paths, share), martingale(request.paths, share / 2);
   const BasicGradient<Real> result = plan.adjoint(
-      parameters, paths, {.states = states, .energy = energy, .martingale = martingale});
+      parameters, recording, {.states = states, .energy = energy, .martingale = martingale});
   return {result.parameters.begin(), result.parameters.end()};
 }
 
@@ -81,7 +81,7 @@ class BlockGradients {
   std::vector<std::vector<double>> operator()(Model model, GradientMethod method, int steps) const {
     model.grid = uniform_grid(1.0, steps);
     const Parameters parameters = mixing_parameters(model, settings_.seed);
-    const Plan plan(model, settings_.host(), {.threads = settings_.threads, .gradient = method});
+    Plan plan(model, settings_.host(), {.threads = settings_.threads, .gradient = method});
     std::vector<std::vector<double>> result;
     for (std::size_t b = 0; b < blocks; ++b) {
       result.push_back(gradient<float>(
@@ -253,9 +253,8 @@ double off_adjoint(const Model& model, const Parameters& parameters, GradientMet
   const std::vector<Real> values(parameters.values().begin(), parameters.values().end());
   const BasicRequest<Real> request{.paths = settings.scaled(128), .seed = settings.seed};
   const auto by = [&](GradientMethod route) {
-    return gradient<Real>(
-        BasicPlan<Real>(model, device, {.threads = settings.threads, .gradient = route}), values,
-        request);
+    BasicPlan<Real> plan(model, device, {.threads = settings.threads, .gradient = route});
+    return gradient<Real>(plan, values, request);
   };
   const std::vector<double> wanted = by(GradientMethod::adjoint);
   return std::sqrt(squared_norm(minus(by(method), wanted)) / squared_norm(wanted));

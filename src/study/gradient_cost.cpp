@@ -70,11 +70,11 @@ class Runner {
     const Request request{
         .paths = count, .seed = settings_.seed, .first_path = first, .refinement = refinement};
     const auto states = std::span(states_).first(count * static_cast<std::size_t>(load_.state));
-    plan_->simulate(parameters_, request, {.states = states}, workspace_, true);
+    const Recording recording = plan_->record(parameters_, request, {.states = states}, workspace_);
     for (float& x : states) x /= static_cast<float>(load_.paths);
-    plan_->adjoint(parameters_, request,
+    plan_->adjoint(parameters_, recording,
                    {.states = states, .energy = std::span(energy_).first(count)},
-                   {.parameters = gradient_}, workspace_, {}, true);
+                   {.parameters = gradient_});
   }
   void differentiate_all(int refinement = 0) { differentiate(0, load_.paths, refinement); }
   const std::vector<float>& gradient() const { return gradient_; }
@@ -189,7 +189,7 @@ GradientCost gradient_cost(const Route& route, ExactGradients& exact) {
 
 double tangent_seconds(const Workload& load, std::size_t directions, const Settings& settings) {
   const Model model = model_of(load, Solver::euler_maruyama);
-  const Plan plan(model, settings.host(), {.threads = settings.threads});
+  Plan plan(model, settings.host(), {.threads = settings.threads});
   const Parameters parameters = initialize(model, settings.seed);
   const std::vector<float> along(directions * parameters.size(), 1.0F);
   return shortest([&] {

@@ -76,7 +76,7 @@ struct Posterior {
 };
 Posterior posterior_paths(const LatentModel& latent, const Parameters& parameters, const Dataset& y,
                           std::size_t samples, std::uint64_t seed, const Settings& settings) {
-  const Plan plan(latent.model, settings.device, {.threads = settings.threads});
+  Plan plan(latent.model, settings.device, {.threads = settings.threads});
   const Paths paths = plan.simulate(parameters, {.paths = y.count * samples,
                                                  .seed = seed,
                                                  .context = y.values,

@@ -70,7 +70,8 @@ class Experiment {
   /// energy.
   double descend(std::uint64_t seed) {
     const std::size_t n = problem_.count();
-    const Paths paths = plan_.simulate(parameters_, {.paths = n, .seed = seed});
+    const Recording recording = plan_.record(parameters_, {.paths = n, .seed = seed});
+    const Paths& paths = recording.paths();
     std::vector<float> states(n * dimension), energy(n, 1.0F / static_cast<float>(n));
     double sum = 0;
     for (std::size_t i = 0; i < states.size(); ++i) {
@@ -80,7 +81,7 @@ class Experiment {
     }
     for (const float e : paths.energy()) sum += static_cast<double>(e);
     const Gradient gradient =
-        plan_.adjoint(parameters_, paths, {.states = states, .energy = energy});
+        plan_.adjoint(parameters_, recording, {.states = states, .energy = energy});
     const std::size_t first = parameters_.size() - dimension;
     for (std::size_t j = 0; j < dimension; ++j)
       control()[j] -= static_cast<float>(learning_rate) * gradient.parameters[first + j];

@@ -44,7 +44,7 @@ INSTANTIATE_TEST_SUITE_P(Models, Adjoint, ::testing::ValuesIn(model_table()), ca
 TEST_P(Adjoint, IsTheGradientOfTheForwardRun) {
   const ModelCase& row = GetParam();
   const std::uint64_t paths = paths_of(row);
-  const AnyPlan plan = plan_of(row.model);
+  AnyPlan plan = plan_of(row.model);
   const PathValues cotangents = random_cotangents(row.model, paths, row.seed + 7);
   Knobs knobs = row.knobs(paths);
   Call call = row.call(paths);
@@ -62,7 +62,7 @@ TEST_P(Adjoint, IsTheGradientOfTheForwardRun) {
 TEST_P(Adjoint, OfEachOutputAloneAddsUpToThatOfAll) {
   const ModelCase& row = GetParam();
   const std::uint64_t paths = paths_of(row);
-  const AnyPlan plan = plan_of(row.model);
+  AnyPlan plan = plan_of(row.model);
   const Knobs knobs = row.knobs(paths);
   const Call call = row.call(paths);
   const auto adjoint = [&](Seen seen) {
@@ -93,7 +93,7 @@ TEST(AdjointOfOneOutput, IsTheGradientOfTheForwardRun) {
       SCOPED_TRACE(std::string(name) + ", output " + std::to_string(static_cast<int>(seen)));
       const ModelCase& row = model_case(name);
       const std::uint64_t paths = paths_of(row);
-      const AnyPlan plan = plan_of(row.model);
+      AnyPlan plan = plan_of(row.model);
       const PathValues cotangents = random_cotangents(row.model, paths, row.seed + 8, seen);
       Knobs knobs = row.knobs(paths);
       const Call call = row.call(paths);

@@ -53,11 +53,11 @@ std::vector<Real> real(const std::vector<double>& values) {
   return {values.begin(), values.end()};
 }
 
-/// Allocations of one recording run, one adjoint of it and one by itself.
+/// Allocations of a simulation, a recording and two adjoints of it.
 template <class Real>
 long allocations_of_a_call(const ModelCase& row, Device device, PlanOptions options) {
   constexpr std::uint64_t paths = 200;
-  const BasicPlan<Real> plan(row.model, device, options);
+  BasicPlan<Real> plan(row.model, device, options);
   const Call call = row.call(paths);
   const PathValues weights = random_cotangents(row.model, paths, 1);
   const std::vector<Real> parameters(real<Real>(row.knobs(paths).parameters)),
@@ -71,12 +71,13 @@ long allocations_of_a_call(const ModelCase& row, Device device, PlanOptions opti
   std::vector<std::byte> workspace(plan.workspace_bytes(paths, call.observations()));
 
   const long before = allocations;
-  plan.simulate(parameters, request, {.states = states, .energy = energy, .martingale = martingale},
-                workspace, true);
-  for (const bool recorded : {true, false}) {
-    plan.adjoint(parameters, request, {.states = state_weights, .energy = energy_weights},
-                 {gradient, x0_gradient, context_gradient}, workspace,
-                 {.detach_martingale_parameters = !recorded}, recorded);
+  const BasicOutputs<Real> outputs{.states = states, .energy = energy, .martingale = martingale};
+  plan.simulate(parameters, request, outputs, workspace);
+  const BasicRecording<Real> recording = plan.record(parameters, request, outputs, workspace);
+  for (const bool detach : {false, true}) {
+    plan.adjoint(parameters, recording, {.states = state_weights, .energy = energy_weights},
+                 {gradient, x0_gradient, context_gradient},
+                 {.detach_martingale_parameters = detach});
   }
   return allocations - before;
 }
@@ -112,7 +113,7 @@ TEST(Allocation, OfPathsIsThatOfWhatIsAskedFor) {
   model.grid = uniform_grid(1.0, 64);
   for (int k = 0; k <= 64; ++k) model.save.push_back(k);
   for (const Device device : {Device::cpu(), Device::reference()}) {
-    const Plan plan(model, device, {.threads = 1});
+    Plan plan(model, device, {.threads = 1});
     for (const bool intervals : {false, true}) {
       const std::size_t results =
           paths * ((saves * (intervals ? 3 : 1) + 2) * sizeof(float) + sizeof(std::uint8_t));

@@ -100,6 +100,18 @@ const std::vector<EngineKind>& cuda_engines() {
   return all;
 }
 
+const std::vector<EngineKind>& engines_of_every_kernel() {
+  static const std::vector<EngineKind> all = [] {
+    std::vector<EngineKind> kinds = engines();
+    kinds.push_back(layered_engines().front());
+    kinds.push_back(cuda_engines().front());
+    kinds.back().name += "_per_path";
+    kinds.back().kernels = CudaKernels::per_path;
+    return kinds;
+  }();
+  return all;
+}
+
 const std::vector<EngineKind>& layered_engines() {
   static const std::vector<EngineKind> all = [] {
     std::vector<EngineKind> kinds = cuda_engines();
@@ -121,9 +133,10 @@ std::shared_ptr<Gpu> small_gpu() {
   return std::make_shared<EmulatedGpu>(options);
 }
 
-/// A plan of the kind; the emulated device is put in its place when it is first asked for.
-template <class Plan>
-Plan make_plan(const EngineKind& kind, const Model& model, PlanOptions options) {
+}  // namespace
+
+template <class Real>
+BasicPlan<Real> make_plan(const EngineKind& kind, const Model& model, PlanOptions options) {
   if (kind.emulated) {
     static const bool placed = [] {
       replace_gpu(std::make_shared<EmulatedGpu>());
@@ -135,23 +148,23 @@ Plan make_plan(const EngineKind& kind, const Model& model, PlanOptions options) 
   if (kind.kernels != CudaKernels::automatic) options.cuda_kernels = kind.kernels;
   if (kind.emulated && kind.kernels == CudaKernels::layered) {
     replace_gpu(small_gpu());
-    Plan plan(model, kind.device, options);
+    BasicPlan<Real> plan(model, kind.device, options);
     replace_gpu(std::make_shared<EmulatedGpu>());
     return plan;
   }
-  return Plan(model, kind.device, options);
+  return BasicPlan<Real>(model, kind.device, options);
 }
-
-}  // namespace
+template Plan make_plan(const EngineKind&, const Model&, PlanOptions);
+template DoublePlan make_plan(const EngineKind&, const Model&, PlanOptions);
 
 AnyPlan::AnyPlan(const EngineKind& kind, const Model& model, PlanOptions options)
     : plan_(kind.double_precision
-                ? std::variant<Plan, DoublePlan>(make_plan<DoublePlan>(kind, model, options))
-                : std::variant<Plan, DoublePlan>(make_plan<Plan>(kind, model, options))) {}
+                ? std::variant<Plan, DoublePlan>(make_plan<double>(kind, model, options))
+                : std::variant<Plan, DoublePlan>(make_plan<float>(kind, model, options))) {}
 
-PathValues AnyPlan::simulate(const std::vector<double>& parameters, const Call& call) const {
+PathValues AnyPlan::simulate(const std::vector<double>& parameters, const Call& call) {
   return std::visit(
-      [&](const auto& plan) {
+      [&](auto& plan) {
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
         const Inputs<Real> in(parameters, call);
         const BasicPaths<Real> paths =
@@ -166,10 +179,9 @@ PathValues AnyPlan::simulate(const std::vector<double>& parameters, const Call& 
       plan_);
 }
 
-PathValues AnyPlan::simulate_in_workspace(const std::vector<double>& parameters,
-                                          const Call& call) const {
+PathValues AnyPlan::simulate_in_workspace(const std::vector<double>& parameters, const Call& call) {
   return std::visit(
-      [&](const auto& plan) {
+      [&](auto& plan) {
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
         const Inputs<Real> in(parameters, call);
         const std::size_t n = call.paths, saves = n * plan.model().save.size();
@@ -178,7 +190,7 @@ PathValues AnyPlan::simulate_in_workspace(const std::vector<double>& parameters,
             interval_martingale(saves);
         PathValues result;
         result.status.resize(n);
-        GuardedWorkspace workspace(plan.workspace_bytes(n, call.observations(), false));
+        GuardedWorkspace workspace(plan.simulate_workspace_bytes(n, call.observations()));
         plan.simulate(
             in.parameters, in.request,
             {states, energy, martingale, interval_energy, interval_martingale, result.status},
@@ -195,46 +207,53 @@ PathValues AnyPlan::simulate_in_workspace(const std::vector<double>& parameters,
 }
 
 GradientValues AnyPlan::adjoint(const std::vector<double>& parameters, const Call& call,
-                                const PathValues& cotangents, AdjointOptions options) const {
+                                const PathValues& cotangents, AdjointOptions options) {
   return std::visit(
-      [&](const auto& plan) {
+      [&](auto& plan) {
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
         const Inputs<Real> in(parameters, call);
         const CotangentInputs<Real> given(cotangents);
-        const BasicPaths<Real> paths = plan.simulate(in.parameters, in.request);
-        return values_of(plan.adjoint(in.parameters, paths, given.view, options));
+        const BasicRecording<Real> recording = plan.record(in.parameters, in.request);
+        return values_of(plan.adjoint(in.parameters, recording, given.view, options));
       },
       plan_);
 }
 
 GradientValues AnyPlan::adjoint_in_workspace(const std::vector<double>& parameters,
                                              const Call& call, const PathValues& cotangents,
-                                             bool record, AdjointOptions options) const {
+                                             AdjointOptions options) {
   return std::visit(
-      [&](const auto& plan) {
+      [&](auto& plan) {
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
         const Inputs<Real> in(parameters, call);
         const CotangentInputs<Real> given(cotangents);
         GuardedWorkspace workspace(plan.workspace_bytes(call.paths, call.observations()));
-        if (record) plan.simulate(in.parameters, in.request, {}, workspace.bytes(), true);
+        const BasicRecording<Real> recording =
+            plan.record(in.parameters, in.request, {}, workspace.bytes());
         const auto d = static_cast<std::size_t>(plan.model().state);
         constexpr Real unset = std::numeric_limits<Real>::quiet_NaN();
         BasicGradient<Real> gradient{std::vector<Real>(plan.parameter_count(), unset),
                                      std::vector<Real>(call.paths * d, unset),
                                      std::vector<Real>(call.context.size(), unset)};
-        plan.adjoint(in.parameters, in.request, given.view,
-                     {gradient.parameters, gradient.x0, gradient.context}, workspace.bytes(),
-                     options, record);
+        for (int i = 0; i < 2; ++i) {  // the second finds what the first leaves
+          plan.adjoint(in.parameters, recording, given.view,
+                       {gradient.parameters, gradient.x0, gradient.context}, options);
+        }
         workspace.expect_intact();
         return values_of(gradient);
       },
       plan_);
 }
 
-std::size_t AnyPlan::workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                                     bool record) const {
+std::size_t AnyPlan::workspace_bytes(std::uint64_t paths, std::uint64_t observations) const {
+  return std::visit([&](const auto& plan) { return plan.workspace_bytes(paths, observations); },
+                    plan_);
+}
+
+std::size_t AnyPlan::simulate_workspace_bytes(std::uint64_t paths,
+                                              std::uint64_t observations) const {
   return std::visit(
-      [&](const auto& plan) { return plan.workspace_bytes(paths, observations, record); }, plan_);
+      [&](const auto& plan) { return plan.simulate_workspace_bytes(paths, observations); }, plan_);
 }
 
 std::size_t AnyPlan::parameter_count() const {

@@ -59,6 +59,9 @@ inline const std::vector<EngineKind>& engines() {
   return all;
 }
 
+/// The engines, and both other kinds of CUDA kernels.
+const std::vector<EngineKind>& engines_of_every_kernel();
+
 /// All engines whose samples are large enough for statistics.
 inline const std::vector<EngineKind>& sampling_engines() {
   static const std::vector<EngineKind> all = [] {
@@ -110,24 +113,27 @@ struct GradientValues {
   bool operator==(const GradientValues&) const = default;
 };
 
+/// A plan of the kind; the emulated device is put in its place when it is first asked for.
+template <class Real>
+BasicPlan<Real> make_plan(const EngineKind& kind, const Model& model, PlanOptions options = {});
+
 /// A Plan on any engine. Numbers cross as doubles, so tests read alike; a float is a double without
 /// change, so equality here is equality of bits (but for the sign of zero).
 class AnyPlan {
  public:
   AnyPlan(const EngineKind& kind, const Model& model, PlanOptions options = {});
 
-  PathValues simulate(const std::vector<double>& parameters, const Call& call) const;
-  /// The same by caller-owned memory, without recording.
-  PathValues simulate_in_workspace(const std::vector<double>& parameters, const Call& call) const;
+  PathValues simulate(const std::vector<double>& parameters, const Call& call);
+  /// The same by caller-owned memory.
+  PathValues simulate_in_workspace(const std::vector<double>& parameters, const Call& call);
   /// Empty cotangents are passed on as empty spans.
   GradientValues adjoint(const std::vector<double>& parameters, const Call& call,
-                         const PathValues& cotangents, AdjointOptions options = {}) const;
-  /// The same by caller-owned memory, after a recording run when `record`.
+                         const PathValues& cotangents, AdjointOptions options = {});
+  /// The same by caller-owned memory, from the second adjoint of a recording.
   GradientValues adjoint_in_workspace(const std::vector<double>& parameters, const Call& call,
-                                      const PathValues& cotangents, bool record,
-                                      AdjointOptions options = {}) const;
-  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1,
-                              bool record = true) const;
+                                      const PathValues& cotangents, AdjointOptions options = {});
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1) const;
+  std::size_t simulate_workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1) const;
   std::size_t parameter_count() const;
   const Model& model() const;
 

@@ -56,7 +56,7 @@ TEST_P(BatchSplit, LeavesEveryPathAsItIs) {
     const Knobs knobs = row.knobs(paths);
     const Call call = row.call(paths);
     const PathValues whole = AnyPlan(GetParam(), row.model).simulate(knobs.parameters, call);
-    const AnyPlan plan(GetParam(), row.model, {.threads = 1});
+    AnyPlan plan(GetParam(), row.model, {.threads = 1});
     for (const std::uint64_t size : {1u, 3u, 16u, 63u, 64u, 65u, 1000u}) {
       // Single paths: those around the seams of tiles.
       const std::uint64_t begin = size == 1 ? 40 : 0, end = size == 1 ? 140 : paths;
@@ -72,7 +72,7 @@ TEST_P(BatchSplit, LeavesEveryPathAsItIs) {
 
 TEST_P(BatchSplit, KeepsAPathInACallOfManyAsInACallOfOne) {
   const ModelCase& row = model_case("mlp_diagonal_feedback");
-  const AnyPlan plan(GetParam(), row.model);
+  AnyPlan plan(GetParam(), row.model);
   const auto parameters = row.knobs(1).parameters;
   Call call{.paths = 1, .seed = 4};
   const PathValues alone = plan.simulate(parameters, call);
@@ -88,7 +88,7 @@ TEST_P(BatchSplit, LeavesThePathsOfWholeObservationsAsTheyAre) {
   const Call call = row.call(paths);
   const std::uint64_t per = call.paths_per_observation, rows = call.observations();
   ASSERT_EQ(rows, 3u);
-  const AnyPlan plan(GetParam(), row.model);
+  AnyPlan plan(GetParam(), row.model);
   const PathValues whole = plan.simulate(knobs.parameters, call);
   for (std::uint64_t r = 0; r < rows; ++r) {
     const std::uint64_t count = std::min(per, paths - r * per);
@@ -105,11 +105,11 @@ TEST_P(BatchSplit, OfThreadsChangesNoBitOfPathsOrGradients) {
     const Knobs knobs = row.knobs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 3);
-    const AnyPlan one(GetParam(), row.model, {.threads = 1});
+    AnyPlan one(GetParam(), row.model, {.threads = 1});
     const PathValues states = one.simulate(knobs.parameters, call);
     const GradientValues gradient = one.adjoint(knobs.parameters, call, cotangents);
     for (const int threads : {2, 3, 7}) {
-      const AnyPlan plan(GetParam(), row.model, {.threads = threads});
+      AnyPlan plan(GetParam(), row.model, {.threads = threads});
       EXPECT_EQ(plan.simulate(knobs.parameters, call), states) << name << threads;
       EXPECT_EQ(plan.adjoint(knobs.parameters, call, cotangents), gradient) << name << threads;
     }
@@ -143,7 +143,7 @@ TEST_P(BatchSplit, AddsGradientsUpToRounding) {
     const Knobs knobs = row.knobs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 3);
-    const AnyPlan plan(GetParam(), row.model, {.threads = 1});
+    AnyPlan plan(GetParam(), row.model, {.threads = 1});
     const GradientValues whole = plan.adjoint(knobs.parameters, call, cotangents);
     for (const std::uint64_t size : {3u, 16u, 65u}) {
       SCOPED_TRACE(name + std::to_string(size));

@@ -158,7 +158,7 @@ TEST_P(BrownianPrior, GradientOfTheShiftIsThatOfTheFreeEnergy) {
   const Model model = constant_shift(1, 5);
   for (const double shift : {0.9 / 1.5, -0.5, 2.0}) {
     const Call call{.paths = GetParam().sample, .seed = 44};
-    const AnyPlan plan(GetParam(), model);
+    AnyPlan plan(GetParam(), model);
     const auto states = plan.simulate({shift}, call).states;
     const double n = static_cast<double>(call.paths);
     PathValues cotangents;

@@ -64,10 +64,10 @@ TEST_P(CudaCaptures, GiveTheBitsOfHostCallsForTheSeedInDeviceMemory) {
   const Knobs knobs = row.knobs(paths);
   Call call = row.call(paths);
   const PathValues cotangents = random_cotangents(row.model, paths, 3);
-  const AnyPlan other(kind, row.model);  // and with it the device
+  AnyPlan other(kind, row.model);  // and with it the device
   gpu = open_gpu(0);
 
-  const Plan plan(row.model, Device::cuda(), {.cuda_kernels = GetParam()});
+  Plan plan(row.model, Device::cuda(), {.cuda_kernels = GetParam()});
   const auto d = static_cast<std::size_t>(row.model.state);
   const std::size_t states = paths * plan.model().save.size() * d;
   const auto seed = device<std::uint64_t>(1);
@@ -86,8 +86,8 @@ TEST_P(CudaCaptures, GiveTheBitsOfHostCallsForTheSeedInDeviceMemory) {
   const OwnStream stream(gpu);
   const auto graph = gpu->capture(stream.handle(), [&] {
     const Stream on{stream.handle()};
-    plan.simulate(on, parameters, request, outputs, workspace, true);
-    plan.adjoint(on, parameters, request, given, gradient, workspace, {}, true);
+    const Recording recording = plan.record(on, parameters, request, outputs, workspace);
+    plan.adjoint(on, parameters, recording, given, gradient);
   });
   PathValues seen;
   seen.states = cotangents.states, seen.energy = cotangents.energy;

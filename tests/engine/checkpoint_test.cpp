@@ -55,7 +55,7 @@ TEST_P(Checkpoint, GivesTheBitsOfStoredStates) {
                                         .adjoint(knobs.parameters, call, cotangents);
       const std::size_t least = least_limit(GetParam(), row.model, call, threads);
       for (const std::size_t limit : {least, least + least / 3, 2 * least}) {
-        const AnyPlan plan(GetParam(), row.model, {limit, threads});
+        AnyPlan plan(GetParam(), row.model, {limit, threads});
         EXPECT_EQ(plan.adjoint(knobs.parameters, call, cotangents), stored) << limit;
       }
     }
@@ -91,11 +91,11 @@ TEST_P(Checkpoint, RefusesALimitBelowTheLeastItNames) {
   EXPECT_NO_THROW(AnyPlan(GetParam(), row.model, {least, 2}).workspace_bytes(call.paths));
   EXPECT_THROW(AnyPlan(GetParam(), row.model, {least - 1, 2}).workspace_bytes(call.paths), Error);
   EXPECT_THROW(AnyPlan(GetParam(), row.model, {least - 1, 2})
-                   .adjoint_in_workspace(row.knobs(1000).parameters, call, {}, false),
+                   .adjoint_in_workspace(row.knobs(1000).parameters, call, {}),
                Error);
 }
 
-TEST_P(Checkpoint, OfARecordingRunGivesTheBitsOfAnAdjointByItself) {
+TEST_P(Checkpoint, OfACallersWorkspaceGivesTheBitsOfThePlansOwn) {
   constexpr std::uint64_t paths = 230;
   for (const char* name : models) {
     SCOPED_TRACE(name);
@@ -105,12 +105,9 @@ TEST_P(Checkpoint, OfARecordingRunGivesTheBitsOfAnAdjointByItself) {
     const PathValues cotangents = random_cotangents(row.model, paths, 5);
     const std::size_t least = least_limit(GetParam(), row.model, call, 2);
     for (const std::size_t limit : {std::size_t{1} << 28, least}) {
-      const AnyPlan plan(GetParam(), row.model, {limit, 2});
+      AnyPlan plan(GetParam(), row.model, {limit, 2});
       const GradientValues wanted = plan.adjoint(knobs.parameters, call, cotangents);
-      for (const bool record : {false, true}) {
-        EXPECT_EQ(plan.adjoint_in_workspace(knobs.parameters, call, cotangents, record), wanted)
-            << limit << record;
-      }
+      EXPECT_EQ(plan.adjoint_in_workspace(knobs.parameters, call, cotangents), wanted) << limit;
     }
   }
 }
@@ -124,7 +121,7 @@ TEST_P(Checkpoint, StaysWithinItsWorkspaceAroundTheLimit) {
     const auto parameters = row.knobs(paths).parameters;
     Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 5);
-    const AnyPlan roomy(GetParam(), row.model, {.threads = 1});
+    AnyPlan roomy(GetParam(), row.model, {.threads = 1});
     for (const std::uint64_t first : {0u, 1u, 63u}) {
       call.first_path = first;
       const GradientValues wanted = roomy.adjoint(parameters, call, cotangents);
@@ -135,8 +132,8 @@ TEST_P(Checkpoint, StaysWithinItsWorkspaceAroundTheLimit) {
           if (limit < least) continue;
           SCOPED_TRACE(std::to_string(paths) + " paths from " + std::to_string(first) +
                        ", room for the states of " + std::to_string(stored));
-          const AnyPlan plan(GetParam(), row.model, {limit, 1});
-          EXPECT_EQ(plan.adjoint_in_workspace(parameters, call, cotangents, true), wanted);
+          AnyPlan plan(GetParam(), row.model, {limit, 1});
+          EXPECT_EQ(plan.adjoint_in_workspace(parameters, call, cotangents), wanted);
         }
       }
     }
@@ -154,16 +151,6 @@ TEST_P(Checkpoint, NeedsLittleForManySteps) {
   EXPECT_LT(least(100'000), 10.5 * static_cast<double>(least(1'000)));
 }
 
-/// The engines, and both other kinds of CUDA kernels.
-std::vector<EngineKind> engines_of_every_kernel() {
-  std::vector<EngineKind> kinds = engines();
-  kinds.push_back(layered_engines().front());
-  kinds.push_back(cuda_engines().front());
-  kinds.back().name += "_per_path";
-  kinds.back().kernels = CudaKernels::per_path;
-  return kinds;
-}
-
 class ForwardRun : public ::testing::TestWithParam<EngineKind> {};
 /// Few paths stored whole take more than many from checkpoints.
 TEST(Workspace, ForManyPathsServesFewer) {
@@ -178,16 +165,15 @@ TEST(Workspace, ForManyPathsServesFewer) {
   const std::vector<float> ones(few, 1.0F);
   for (const Device device : {Device::reference(), Device::cpu()}) {
     const std::size_t limit = Plan(model, device, {.threads = 1}).workspace_bytes(few);
-    const Plan plan(model, device, {.workspace_limit = limit, .threads = 1});
+    Plan plan(model, device, {.workspace_limit = limit, .threads = 1});
     std::vector<std::byte> workspace(plan.workspace_bytes(many));
     ASSERT_LT(workspace.size(), plan.workspace_bytes(few));
     std::vector<float> gradient(plan.parameter_count());
-    plan.simulate(parameters, request, {}, workspace, /*record=*/true);
-    plan.adjoint(parameters, request, {.energy = ones}, {.parameters = gradient}, workspace, {},
-                 /*recorded=*/true);
+    const Recording recording = plan.record(parameters, request, {}, workspace);
+    plan.adjoint(parameters, recording, {.energy = ones}, {.parameters = gradient});
     EXPECT_EQ(
         gradient,
-        plan.adjoint(parameters, plan.simulate(parameters, request), {.energy = ones}).parameters);
+        plan.adjoint(parameters, plan.record(parameters, request), {.energy = ones}).parameters);
   }
 }
 
@@ -199,13 +185,13 @@ TEST_P(ForwardRun, NeedsNoRoomForTheStatesOfAGradient) {
   const ModelCase& row = model_case("context_of_three");
   const Knobs knobs = row.knobs(paths);
   const Call call = row.call(paths);
-  const AnyPlan roomy(GetParam(), row.model, {.threads = 2});
-  const AnyPlan plan(GetParam(), row.model, {.workspace_limit = 0, .threads = 2});
+  AnyPlan roomy(GetParam(), row.model, {.threads = 2});
+  AnyPlan plan(GetParam(), row.model, {.workspace_limit = 0, .threads = 2});
   const PathValues wanted = roomy.simulate(knobs.parameters, call);
   EXPECT_EQ(plan.simulate(knobs.parameters, call), wanted);
   EXPECT_EQ(plan.simulate_in_workspace(knobs.parameters, call), wanted);
-  const std::size_t needed = plan.workspace_bytes(paths, call.observations(), false);
-  EXPECT_EQ(needed, roomy.workspace_bytes(paths, call.observations(), false));
+  const std::size_t needed = plan.simulate_workspace_bytes(paths, call.observations());
+  EXPECT_EQ(needed, roomy.simulate_workspace_bytes(paths, call.observations()));
   EXPECT_LT(needed, roomy.workspace_bytes(paths, call.observations()));
   EXPECT_THROW(plan.adjoint(knobs.parameters, call, {}), Error);
 }

@@ -96,7 +96,7 @@ class CudaSizes : public ::testing::TestWithParam<Size> {
     const std::vector<double> parameters = parameters_of(row.model);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 6);
-    const AnyPlan exact(engine("reference64"), row.model), plan(kind, row.model, options);
+    AnyPlan exact(engine("reference64"), row.model), plan(kind, row.model, options);
     const PathValues wanted = exact.simulate(parameters, call);
     const PathValues got = plan.simulate(parameters, call);
     EXPECT_LE(relative_error(got.states, wanted.states), kind.state_tolerance);
@@ -129,8 +129,8 @@ TEST_P(CudaSizes, AreTheSameFromCheckpoints) {
   const EngineKind kind = fused(0);
   const std::size_t tiles = (static_cast<std::size_t>(row.model.state) + 7) / 8;
   const std::size_t every_state = 4 * steps * tiles * 128 * sizeof(float);
-  const AnyPlan stored(kind, row.model);
-  const AnyPlan checkpointed(kind, row.model, {.workspace_limit = every_state - 1});
+  AnyPlan stored(kind, row.model);
+  AnyPlan checkpointed(kind, row.model, {.workspace_limit = every_state - 1});
   EXPECT_LT(checkpointed.workspace_bytes(paths), stored.workspace_bytes(paths));
   EXPECT_EQ(checkpointed.adjoint(parameters, call, cotangents),
             stored.adjoint(parameters, call, cotangents));

@@ -94,7 +94,7 @@ TEST_P(Detach, MartingaleParametersLeaveTheGradientOfTheInitialStates) {
   for (const char* name : models) {
     const ModelCase& row = model_case(name);
     const Knobs knobs = row.knobs(paths);
-    const AnyPlan plan(GetParam(), row.model);
+    AnyPlan plan(GetParam(), row.model);
     const PathValues cotangents = random_cotangents(row.model, paths, row.seed + 9);
     const auto x0 = [&](AdjointOptions options) {
       return plan.adjoint(knobs.parameters, row.call(paths), cotangents, options).x0;

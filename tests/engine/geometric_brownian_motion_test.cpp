@@ -80,7 +80,7 @@ TEST_P(GeometricBrownianMotion, IsTheProductPathByPath) {
 TEST_P(GeometricBrownianMotion, HasThePathwiseSensitivities) {
   for (const auto& grid : grids()) {
     const Model model = model_on(grid);
-    const AnyPlan plan(GetParam(), model, {.threads = 1});
+    AnyPlan plan(GetParam(), model, {.threads = 1});
     const auto parameters = parameters_of(model);
     std::vector<double> got, wanted;
     for (std::uint64_t path = 0; path < 40; ++path) {

@@ -101,7 +101,7 @@ TEST_P(GradientMethods, ThatDoNotGoWithTheSolverAreRefusedByName) {
             "gradient: got \"reversible\" with solver \"euler-maruyama\"; accepted: \"reversible\" "
             "with reversible-heun, or \"adjoint\" with any solver");
   const ModelCase row = model_case("mlp_diagonal_feedback");
-  const AnyPlan plan(GetParam(), model, {.gradient = GradientMethod::pathwise});
+  AnyPlan plan(GetParam(), model, {.gradient = GradientMethod::pathwise});
   EXPECT_EQ(refusal([&] {
               plan.adjoint(row.knobs(3).parameters, row.call(3), random_cotangents(model, 3, 1),
                            {.detach_state = true});
@@ -116,7 +116,7 @@ TEST_P(GradientMethods, ThatDoNotGoWithTheSolverAreRefusedByName) {
 template <class Real>
 void expect_transposed(const Device& device, const ModelCase& row, double tolerance) {
   constexpr std::size_t k = 11;
-  const BasicPlan<Real> plan(row.model, device);
+  BasicPlan<Real> plan(row.model, device);
   const auto real = [](const std::vector<double>& values) {
     return std::vector<Real>(values.begin(), values.end());
   };
@@ -138,7 +138,7 @@ void expect_transposed(const Device& device, const ModelCase& row, double tolera
              martingale = real(loss.martingale), interval_energy = real(loss.interval_energy),
              interval_martingale = real(loss.interval_martingale);
   const BasicGradient<Real> g =
-      plan.adjoint(parameters, plan.simulate(parameters, request),
+      plan.adjoint(parameters, plan.record(parameters, request),
                    {states, energy, martingale, interval_energy, interval_martingale});
   const auto product = [](const std::vector<Real>& a, const std::vector<Real>& b, std::size_t q) {
     double sum = 0;
@@ -190,7 +190,7 @@ std::vector<double> gradient_on(const EngineKind& kind, const ModelCase& row, in
   const Knobs knobs = row.knobs(60);
   Call call = row.call(60);
   call.refinement = -static_cast<int>(std::lround(std::log2(1024 / steps)));
-  const AnyPlan plan(kind, model, {.gradient = method});
+  AnyPlan plan(kind, model, {.gradient = method});
   PathValues cotangents;
   cotangents.states = plan.simulate(knobs.parameters, call).states;
   cotangents.energy.assign(60, 1.0);

@@ -80,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(Of, Layered, ::testing::ValuesIn(cases()), [](const aut
 });
 
 TEST_P(Layered, IsWithinToleranceOfTheReference) {
-  const AnyPlan exact(engine("reference64"), row.model), plan(kind(), row.model);
+  AnyPlan exact(engine("reference64"), row.model), plan(kind(), row.model);
   const PathValues wanted = exact.simulate(knobs.parameters, call);
   const PathValues got = plan.simulate(knobs.parameters, call);
   EXPECT_LE(relative_error(got.states, wanted.states), kind().state_tolerance);
@@ -119,7 +119,7 @@ TEST(LayeredKernels, AreChosenForWideAndDeepNetsAndHoldThem) {
   const Knobs knobs = row.knobs(20);
   const Call call = row.call(20);
   const PathValues cotangents = random_cotangents(row.model, 20, 6);
-  const AnyPlan exact(engine("reference64"), row.model), plan(kind, row.model);
+  AnyPlan exact(engine("reference64"), row.model), plan(kind, row.model);
   EXPECT_LE(relative_error(plan.simulate(knobs.parameters, call).states,
                            exact.simulate(knobs.parameters, call).states),
             kind.state_tolerance);
@@ -163,7 +163,7 @@ TEST(LayeredKernels, RefuseByNameWhatNoWarpHolds) {
 TEST(LayeredKernels, GiveAPathTheSameBitsInEveryCall) {
   ModelCase row = wide();
   row.x0 = X0::shared;
-  const AnyPlan plan(layered_engines().front(), row.model);
+  AnyPlan plan(layered_engines().front(), row.model);
   const Knobs knobs = row.knobs(90);
   const Call call = row.call(90);
   const PathValues whole = plan.simulate(knobs.parameters, call);
@@ -196,22 +196,21 @@ TEST(LayeredKernels, GiveTheSameGradientFromCheckpointsAndAfterARecording) {
   const Knobs knobs = row.knobs(paths);
   const Call call = row.call(paths);
   const PathValues cotangents = random_cotangents(row.model, paths, 6);
-  const AnyPlan stored(kind, row.model);
+  AnyPlan stored(kind, row.model);
   const GradientValues wanted = stored.adjoint(knobs.parameters, call, cotangents);
-  EXPECT_EQ(stored.adjoint_in_workspace(knobs.parameters, call, cotangents, true), wanted);
-  EXPECT_EQ(stored.adjoint_in_workspace(knobs.parameters, call, cotangents, false), wanted);
+  EXPECT_EQ(stored.adjoint_in_workspace(knobs.parameters, call, cotangents), wanted);
   const auto steps = row.model.grid.size() - 1;
   const std::size_t rows = block_rows(kind);
   const auto blocks = Partition::largest(paths, rows, 1).tiles;
   const std::size_t every_state = blocks * steps * rows * 8 * sizeof(float);
-  const AnyPlan checkpointed(kind, row.model, {.workspace_limit = every_state - 1});
+  AnyPlan checkpointed(kind, row.model, {.workspace_limit = every_state - 1});
   EXPECT_LT(checkpointed.workspace_bytes(paths), stored.workspace_bytes(paths));
   EXPECT_EQ(checkpointed.adjoint(knobs.parameters, call, cotangents), wanted);
 }
 
 TEST(LayeredKernels, ReportPathsThatAreNotFiniteAndLeaveThemOut) {
   const ModelCase row = model_of("context_of_three");
-  const AnyPlan plan(layered_engines().front(), row.model);
+  AnyPlan plan(layered_engines().front(), row.model);
   const Knobs knobs = row.knobs(paths);
   const Call good = row.call(paths);
   Call spoilt = good;
@@ -238,7 +237,7 @@ TEST(LayeredKernels, ReportPathsThatAreNotFiniteAndLeaveThemOut) {
 TEST(LayeredKernels, TakeNoiseOfOtherSteps) {
   const ModelCase row = model_of("mlp_constant_constant");
   const EngineKind& kind = layered_engines().front();
-  const AnyPlan exact(engine("reference64"), row.model), plan(kind, row.model);
+  AnyPlan exact(engine("reference64"), row.model), plan(kind, row.model);
   const Knobs knobs = row.knobs(20);
   Call call = row.call(20);
   call.refinement = -2;

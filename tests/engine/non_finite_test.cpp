@@ -53,7 +53,7 @@ TEST_P(NonFinite, PathsAreReportedAndTheOthersStay) {
   for (const char* name : models) {
     const ModelCase& row = model_case(name);
     const auto [good, spoilt] = calls(row);
-    const AnyPlan plan(GetParam(), row.model);
+    AnyPlan plan(GetParam(), row.model);
     const auto parameters = row.knobs(paths).parameters;
     const PathValues wanted = plan.simulate(parameters, good);
     const PathValues got = plan.simulate(parameters, spoilt);
@@ -79,7 +79,7 @@ TEST_P(NonFinite, PathsLeaveTheGradientOfTheOthers) {
                                          AdjointOptions{.detach_martingale_parameters = true}}) {
       const ModelCase& row = model_case(name);
       const auto [good, spoilt] = calls(row);
-      const AnyPlan plan(GetParam(), row.model);
+      AnyPlan plan(GetParam(), row.model);
       const auto parameters = row.knobs(paths).parameters;
       const PathValues cotangents = random_cotangents(row.model, paths, 4);
       PathValues without = cotangents;
@@ -119,7 +119,7 @@ TEST_P(NonFinite, PathsThatExplodeOnTheWayAreReported) {
   // Room for every state, and for checkpoints alone; a GPU pads states to tiles of 8 channels.
   const std::size_t little = GetParam().device.kind() == Device::Kind::cuda ? 1 << 21 : 1 << 17;
   for (const std::size_t limit : {std::size_t{1} << 28, little}) {
-    const AnyPlan plan(GetParam(), model, {.workspace_limit = limit, .threads = 2});
+    AnyPlan plan(GetParam(), model, {.workspace_limit = limit, .threads = 2});
     EXPECT_EQ(plan.simulate(parameters, call).status, wanted);
     PathValues cotangents;
     cotangents.states.assign(call.paths, 1.0);
@@ -164,7 +164,7 @@ INSTANTIATE_TEST_SUITE_P(Engines, ZeroDiffusion, ::testing::ValuesIn(engines()),
 TEST_P(ZeroDiffusion, OfAConstantIsRefusedWithADriftControl) {
   const Model model = three_states<DriftControl>(ConstantDiffusion{});
   std::vector<double> parameters = random_parameters(model, 1);
-  const AnyPlan plan(GetParam(), model);
+  AnyPlan plan(GetParam(), model);
   EXPECT_NO_THROW(plan.simulate(parameters, {.paths = 4}));
   assign(parameters, model, "diffusion.value", {{0.5, 0.0, 0.5}});
   try {
@@ -190,7 +190,7 @@ TEST_P(ZeroDiffusion, OfANetIsReportedWithADriftControl) {
   const Model model = three_states<DriftControl>(DiagonalDiffusion{Mlp{.output = Activation::exp}});
   std::vector<double> parameters = random_parameters(model, 1);
   assign(parameters, model, "diffusion.0.bias", {{0.0, -2000.0, 0.0}});
-  const AnyPlan plan(GetParam(), model);
+  AnyPlan plan(GetParam(), model);
   EXPECT_EQ(plan.simulate(parameters, {.paths = 70}).status, std::vector<std::uint8_t>(70, 1));
   const GradientValues got =
       plan.adjoint(parameters, {.paths = 70}, random_cotangents(model, 70, 2));
@@ -208,7 +208,7 @@ TEST_P(ZeroDiffusion, IsNoTroubleForAFeedbackControl) {
       assign(knobs.parameters, model, "diffusion.value", {{0.0, 0.7, 0.0}});
     }
     const Call call{.paths = 70, .seed = 3};
-    const AnyPlan plan(GetParam(), model);
+    AnyPlan plan(GetParam(), model);
     const PathValues got = plan.simulate(knobs.parameters, call);
     const PathValues wanted = TextbookChain(model).simulate(call, knobs);
     EXPECT_LE(relative_error(got.states, wanted.states), GetParam().state_tolerance);

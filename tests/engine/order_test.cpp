@@ -105,7 +105,7 @@ TEST_P(Order, IsTheDeclaredStrongOne) {
   for (int l = 2; l <= 6; ++l) {
     model.grid = uniform_grid(1.0, coarsest << l);
     const Call call{.paths = paths, .seed = 9, .refinement = l};
-    const AnyPlan plan(engine("reference64"), model);
+    AnyPlan plan(engine("reference64"), model);
     ends.push_back(plan.simulate(parameters_of(row, model), call).states);
   }
   std::vector<double> differences;

@@ -37,7 +37,7 @@ const Answer& answer(const ModelCase& row, std::uint64_t paths) {
   static std::map<std::string, Answer> known;
   const auto [at, fresh] = known.try_emplace(row.name + std::to_string(paths));
   if (fresh) {
-    const AnyPlan plan(reference64(), row.model);
+    AnyPlan plan(reference64(), row.model);
     const Knobs knobs = row.knobs(paths);
     at->second = {plan.simulate(knobs.parameters, row.call(paths)),
                   plan.adjoint(knobs.parameters, row.call(paths),
@@ -49,7 +49,7 @@ const Answer& answer(const ModelCase& row, std::uint64_t paths) {
 void expect_faithful(const EngineKind& kind, const ModelCase& row, std::uint64_t paths) {
   SCOPED_TRACE(fmt::format("{}, {} paths", row.name, paths));
   const Answer& wanted = answer(row, paths);
-  const AnyPlan plan(kind, row.model);
+  AnyPlan plan(kind, row.model);
   const Knobs knobs = row.knobs(paths);
   const PathValues got = plan.simulate(knobs.parameters, row.call(paths));
   EXPECT_LE(relative_error(got.states, wanted.paths.states), kind.state_tolerance);
@@ -165,7 +165,7 @@ TEST(InstructionSetName, ThatIsEmptyAsksForNone) {
 TEST(InstructionSetName, ThatIsUnknownIsRefused) {
   const AskedFor set("mmx");
   try {
-    const Plan plan(model_case("one_step").model, Device::cpu());
+    Plan plan(model_case("one_step").model, Device::cpu());
     FAIL();
   } catch (const Error& error) {
     EXPECT_TRUE(std::string(error.what()).starts_with("ITO_CPU_ISA: got mmx; accepted: sse2"));

@@ -115,7 +115,7 @@ TEST_P(Refinement, IsTheReferencesOnEveryEngine) {
     const PathValues cotangents = random_cotangents(row.model, 70, 5);
     for (const int refinement : {-2, 3}) {
       call.refinement = refinement;
-      const AnyPlan plan(GetParam(), row.model), reference(engine("reference64"), row.model);
+      AnyPlan plan(GetParam(), row.model), reference(engine("reference64"), row.model);
       EXPECT_LE(relative_error(plan.simulate(knobs.parameters, call).states,
                                reference.simulate(knobs.parameters, call).states),
                 GetParam().state_tolerance);

@@ -82,7 +82,7 @@ TEST_P(Request, OfTheWrongSizeIsRefusedByName) {
     ASSERT_EQ(call.observations(), row.observations);
     bad.spoil(call);
     const auto parameters = row.knobs(100).parameters;
-    const AnyPlan plan(GetParam(), row.model);
+    AnyPlan plan(GetParam(), row.model);
     const auto got = message([&] { plan.simulate(parameters, call); });
     EXPECT_TRUE(got.starts_with(bad.field)) << "wanted " << bad.field << "\ngot    " << got;
     EXPECT_NE(got.find("accepted: "), std::string::npos) << got;
@@ -92,7 +92,7 @@ TEST_P(Request, OfTheWrongSizeIsRefusedByName) {
 TEST_P(Request, WithTooFewParametersIsRefused) {
   const ModelCase& row = model_case("one_step");
   auto parameters = row.knobs(1).parameters;
-  const AnyPlan plan(GetParam(), row.model);
+  AnyPlan plan(GetParam(), row.model);
   ASSERT_EQ(parameters.size(), plan.parameter_count());
   EXPECT_NO_THROW(plan.simulate(parameters, row.call(1)));
   parameters.pop_back();
@@ -105,7 +105,7 @@ TEST_P(Request, WithTooFewParametersIsRefused) {
 TEST_P(Request, WithMoreParametersReadsTheModelsOwn) {
   const ModelCase& row = model_case("one_step");
   auto parameters = row.knobs(1).parameters;
-  const AnyPlan plan(GetParam(), row.model);
+  AnyPlan plan(GetParam(), row.model);
   const PathValues wanted = plan.simulate(parameters, row.call(20));
   parameters.resize(parameters.size() + 100, 1e30);
   EXPECT_EQ(plan.simulate(parameters, row.call(20)), wanted);
@@ -117,7 +117,7 @@ TEST_P(Request, WithMoreParametersReadsTheModelsOwn) {
 TEST_P(Request, WithOneInitialStateStartsEveryPathThere) {
   const ModelCase& row = model_case("one_step");
   const auto parameters = row.knobs(1).parameters;
-  const AnyPlan plan(GetParam(), row.model);
+  AnyPlan plan(GetParam(), row.model);
   Call call = row.call(20);
   call.x0 = {0.25, -1.5, 3.0};
   const PathValues wanted = plan.simulate(parameters, call);
@@ -134,7 +134,7 @@ struct BadSpan {
 
 TEST_P(Request, WithCotangentsOfTheWrongSizeIsRefusedByName) {
   const ModelCase& row = model_case("mlp_diagonal_feedback");
-  const AnyPlan plan(GetParam(), row.model);
+  AnyPlan plan(GetParam(), row.model);
   const std::vector<BadSpan> all{
       {"cotangents.states", [](PathValues& c) { c.states.pop_back(); }},
       {"cotangents.energy", [](PathValues& c) { c.energy.push_back(0); }},
@@ -159,7 +159,7 @@ TEST(RequestSpans, OfTheWrongSizeAreRefusedByName) {
   model.save = {2, 4};
   model.drift = Mlp{};
   for (const Device device : {Device::reference(), Device::cpu()}) {
-    const Plan plan(model, device);
+    Plan plan(model, device);
     const std::vector<float> parameters(plan.parameter_count());
     std::vector<std::byte> workspace(plan.workspace_bytes(10));
     std::vector<float> numbers(41);
@@ -184,13 +184,13 @@ TEST(RequestSpans, OfTheWrongSizeAreRefusedByName) {
     EXPECT_TRUE(message({.interval_martingale = one_more}, workspace)
                     .starts_with("outputs.interval_martingale"));
     EXPECT_TRUE(message({.status = bytes}, workspace).starts_with("outputs.status: got 41"));
-    const std::size_t least = plan.workspace_bytes(10, 1, false);
+    const std::size_t least = plan.simulate_workspace_bytes(10);
     EXPECT_TRUE(message({}, std::span(workspace).first(least - 1))
                     .starts_with("workspace: got " + std::to_string(least - 1) +
                                  " bytes; accepted: at least " + std::to_string(least)));
     const auto adjoint_message = [&](const GradientOutputs& gradient) {
       try {
-        plan.adjoint(parameters, request, {}, gradient, workspace);
+        plan.adjoint(parameters, plan.record(parameters, request, {}, workspace), {}, gradient);
       } catch (const Error& error) {
         return std::string(error.what());
       }
@@ -211,9 +211,10 @@ TEST(Paths, HoldSumsByIntervalOnlyWhereTheyWereAskedFor) {
   const Model& model = model_case("mlp_diagonal_feedback").model;
   const Parameters parameters = initialize(model, 1);
   for (const Device device : {Device::cpu(), Device::reference()}) {
-    const Plan plan(model, device);
-    const Paths with = plan.simulate(parameters, {.paths = 5}, {.intervals = true});
-    const Paths without = plan.simulate(parameters, {.paths = 5});
+    Plan plan(model, device);
+    const Recording all = plan.record(parameters, {.paths = 5}, {.intervals = true});
+    const Recording few = plan.record(parameters, {.paths = 5});
+    const Paths &with = all.paths(), &without = few.paths();
     EXPECT_EQ(with.interval_energy().size(), 5 * model.save.size());
     EXPECT_EQ(with.interval_martingale().size(), 5 * model.save.size());
     EXPECT_EQ(without.states(), with.states());
@@ -236,8 +237,8 @@ TEST(Paths, HoldSumsByIntervalOnlyWhereTheyWereAskedFor) {
     // Their derivatives can be handed back all the same.
     const std::vector<float> cotangents(with.interval_energy().size(), 1.0F);
     const Cotangents by_interval{.interval_energy = cotangents};
-    EXPECT_EQ(plan.adjoint(parameters, without, by_interval).parameters,
-              plan.adjoint(parameters, with, by_interval).parameters);
+    EXPECT_EQ(plan.adjoint(parameters, few, by_interval).parameters,
+              plan.adjoint(parameters, all, by_interval).parameters);
   }
 }
 

@@ -68,7 +68,7 @@ TEST(SlowScale, AMillionAndThreePathsAreFaithful) {
   const auto parameters = random_parameters(model, 51);
   const Call call{.paths = paths, .seed = 52};
   const PathValues cotangents = random_cotangents(model, paths, 53);
-  const AnyPlan fast(cpu(), model), exact(reference64(), model);
+  AnyPlan fast(cpu(), model), exact(reference64(), model);
   const PathValues got = fast.simulate(parameters, call);
   const PathValues wanted = exact.simulate(parameters, call);
   EXPECT_LE(relative_error(got.states, wanted.states), cpu().state_tolerance);
@@ -101,7 +101,7 @@ TEST(SlowScale, AHundredThousandStepsAreFaithful) {
   const Call call{.paths = 8, .seed = 62, .context = random_values(4, 63)};
   const PathValues cotangents = random_cotangents(model, call.paths, 64);
   const PlanOptions room{.workspace_limit = 1000 * 2 * 64 * sizeof(double), .threads = 2};
-  const AnyPlan fast(cpu(), model, room), exact(reference64(), model, room);
+  AnyPlan fast(cpu(), model, room), exact(reference64(), model, room);
   const PathValues got = fast.simulate(parameters, call);
   const PathValues wanted = exact.simulate(parameters, call);
   ASSERT_LT(norm(wanted.states), 100);

@@ -52,7 +52,7 @@ void expect_the_references(const EngineKind& kind, const ModelCase& row, std::ui
   const Knobs knobs = row.knobs(count);
   const Call call = row.call(count);
   const PathValues cotangents = random_cotangents(row.model, count, 5);
-  const AnyPlan plan(kind, row.model, options),
+  AnyPlan plan(kind, row.model, options),
       reference(engine("reference64"), row.model, {.gradient = options.gradient});
   const PathValues got = plan.simulate(knobs.parameters, call);
   const PathValues wanted = reference.simulate(knobs.parameters, call);
@@ -87,12 +87,12 @@ TEST_P(SolverEngines, GiveTheSameBitsFromCheckpoints) {
     const Knobs knobs = row.knobs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 5);
-    const AnyPlan stored(GetParam(), row.model, {.threads = 1});
+    AnyPlan stored(GetParam(), row.model, {.threads = 1});
     const GradientValues wanted = stored.adjoint(knobs.parameters, call, cotangents);
-    const AnyPlan plan(GetParam(), row.model,
-                       {.workspace_limit = stored.workspace_bytes(paths) / 3, .threads = 1});
+    AnyPlan plan(GetParam(), row.model,
+                 {.workspace_limit = stored.workspace_bytes(paths) / 3, .threads = 1});
     ASSERT_LT(plan.workspace_bytes(paths), stored.workspace_bytes(paths));
-    EXPECT_EQ(plan.adjoint_in_workspace(knobs.parameters, call, cotangents, true), wanted);
+    EXPECT_EQ(plan.adjoint_in_workspace(knobs.parameters, call, cotangents), wanted);
   }
 }
 
@@ -154,12 +154,12 @@ TEST(CudaSolvers, GiveTheSameBitsFromCheckpointsAndAfterARecording) {
     const Knobs knobs = row.knobs(few_paths);
     const Call call = row.call(few_paths);
     const PathValues cotangents = random_cotangents(row.model, few_paths, 5);
-    const AnyPlan stored(kind, row.model);
+    AnyPlan stored(kind, row.model);
     const GradientValues wanted = stored.adjoint(knobs.parameters, call, cotangents);
-    EXPECT_EQ(stored.adjoint_in_workspace(knobs.parameters, call, cotangents, true), wanted);
+    EXPECT_EQ(stored.adjoint_in_workspace(knobs.parameters, call, cotangents), wanted);
     const std::size_t steps = row.model.grid.size() - 1;
     const std::size_t chain = (solver == Solver::heun ? 3 : 12) * 64 * sizeof(double);
-    const AnyPlan plan(kind, row.model, {.workspace_limit = 2 * steps * chain - 1});
+    AnyPlan plan(kind, row.model, {.workspace_limit = 2 * steps * chain - 1});
     ASSERT_LT(plan.workspace_bytes(few_paths), stored.workspace_bytes(few_paths));
     EXPECT_EQ(plan.adjoint(knobs.parameters, call, cotangents), wanted);
   }
@@ -169,7 +169,7 @@ TEST(CudaSolvers, GiveAPathTheSameBitsInEveryCall) {
   ModelCase row = of_every_step(Solver::sra1);
   row.model.diffusion = ConstantDiffusion{};
   row.x0 = X0::shared;
-  const AnyPlan plan(engine("cuda64"), row.model);
+  AnyPlan plan(engine("cuda64"), row.model);
   const Knobs knobs = row.knobs(few_paths);
   Call call = row.call(few_paths);
   const PathValues whole = plan.simulate(knobs.parameters, call);
@@ -192,7 +192,7 @@ TEST(CudaSolvers, LeaveOutPathsThatAreNotFinite) {
   Call call = row.call(few_paths);
   call.x0[4] = std::numeric_limits<double>::infinity();
   const PathValues cotangents = random_cotangents(row.model, few_paths, 5);
-  const AnyPlan plan(engine("cuda64"), row.model), reference(engine("reference64"), row.model);
+  AnyPlan plan(engine("cuda64"), row.model), reference(engine("reference64"), row.model);
   EXPECT_EQ(plan.simulate(knobs.parameters, call).status[1], 1);
   const GradientValues got = plan.adjoint(knobs.parameters, call, cotangents);
   const GradientValues wanted = reference.adjoint(knobs.parameters, call, cotangents);
@@ -223,7 +223,7 @@ TEST(CudaSolvers, ChooseTheirKernelsAndRefuseOthersByName) {
   EXPECT_EQ(refusal([&] { AnyPlan(fused, model); }),
             "cuda_kernels: got fused with solver heun, calculus ito, gradient adjoint; accepted: "
             "auto or per-path with these; fused or layered with euler-maruyama, ito, adjoint");
-  const DoublePlan plan(model, Device::cuda());
+  DoublePlan plan(model, Device::cuda());
   EXPECT_EQ(plan.cuda_kernels(), CudaKernels::per_path);
   const std::vector<double> parameters(plan.parameter_count());
   EXPECT_EQ(refusal([&] { plan.tangents(parameters, {}, {}); }),

@@ -98,7 +98,7 @@ TEST_F(OnAStream, CallsAllocateNothingWaitForNothingAndGiveTheBitsOfHostCalls) {
     const Knobs knobs = row.knobs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 3);
-    const Plan plan(row.model, Device::cuda());
+    Plan plan(row.model, Device::cuda());
     const std::size_t n = paths, s = plan.model().save.size();
     const auto d = static_cast<std::size_t>(row.model.state);
     const auto parameters = device(knobs.parameters);
@@ -114,13 +114,14 @@ TEST_F(OnAStream, CallsAllocateNothingWaitForNothingAndGiveTheBitsOfHostCalls) {
     const int allocations = gpu->allocations, waits = gpu->waits;
     gpu->streams.clear();
     int handle = 0;
-    plan.simulate(Stream{&handle}, parameters, request, outputs, workspace, true);
-    plan.adjoint(Stream{&handle}, parameters, request, given, gradient, workspace, {}, true);
+    const Stream on{&handle};
+    const Recording recording = plan.record(on, parameters, request, outputs, workspace);
+    plan.adjoint(on, parameters, recording, given, gradient);
     EXPECT_EQ(gpu->allocations, allocations);
     EXPECT_EQ(gpu->waits, waits);
     EXPECT_EQ(gpu->streams, std::vector<GpuStream>(gpu->streams.size(), &handle));
 
-    const AnyPlan other(cuda_engines().front(), row.model);
+    AnyPlan other(cuda_engines().front(), row.model);
     const PathValues wanted = other.simulate(knobs.parameters, call);
     EXPECT_EQ(host(outputs.states), wanted.states);
     EXPECT_EQ(host(outputs.energy), wanted.energy);
@@ -143,8 +144,8 @@ TEST_F(OnAStream, ARunWithoutAGradientStaysWithinTheWorkspaceOfOne) {
   const Request request = device(call);
   for (const CudaKernels kernels :
        {CudaKernels::fused, CudaKernels::layered, CudaKernels::per_path}) {
-    const Plan plan(row.model, Device::cuda(), {.workspace_limit = 0, .cuda_kernels = kernels});
-    const std::size_t needed = plan.workspace_bytes(paths, call.observations(), false);
+    Plan plan(row.model, Device::cuda(), {.workspace_limit = 0, .cuda_kernels = kernels});
+    const std::size_t needed = plan.simulate_workspace_bytes(paths, call.observations());
     const auto memory = device<std::byte>(needed + guard);
     std::memset(memory.data(), 0xA5, memory.size());
     const auto energy = device<float>(paths);
@@ -166,7 +167,7 @@ TEST_F(OnAStream, ACapturedGraphFollowsTheSeedInDeviceMemory) {
   const ModelCase& row = model_case("mlp_diagonal_feedback");
   const Knobs knobs = row.knobs(paths);
   Call call = row.call(paths);
-  const Plan plan(row.model, Device::cuda());
+  Plan plan(row.model, Device::cuda());
   const auto d = static_cast<std::size_t>(row.model.state);
   const PathValues cotangents = random_cotangents(row.model, paths, 3);
   const auto seed = device<std::uint64_t>(1);
@@ -183,10 +184,10 @@ TEST_F(OnAStream, ACapturedGraphFollowsTheSeedInDeviceMemory) {
   const OwnStream stream(gpu);
   const auto graph = gpu->capture(stream.handle(), [&] {
     const Stream on{stream.handle()};
-    plan.simulate(on, parameters, request, outputs, workspace, true);
-    plan.adjoint(on, parameters, request, given, gradient, workspace, {}, true);
+    const Recording recording = plan.record(on, parameters, request, outputs, workspace);
+    plan.adjoint(on, parameters, recording, given, gradient);
   });
-  const AnyPlan other(cuda_engines().front(), row.model);
+  AnyPlan other(cuda_engines().front(), row.model);
   for (const std::uint64_t value : {std::uint64_t{7}, std::uint64_t{0x123456789ABCDEF0}}) {
     seed[0] = call.seed = value;
     graph->launch(stream.handle());
@@ -207,7 +208,7 @@ TEST_F(OnAStream, LayeredKernelsAreCapturedAndRepeatTheirBits) {
   constexpr std::uint64_t paths = 40;
   const ModelCase& row = model_case("hidden_silu");
   const Knobs knobs = row.knobs(paths);
-  const Plan plan(row.model, Device::cuda(), {.cuda_kernels = CudaKernels::layered});
+  Plan plan(row.model, Device::cuda(), {.cuda_kernels = CudaKernels::layered});
   const PathValues cotangents = random_cotangents(row.model, paths, 3);
   const auto parameters = device(knobs.parameters);
   const Request request{.paths = paths, .seed = 7};
@@ -216,7 +217,9 @@ TEST_F(OnAStream, LayeredKernelsAreCapturedAndRepeatTheirBits) {
   const auto workspace = device<std::byte>(plan.workspace_bytes(paths));
   const OwnStream stream(gpu);
   const auto work = [&] {
-    plan.adjoint(Stream{stream.handle()}, parameters, request, given, gradient, workspace);
+    const Stream on{stream.handle()};
+    const Recording recording = plan.record(on, parameters, request, {}, workspace);
+    plan.adjoint(on, parameters, recording, given, gradient);
   };
   const int allocations = gpu->allocations, waits = gpu->waits;
   work();
@@ -233,7 +236,7 @@ TEST_F(OnAStream, LayeredKernelsAreCapturedAndRepeatTheirBits) {
 // A library of products may take another order of summation for another number of rows.
 TEST_F(OnAStream, ProductsOfAForwardRunHaveTheSameRowsForAnyPaths) {
   const ModelCase& row = model_case("hidden_silu");
-  const Plan plan(row.model, Device::cuda(), {.cuda_kernels = CudaKernels::layered});
+  Plan plan(row.model, Device::cuda(), {.cuda_kernels = CudaKernels::layered});
   const std::vector<double> values = row.knobs(1).parameters;
   const std::vector<float> parameters(values.begin(), values.end());
   for (const std::uint64_t paths : {1, 50, 200}) {
@@ -249,7 +252,7 @@ TEST_F(OnAStream, TwoPlansInTurnDoNotDisturbEachOther) {
   const ModelCase& row = model_case("mlp_diagonal_feedback");
   const Knobs knobs = row.knobs(paths);
   const PathValues cotangents = random_cotangents(row.model, paths, 3);
-  const AnyPlan one(cuda_engines().front(), row.model), two(cuda_engines().front(), row.model);
+  AnyPlan one(cuda_engines().front(), row.model), two(cuda_engines().front(), row.model);
   Call other = row.call(paths);
   other.seed += 1;
   const GradientValues wanted = one.adjoint(knobs.parameters, row.call(paths), cotangents);
@@ -259,7 +262,7 @@ TEST_F(OnAStream, TwoPlansInTurnDoNotDisturbEachOther) {
 
 TEST_F(OnAStream, EnginesWithoutStreamsRefuseThem) {
   const ModelCase& row = model_case("mlp_identity_none");
-  const Plan plan(row.model, Device::cpu());
+  Plan plan(row.model, Device::cpu());
   std::vector<float> parameters(plan.parameter_count());
   std::vector<std::byte> workspace(plan.workspace_bytes(1));
   EXPECT_EQ(

@@ -149,7 +149,7 @@ TEST(LinearGaussian, HasAGaussianEndPoint) {
   EXPECT_TRUE(std::holds_alternative<MlpDecoder>(linear.decoder));
   EXPECT_TRUE(std::holds_alternative<MlpEncoder>(linear.encoder));
   const Parameters parameters = initialize(linear, 1);
-  const Plan plan(prior(linear.model));
+  Plan plan(prior(linear.model));
   const Paths paths = plan.simulate(parameters, {.paths = 20'000, .seed = 1});
   double variance = 0, fourth = 0;  // X_0 ~ N(0, 1) plus W_1
   for (std::size_t i = 0; i < 20'000; ++i) {

@@ -51,7 +51,7 @@ TEST(Sample, MeansAreTheDecodedPriorPaths) {
   const LatentModel latent = full_model(Binomial{3});
   const Parameters parameters = scattered(latent, 3);
   const Dataset means = sample(latent, parameters, 20, {.seed = 9, .mean = true});
-  const Plan plan(prior(latent.model));
+  Plan plan(prior(latent.model));
   const Paths paths = plan.simulate(parameters, {.paths = 20, .seed = 9});
   EXPECT_EQ(means.values,
             observation_mean(latent, parameters, decode(latent, parameters, paths.states())));
