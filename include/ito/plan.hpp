@@ -293,7 +293,7 @@ class BasicPlan {
 
   // The same on CUDA with every span in device memory: work is put on the stream and the call
   // returns. Nothing is allocated but for kernels the first time they are needed, nothing else
-  // waits, and both can be captured in a CUDA graph. The workspace is aligned to 256 bytes. Throws
+  // waits, and all can be captured in a CUDA graph. The workspace is aligned to 256 bytes. Throws
   // ito::Error on a device without streams.
   void simulate(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
                 const BasicOutputs<Real>& outputs, std::span<std::byte> workspace);

@@ -167,13 +167,55 @@ void check_diffusion(const ModelShape& shape, std::span<const Real> parameters) 
   }
 }
 
+template <class Real>
+void check_outputs(const ModelShape& shape, const BasicRequest<Real>& request,
+                   const BasicOutputs<Real>& outputs) {
+  const std::size_t n = request.paths, s = shape.save.size();
+  check_size("outputs.states", outputs.states.size(), n * s * static_cast<std::size_t>(shape.state),
+             "paths × saves × state");
+  check_size("outputs.energy", outputs.energy.size(), n, "paths");
+  check_size("outputs.martingale", outputs.martingale.size(), n, "paths");
+  check_size("outputs.interval_energy", outputs.interval_energy.size(), n * s, "paths × saves");
+  check_size("outputs.interval_martingale", outputs.interval_martingale.size(), n * s,
+             "paths × saves");
+  check_size("outputs.status", outputs.status.size(), n, "paths");
+}
+
+template <class Real>
+void check_derivatives(const ModelShape& shape, const BasicRequest<Real>& request,
+                       const BasicCotangents<Real>& cotangents,
+                       const BasicGradientOutputs<Real>& gradient) {
+  const std::size_t n = request.paths, s = shape.save.size();
+  const std::size_t d = static_cast<std::size_t>(shape.state);
+  check_size("cotangents.states", cotangents.states.size(), n * s * d, "paths × saves × state");
+  check_size("cotangents.energy", cotangents.energy.size(), n, "paths");
+  check_size("cotangents.martingale", cotangents.martingale.size(), n, "paths");
+  check_size("cotangents.interval_energy", cotangents.interval_energy.size(), n * s,
+             "paths × saves");
+  check_size("cotangents.interval_martingale", cotangents.interval_martingale.size(), n * s,
+             "paths × saves");
+  check_size("gradient.parameters", gradient.parameters.size(), shape.parameters, "parameters");
+  check_size("gradient.x0", gradient.x0.size(), n * d, "paths × state");
+  check_size("gradient.context", gradient.context.size(), request.context.size(),
+             "as the request's context");
+}
+
 template std::uint64_t observations(const ModelShape&, const BasicRequest<float>&);
 template void check_precision<float>(Precision, Device);
 template void check_request(const ModelShape&, std::size_t, const BasicRequest<float>&);
 template void check_diffusion(const ModelShape&, std::span<const float>);
+template void check_outputs(const ModelShape&, const BasicRequest<float>&,
+                            const BasicOutputs<float>&);
+template void check_derivatives(const ModelShape&, const BasicRequest<float>&,
+                                const BasicCotangents<float>&, const BasicGradientOutputs<float>&);
 template std::uint64_t observations(const ModelShape&, const BasicRequest<double>&);
 template void check_precision<double>(Precision, Device);
 template void check_request(const ModelShape&, std::size_t, const BasicRequest<double>&);
 template void check_diffusion(const ModelShape&, std::span<const double>);
+template void check_outputs(const ModelShape&, const BasicRequest<double>&,
+                            const BasicOutputs<double>&);
+template void check_derivatives(const ModelShape&, const BasicRequest<double>&,
+                                const BasicCotangents<double>&,
+                                const BasicGradientOutputs<double>&);
 
 }  // namespace ito

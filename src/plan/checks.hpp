@@ -43,4 +43,13 @@ void check_request(const ModelShape& shape, std::size_t parameters,
 template <class Real>
 void check_diffusion(const ModelShape& shape, std::span<const Real> parameters);
 
+/// Refuses spans of the wrong size.
+template <class Real>
+void check_outputs(const ModelShape& shape, const BasicRequest<Real>& request,
+                   const BasicOutputs<Real>& outputs);
+template <class Real>
+void check_derivatives(const ModelShape& shape, const BasicRequest<Real>& request,
+                       const BasicCotangents<Real>& cotangents,
+                       const BasicGradientOutputs<Real>& gradient);
+
 }  // namespace ito

@@ -113,35 +113,6 @@ struct BasicPlan<Real>::Compiled {
     }
   }
 
-  void check_outputs(const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs) const {
-    const std::size_t n = request.paths, s = shape.save.size();
-    check_size("outputs.states", outputs.states.size(),
-               n * s * static_cast<std::size_t>(shape.state), "paths × saves × state");
-    check_size("outputs.energy", outputs.energy.size(), n, "paths");
-    check_size("outputs.martingale", outputs.martingale.size(), n, "paths");
-    check_size("outputs.interval_energy", outputs.interval_energy.size(), n * s, "paths × saves");
-    check_size("outputs.interval_martingale", outputs.interval_martingale.size(), n * s,
-               "paths × saves");
-    check_size("outputs.status", outputs.status.size(), n, "paths");
-  }
-
-  void check_derivatives(const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
-                         const BasicGradientOutputs<Real>& gradient) const {
-    const std::size_t n = request.paths, s = shape.save.size();
-    const std::size_t d = static_cast<std::size_t>(shape.state);
-    check_size("cotangents.states", cotangents.states.size(), n * s * d, "paths × saves × state");
-    check_size("cotangents.energy", cotangents.energy.size(), n, "paths");
-    check_size("cotangents.martingale", cotangents.martingale.size(), n, "paths");
-    check_size("cotangents.interval_energy", cotangents.interval_energy.size(), n * s,
-               "paths × saves");
-    check_size("cotangents.interval_martingale", cotangents.interval_martingale.size(), n * s,
-               "paths × saves");
-    check_size("gradient.parameters", gradient.parameters.size(), shape.parameters, "parameters");
-    check_size("gradient.x0", gradient.x0.size(), n * d, "paths × state");
-    check_size("gradient.context", gradient.context.size(), request.context.size(),
-               "as the request's context");
-  }
-
   /// Refuses a recording that is not of this plan, stream and parameters as they are now, or that a
   /// later run has overwritten.
   void check_recording(std::optional<Stream> stream, std::span<const Real> parameters,
@@ -183,7 +154,7 @@ struct BasicPlan<Real>::Compiled {
                 const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                 std::span<std::byte> workspace, Keep keep) {
     check_run(stream, parameters, request, workspace, keep);
-    check_outputs(request, outputs);
+    check_outputs(shape, request, outputs);
     stamp(stream, workspace, 0);
     if (stream) {
       engine->simulate_on(*stream, parameters, request, outputs, workspace, keep);
@@ -249,7 +220,7 @@ struct BasicPlan<Real>::Compiled {
   void reverse(std::span<const Real> parameters, const typename Recording::Parts& of,
                const BasicCotangents<Real>& cotangents, const BasicGradientOutputs<Real>& gradient,
                AdjointOptions options) {
-    check_derivatives(of.request, cotangents, gradient);
+    check_derivatives(shape, of.request, cotangents, gradient);
     check_options(method, options);
     if (of.stream) {
       engine->adjoint_on(*of.stream, parameters, of.request, cotangents, gradient, of.workspace,
