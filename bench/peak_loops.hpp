@@ -3,9 +3,6 @@
 #include <array>
 #include <cstdint>
 
-// First, so that the templates of kernels/ find its functions.
-#include "cpu/math.hpp"
-
 #include "cpu/net.hpp"
 
 namespace bench {

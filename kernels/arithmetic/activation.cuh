@@ -1,9 +1,8 @@
-// Activations with their derivatives, over any number type T that has exp, tanh, log1p, erf, abs,
-// max and select (found by argument-dependent lookup).
+// Activations with their derivatives, over any number type that has a Math.
 #pragma once
 
 #include "ito/activation_kind.hpp"
-#include "kernels/arithmetic/inline.cuh"
+#include "kernels/arithmetic/math.cuh"
 
 namespace ito {
 
@@ -12,22 +11,12 @@ struct ValueAndSlope {
   T value, slope;
 };
 
-/// A constant in the precision of T, which may be a vector.
-template <class T>
-ITO_INLINE T constant(double value) {
-  if constexpr (requires { typename T::value_type; }) {
-    return T(static_cast<typename T::value_type>(value));
-  } else {
-    return T(value);
-  }
-}
-
-/// σ(z) and σ'(z), accurate in both tails: e = exp(−|z|) never overflows.
+/// σ(z) and σ'(z), accurate in both tails: e = Math<T>::exp(−|z|) never overflows.
 template <class T>
 ITO_INLINE ValueAndSlope<T> sigmoid_value_and_slope(T z) {
-  const T e = exp(-abs(z));
+  const T e = Math<T>::exp(-Math<T>::abs(z));
   const T r = T(1) / (T(1) + e);
-  return {select(z < T(0), e * r, r), e * r * r};
+  return {Math<T>::select(z < T(0), e * r, r), e * r * r};
 }
 
 template <Activation kActivation, class T>
@@ -35,25 +24,26 @@ ITO_INLINE ValueAndSlope<T> value_and_slope(T z) {
   if constexpr (kActivation == Activation::identity) {
     return {z, T(1)};
   } else if constexpr (kActivation == Activation::relu) {
-    return {max(z, T(0)), select(z > T(0), T(1), T(0))};
+    return {Math<T>::max(z, T(0)), Math<T>::select(z > T(0), T(1), T(0))};
   } else if constexpr (kActivation == Activation::tanh) {
-    const T t = tanh(z);
+    const T t = Math<T>::tanh(z);
     return {t, T(1) - t * t};
   } else if constexpr (kActivation == Activation::sigmoid) {
     return sigmoid_value_and_slope(z);
   } else if constexpr (kActivation == Activation::softplus) {
-    return {max(z, T(0)) + log1p(exp(-abs(z))), sigmoid_value_and_slope(z).value};
+    return {Math<T>::max(z, T(0)) + Math<T>::log1p(Math<T>::exp(-Math<T>::abs(z))),
+            sigmoid_value_and_slope(z).value};
   } else if constexpr (kActivation == Activation::silu || kActivation == Activation::lipswish) {
     const T scale = constant<T>(kActivation == Activation::lipswish ? 0.909 : 1.0);
     const auto s = sigmoid_value_and_slope(z);
     return {scale * z * s.value, scale * (s.value + z * s.slope)};
   } else if constexpr (kActivation == Activation::gelu) {
-    const T below = T(0.5) * (T(1) + erf(z * constant<T>(0.70710678118654752)));  // Φ(z)
-    const T density = constant<T>(0.39894228040143268) * exp(T(-0.5) * z * z);    // φ(z)
+    const T below = T(0.5) * (T(1) + Math<T>::erf(z * constant<T>(0.70710678118654752)));  // Φ(z)
+    const T density = constant<T>(0.39894228040143268) * Math<T>::exp(T(-0.5) * z * z);    // φ(z)
     return {z * below, below + z * density};
   } else {
     static_assert(kActivation == Activation::exp, "an activation without a formula");
-    const T e = exp(z);
+    const T e = Math<T>::exp(z);
     return {e, e};
   }
 }
@@ -70,7 +60,7 @@ template <Activation kActivation, class T>
 ITO_INLINE T times_slope(T y, T value) {
   static_assert(slope_follows_from_value(kActivation), "the slope needs more than the value");
   if constexpr (kActivation == Activation::relu) {
-    return select(value > T(0), y, T(0));
+    return Math<T>::select(value > T(0), y, T(0));
   } else if constexpr (kActivation == Activation::tanh) {
     return y - (y * value) * value;
   } else if constexpr (kActivation == Activation::exp) {

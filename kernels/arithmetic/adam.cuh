@@ -3,7 +3,7 @@
 // below half a float's ulp still add up.
 #pragma once
 
-#include "kernels/arithmetic/inline.cuh"
+#include "kernels/arithmetic/math.cuh"
 
 namespace ito {
 
@@ -26,7 +26,8 @@ ITO_INLINE AdamNumber adam_moved(AdamNumber old, double gradient, AdamFactors fa
   AdamNumber moved = old;
   moved.first = b1 * old.first + (1 - b1) * gradient;
   moved.second = b2 * old.second + (1 - b2) * gradient * gradient;
-  moved.parameter -= factors.rate * moved.first / (sqrt(factors.correction * moved.second) + 1e-8);
+  moved.parameter -=
+      factors.rate * moved.first / (Math<double>::sqrt(factors.correction * moved.second) + 1e-8);
   // At a share of 1 the sum would still be rounded.
   moved.average = factors.average_share < 1
                       ? old.average + factors.average_share * (moved.parameter - old.average)

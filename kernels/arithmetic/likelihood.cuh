@@ -1,10 +1,10 @@
-// What one number contributes to log p(y|η), with its derivatives, over any number type T that has
-// exp, log, log1p, sqrt, abs, max and select: a vector of lanes on the CPU, a float in a CUDA
-// thread. Of counts, log p is taken relative to its largest value over η, which is added outside in
-// double: nothing large is left to cancel. `Real` is the type of T's lanes.
+// What one number contributes to log p(y|η), with its derivatives, over any number type that has a
+// Math: a vector of lanes on the CPU, a float in a CUDA thread. Of counts, log p is taken relative
+// to its largest value over η, which is added outside in double: nothing large is left to cancel.
+// `Real` is the type of T's lanes.
 #pragma once
 
-#include "kernels/arithmetic/inline.cuh"
+#include "kernels/arithmetic/math.cuh"
 
 namespace ito {
 
@@ -27,7 +27,7 @@ ITO_INLINE T excess_over_log(T t, T logarithm) {
   T series(0.0f);
   for (const double one : coefficients) series = series * square + T(static_cast<Real>(one));
   const T near = r * (t - T(2.0f) * square * series);
-  return select(abs(t) < T(0.4f), near, t - logarithm);
+  return Math<T>::select(Math<T>::abs(t) < T(0.4f), near, t - logarithm);
 }
 
 /// −y log(1 + e^−η) − (n − y) log(1 + e^η) for y = 0 or y = n, whose largest value over η is 0. In
@@ -39,13 +39,13 @@ struct AllOrNothingTerms {
   template <class T>
   ITO_INLINE LikelihoodTerms<T> operator()(T y, T eta) const {
     const T zero(0.0f), one(1.0f), failures = T(count) - y;
-    const T tail = exp(-abs(eta));
+    const T tail = Math<T>::exp(-Math<T>::abs(eta));
     const T near = one / (one + tail), far = tail * near;
     const auto positive = eta >= zero;
-    const T sigmoid = select(positive, near, far);
-    const T mirrored = select(positive, far, near);  // sigmoid(−η)
-    const T linear = select(positive, failures, -y) * eta;
-    return {-(linear + T(count) * log1p(tail)), y * mirrored - failures * sigmoid, zero};
+    const T sigmoid = Math<T>::select(positive, near, far);
+    const T mirrored = Math<T>::select(positive, far, near);  // sigmoid(−η)
+    const T linear = Math<T>::select(positive, failures, -y) * eta;
+    return {-(linear + T(count) * Math<T>::log1p(tail)), y * mirrored - failures * sigmoid, zero};
   }
 };
 
@@ -59,14 +59,14 @@ struct BinomialTerms {
   ITO_INLINE LikelihoodTerms<T> operator()(T y, T eta) const {
     const T zero(0.0f), one(1.0f), n(count), failures = n - y;
     const LikelihoodTerms<T> ends = AllOrNothingTerms<Real>{count}(y, eta);
-    const T share = n / (one + exp(-abs(eta)));
+    const T share = n / (one + Math<T>::exp(-Math<T>::abs(eta)));
     const auto positive = eta >= zero;
-    const T log_success = select(positive, zero, eta) + log(share / y);
-    const T log_failure = select(positive, -eta, zero) + log(share / failures);
+    const T log_success = Math<T>::select(positive, zero, eta) + Math<T>::log(share / y);
+    const T log_failure = Math<T>::select(positive, -eta, zero) + Math<T>::log(share / failures);
     const T between = y * excess_over_log<Real>(-ends.slope / y, log_success) +
                       failures * excess_over_log<Real>(ends.slope / failures, log_failure);
-    const T inside = select(failures > zero, -between, ends.value);
-    return {select(y > zero, inside, ends.value), ends.slope, zero};
+    const T inside = Math<T>::select(failures > zero, -between, ends.value);
+    return {Math<T>::select(y > zero, inside, ends.value), ends.slope, zero};
   }
 };
 
@@ -75,10 +75,11 @@ template <class Real>
 struct PoissonTerms {
   template <class T>
   ITO_INLINE LikelihoodTerms<T> operator()(T y, T eta) const {
-    const T zero(0.0f), one(1.0f), rate = exp(eta);
-    const T some = max(y, one);
-    const T relative = -some * excess_over_log<Real>((rate - some) / some, eta - log(some));
-    return {select(y > zero, relative, -rate), y - rate, zero};
+    const T zero(0.0f), one(1.0f), rate = Math<T>::exp(eta);
+    const T some = Math<T>::max(y, one);
+    const T relative =
+        -some * excess_over_log<Real>((rate - some) / some, eta - Math<T>::log(some));
+    return {Math<T>::select(y > zero, relative, -rate), y - rate, zero};
   }
 };
 
@@ -103,13 +104,14 @@ struct StudentTerms {
   ITO_INLINE LikelihoodTerms<T> operator()(T y, T eta) const {
     const T zero(0.0f), one(1.0f), more(degrees + Real(1));
     const T distance = y - eta, u = distance * T(factor);
-    const auto far = abs(u) > one;
-    const T ratio = select(far, one / u, u), square = ratio * ratio;
+    const auto far = Math<T>::abs(u) > one;
+    const T ratio = Math<T>::select(far, one / u, u), square = ratio * ratio;
     // log u² as 4 log √u, which is finite where u is not.
-    const T log_square = T(4.0f) * log(max(sqrt(abs(distance)) * T(root), one));
+    const T log_square =
+        T(4.0f) * Math<T>::log(Math<T>::max(Math<T>::sqrt(Math<T>::abs(distance)) * T(root), one));
     const T share = more / (one + square);
-    return {T(-0.5f) * more * (log1p(square) + select(far, log_square, zero)),
-            share * ratio * T(factor), select(far, share, share * square)};
+    return {T(-0.5f) * more * (Math<T>::log1p(square) + Math<T>::select(far, log_square, zero)),
+            share * ratio * T(factor), Math<T>::select(far, share, share * square)};
   }
 };
 

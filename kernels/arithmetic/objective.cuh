@@ -2,7 +2,7 @@
 // for a team that shares the paths: one thread of the CPU alone, or a warp.
 #pragma once
 
-#include "kernels/arithmetic/inline.cuh"
+#include "kernels/arithmetic/math.cuh"
 
 namespace ito {
 
@@ -53,20 +53,21 @@ ITO_INLINE double importance_weighted_loss(const Team& team, double annealing, d
                                            const CotangentRows& cotangents) {
   double largest = -0x1.fffffffffffffp1023;
   for (unsigned s = team.member(); s < samples; s += team.size()) {
-    if (!sums.dropped[s]) largest = max(largest, log_weight(sums, s, annealing));
+    if (!sums.dropped[s]) largest = Math<double>::max(largest, log_weight(sums, s, annealing));
   }
   largest = team.max(largest);
   double total = 0;
   for (unsigned s = team.member(); s < samples; s += team.size()) {
-    if (!sums.dropped[s]) total += exp(log_weight(sums, s, annealing) - largest);
+    if (!sums.dropped[s]) total += Math<double>::exp(log_weight(sums, s, annealing) - largest);
   }
   total = team.sum(total);
   for (unsigned s = team.member(); s < samples; s += team.size()) {
     if (sums.dropped[s]) continue;
-    const double weight = share * exp(log_weight(sums, s, annealing) - largest) / total;
+    const double weight =
+        share * Math<double>::exp(log_weight(sums, s, annealing) - largest) / total;
     cotangents.set(s, -weight, annealing * weight, annealing * weight);
   }
-  return log(static_cast<double>(samples)) - largest - log(total);
+  return Math<double>::log(static_cast<double>(samples)) - largest - Math<double>::log(total);
 }
 
 /// `annealing` multiplies E and M; cotangents are of `share` · loss. Every member gets the sums.

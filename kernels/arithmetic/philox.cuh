@@ -2,7 +2,7 @@
 // 2011).
 #pragma once
 
-#include "kernels/arithmetic/inline.cuh"
+#include "kernels/arithmetic/math.cuh"
 
 namespace ito {
 
@@ -12,11 +12,22 @@ struct PhiloxWords {
   Word word[4];
 };
 
-/// The high and low halves of a 32×32-bit product; engines overload `multiply_wide` for their
-/// words.
+/// The high and low halves of a 32×32-bit product.
 template <class Word>
 struct WideProduct {
   Word high, low;
+};
+
+template <>
+struct Math<unsigned> {
+  ITO_INLINE static WideProduct<unsigned> multiply_wide(unsigned a, unsigned b) {
+#ifdef __CUDACC__
+    return {__umulhi(a, b), a * b};
+#else
+    const unsigned long long product = static_cast<unsigned long long>(a) * b;
+    return {static_cast<unsigned>(product >> 32), static_cast<unsigned>(product)};
+#endif
+  }
 };
 
 /// Ten rounds on `counter` under the 64-bit key (key_low, key_high).
@@ -24,8 +35,8 @@ template <class Word>
 ITO_INLINE PhiloxWords<Word> philox(PhiloxWords<Word> counter, unsigned key_low,
                                     unsigned key_high) {
   for (int round = 0; round < 10; ++round) {
-    const WideProduct<Word> a = multiply_wide(counter.word[0], 0xD2511F53u);
-    const WideProduct<Word> b = multiply_wide(counter.word[2], 0xCD9E8D57u);
+    const WideProduct<Word> a = Math<Word>::multiply_wide(counter.word[0], 0xD2511F53u);
+    const WideProduct<Word> b = Math<Word>::multiply_wide(counter.word[2], 0xCD9E8D57u);
     counter = {{b.high ^ counter.word[1] ^ Word(key_low), b.low,
                 a.high ^ counter.word[3] ^ Word(key_high), a.low}};
     key_low += 0x9E3779B9u;  // Weyl sequences of the golden ratio and of √3 − 1

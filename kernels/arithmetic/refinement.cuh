@@ -2,8 +2,7 @@
 // W = √h z and ∫_0^h W ds = h (W/2 + √(h/12) ζ), with z and ζ independent standard normals.
 #pragma once
 
-#include "kernels/arithmetic/activation.cuh"
-#include "kernels/arithmetic/inline.cuh"
+#include "kernels/arithmetic/math.cuh"
 
 namespace ito {
 

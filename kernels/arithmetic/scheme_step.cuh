@@ -1,9 +1,9 @@
 // One step of any solver, forward, back and along a direction, over the data of a scheme.
 #pragma once
 
-#include "kernels/arithmetic/activation.cuh"
 #include "kernels/arithmetic/carry.cuh"
 #include "kernels/arithmetic/compensated_sum.cuh"
+#include "kernels/arithmetic/math.cuh"
 #include "kernels/arithmetic/scheme.cuh"
 
 namespace ito {
@@ -138,7 +138,7 @@ class SchemeStep {
     if (term.square != 0) sum = sum + number(Scalar(0.5) * term.square) * (z(c) * z(c) - T(1));
     if (term.iterated != 0 && c != term.row) {
       const T area = m_.get(at_.area, term.row < c ? term.row : c, lane);
-      const T sign = select(area < T(0), T(-1), T(1));
+      const T sign = Math<T>::select(area < T(0), T(-1), T(1));
       const T product = z(term.row) * z(c);
       sum = sum +
             number(Scalar(0.5) * term.iterated) * (term.row < c ? product - sign : product + sign);

@@ -9,7 +9,6 @@
 #include "kernels/emulated/device.hpp"
 #else
 
-#include "kernels/arithmetic/inline.cuh"
 #include "kernels/device/ptx.cuh"
 #include "kernels/device/vectors.cuh"
 
@@ -106,42 +105,33 @@ ITO_DEVICE Pair<double> load_read_only(const Pair<double>* pointer) {
   return __builtin_bit_cast(Pair<double>, __ldg(reinterpret_cast<const double2*>(pointer)));
 }
 
-ITO_DEVICE unsigned multiply_high(unsigned a, unsigned b) { return __umulhi(a, b); }
 ITO_DEVICE float bits_float(unsigned bits) { return __uint_as_float(bits); }
 
 ITO_DEVICE Pair<float> unpack_bf16(unsigned pair) {
   return {bits_float(pair << 16), bits_float(pair & 0xFFFF0000u)};
 }
 
-ITO_DEVICE float exp(float x) { return ::expf(x); }
-ITO_DEVICE float log(float x) { return ::logf(x); }
-ITO_DEVICE float log1p(float x) { return ::log1pf(x); }
-ITO_DEVICE float tanh(float x) { return ::tanhf(x); }
-ITO_DEVICE float erf(float x) { return ::erff(x); }
-ITO_DEVICE float sqrt(float x) { return ::sqrtf(x); }
-ITO_DEVICE float abs(float x) { return ::fabsf(x); }
-ITO_DEVICE float max(float a, float b) { return ::fmaxf(a, b); }
-ITO_DEVICE float min(float a, float b) { return ::fminf(a, b); }
-ITO_DEVICE float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
-ITO_DEVICE float select(bool condition, float yes, float no) { return condition ? yes : no; }
-
-ITO_DEVICE double exp(double x) { return ::exp(x); }
-ITO_DEVICE double log(double x) { return ::log(x); }
-ITO_DEVICE double log1p(double x) { return ::log1p(x); }
-ITO_DEVICE double tanh(double x) { return ::tanh(x); }
-ITO_DEVICE double erf(double x) { return ::erf(x); }
-ITO_DEVICE double sqrt(double x) { return ::sqrt(x); }
-ITO_DEVICE double abs(double x) { return ::fabs(x); }
-ITO_DEVICE double max(double a, double b) { return ::fmax(a, b); }
-ITO_DEVICE double min(double a, double b) { return ::fmin(a, b); }
-ITO_DEVICE double fma(double a, double b, double c) { return ::fma(a, b, c); }
-ITO_DEVICE double select(bool condition, double yes, double no) { return condition ? yes : no; }
-
 }  // namespace ito
 
 #endif
 
+#include "kernels/arithmetic/math.cuh"
+
 namespace ito {
+
+// Short names for the numbers of kernels.
+template <class Number>
+ITO_DEVICE Number exp(Number x) {
+  return Math<Number>::exp(x);
+}
+template <class Number>
+ITO_DEVICE Number sqrt(Number x) {
+  return Math<Number>::sqrt(x);
+}
+template <class Number>
+ITO_DEVICE Number fma(Number a, Number b, Number c) {
+  return Math<Number>::fma(a, b, c);
+}
 
 /// The index of this thread in the launch.
 ITO_DEVICE unsigned long long global_index() {

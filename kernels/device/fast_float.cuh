@@ -3,10 +3,8 @@
 // "ex2.approx", "lg2.approx"). On the host, in the tests, they are exact.
 #pragma once
 
-// clang-format off
-#include "kernels/device/device.cuh"  // first: the templates of activation.cuh find its functions by name
 #include "kernels/arithmetic/activation.cuh"
-// clang-format on
+#include "kernels/device/device.cuh"
 
 namespace ito {
 
@@ -28,18 +26,25 @@ struct FastFloat {
   }
   ITO_DEVICE friend bool operator<(FastFloat a, FastFloat b) { return a.v < b.v; }
   ITO_DEVICE friend bool operator>(FastFloat a, FastFloat b) { return a.v > b.v; }
+};
 
-  ITO_DEVICE friend FastFloat abs(FastFloat a) { return FastFloat(abs(a.v)); }
-  ITO_DEVICE friend FastFloat max(FastFloat a, FastFloat b) { return FastFloat(max(a.v, b.v)); }
-  ITO_DEVICE friend FastFloat select(bool c, FastFloat a, FastFloat b) { return c ? a : b; }
-  ITO_DEVICE friend FastFloat exp(FastFloat a) {
-    return FastFloat(exp2_fast(a.v * 1.4426950408889634f));
+template <>
+struct Math<FastFloat> {
+  ITO_DEVICE static FastFloat exp(FastFloat x) {
+    return FastFloat(exp2_fast(x.v * 1.4426950408889634f));
   }
-  ITO_DEVICE friend FastFloat log1p(FastFloat a) {
-    return FastFloat(log2_fast(1.0f + a.v) * 0.6931471805599453f);
+  ITO_DEVICE static FastFloat log1p(FastFloat x) {
+    return FastFloat(log2_fast(1.0f + x.v) * 0.6931471805599453f);
   }
-  ITO_DEVICE friend FastFloat tanh(FastFloat a) { return FastFloat(tanh_fast(a.v)); }
-  ITO_DEVICE friend FastFloat erf(FastFloat a) { return FastFloat(erf(a.v)); }
+  ITO_DEVICE static FastFloat tanh(FastFloat x) { return FastFloat(tanh_fast(x.v)); }
+  ITO_DEVICE static FastFloat erf(FastFloat x) { return FastFloat(Math<float>::erf(x.v)); }
+  ITO_DEVICE static FastFloat abs(FastFloat x) { return FastFloat(Math<float>::abs(x.v)); }
+  ITO_DEVICE static FastFloat max(FastFloat a, FastFloat b) {
+    return FastFloat(Math<float>::max(a.v, b.v));
+  }
+  ITO_DEVICE static FastFloat select(bool condition, FastFloat yes, FastFloat no) {
+    return condition ? yes : no;
+  }
 };
 
 /// σ(z) = ½ (1 + tanh ½z): one special function where the general form takes two.

@@ -2,23 +2,12 @@
 // normals a lane needs, two channels of two paths.
 #pragma once
 
-#include "kernels/device/tile.cuh"
-
-namespace ito {
-template <class Fragment>
-struct WideProduct;
-ITO_DEVICE WideProduct<unsigned> multiply_wide(unsigned a, unsigned b);
-}  // namespace ito
-
 #include "kernels/arithmetic/philox.cuh"
 #include "kernels/arithmetic/refinement.cuh"
 #include "kernels/device/precision.cuh"
+#include "kernels/device/tile.cuh"
 
 namespace ito {
-
-ITO_DEVICE WideProduct<unsigned> multiply_wide(unsigned a, unsigned b) {
-  return {multiply_high(a, b), a * b};
-}
 
 inline constexpr unsigned area_stream = 5;  ///< NoiseStream::area
 
@@ -37,8 +26,8 @@ ITO_DEVICE Number unit_interval(unsigned a) {
 /// exactly.
 template <class Number>
 ITO_DEVICE Number minus_two_log(unsigned a) {
-  return Number(-2) *
-         (a < 0x80000000u ? log(unit_interval<Number>(a)) : log1p(-unit_interval<Number>(~a)));
+  return Number(-2) * (a < 0x80000000u ? Math<Number>::log(unit_interval<Number>(a))
+                                       : Math<Number>::log1p(-unit_interval<Number>(~a)));
 }
 
 /// cos and sin of x in [−π/4, π/4]: polynomials of Cephes' cosf and sinf, at most 1 ulp.

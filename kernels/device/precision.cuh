@@ -11,7 +11,7 @@ namespace ito {
 struct Faithful {
   using Number = float;
   static constexpr PackedFormat kFormat = faithful_format;
-  using Math = float;
+  using Activated = float;
   using Forward = Tf32Product;
   using Backward = Tf32Product;
   using Outer = WideOuter<float>;
@@ -21,7 +21,7 @@ struct Faithful {
 struct Fast {
   using Number = float;
   static constexpr PackedFormat kFormat = fast_format;
-  using Math = FastFloat;
+  using Activated = FastFloat;
   using Forward = HalfProduct<false>;
   using Backward = HalfProduct<true>;
   using Outer = HalfOuter;
@@ -31,7 +31,7 @@ struct Fast {
 struct Exact {
   using Number = double;
   static constexpr PackedFormat kFormat = exact_format;
-  using Math = double;
+  using Activated = double;
   using Forward = DoubleProduct;
   using Backward = DoubleProduct;
   using Outer = WideOuter<double>;
@@ -60,7 +60,7 @@ ITO_DEVICE ActivatedTile<typename P::Number> activate(const Tile<typename P::Num
   ActivatedTile<Number> out;
   ITO_UNROLL
   for (int e = 0; e < 4; ++e) {
-    const auto f = value_and_slope<kActivation>(typename P::Math(z.v[e]));
+    const auto f = value_and_slope<kActivation>(typename P::Activated(z.v[e]));
     out.value.v[e] = static_cast<Number>(f.value);
     out.slope.v[e] = static_cast<Number>(f.slope);
   }
@@ -85,7 +85,8 @@ ITO_DEVICE typename P::Number slope_of_value(typename P::Number value) {
   } else if constexpr (kActivation == Activation::sigmoid) {
     return value * (Number(1) - value);
   } else if constexpr (kActivation == Activation::softplus) {
-    return static_cast<Number>(typename P::Math(1) - exp(-typename P::Math(value)));
+    return static_cast<Number>(typename P::Activated(1) -
+                               Math<typename P::Activated>::exp(-typename P::Activated(value)));
   } else if constexpr (kActivation == Activation::exp) {
     return value;
   } else {

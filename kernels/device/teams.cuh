@@ -16,7 +16,8 @@ struct WarpTeam {
   }
   ITO_DEVICE double max(double part) const {
     ITO_UNROLL
-    for (unsigned mask = 16; mask > 0; mask /= 2) part = ito::max(part, shuffle_xor(part, mask));
+    for (unsigned mask = 16; mask > 0; mask /= 2)
+      part = Math<double>::max(part, shuffle_xor(part, mask));
     return part;
   }
 };

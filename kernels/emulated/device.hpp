@@ -190,9 +190,6 @@ inline T load_read_only(const T* pointer, simt::Site site = simt::Site::current(
   return *pointer;
 }
 
-inline unsigned multiply_high(unsigned a, unsigned b) {
-  return static_cast<unsigned>((static_cast<unsigned long>(a) * b) >> 32);
-}
 inline float bits_float(unsigned bits) { return __builtin_bit_cast(float, bits); }
 
 inline unsigned to_tf32(float x) { return simt::to_tf32(x); }
@@ -209,29 +206,5 @@ inline float reciprocal_fast(float x) { return 1.0f / x; }
 inline float sqrt_fast(float x) { return std::sqrt(x); }
 inline float sin_fast(float x) { return std::sin(x); }
 inline float cos_fast(float x) { return std::cos(x); }
-
-inline float exp(float x) { return std::exp(x); }
-inline float log(float x) { return std::log(x); }
-inline float log1p(float x) { return std::log1p(x); }
-inline float tanh(float x) { return std::tanh(x); }
-inline float erf(float x) { return std::erf(x); }
-inline float sqrt(float x) { return std::sqrt(x); }
-inline float abs(float x) { return std::abs(x); }
-inline float max(float a, float b) { return std::fmax(a, b); }
-inline float min(float a, float b) { return std::fmin(a, b); }
-inline float fma(float a, float b, float c) { return std::fma(a, b, c); }
-inline float select(bool condition, float yes, float no) { return condition ? yes : no; }
-
-inline double exp(double x) { return std::exp(x); }
-inline double log(double x) { return std::log(x); }
-inline double log1p(double x) { return std::log1p(x); }
-inline double tanh(double x) { return std::tanh(x); }
-inline double erf(double x) { return std::erf(x); }
-inline double sqrt(double x) { return std::sqrt(x); }
-inline double abs(double x) { return std::abs(x); }
-inline double max(double a, double b) { return std::fmax(a, b); }
-inline double min(double a, double b) { return std::fmin(a, b); }
-inline double fma(double a, double b, double c) { return std::fma(a, b, c); }
-inline double select(bool condition, double yes, double no) { return condition ? yes : no; }
 
 }  // namespace ito

@@ -52,8 +52,12 @@ ITO_DEVICE void layer_forward(const LayerForwardArguments<typename P::Number>& a
       place.column;
   ITO_UNROLL
   for (int r = 0; r < 16; ++r, at += arguments.stride) {
+<<<<<<< HEAD:kernels/layered/device_net.cuh
     if (r >= place.count) continue;
     const auto f = value_and_slope<kActivation>(typename P::Math(arguments.z[at] + bias));
+=======
+    const auto f = value_and_slope<kActivation>(typename P::Activated(arguments.z[at] + bias));
+>>>>>>> 5cc0380 (A Math trait per number type):kernels/layered/layer.cuh
     arguments.z[at] = static_cast<Number>(f.value);
     if (arguments.slopes != nullptr) arguments.slopes[at] = static_cast<Number>(f.slope);
   }

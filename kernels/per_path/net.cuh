@@ -71,7 +71,7 @@ ITO_DEVICE void thread_layers(Machine& m, int point, typename P::Number t,
     ITO_UNROLL
     for (int e = 0; e < 8; ++e) {
       if (first + e >= kOutputs) continue;
-      const auto f = value_and_slope<thread_activation<Net>(kLayer)>(typename P::Math(z.v[e]));
+      const auto f = value_and_slope<thread_activation<Net>(kLayer)>(typename P::Activated(z.v[e]));
       if (trace) m.put(Net::layer(kLayer).slopes, first + e, 0, static_cast<Number>(f.slope));
       if constexpr (kLayer + 1 < Net::kLayers) {
         m.put(Net::layer(kLayer).values, first + e, 0, static_cast<Number>(f.value));

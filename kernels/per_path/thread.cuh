@@ -2,17 +2,14 @@
 // consecutive over the threads of a block.
 #pragma once
 
-// clang-format off
-#include "kernels/device/device.cuh"  // first: the templates of scheme_step.cuh find its functions by name
 #include "kernels/arithmetic/compensated_sum.cuh"
 #include "kernels/arithmetic/model_kinds.cuh"
-#include "kernels/device/arguments.cuh"
-#include "kernels/per_path/outer_sums.cuh"
-#include "kernels/per_path/arguments.cuh"
 #include "kernels/arithmetic/scheme_step.cuh"
+#include "kernels/device/arguments.cuh"
+#include "kernels/per_path/arguments.cuh"
 #include "kernels/per_path/net.cuh"
 #include "kernels/per_path/noise.cuh"
-// clang-format on
+#include "kernels/per_path/outer_sums.cuh"
 
 namespace ito {
 

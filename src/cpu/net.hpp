@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpu/math.hpp"
 #include "cpu/product.hpp"
 #include "cpu/tile_model.hpp"
 #include "kernels/arithmetic/activation.cuh"

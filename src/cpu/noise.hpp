@@ -1,32 +1,24 @@
 #pragma once
 
 #include "cpu/simd.hpp"
-
-namespace ito {
-template <class Word>
-struct WideProduct;
-
-/// The words of philox.cuh, a vector at a time: even and odd words are multiplied apart.
-template <class Arch>
-inline WideProduct<WordLanes<Arch>> multiply_wide(WordLanes<Arch> a, unsigned multiplier);
-
-}  // namespace ito
-
 #include "kernels/arithmetic/philox.cuh"
 
 namespace ito {
 
+/// The words of philox.cuh, a vector at a time: even and odd words are multiplied apart.
 template <class Arch>
-inline WideProduct<WordLanes<Arch>> multiply_wide(WordLanes<Arch> a, unsigned multiplier) {
-  using Pairs = xsimd::batch<std::uint64_t, Arch>;
-  const WordLanes<Arch> factor(multiplier);
-  const Pairs low_half(0xFFFFFFFFu), high_half(0xFFFFFFFF00000000u);
-  const Pairs odd_words = xsimd::bitwise_cast<Pairs>(a) >> 32;
-  const Pairs even(multiply_even(a.data, factor.data));
-  const Pairs odd(multiply_even(odd_words.data, factor.data));
-  return {xsimd::bitwise_cast<WordLanes<Arch>>((even >> 32) | (odd & high_half)),
-          xsimd::bitwise_cast<WordLanes<Arch>>((even & low_half) | (odd << 32))};
-}
+struct Math<xsimd::batch<std::uint32_t, Arch>> {
+  static WideProduct<WordLanes<Arch>> multiply_wide(WordLanes<Arch> a, unsigned multiplier) {
+    using Pairs = xsimd::batch<std::uint64_t, Arch>;
+    const WordLanes<Arch> factor(multiplier);
+    const Pairs low_half(0xFFFFFFFFu), high_half(0xFFFFFFFF00000000u);
+    const Pairs odd_words = xsimd::bitwise_cast<Pairs>(a) >> 32;
+    const Pairs even(multiply_even(a.data, factor.data));
+    const Pairs odd(multiply_even(odd_words.data, factor.data));
+    return {xsimd::bitwise_cast<WordLanes<Arch>>((even >> 32) | (odd & high_half)),
+            xsimd::bitwise_cast<WordLanes<Arch>>((even & low_half) | (odd << 32))};
+  }
+};
 
 /// (a + ½) rounded once to float: the halves convert exactly.
 template <class Arch>

@@ -1,8 +1,5 @@
 #pragma once
 
-// First, so that the templates of kernels/ find these functions.
-#include "cpu/math.hpp"
-
 #include "cpu/net_tangent.hpp"
 #include "cpu/scheme_kernels.hpp"
 #include "cpu/tile_noise.hpp"

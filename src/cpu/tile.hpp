@@ -1,8 +1,5 @@
 #pragma once
 
-// First, so that the templates of kernels/ find these functions.
-#include "cpu/math.hpp"
-
 #include "cpu/kernels.hpp"
 #include "cpu/net.hpp"
 #include "cpu/tile_noise.hpp"

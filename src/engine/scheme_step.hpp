@@ -1,8 +1,5 @@
 #pragma once
 
-// First, so that the templates of kernels/ find the functions of numbers.
-#include "model/scalar_math.hpp"
-
 #include <cstddef>
 #include <vector>
 

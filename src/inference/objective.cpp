@@ -1,7 +1,5 @@
 #include "inference/objective.hpp"
 
-#include "model/scalar_math.hpp"
-
 #include "kernels/arithmetic/objective.cuh"
 
 namespace ito {

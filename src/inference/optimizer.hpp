@@ -6,8 +6,6 @@
 #include <ito/fit.hpp>
 #include <ito/optimizer.hpp>
 
-#include "model/scalar_math.hpp"  // whose functions the next one takes
-
 #include "kernels/arithmetic/adam.cuh"
 
 namespace ito {

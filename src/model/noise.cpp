@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "model/philox_word.hpp"
+#include "kernels/arithmetic/philox.cuh"
 
 namespace ito {
 

@@ -1,20 +1,5 @@
 #pragma once
 
-#include <cmath>
-
-// Plain doubles as a number type of the shared arithmetic in kernels/.
-namespace ito {
-using std::abs;
-using std::erf;
-using std::exp;
-using std::log;
-using std::log1p;
-using std::sqrt;
-using std::tanh;
-inline double max(double a, double b) { return a < b ? b : a; }
-inline double select(bool condition, double yes, double no) { return condition ? yes : no; }
-}  // namespace ito
-
 #include "kernels/arithmetic/activation.cuh"
 
 namespace ito {

@@ -2,8 +2,6 @@
 
 #include <cstdint>
 
-#include "model/scalar_math.hpp"
-
 #include "kernels/arithmetic/refinement.cuh"
 
 namespace ito {

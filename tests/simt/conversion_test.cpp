@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/arithmetic/philox.cuh"
 #include "kernels/emulated/device.hpp"
 
 namespace ito {
@@ -96,9 +97,10 @@ TEST(Conversion, F16RoundsTiesToEven) {
   EXPECT_TRUE(std::isnan(simt::f16_value(pack_f16(not_a_number, 0) & 0xFFFFu)));
 }
 
-TEST(Conversion, MultiplyHigh) {
-  EXPECT_EQ(multiply_high(0xFFFFFFFFu, 0xFFFFFFFFu), 0xFFFFFFFEu);
-  EXPECT_EQ(multiply_high(0x10000u, 0x30000u), 3u);
+TEST(Conversion, MultiplyWide) {
+  EXPECT_EQ(Math<unsigned>::multiply_wide(0xFFFFFFFFu, 0xFFFFFFFFu).high, 0xFFFFFFFEu);
+  EXPECT_EQ(Math<unsigned>::multiply_wide(0x10000u, 0x30000u).high, 3u);
+  EXPECT_EQ(Math<unsigned>::multiply_wide(0x10001u, 0x30000u).low, 0x30000u);
 }
 
 }  // namespace
