@@ -2,6 +2,8 @@
 
 #include <initializer_list>
 
+#include <ito/error.hpp>
+
 namespace bench {
 namespace {
 
@@ -39,8 +41,10 @@ ActivationUse fast_use(ito::Activation activation) {
       return {2, 6.5};
     case ito::Activation::gelu:
       return {2, 20};
+    default:
+      throw ito::Error("activation", std::string(name(activation)),
+                       "those whose instructions are known here");
   }
-  return {0, 0};
 }
 
 /// Accurate functions: an exponential and a reciprocal with their corrections.

@@ -30,7 +30,7 @@ void run_tanh_layer() {
   const ito::LayerCall call{
       {a.weights, kInputs, 1}, a.inputs, kOutputs, kInputs, a.weights, nullptr, a.outputs, nullptr};
   for (int i = 0; i < piece_repeats; ++i) {
-    ito::run_layer<Arch, ito::Activation::tanh, false>(call);
+    ito::run_layer<Arch, ito::ActivationFunction<ito::Activation::tanh>, false>(call);
   }
 }
 
@@ -46,7 +46,7 @@ void run_output_layer() {
                             a.outputs,
                             nullptr};
   for (int i = 0; i < piece_repeats; ++i) {
-    ito::run_layer<Arch, ito::Activation::identity, false>(call);
+    ito::run_layer<Arch, ito::ActivationFunction<ito::Activation::identity>, false>(call);
   }
 }
 
@@ -55,7 +55,8 @@ void run_delta() {
   PieceArrays& a = piece_arrays();
   const ito::DeltaCall call{
       {a.weights, 1, kOutputs}, a.inputs, kOutputs, kInputs, a.transposed, nullptr, a.outputs};
-  for (int i = 0; i < piece_repeats; ++i) ito::next_delta<Arch, ito::Activation::tanh>(call);
+  for (int i = 0; i < piece_repeats; ++i)
+    ito::next_delta<Arch, ito::ActivationFunction<ito::Activation::tanh>>(call);
 }
 
 template <class Arch>

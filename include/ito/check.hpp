@@ -32,8 +32,8 @@ void check_integer(const std::string& field, std::int64_t value, Range range);
 void check_positive(const std::string& field, double value);
 /// A vector that is empty or has `size` numbers, finite as float32.
 void check_values(const std::string& field, const std::vector<double>& values, std::size_t size);
-/// Hidden widths and functions. `exp_output`: whether the output may be exp.
-void check_net(const std::string& field, const Mlp& net, bool exp_output = false);
+/// Hidden widths and functions of a net, whose output is `diffusion`'s, or not.
+void check_net(const std::string& field, const Mlp& net, bool diffusion = false);
 /// A std::function that is there.
 template <class Function>
 void check_function(const char* field, const Function& function) {

@@ -8,6 +8,11 @@
 
 namespace ito {
 
+/// Whether a backward pass on CUDA keeps f'(z), which otherwise follows from f(z).
+ITO_INLINE constexpr bool keeps_slopes(Activation activation) {
+  return slope_source(activation) == SlopeSource::argument;
+}
+
 inline constexpr int layer_limit = 17;  ///< of a net, the last one included
 
 /// A multilayer perceptron. Its first layer takes the state, the time and a context, in this order.

@@ -39,14 +39,15 @@ struct Exact {
 
 /// Whether the format that the host counts with is the one of a precision's products.
 template <class P>
-inline constexpr bool has_its_format = P::kFormat.depth == P::Forward::kDepth&& P::kFormat.depth ==
-                                           P::Backward::kDepth&& P::kFormat.group ==
-                                           P::Forward::kGroup&& P::kFormat.group ==
-                                           P::Backward::kGroup&& P::kFormat.number_bytes ==
-                                           sizeof(typename P::Number) &&
-                                       P::kFormat.element_bytes ==
-                                           sizeof(typename P::Outer::Element);
-static_assert(has_its_format<Faithful> && has_its_format<Fast> && has_its_format<Exact>);
+ITO_INLINE constexpr bool has_its_format() {
+  using Forward = typename P::Forward;
+  using Backward = typename P::Backward;
+  return P::kFormat.depth == Forward::kDepth && P::kFormat.depth == Backward::kDepth &&
+         P::kFormat.group == Forward::kGroup && P::kFormat.group == Backward::kGroup &&
+         P::kFormat.number_bytes == sizeof(typename P::Number) &&
+         P::kFormat.element_bytes == sizeof(typename P::Outer::Element);
+}
+static_assert(has_its_format<Faithful>() && has_its_format<Fast>() && has_its_format<Exact>());
 
 template <class Number>
 struct ActivatedTile {
@@ -67,31 +68,12 @@ ITO_DEVICE ActivatedTile<typename P::Number> activate(const Tile<typename P::Num
   return out;
 }
 
-/// Whether f'(z) is a function of f(z).
-ITO_INLINE constexpr bool slope_follows_value(Activation activation) {
-  return activation != Activation::silu && activation != Activation::lipswish &&
-         activation != Activation::gelu;
-}
-
-/// That function.
+/// f'(z) from f(z).
 template <class P, Activation kActivation>
 ITO_DEVICE typename P::Number slope_of_value(typename P::Number value) {
-  using Number = typename P::Number;
-  static_assert(slope_follows_value(kActivation), "this activation's slope needs its argument");
-  if constexpr (kActivation == Activation::relu) {
-    return value > Number(0) ? Number(1) : Number(0);
-  } else if constexpr (kActivation == Activation::tanh) {
-    return Number(1) - value * value;
-  } else if constexpr (kActivation == Activation::sigmoid) {
-    return value * (Number(1) - value);
-  } else if constexpr (kActivation == Activation::softplus) {
-    return static_cast<Number>(typename P::Activated(1) -
-                               Math<typename P::Activated>::exp(-typename P::Activated(value)));
-  } else if constexpr (kActivation == Activation::exp) {
-    return value;
-  } else {
-    return Number(1);
-  }
+  using T = typename P::Activated;
+  return static_cast<typename P::Number>(
+      ActivationFunction<kActivation>::times_slope(T(1), T(value)));
 }
 
 }  // namespace ito

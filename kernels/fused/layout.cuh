@@ -8,12 +8,6 @@
 
 namespace ito {
 
-/// Whether a backward pass keeps f'(z), which is no function of f(z).
-ITO_INLINE constexpr bool keeps_slopes(Activation activation) {
-  return activation == Activation::silu || activation == Activation::lipswish ||
-         activation == Activation::gelu;
-}
-
 struct LayerLayout {
   int inputs = 0;      ///< channels that products run over: those of the state or of a hidden layer
   int outputs = 0;     ///< channels of a row of outputs

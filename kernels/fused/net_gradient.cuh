@@ -189,7 +189,7 @@ ITO_DEVICE void pull_back_hidden(
   } else {
     constexpr int kOut = out_tiles<Net>(kLayer), kIn = at_least_one(in_tiles<Net>(kLayer));
     constexpr int kRow = staged_row(kOut, sizeof(Element));
-    constexpr bool kFollows = slope_follows_value(Net::kHidden);
+    constexpr bool kFollows = !keeps_slopes(Net::kHidden);
     const auto kept = nets.evaluator.array(kFollows ? Net::layer(kLayer + 1).staged
                                                     : Net::layer(kLayer + 1).slopes);
     Tile<Number> delta[kOut];

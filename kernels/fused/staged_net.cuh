@@ -120,7 +120,7 @@ struct StagedEvaluator {
     constexpr int kRow = staged_row(in_tiles<Net>(kNext), sizeof(Element));
     const auto f = activate<P, Net::kHidden>(z);
     stage_tile<P>(array(Net::layer(kNext).staged), kRow, n, f.value);
-    if constexpr (kSlopes && !slope_follows_value(Net::kHidden)) {
+    if constexpr (kSlopes && keeps_slopes(Net::kHidden)) {
       stage_tile<P>(array(Net::layer(kNext).slopes), kRow, n, f.slope);
     }
   }

@@ -6,6 +6,7 @@
 
 #include "kernels/device/arguments.cuh"
 #include "kernels/device/device.cuh"
+#include "kernels/device/model_spec.cuh"
 #include "kernels/device/precision.cuh"
 #include "kernels/device/teams.cuh"
 #include "kernels/layered/arguments.cuh"
@@ -52,12 +53,8 @@ ITO_DEVICE void layer_forward(const LayerForwardArguments<typename P::Number>& a
       place.column;
   ITO_UNROLL
   for (int r = 0; r < 16; ++r, at += arguments.stride) {
-<<<<<<< HEAD:kernels/layered/device_net.cuh
     if (r >= place.count) continue;
-    const auto f = value_and_slope<kActivation>(typename P::Math(arguments.z[at] + bias));
-=======
     const auto f = value_and_slope<kActivation>(typename P::Activated(arguments.z[at] + bias));
->>>>>>> 5cc0380 (A Math trait per number type):kernels/layered/layer.cuh
     arguments.z[at] = static_cast<Number>(f.value);
     if (arguments.slopes != nullptr) arguments.slopes[at] = static_cast<Number>(f.slope);
   }
@@ -77,7 +74,7 @@ ITO_DEVICE void layer_backward(const LayerBackwardArguments<typename P::Number>&
     Number delta = arguments.delta[at];
     if constexpr (kActivation != Activation::identity) {
       Number slope = arguments.kept[at];
-      if constexpr (slope_follows_value(kActivation)) slope = slope_of_value<P, kActivation>(slope);
+      if constexpr (!keeps_slopes(kActivation)) slope = slope_of_value<P, kActivation>(slope);
       delta *= slope;
       arguments.delta[at] = delta;
     }

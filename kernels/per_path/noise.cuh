@@ -14,8 +14,7 @@ ITO_DEVICE NormalPair<typename P::Number> path_normals(unsigned long long seed,
       philox<unsigned>({{step, noise_counter(path), static_cast<unsigned>(pair), stream}},
                        static_cast<unsigned>(seed), static_cast<unsigned>(seed >> 32));
   const bool second = noise_half(path) != 0;
-  return box_muller<P>(second ? r.word[2] : r.word[0],
-                       second ? r.word[3] : r.word[1]);
+  return box_muller<P>(second ? r.word[2] : r.word[0], second ? r.word[3] : r.word[1]);
 }
 
 /// Noise of two channels over a step.

@@ -20,7 +20,7 @@ struct LayerCall {
   float* slopes;
 };
 
-template <class Arch, Activation kActivation, bool kTrace>
+template <class Arch, class Function, bool kTrace>
 void run_layer(const LayerCall& call) {
   product<Arch>(
       call.weight, call.inputs, call.outputs, call.depth,
@@ -29,7 +29,7 @@ void run_layer(const LayerCall& call) {
         return call.lane_bias ? bias + load<Arch>(call.lane_bias + r * tile_paths + lane) : bias;
       },
       [&](int r, int lane, Lanes<Arch> z) {
-        const auto f = value_and_slope<kActivation>(z);
+        const auto f = Function::at(z);
         f.value.store_aligned(call.values + r * tile_paths + lane);
         if constexpr (kTrace) f.slope.store_aligned(call.slopes + r * tile_paths + lane);
       });
@@ -47,31 +47,31 @@ struct DeltaCall {
 };
 
 /// y times the slope at element `i` of the layer.
-template <class Arch, Activation kActivation>
+template <class Arch, class Function>
 inline Lanes<Arch> scaled(Lanes<Arch> y, const DeltaCall& call, int i) {
-  if constexpr (slope_follows_from_value(kActivation)) {
-    return times_slope<kActivation>(y, load<Arch>(call.values + i));
+  if constexpr (Function::slope_source == SlopeSource::value) {
+    return Function::times_slope(y, load<Arch>(call.values + i));
   } else {
     return y * load<Arch>(call.slopes + i);
   }
 }
 
 /// δ = slope · above, for the last layer: `above` is the cotangent of its output.
-template <class Arch, Activation kActivation>
+template <class Arch, class Function>
 void last_delta(const DeltaCall& call) {
   for (int i = 0; i < call.outputs * tile_paths; i += lane_count<Arch>) {
-    scaled<Arch, kActivation>(load<Arch>(call.above + i), call, i).store_aligned(call.delta + i);
+    scaled<Arch, Function>(load<Arch>(call.above + i), call, i).store_aligned(call.delta + i);
   }
 }
 
 /// δ = slope · Wᵀ above: `above` is δ of the layer above.
-template <class Arch, Activation kActivation>
+template <class Arch, class Function>
 void next_delta(const DeltaCall& call) {
   product<Arch>(
       call.weight, call.above, call.outputs, call.depth, [](int, int) { return Lanes<Arch>(0.0f); },
       [&](int r, int lane, Lanes<Arch> y) {
         const int i = r * tile_paths + lane;
-        scaled<Arch, kActivation>(y, call, i).store_aligned(call.delta + i);
+        scaled<Arch, Function>(y, call, i).store_aligned(call.delta + i);
       });
 }
 
@@ -83,21 +83,13 @@ struct LayerFunctions {
   void (*last_delta)(const DeltaCall&);
   void (*next_delta)(const DeltaCall&);
 
-  static const LayerFunctions& of(Activation activation) {
-    return All::functions[static_cast<int>(activation)];
+  static LayerFunctions of(Activation activation) {
+    return with_activation(activation, []<class Function>(Function) -> LayerFunctions {
+      return {run_layer<Arch, Function, false>,
+              run_layer<Arch, Function, Function::slope_source != SlopeSource::value>,
+              ito::last_delta<Arch, Function>, ito::next_delta<Arch, Function>};
+    });
   }
-
- private:
-  template <Activation... kActivations>
-  struct Rows {
-    static constexpr LayerFunctions functions[] = {
-        {run_layer<Arch, kActivations, false>,
-         run_layer<Arch, kActivations, !slope_follows_from_value(kActivations)>,
-         ito::last_delta<Arch, kActivations>, ito::next_delta<Arch, kActivations>}...};
-  };
-  using All = Rows<Activation::identity, Activation::relu, Activation::tanh, Activation::sigmoid,
-                   Activation::softplus, Activation::silu, Activation::lipswish, Activation::gelu,
-                   Activation::exp>;
 };
 
 /// Values of every layer at time t. With a context, `lane_bias` holds W_c c + b for each path.
@@ -122,7 +114,7 @@ void net_forward(const TileNet& net, const float* parameters, float* scratch, co
                          l > 0 ? nullptr : lane_bias,
                          scratch + layer.values,
                          scratch + layer.slopes};
-    const auto& functions = LayerFunctions<Arch>::of(layer.activation);
+    const auto functions = LayerFunctions<Arch>::of(layer.activation);
     (trace ? functions.run_traced : functions.run)(call);
   }
 }
@@ -185,7 +177,7 @@ void net_backward(const TileNet& net, const float* parameters, float* scratch, c
                          scratch + layer.values,
                          scratch + layer.slopes,
                          delta};
-    const auto& functions = LayerFunctions<Arch>::of(layer.activation);
+    const auto functions = LayerFunctions<Arch>::of(layer.activation);
     (l == last ? functions.last_delta : functions.next_delta)(call);
     above = delta;
     if (!accumulate) continue;

@@ -39,7 +39,8 @@ TileNet::TileNet(const NetShape& shape, ScratchLayout& scratch, ScratchLayout& s
     layer.thin = std::min(layer.inputs, layer.outputs) <= thin_side;
     layer.by_lane = first && context > 0;
     layer.values = scratch.rows(layer.outputs);
-    layer.slopes = scratch.rows(slope_follows_from_value(layer.activation) ? 0 : layer.outputs);
+    layer.slopes =
+        scratch.rows(slope_source(layer.activation) == SlopeSource::value ? 0 : layer.outputs);
     layer.weight_sums = sums.floats(layer.weight_sums_size());
     layer.bias_sums = sums.floats(static_cast<std::size_t>(layer.outputs * layer.bias_sum_lanes()));
     widest = std::max(widest, layer.outputs);

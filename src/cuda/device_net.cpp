@@ -9,8 +9,6 @@
 namespace ito {
 namespace {
 
-constexpr int activation_kinds = static_cast<int>(Activation::exp) + 1;
-
 std::uint64_t threads_of(const NetRows& rows, int width) {
   return static_cast<std::uint64_t>((rows.count + 15) / 16) * static_cast<std::uint64_t>(width);
 }
@@ -36,7 +34,7 @@ KernelSource device_net_source(Precision precision) {
     text += fmt::format("ITO_KERNEL(ito_{}, ito::{}<P::Number>, {}) {{ ito::{}>(arguments); }}\n",
                         name, arguments, service_threads, function);
   };
-  for (int i = 0; i < activation_kinds; ++i) {
+  for (int i = 0; i < activation_count; ++i) {
     const std::string of = fmt::format("<P, static_cast<ito::Activation>({})", i);
     kernel(fmt::format("layer_forward_{}", i), "LayerForwardArguments", "layer_forward" + of);
     kernel(fmt::format("layer_backward_{}", i), "LayerBackwardArguments", "layer_backward" + of);
@@ -50,7 +48,7 @@ DeviceNetKernels::DeviceNetKernels(Gpu& gpu, Precision precision)
     : module(gpu.compile(device_net_source(precision))),
       widen(module->kernel("ito_widen")),
       add_sums(module->kernel("ito_add_sums")) {
-  for (int i = 0; i < activation_kinds; ++i) {
+  for (int i = 0; i < activation_count; ++i) {
     forward.push_back(module->kernel(fmt::format("ito_layer_forward_{}", i)));
     backward.push_back(module->kernel(fmt::format("ito_layer_backward_{}", i)));
   }

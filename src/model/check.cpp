@@ -56,7 +56,20 @@ void check_total(std::size_t parameters) {
   }
 }
 
-void check_net(const std::string& field, const Mlp& net, bool exp_output) {
+/// Refuses one that is for the output of a diffusion only.
+static void check_activation(const std::string& field, Activation activation) {
+  const auto use = [](Activation a) { return activation_table[static_cast<std::size_t>(a)].use; };
+  if (use(activation) == ActivationUse::everywhere) return;
+  std::string accepted, others;
+  for (const auto& row : activation_table) {
+    std::string& names = row.use == ActivationUse::everywhere ? accepted : others;
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", row.name);
+  }
+  throw Error(field, std::string(name(activation)),
+              fmt::format("{} ({} is for the output of a diffusion)", accepted, others));
+}
+
+void check_net(const std::string& field, const Mlp& net, bool diffusion) {
   if (net.hidden.size() > hidden_layers_limit) {
     throw Error(field + ".hidden", fmt::format("{} layers", net.hidden.size()),
                 fmt::format("up to {} layers", hidden_layers_limit));
@@ -64,13 +77,8 @@ void check_net(const std::string& field, const Mlp& net, bool exp_output) {
   for (std::size_t i = 0; i < net.hidden.size(); ++i) {
     check_integer(indexed(field + ".hidden", i), net.hidden[i], width_range);
   }
-  const std::string without_exp =
-      "identity, relu, tanh, sigmoid, softplus, silu, lipswish, gelu (exp is for the output of a "
-      "diffusion)";
-  if (net.activation == Activation::exp) throw Error(field + ".activation", "exp", without_exp);
-  if (net.output == Activation::exp && !exp_output) {
-    throw Error(field + ".output", "exp", without_exp);
-  }
+  check_activation(field + ".activation", net.activation);
+  if (!diffusion) check_activation(field + ".output", net.output);
 }
 
 }  // namespace ito

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <span>
 
-#include "model/scalar_math.hpp"
+#include "kernels/arithmetic/activation.cuh"
 #include "model/shape.hpp"
 
 namespace ito {

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "model/scalar_math.hpp"
+#include "kernels/arithmetic/activation.cuh"
 #include "model/shape.hpp"
 
 namespace ito {

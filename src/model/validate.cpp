@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <variant>
 
 #include <ito/error.hpp>
 #include <ito/model.hpp>
 
+#include "kernels/arithmetic/activation.cuh"
 #include "model/check.hpp"
 
 namespace ito {
@@ -101,40 +101,11 @@ struct CheckDiffusion {
 
 /// Whether floor + scale · f(x) is nonzero for every x.
 bool nowhere_zero(Activation f, double scale, double floor) {
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  double low = -infinity;
-  double high = infinity;
-  bool low_attained = false;
-  switch (f) {
-    case Activation::identity:
-      break;
-    case Activation::relu:
-      low = 0, low_attained = true;
-      break;
-    case Activation::tanh:
-      low = -1, high = 1;
-      break;
-    case Activation::sigmoid:
-      low = 0, high = 1;
-      break;
-    case Activation::softplus:
-    case Activation::exp:
-      low = 0;
-      break;
-    case Activation::silu:  // minima rounded down
-      low = -0.2785, low_attained = true;
-      break;
-    case Activation::lipswish:
-      low = -0.2532, low_attained = true;
-      break;
-    case Activation::gelu:
-      low = -0.1701, low_attained = true;
-      break;
-  }
   if (scale == 0) return floor != 0;
   // σ = 0 where f(x) = root.
   const double root = -floor / scale;
-  return root < low || (root == low && !low_attained) || root >= high;
+  const ValueRange range = with_activation(f, [](auto function) { return function.range; });
+  return root < range.low || (root == range.low && !range.low_attained) || root >= range.high;
 }
 
 /// A drift control divides by σ.

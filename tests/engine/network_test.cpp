@@ -43,9 +43,8 @@ std::vector<NetCase> nets() {
   add(5, 7, {6, 4}, Activation::silu, Activation::softplus);
   add(64, 16, {32}, Activation::tanh, Activation::identity);
   add(4, 64, {33, 17, 9}, Activation::lipswish, Activation::sigmoid);
-  for (const Activation f :
-       {Activation::identity, Activation::relu, Activation::tanh, Activation::sigmoid,
-        Activation::softplus, Activation::silu, Activation::lipswish, Activation::gelu}) {
+  for (const auto& [f, name, use] : activation_table) {
+    if (use != ActivationUse::everywhere) continue;
     add(4, 3, {5}, f, Activation::identity);
     add(4, 3, {5}, Activation::tanh, f);
   }

@@ -30,8 +30,9 @@ double activate(Activation f, double z) {
       return z * 0.5 * std::erfc(-z / std::numbers::sqrt2);
     case Activation::exp:
       return std::exp(z);
+    default:
+      throw std::logic_error("an activation without a formula");
   }
-  throw std::logic_error("an activation without a formula");
 }
 
 struct NetControl {

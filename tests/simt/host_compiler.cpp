@@ -38,7 +38,7 @@ std::string contents(const fs::path& path) {
 /// Everything that a kernel may include.
 const std::string& headers() {
   static const std::string text = [] {
-    std::set<fs::path> paths{ITO_SIMT_SOURCE "/include/ito/activation_kind.hpp",
+    std::set<fs::path> paths{ITO_SIMT_SOURCE "/include/ito/activation.hpp",
                              ITO_SIMT_SOURCE "/kernels/emulated/device.hpp"};
     for (const auto& entry : fs::recursive_directory_iterator(ITO_SIMT_SOURCE "/kernels")) {
       if (entry.is_regular_file()) paths.insert(entry.path());
