@@ -1,23 +1,26 @@
 #include "cuda/cubin_cache.hpp"
 
+#define XXH_INLINE_ALL
+#include <fmt/format.h>
+#include <xxhash.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <system_error>
 
 #include <ito/error.hpp>
 
-#include "cuda/sha256.hpp"
 #include "io/file.hpp"
 #include "model/printable.hpp"
 
 namespace ito {
 namespace {
 
-constexpr std::size_t checksum_digits = 64;
+constexpr std::size_t checksum_digits = 32;
 
 /// Covers the key too: an entry that was renamed is as wrong as one that was altered.
 std::string checksum(const std::string& key, std::string_view cubin) {
-  return Sha256().add_part(key).add_part(cubin).digest();
+  return digest(key + digest(cubin));
 }
 
 /// Removes what processes that ended while they wrote have left: an entry is written in seconds.
@@ -34,6 +37,11 @@ void remove_leftovers(const std::filesystem::path& folder) {
 }
 
 }  // namespace
+
+std::string digest(std::string_view bytes) {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
 
 std::filesystem::path CubinCache::default_folder() {
   if (const char* own = std::getenv("ITO_CACHE_DIR")) return own;

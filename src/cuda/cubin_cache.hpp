@@ -8,6 +8,10 @@
 
 namespace ito {
 
+/// 32 hexadecimal digits: XXH3 in 128 bits. It tells texts apart, not somebody who means to
+/// deceive.
+std::string digest(std::string_view bytes);
+
 /// Compiled kernels kept on the disk, a file each, so that a process finds what another compiled.
 /// Nothing here fails: an entry that is missing, cut short or altered is not found, and one that
 /// cannot be written is not kept. Entries appear whole, and may be deleted at any time.

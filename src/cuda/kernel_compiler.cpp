@@ -1,6 +1,11 @@
 #include "cuda/kernel_compiler.hpp"
 
-#include "cuda/sha256.hpp"
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include <ito/error.hpp>
 
 namespace ito {
 
@@ -14,11 +19,26 @@ std::vector<std::string> kernel_options(const std::string& architecture) {
 
 std::string cubin_key(std::span<const KernelHeader> headers, std::span<const std::string> options,
                       const std::string& nvrtc_version, const std::string& text) {
-  Sha256 hash;
-  for (const KernelHeader& header : headers) hash.add_part(header.name).add_part(header.text);
-  hash.add_part("options");
-  for (const std::string& option : options) hash.add_part(option);
-  return hash.add_part("NVRTC").add_part(nvrtc_version).add_part(text).digest();
+  // A digest each, so that parts cannot run into each other.
+  std::string parts;
+  for (const KernelHeader& header : headers) parts += digest(header.name) + digest(header.text);
+  parts += "options";
+  for (const std::string& option : options) parts += digest(option);
+  return digest(fmt::format("{}NVRTC {} {}", parts, nvrtc_version, digest(text)));
+}
+
+std::string cubin_architecture(int compute_capability, std::span<const int> known) {
+  int best = 0;
+  for (const int one : known) {
+    if (one / 10 == compute_capability / 10 && one <= compute_capability)
+      best = std::max(best, one);
+  }
+  if (best == 0) {
+    throw Error(fmt::format("NVRTC does not compile for sm_{}, only for sm_{}", compute_capability,
+                            fmt::join(known, ", sm_")));
+  }
+  const bool own_instructions = best == compute_capability && (best / 10 == 9 || best / 10 == 10);
+  return fmt::format("sm_{}{}", best, own_instructions ? "a" : "");
 }
 
 KernelCompiler::KernelCompiler(const std::string& architecture, CubinCache cache)

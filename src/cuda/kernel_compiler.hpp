@@ -30,6 +30,12 @@ class KernelCompiler {
   CubinCache cache_;
 };
 
+/// The architecture to compile for on a device: "sm_90a" for 90 and "sm_100a" for 100, where
+/// instructions of that one architecture are worth having; otherwise the newest known one of the
+/// same major version that the device runs, such as "sm_86" for 89 where 89 is not known. Throws
+/// ito::Error when there is none.
+std::string cubin_architecture(int compute_capability, std::span<const int> known);
+
 /// How kernels are compiled for `architecture`.
 std::vector<std::string> kernel_options(const std::string& architecture);
 

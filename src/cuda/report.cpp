@@ -2,7 +2,6 @@
 #include <ito/error.hpp>
 
 #include "cuda/cubin_cache.hpp"
-#include "cuda/cublas.hpp"
 #include "cuda/gpu.hpp"
 #include "cuda/nvrtc.hpp"
 #include "cuda/runtime.hpp"
@@ -30,8 +29,8 @@ CudaReport cuda_report() {
     report.compiler_absence = error.what();
   }
   try {
-    report.products = Cublas::instance().version();
-    report.products_file = Cublas::instance().path();
+    report.products = cublas_library().version;
+    report.products_file = cublas_library().path;
   } catch (const Error& error) {
     report.products_absence = error.what();
   }

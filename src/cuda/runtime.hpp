@@ -17,6 +17,16 @@ struct CudaRuntime {
 /// Asked once. A build without the toolkit has an answer too.
 const CudaRuntime& cuda_runtime();
 
+/// A library of the toolkit that has been opened.
+struct CudaLibrary {
+  std::string version, path;  ///< "13.1", of its file
+};
+
+/// cuBLAS, which is opened at first use: the file that ITO_CUBLAS names, else as SharedLibrary
+/// says. It needs neither a device nor a driver. Throws ito::Error that says what is missing and
+/// where it was looked for. Thread-safe.
+const CudaLibrary& cublas_library();
+
 /// Throws ito::Error when the device, or NVRTC for it, cannot be used.
 std::shared_ptr<Gpu> make_cuda_gpu(int ordinal);
 

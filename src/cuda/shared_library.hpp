@@ -25,10 +25,10 @@ class SharedLibrary {
 
   const std::string& path() const { return path_; }
 
-  /// Throws ito::Error when there is no such function.
+  /// `Function`: a pointer to one. Throws ito::Error when there is no such function.
   template <class Function>
-  void find(const char* name, Function*& function) {
-    function = reinterpret_cast<Function*>(symbol(name));
+  Function find(const char* name) {
+    return reinterpret_cast<Function>(symbol(name));
   }
 
  private:
@@ -37,6 +37,10 @@ class SharedLibrary {
   void* library_ = nullptr;
   std::string path_;
 };
+
+/// A member that holds the function of this name in the member `library`, by the type that NVIDIA's
+/// header declares.
+#define ITO_FUNCTION(name) decltype(&::name) name = library.find<decltype(&::name)>(#name)
 
 /// "libNAME.so.13" and "libNAME.so.12", that of the toolkit of the build first: a driver runs what
 /// its own major version or an older one made.

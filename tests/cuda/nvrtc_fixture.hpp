@@ -4,6 +4,7 @@
 
 #include <ito/error.hpp>
 
+#include "cuda/kernel_compiler.hpp"
 #include "cuda/nvrtc.hpp"
 
 namespace ito {

@@ -1,13 +1,15 @@
 #include "simt/host_compiler.hpp"
 
+#define XXH_INLINE_ALL
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <ito/error.hpp>
@@ -50,19 +52,6 @@ const std::string& headers() {
   return text;
 }
 
-/// FNV-1a in 128 bits.
-std::string hash(const std::string& text) {
-  constexpr auto prime = (static_cast<unsigned __int128>(1) << 88) + 0x13B;
-  unsigned __int128 value =
-      (static_cast<unsigned __int128>(0x6C62272E07BB0142u) << 64) + 0x62B821756295C58Du;
-  for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * prime;
-  std::string digits;
-  for (int shift = 124; shift >= 0; shift -= 4) {
-    digits += "0123456789abcdef"[static_cast<unsigned>(value >> shift) & 15u];
-  }
-  return digits;
-}
-
 /// Runs the compiler with both of its streams into `log`; true if it says success.
 bool run(std::vector<std::string> words, const fs::path& log) {
   std::vector<char*> arguments;
@@ -88,8 +77,9 @@ bool run(std::vector<std::string> words, const fs::path& log) {
 
 std::string compile_for_host(const KernelSource& source) {
   const fs::path folder = ITO_SIMT_CACHE;
-  const std::string key =
-      hash(source.text + '\0' + headers() + ITO_SIMT_COMPILER + __VERSION__ + flags);
+  const std::string all = source.text + '\0' + headers() + ITO_SIMT_COMPILER + __VERSION__ + flags;
+  const XXH128_hash_t hash = XXH3_128bits(all.data(), all.size());
+  const std::string key = fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
   const fs::path library = folder / (key + ".so");
   if (fs::exists(library)) return library;
 

@@ -12,6 +12,8 @@ const CudaRuntime& cuda_runtime() {
   return none;
 }
 
+const CudaLibrary& cublas_library() { throw Error(cuda_runtime().absence); }
+
 std::shared_ptr<Gpu> make_cuda_gpu(int) { throw Error(cuda_runtime().absence); }
 
 }  // namespace ito

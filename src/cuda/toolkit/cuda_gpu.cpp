@@ -7,11 +7,11 @@
 
 #include <ito/error.hpp>
 
-#include "cuda/cublas.hpp"
 #include "cuda/kernel_compiler.hpp"
 #include "cuda/made_once.hpp"
 #include "cuda/runtime.hpp"
 #include "cuda/toolkit/check.hpp"
+#include "cuda/toolkit/cublas.hpp"
 #include "cuda/toolkit/graph.hpp"
 #include "cuda/toolkit/module.hpp"
 
@@ -142,12 +142,12 @@ class CudaGpu final : public Gpu {
   }
 
  private:
-  Cublas::Handle& cublas() {
+  CublasHandle& cublas() {
     const std::lock_guard lock(cublas_mutex_);
     if (!cublas_) {
       const CurrentDevice current(ordinal_);
       const RelaxedCapture relaxed;
-      cublas_ = std::make_unique<Cublas::Handle>();
+      cublas_ = std::make_unique<CublasHandle>();
     }
     return *cublas_;
   }
@@ -159,7 +159,7 @@ class CudaGpu final : public Gpu {
   KernelCompiler compiler_;
   MadeOnce<std::shared_ptr<const CudaModule>> modules_;
   std::mutex cublas_mutex_;
-  std::unique_ptr<Cublas::Handle> cublas_;  ///< made for the first product
+  std::unique_ptr<CublasHandle> cublas_;  ///< made for the first product
 };
 
 }  // namespace
