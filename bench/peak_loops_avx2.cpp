@@ -2,8 +2,7 @@
 
 namespace bench {
 
-constexpr PeakLoops avx2_table =
-    make_loops<xsimd::fma3<xsimd::avx2>>("avx2", make_pieces<xsimd::fma3<xsimd::avx2>>());
+constexpr PeakLoops avx2_table = make_loops<ito::cpu::Isa>("avx2", make_pieces<ito::cpu::Isa>());
 const PeakLoops avx2_loops = avx2_table;
 
 }  // namespace bench

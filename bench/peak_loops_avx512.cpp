@@ -3,7 +3,7 @@
 namespace bench {
 
 constexpr PeakLoops avx512_table =
-    make_loops<xsimd::avx512bw>("avx512", make_pieces<xsimd::avx512bw>());
+    make_loops<ito::cpu::Isa>("avx512", make_pieces<ito::cpu::Isa>());
 const PeakLoops avx512_loops = avx512_table;
 
 }  // namespace bench

@@ -2,7 +2,7 @@
 
 namespace bench {
 
-constexpr PeakLoops sse2_table = make_loops<xsimd::sse2>("sse2", make_pieces<xsimd::sse2>());
+constexpr PeakLoops sse2_table = make_loops<ito::cpu::Isa>("sse2", make_pieces<ito::cpu::Isa>());
 const PeakLoops sse2_loops = sse2_table;
 
 }  // namespace bench

@@ -5,9 +5,9 @@
 
 #include <ito/noise.hpp>
 
-#include "cpu/scheme_kernels.hpp"
+#include "cpu/kernels.hpp"
 
-namespace ito {
+namespace ito::cpu {
 namespace {
 
 constexpr auto lanes = static_cast<std::size_t>(tile_paths);
@@ -119,7 +119,7 @@ void DirectionRunner::run_along(const DirectionArrays& arrays, std::size_t count
         next_of(call_.shape.context_steps, k, next_of(call_.shape.save, k, model.steps));
     set_interval(k);
     set_interval_tangents(arrays, count, k);
-    scheme_kernels(call_.kernels).run_along(model, tile_, k, stop, static_cast<int>(count));
+    call_.kernels.scheme->run_along(model, tile_, k, stop, static_cast<int>(count));
     k = stop;
   }
   finish();
@@ -237,4 +237,4 @@ void DirectionRunner::gradient(const BasicCotangents<float>& cotangents,
   }
 }
 
-}  // namespace ito
+}  // namespace ito::cpu

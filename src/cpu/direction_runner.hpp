@@ -3,7 +3,7 @@
 #include "cpu/tile_runner.hpp"
 #include "engine/directions.hpp"
 
-namespace ito {
+namespace ito::cpu {
 
 /// Where a run along directions finds them; a null array is zero.
 struct DirectionArrays {
@@ -39,4 +39,4 @@ class DirectionRunner : public TileRunner {
                    double* products) const;
 };
 
-}  // namespace ito
+}  // namespace ito::cpu

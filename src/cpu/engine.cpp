@@ -7,10 +7,10 @@
 #include <vector>
 
 #include <ito/check.hpp>
-#include "cpu/aligned.hpp"
+
 #include "cpu/direction_runner.hpp"
 
-namespace ito {
+namespace ito::cpu {
 namespace {
 
 class CpuEngine final : public Engine<float> {
@@ -304,9 +304,8 @@ class CpuEngine final : public Engine<float> {
 
 }  // namespace
 
-std::unique_ptr<Engine<float>> make_cpu_engine(const ModelShape& shape,
-                                               const PlanOptions& options) {
+std::unique_ptr<Engine<float>> make_engine(const ModelShape& shape, const PlanOptions& options) {
   return std::make_unique<CpuEngine>(shape, options);
 }
 
-}  // namespace ito
+}  // namespace ito::cpu

@@ -4,7 +4,7 @@
 
 #include "cpu/tile_model.hpp"
 
-namespace ito {
+namespace ito::cpu {
 
 /// One tile in the hands of one thread.
 struct TileCall {
@@ -38,6 +38,22 @@ struct ReverseOptions {
   bool detach_martingale_parameters;
 };
 
+/// The CPU engine's loops for solvers other than Euler–Maruyama, compiled for one instruction set.
+struct SchemeKernels {
+  /// As CpuKernels::run and CpuKernels::reverse.
+  void (*run)(const TileModel& model, const TileCall& call, int begin, int end, TapeSlice tape);
+  void (*reverse)(const TileModel& model, const TileCall& call, int begin, int end,
+                  const float* states, ReverseOptions options);
+  /// Steps end − 1 … begin back from the chain in x, which is undone on the way.
+  void (*reverse_undoing)(const TileModel& model, const TileCall& call, int begin, int end,
+                          ReverseOptions options);
+  /// The same by the stochastic adjoint.
+  void (*reverse_stochastic)(const TileModel& model, const TileCall& call, int begin, int end,
+                             ReverseOptions options);
+  /// Steps begin … end − 1 with the tangents of the first `count` directions.
+  void (*run_along)(const TileModel& model, const TileCall& call, int begin, int end, int count);
+};
+
 /// The CPU engine's inner loops, compiled for one instruction set.
 struct CpuKernels {
   /// out [channels, tile_paths] of standard normals.
@@ -56,12 +72,11 @@ struct CpuKernels {
   void (*backward)(const TileNet& net, const float* parameters, float* scratch, const float* inputs,
                    const float* output_cotangents, float* input_cotangents);
   int width;  ///< lanes a vector
+  const SchemeKernels* scheme;
   const char* name;
 };
-
-extern const CpuKernels sse2_kernels, avx2_kernels, avx512_kernels;
 
 /// The best this machine runs, or the lesser one that ITO_CPU_ISA asks for.
 const CpuKernels& cpu_kernels();
 
-}  // namespace ito
+}  // namespace ito::cpu

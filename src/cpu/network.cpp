@@ -4,13 +4,12 @@
 #include <vector>
 
 #include <ito/check.hpp>
-#include "cpu/aligned.hpp"
+
 #include "cpu/engine.hpp"
-#include "cpu/gradient_sums.hpp"
 #include "cpu/kernels.hpp"
 #include "engine/workspace.hpp"
 
-namespace ito {
+namespace ito::cpu {
 namespace {
 
 /// Rows of a batch in the lanes of tiles, through the same products as the time loop.
@@ -126,8 +125,8 @@ class CpuNetwork final : public Network {
 
 }  // namespace
 
-std::unique_ptr<Network> make_cpu_network(const NetShape& shape, int threads) {
+std::unique_ptr<Network> make_network(const NetShape& shape, int threads) {
   return std::make_unique<CpuNetwork>(shape, threads);
 }
 
-}  // namespace ito
+}  // namespace ito::cpu

@@ -1,16 +1,38 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <optional>
 #include <vector>
 
-#include "cpu/simd.hpp"
 #include "engine/scheme_step.hpp"
 #include "model/diffusion.hpp"
 #include "model/scheme.hpp"
 #include "model/shape.hpp"
 
-namespace ito {
+namespace ito::cpu {
+
+/// Paths a tile. A tile's arrays are rows of `tile_paths` floats, one row a channel.
+inline constexpr int tile_paths = 64;
+
+/// Floats a sum over a tile's paths is kept in, one for each lane of the widest vector.
+inline constexpr int sum_lanes = 16;
+
+/// `n` rounded up to whole vectors of the widest instruction set, so that layouts are the same on
+/// all.
+constexpr int padded(int n) { return (n + 15) / 16 * 16; }
+
+// Within a tile the lanes hold paths in the order in which one Philox call serves two of them:
+// vectors 2j and 2j+1 take counters jL … jL+L−1, the first as path%16 < 8 and the second as path%16
+// ≥ 8.
+
+/// Index within its tile of the path that vector `v`, lane `l` of width `width` holds.
+constexpr int path_of_lane(int width, int v, int l) {
+  const int counter = v / 2 * width + l;
+  return counter / 8 * 16 + counter % 8 + v % 2 * 8;
+}
 
 /// Where arrays lie in a thread's scratch memory, in floats. Filled once, when the plan is made.
 class ScratchLayout {
@@ -29,6 +51,19 @@ class ScratchLayout {
  private:
   std::size_t size_ = 0;
 };
+
+struct FreeAligned {
+  void operator()(float* p) const { std::free(p); }
+};
+using AlignedFloats = std::unique_ptr<float[], FreeAligned>;
+
+/// Zeroed floats, aligned for any vector and to a cache line. `count` is a multiple of 16.
+inline AlignedFloats aligned_floats(std::size_t count) {
+  auto* p = static_cast<float*>(std::aligned_alloc(64, (count + 16) * sizeof(float)));
+  if (!p) throw std::bad_alloc();
+  for (std::size_t i = 0; i < count; ++i) p[i] = 0.0f;
+  return AlignedFloats(p);
+}
 
 /// A linear layer over a tile. Arrays are given by their place in the scratch memory.
 struct TileLayer {
@@ -72,6 +107,13 @@ struct TileNet {
   int context_column() const { return layers.front().inputs + (time ? 1 : 0); }
   std::size_t output() const { return layers.back().values; }
 };
+
+/// Adds a net's gradient sums to the flat gradient, whose element 0 is parameter `base`, and clears
+/// them. The bias of a layer that takes a context is left to the caller.
+void take_net_sums(const TileNet& net, float* scratch, double* gradient, std::size_t base = 0);
+
+/// Sum of `count` floats, which are cleared.
+double take_sum(float* lanes, int count);
 
 /// Everything the CPU engine's time loop needs of a model, with the places of its arrays. Scratch
 /// memory begins with the gradient sums, so that one fill clears them.
@@ -130,4 +172,4 @@ struct TileModel {
   std::size_t spare_first, spare_second, spare_area;
 };
 
-}  // namespace ito
+}  // namespace ito::cpu

@@ -5,11 +5,10 @@
 
 #include <ito/noise.hpp>
 
-#include "cpu/gradient_sums.hpp"
-#include "cpu/scheme_kernels.hpp"
+#include "cpu/kernels.hpp"
 #include "kernels/arithmetic/compensated_sum.cuh"
 
-namespace ito {
+namespace ito::cpu {
 namespace {
 
 /// Gradient sums move from float to double every so many steps.
@@ -106,8 +105,8 @@ void TileRunner::run(int begin, int end, TapeSlice tape) {
   while (begin < end) {
     const int stop = next_after(call_.shape.context_steps, begin, end);
     set_interval(begin);
-    (call_.model.scheme ? scheme_kernels(call_.kernels).run : call_.kernels.run)(call_.model, tile_,
-                                                                                 begin, stop, tape);
+    (call_.model.scheme ? call_.kernels.scheme->run : call_.kernels.run)(call_.model, tile_, begin,
+                                                                         stop, tape);
     begin = stop;
   }
 }
@@ -255,7 +254,7 @@ void TileRunner::start_from_last() {
 void TileRunner::reverse(int begin, int end, const float* states, AdjointOptions options) {
   const TileModel& model = call_.model;
   const ReverseOptions flags{options.detach_state, options.detach_martingale_parameters};
-  const SchemeKernels& schemes = scheme_kernels(call_.kernels);
+  const SchemeKernels& schemes = *call_.kernels.scheme;
   if (states) {
     (model.scheme ? schemes.reverse : call_.kernels.reverse)(model, tile_, begin, end, states,
                                                              flags);
@@ -378,4 +377,4 @@ void TileRunner::reverse_initial(double* gradient) {
   }
 }
 
-}  // namespace ito
+}  // namespace ito::cpu

@@ -5,7 +5,7 @@
 #include "cpu/kernels.hpp"
 #include "engine/call.hpp"
 
-namespace ito {
+namespace ito::cpu {
 
 /// One call's arrays in the workspace of the CPU engine. H = outputs of the control's first layer.
 struct CpuWorkspace {
@@ -86,4 +86,4 @@ class TileRunner {
   std::uint64_t row_[tile_paths];  ///< its observation
 };
 
-}  // namespace ito
+}  // namespace ito::cpu

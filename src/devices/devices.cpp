@@ -88,12 +88,12 @@ std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device
                 std::string(name(options.cuda_kernels)) + " on device " + device.name(),
                 "auto, or device cuda");
   }
-  if (device == Device::reference()) return make_reference_engine<Real>(shape, options);
+  if (device == Device::reference()) return reference::make_engine<Real>(shape, options);
   if (device.kind() == Device::Kind::cuda) {
     return make_cuda_engine<Real>(shape, options, open_gpu(device.ordinal()));
   }
   if constexpr (std::is_same_v<Real, float>) {
-    return make_cpu_engine(shape, options);
+    return cpu::make_engine(shape, options);
   } else {
     throw Error("device", device.name(), "reference or cuda, which compute in double precision");
   }
@@ -113,9 +113,9 @@ std::unique_ptr<BasicNetwork<Real>> make_network(const NetShape& shape, Device d
                                                  int threads) {
   check_threads(threads);
   if constexpr (std::is_same_v<Real, float>) {
-    if (device != Device::reference()) return make_cpu_network(shape, threads);
+    if (device != Device::reference()) return cpu::make_network(shape, threads);
   }
-  return make_reference_network<Real>(shape);
+  return reference::make_network<Real>(shape);
 }
 
 template std::unique_ptr<BasicNetwork<float>> make_network(const NetShape&, Device, int);

@@ -7,7 +7,7 @@
 #include "kernels/arithmetic/activation.cuh"
 #include "model/shape.hpp"
 
-namespace ito {
+namespace ito::reference {
 
 /// A multilayer perceptron of one input in plain double arithmetic, with the trace its backward
 /// pass needs: that of the reference engine, and of whatever on the host takes a row at a time.
@@ -97,4 +97,4 @@ class ReferenceNet {
   std::vector<std::vector<double>> values_, slopes_;
 };
 
-}  // namespace ito
+}  // namespace ito::reference

@@ -12,7 +12,7 @@
 #include "kernels/arithmetic/compensated_sum.cuh"
 #include "reference/path.hpp"
 
-namespace ito {
+namespace ito::reference {
 namespace {
 
 /// One call's arrays in the workspace.
@@ -539,14 +539,11 @@ class ReferenceEngine final : public Engine<Real> {
 }  // namespace
 
 template <class Real>
-std::unique_ptr<Engine<Real>> make_reference_engine(const ModelShape& shape,
-                                                    const PlanOptions& options) {
+std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, const PlanOptions& options) {
   return std::make_unique<ReferenceEngine<Real>>(shape, options);
 }
 
-template std::unique_ptr<Engine<float>> make_reference_engine(const ModelShape&,
-                                                              const PlanOptions&);
-template std::unique_ptr<Engine<double>> make_reference_engine(const ModelShape&,
-                                                               const PlanOptions&);
+template std::unique_ptr<Engine<float>> make_engine(const ModelShape&, const PlanOptions&);
+template std::unique_ptr<Engine<double>> make_engine(const ModelShape&, const PlanOptions&);
 
-}  // namespace ito
+}  // namespace ito::reference

@@ -4,7 +4,7 @@
 #include "model/reference_net.hpp"
 #include "reference/engine.hpp"
 
-namespace ito {
+namespace ito::reference {
 namespace {
 
 template <class Real>
@@ -61,11 +61,11 @@ class ReferenceNetwork final : public BasicNetwork<Real> {
 }  // namespace
 
 template <class Real>
-std::unique_ptr<BasicNetwork<Real>> make_reference_network(const NetShape& shape) {
+std::unique_ptr<BasicNetwork<Real>> make_network(const NetShape& shape) {
   return std::make_unique<ReferenceNetwork<Real>>(shape);
 }
 
-template std::unique_ptr<BasicNetwork<float>> make_reference_network(const NetShape&);
-template std::unique_ptr<BasicNetwork<double>> make_reference_network(const NetShape&);
+template std::unique_ptr<BasicNetwork<float>> make_network(const NetShape&);
+template std::unique_ptr<BasicNetwork<double>> make_network(const NetShape&);
 
-}  // namespace ito
+}  // namespace ito::reference

@@ -8,7 +8,7 @@
 #include "engine/call.hpp"
 #include "model/step_noise.hpp"
 
-namespace ito {
+namespace ito::reference {
 namespace {
 
 std::optional<ReferenceNet> make(const std::optional<NetShape>& shape) {
@@ -347,4 +347,4 @@ PathSums ReferencePath::step_along(int k, std::span<double> chain, std::span<Pat
   return sums_;
 }
 
-}  // namespace ito
+}  // namespace ito::reference

@@ -13,7 +13,7 @@
 #include "model/reference_net.hpp"
 #include "model/shape.hpp"
 
-namespace ito {
+namespace ito::reference {
 
 /// E and M of one path over a step, or their cotangents.
 struct PathSums {
@@ -144,4 +144,4 @@ class ReferencePath {
   double* context_gradient_ = nullptr;
 };
 
-}  // namespace ito
+}  // namespace ito::reference

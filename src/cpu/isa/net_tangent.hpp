@@ -1,8 +1,8 @@
 #pragma once
 
-#include "cpu/net.hpp"
+#include "cpu/isa/net.hpp"
 
-namespace ito {
+namespace ito::cpu::inline ITO_CPU_ISA {
 
 /// A direction of a net's parameters, laid out as they are, with that of its bias rows and input.
 struct NetDirection {
@@ -65,4 +65,4 @@ const float* net_tangent(const TileNet& net, const float* parameters, float* scr
   return tangent;
 }
 
-}  // namespace ito
+}  // namespace ito::cpu::inline ITO_CPU_ISA

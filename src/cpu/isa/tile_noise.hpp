@@ -2,11 +2,11 @@
 
 #include <ito/noise.hpp>
 
+#include "cpu/isa/noise.hpp"
 #include "cpu/kernels.hpp"
-#include "cpu/noise.hpp"
 #include "kernels/arithmetic/refinement.cuh"
 
-namespace ito {
+namespace ito::cpu::inline ITO_CPU_ISA {
 
 inline constexpr auto path_stream = static_cast<unsigned>(NoiseStream::path);
 inline constexpr auto area_stream = static_cast<unsigned>(NoiseStream::area);
@@ -98,4 +98,4 @@ class TileNoise {
   const TileCall& call_;
 };
 
-}  // namespace ito
+}  // namespace ito::cpu::inline ITO_CPU_ISA

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-#include "cpu/math.hpp"
-#include "cpu/product.hpp"
+#include "cpu/isa/math.hpp"
+#include "cpu/isa/product.hpp"
 #include "cpu/tile_model.hpp"
 #include "kernels/arithmetic/activation.cuh"
 
-namespace ito {
+namespace ito::cpu::inline ITO_CPU_ISA {
 
 /// The operands of one layer's forward pass.
 struct LayerCall {
@@ -87,7 +87,7 @@ struct LayerFunctions {
     return with_activation(activation, []<class Function>(Function) -> LayerFunctions {
       return {run_layer<Arch, Function, false>,
               run_layer<Arch, Function, Function::slope_source != SlopeSource::value>,
-              ito::last_delta<Arch, Function>, ito::next_delta<Arch, Function>};
+              cpu::last_delta<Arch, Function>, cpu::next_delta<Arch, Function>};
     });
   }
 };
@@ -197,4 +197,4 @@ void net_backward(const TileNet& net, const float* parameters, float* scratch, c
       });
 }
 
-}  // namespace ito
+}  // namespace ito::cpu::inline ITO_CPU_ISA

@@ -6,16 +6,26 @@
 
 #include <xsimd/xsimd.hpp>
 
-// Lanes: the float vector of one instruction set, one path a lane. Everything here is a template on
-// the instruction set, so that code compiled for one can never be linked in place of another's.
-namespace ito {
+#include "cpu/tile_model.hpp"
 
-/// Paths a tile. A tile's arrays are rows of `tile_paths` floats, one row a channel.
-inline constexpr int tile_paths = 64;
+// The files of this folder are compiled once an instruction set, with its name as ITO_CPU_ISA and
+// its xsimd architecture as ITO_CPU_ARCHITECTURE. All they define is in a namespace of that name or
+// has Isa as a template argument, so that the linker cannot take code of one set for that of
+// another.
+namespace ito::cpu::inline ITO_CPU_ISA {
+/// A type of our own, for the functions of xsimd that have it as their template argument.
+struct Isa : ITO_CPU_ARCHITECTURE {};
+}  // namespace ito::cpu::inline ITO_CPU_ISA
 
-/// Floats a sum over a tile's paths is kept in, still spread over the lanes: those of the widest
-/// vector.
-inline constexpr int sum_lanes = 16;
+namespace xsimd::types {
+XSIMD_DECLARE_SIMD_REGISTER_ALIAS(ito::cpu::Isa, ITO_CPU_ARCHITECTURE);
+template <class T>
+struct get_bool_simd_register<T, ito::cpu::Isa> : get_bool_simd_register<T, ITO_CPU_ARCHITECTURE> {
+};
+}  // namespace xsimd::types
+
+// Lanes: the float vector of one instruction set, one path a lane.
+namespace ito::cpu::inline ITO_CPU_ISA {
 
 template <class Arch>
 using Lanes = xsimd::batch<float, Arch>;
@@ -25,23 +35,9 @@ using WordLanes = xsimd::batch<std::uint32_t, Arch>;
 template <class Arch>
 inline constexpr int lane_count = static_cast<int>(Lanes<Arch>::size);
 
-/// `n` rounded up to whole vectors of the widest instruction set, so that layouts are the same on
-/// all.
-constexpr int padded(int n) { return (n + 15) / 16 * 16; }
-
 template <class Arch>
 inline Lanes<Arch> load(const float* p) {
   return Lanes<Arch>::load_aligned(p);
-}
-
-// Within a tile the lanes hold paths in the order in which one Philox call serves two of them:
-// vectors 2j and 2j+1 take counters jL … jL+L−1, the first as path%16 < 8 and the second as path%16
-// ≥ 8.
-
-/// Index within its tile of the path that vector `v`, lane `l` of width `width` holds.
-constexpr int path_of_lane(int width, int v, int l) {
-  const int counter = v / 2 * width + l;
-  return counter / 8 * 16 + counter % 8 + v % 2 * 8;
 }
 
 template <class Arch, std::size_t... kIndex>
@@ -89,14 +85,13 @@ inline void transpose_tile(const float* in, int rows, float* out) {
   }
 }
 
-// The widening multiply takes the even words of each argument; `static` keeps a copy for each
-// instruction set.
-static inline __m128i multiply_even(__m128i a, __m128i b) { return _mm_mul_epu32(a, b); }
+// The widening multiply takes the even words of each argument.
+inline __m128i multiply_even(__m128i a, __m128i b) { return _mm_mul_epu32(a, b); }
 #ifdef __AVX2__
-static inline __m256i multiply_even(__m256i a, __m256i b) { return _mm256_mul_epu32(a, b); }
+inline __m256i multiply_even(__m256i a, __m256i b) { return _mm256_mul_epu32(a, b); }
 #endif
 #ifdef __AVX512F__
-static inline __m512i multiply_even(__m512i a, __m512i b) { return _mm512_mul_epu32(a, b); }
+inline __m512i multiply_even(__m512i a, __m512i b) { return _mm512_mul_epu32(a, b); }
 #endif
 
-}  // namespace ito
+}  // namespace ito::cpu::inline ITO_CPU_ISA

@@ -2,13 +2,13 @@
 
 #include <limits>
 
-#include "cpu/simd.hpp"
+#include "cpu/isa/lanes.hpp"
 #include "kernels/arithmetic/math.cuh"
 
 // exp, log1p and tanh over lanes, in place of xsimd's: every tanh of every hidden unit of every
 // step goes through here. tests/engine/activation_test.cpp holds them to 4 ulp against long double
 // over the whole range.
-namespace ito {
+namespace ito::cpu::inline ITO_CPU_ISA {
 
 /// p = e^r − 1.
 template <class Arch>
@@ -80,12 +80,16 @@ inline Lanes<Arch> tanh(Lanes<Arch> x) {
   return (xsimd::fma(more, t, less) / xsimd::fma(less, t, more)) | sign;
 }
 
-template <class Arch>
-struct Math<xsimd::batch<float, Arch>> {
-  using L = Lanes<Arch>;
-  static L exp(L x) { return ito::exp<Arch>(x); }
-  static L log1p(L x) { return ito::log1p<Arch>(x); }
-  static L tanh(L x) { return ito::tanh<Arch>(x); }
+}  // namespace ito::cpu::inline ITO_CPU_ISA
+
+namespace ito {
+
+template <>
+struct Math<cpu::Lanes<cpu::Isa>> {
+  using L = cpu::Lanes<cpu::Isa>;
+  static L exp(L x) { return cpu::exp<cpu::Isa>(x); }
+  static L log1p(L x) { return cpu::log1p<cpu::Isa>(x); }
+  static L tanh(L x) { return cpu::tanh<cpu::Isa>(x); }
   static L erf(L x) { return xsimd::erf(x); }
   static L abs(L x) { return xsimd::abs(x); }
   static L max(L a, L b) { return xsimd::max(a, b); }

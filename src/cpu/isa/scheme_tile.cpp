@@ -1,12 +1,11 @@
-#pragma once
-
-#include "cpu/net_tangent.hpp"
-#include "cpu/scheme_kernels.hpp"
-#include "cpu/tile_noise.hpp"
+#include "cpu/isa/net_tangent.hpp"
+#include "cpu/isa/tile_noise.hpp"
+#include "cpu/kernels.hpp"
 #include "engine/scheme_step.hpp"
 #include "kernels/arithmetic/stochastic_adjoint.cuh"
 
-namespace ito {
+namespace ito::cpu::inline ITO_CPU_ISA {
+namespace {
 
 /// A tile as a machine of SchemeStep: rows of 64 paths, a vector of them at once.
 template <class Arch>
@@ -283,11 +282,11 @@ void run_along(const TileModel& model, const TileCall& call, int begin, int end,
   }
 }
 
-/// The table of an instruction set.
-template <class Arch>
-constexpr SchemeKernels make_scheme_kernels(const char* name) {
-  return {run_scheme<Arch>,         reverse_scheme<Arch>, reverse_undoing<Arch>,
-          reverse_stochastic<Arch>, run_along<Arch>,      name};
-}
+}  // namespace
 
-}  // namespace ito
+extern const SchemeKernels scheme_kernels;
+constinit const SchemeKernels scheme_kernels = {run_scheme<Isa>, reverse_scheme<Isa>,
+                                                reverse_undoing<Isa>, reverse_stochastic<Isa>,
+                                                run_along<Isa>};
+
+}  // namespace ito::cpu::inline ITO_CPU_ISA

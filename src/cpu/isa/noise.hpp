@@ -1,24 +1,29 @@
 #pragma once
 
-#include "cpu/simd.hpp"
+#include "cpu/isa/lanes.hpp"
 #include "kernels/arithmetic/philox.cuh"
 
 namespace ito {
 
 /// The words of philox.cuh, a vector at a time: even and odd words are multiplied apart.
-template <class Arch>
-struct Math<xsimd::batch<std::uint32_t, Arch>> {
-  static WideProduct<WordLanes<Arch>> multiply_wide(WordLanes<Arch> a, unsigned multiplier) {
-    using Pairs = xsimd::batch<std::uint64_t, Arch>;
-    const WordLanes<Arch> factor(multiplier);
+template <>
+struct Math<cpu::WordLanes<cpu::Isa>> {
+  using Words = cpu::WordLanes<cpu::Isa>;
+  static WideProduct<Words> multiply_wide(Words a, unsigned multiplier) {
+    using Pairs = xsimd::batch<std::uint64_t, cpu::Isa>;
+    const Words factor(multiplier);
     const Pairs low_half(0xFFFFFFFFu), high_half(0xFFFFFFFF00000000u);
     const Pairs odd_words = xsimd::bitwise_cast<Pairs>(a) >> 32;
-    const Pairs even(multiply_even(a.data, factor.data));
-    const Pairs odd(multiply_even(odd_words.data, factor.data));
-    return {xsimd::bitwise_cast<WordLanes<Arch>>((even >> 32) | (odd & high_half)),
-            xsimd::bitwise_cast<WordLanes<Arch>>((even & low_half) | (odd << 32))};
+    const Pairs even(cpu::multiply_even(a.data, factor.data));
+    const Pairs odd(cpu::multiply_even(odd_words.data, factor.data));
+    return {xsimd::bitwise_cast<Words>((even >> 32) | (odd & high_half)),
+            xsimd::bitwise_cast<Words>((even & low_half) | (odd << 32))};
   }
 };
+
+}  // namespace ito
+
+namespace ito::cpu::inline ITO_CPU_ISA {
 
 /// (a + ½) rounded once to float: the halves convert exactly.
 template <class Arch>
@@ -112,4 +117,4 @@ inline void tile_normals(std::uint64_t seed, std::uint32_t tile, std::uint32_t s
   }
 }
 
-}  // namespace ito
+}  // namespace ito::cpu::inline ITO_CPU_ISA

@@ -1,13 +1,12 @@
-#pragma once
-
+#include "cpu/isa/net.hpp"
+#include "cpu/isa/tile_noise.hpp"
 #include "cpu/kernels.hpp"
-#include "cpu/net.hpp"
-#include "cpu/tile_noise.hpp"
 #include "kernels/arithmetic/carry.cuh"
 #include "kernels/arithmetic/compensated_sum.cuh"
 #include "kernels/arithmetic/euler_maruyama.cuh"
 
-namespace ito {
+namespace ito::cpu::inline ITO_CPU_ISA {
+namespace {
 
 /// One tile at one step: the fused Euler–Maruyama step with its Girsanov sums, and its transpose.
 template <class Arch>
@@ -254,22 +253,23 @@ void reverse_tile(const TileModel& model, const TileCall& call, int begin, int e
   }
 }
 
-/// The table of an instruction set.
-template <class Arch>
-constexpr CpuKernels make_kernels(const char* name) {
-  return {
-      tile_normals<Arch>,
-      run_tile<Arch>,
-      reverse_tile<Arch>,
-      [](const TileNet& net, const float* parameters, float* scratch, const float* inputs,
-         bool trace) { net_forward<Arch>(net, parameters, scratch, inputs, 0.0f, nullptr, trace); },
-      [](const TileNet& net, const float* parameters, float* scratch, const float* inputs,
-         const float* output_cotangents, float* input_cotangents) {
-        net_backward<Arch>(net, parameters, scratch, inputs, 0.0f, output_cotangents,
-                           input_cotangents, true);
-      },
-      lane_count<Arch>,
-      name};
-}
+}  // namespace
 
-}  // namespace ito
+extern const CpuKernels kernels;
+extern const SchemeKernels scheme_kernels;
+constinit const CpuKernels kernels = {
+    tile_normals<Isa>,
+    run_tile<Isa>,
+    reverse_tile<Isa>,
+    [](const TileNet& net, const float* parameters, float* scratch, const float* inputs,
+       bool trace) { net_forward<Isa>(net, parameters, scratch, inputs, 0.0f, nullptr, trace); },
+    [](const TileNet& net, const float* parameters, float* scratch, const float* inputs,
+       const float* output_cotangents, float* input_cotangents) {
+      net_backward<Isa>(net, parameters, scratch, inputs, 0.0f, output_cotangents, input_cotangents,
+                        true);
+    },
+    lane_count<Isa>,
+    &scheme_kernels,
+    ITO_CPU_ISA_NAME};
+
+}  // namespace ito::cpu::inline ITO_CPU_ISA
