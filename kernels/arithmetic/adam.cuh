@@ -21,18 +21,18 @@ struct AdamNumber {
   double parameter, average, first, second;
 };
 
-ITO_INLINE AdamNumber adam_moved(AdamNumber old, double gradient, AdamFactors factors) {
+ITO_INLINE AdamNumber adam_step(AdamNumber old, double gradient, AdamFactors factors) {
   constexpr double b1 = adam_first_decay, b2 = adam_second_decay;
-  AdamNumber moved = old;
-  moved.first = b1 * old.first + (1 - b1) * gradient;
-  moved.second = b2 * old.second + (1 - b2) * gradient * gradient;
-  moved.parameter -=
-      factors.rate * moved.first / (Math<double>::sqrt(factors.correction * moved.second) + 1e-8);
+  AdamNumber next = old;
+  next.first = b1 * old.first + (1 - b1) * gradient;
+  next.second = b2 * old.second + (1 - b2) * gradient * gradient;
+  next.parameter -=
+      factors.rate * next.first / (Math<double>::sqrt(factors.correction * next.second) + 1e-8);
   // At a share of 1 the sum would still be rounded.
-  moved.average = factors.average_share < 1
-                      ? old.average + factors.average_share * (moved.parameter - old.average)
-                      : moved.parameter;
-  return moved;
+  next.average = factors.average_share < 1
+                     ? old.average + factors.average_share * (next.parameter - old.average)
+                     : next.parameter;
+  return next;
 }
 
 }  // namespace ito

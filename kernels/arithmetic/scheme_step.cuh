@@ -1,7 +1,6 @@
 // One step of any solver, forward, back and along a direction, over the data of a scheme.
 #pragma once
 
-#include "kernels/arithmetic/carry.cuh"
 #include "kernels/arithmetic/compensated_sum.cuh"
 #include "kernels/arithmetic/math.cuh"
 #include "kernels/arithmetic/scheme.cuh"
@@ -296,7 +295,7 @@ class SchemeStep {
   }
 
   /// The transpose of `add_terms`: λ at `place` to the cotangents of the stages it took from.
-  void spread_terms(Place place, const auto& terms, Scalar sign, int lane) {
+  void transpose_terms(Place place, const auto& terms, Scalar sign, int lane) {
     ITO_ROLLED
     for (const auto& term : terms) {
       const Values& from = at_.values[static_cast<Index>(term.from)];
@@ -334,9 +333,9 @@ class SchemeStep {
     }
   }
 
-  void spread_output(const Carry& carry, int lane) {
+  void transpose_output(const Carry& carry, int lane) {
     if (carry.state) {
-      spread_terms(at_.cotangent, scheme_.output, step_.sign, lane);
+      transpose_terms(at_.cotangent, scheme_.output, step_.sign, lane);
     }
     if (!scheme_.stages.front().needs_control) return;
     const T energy = number(energy_factor_) * m_.energy_cotangent(lane);
@@ -359,7 +358,7 @@ class SchemeStep {
   void sweep(const Carry& carry) {
     clear_cotangents();
     for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) {
-      spread_output(carry, lane);
+      transpose_output(carry, lane);
     }
     // What parameters alone see still reaches no state.
     const bool to_point = carry.state || !carry.parameters;
@@ -369,11 +368,11 @@ class SchemeStep {
       evaluate(p, true);
       m_.pull_back(scheme_.stages[p], at_.values[p], at_.cotangents[p], step_.k,
                    step_.at(scheme_.stages[p].time), to_point, carry.parameters);
-      if (to_point) spread_point(p, carry);
+      if (to_point) transpose_point(p, carry);
     }
   }
 
-  void spread_point(Index p, const Carry& carry) {
+  void transpose_point(Index p, const Carry& carry) {
     const auto& stage = scheme_.stages[p];
     const Place from = at_.cotangents[p].point;
     for (int lane = 0; lane < Machine::lanes; lane += Machine::lane_step) {
@@ -391,7 +390,7 @@ class SchemeStep {
           add(from, i, lane, m_.get(at_.cotangent, auxiliary(i), lane));
         }
       }
-      spread_terms(from, scheme_.terms_of(stage), sign_of(stage), lane);
+      transpose_terms(from, scheme_.terms_of(stage), sign_of(stage), lane);
     }
   }
 
@@ -434,10 +433,11 @@ class SchemeStep {
       const bool controlled = has_control(term);
       const Place u = tangent[static_cast<Index>(scheme_.control_of(term))].u;
       for_channels(term, sign, lane, [&](int c, T w) {
-        const T moved =
+        const T control_tangent =
             controlled ? number(sign * term.control * step_.h) * m_.get(u, c, lane) : T(0);
         for_column(c, [&](int e, int i) {
-          add(place, i, lane, m_.get(dot.sigma, e, lane) * w + m_.get(from.sigma, e, lane) * moved);
+          add(place, i, lane,
+              m_.get(dot.sigma, e, lane) * w + m_.get(from.sigma, e, lane) * control_tangent);
         });
       });
     }

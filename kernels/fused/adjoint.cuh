@@ -5,7 +5,7 @@
 // sums depend on the number of paths alone.
 #pragma once
 
-#include "kernels/arithmetic/carry.cuh"
+#include "kernels/arithmetic/scheme.cuh"
 #include "kernels/fused/gradient_sums.cuh"
 #include "kernels/fused/path.cuh"
 

@@ -125,7 +125,7 @@ ITO_DEVICE void move_parameters(const AdamArguments& arguments) {
   const unsigned long long p = global_index();
   const TrainingRecord& record = *arguments.record;
   if (p >= arguments.count || record.failed) return;
-  const AdamNumber moved = adam_moved(
+  const AdamNumber moved = adam_step(
       {arguments.parameters[p], arguments.average[p], arguments.first[p], arguments.second[p]},
       record.clip * static_cast<double>(arguments.gradient[p]),
       {record.current.rate, record.current.correction, record.current.average_share});

@@ -24,7 +24,7 @@ void DirectionRunner::load_initial_tangents(const DirectionArrays& arrays, std::
   const ModelShape& shape = call_.shape;
   const auto d = static_cast<std::size_t>(shape.state);
   const bool drawn = call_.request.x0.empty() && shape.initial != InitialKind::point;
-  float* z = at(call_.model.moved);
+  float* z = at(call_.model.increment);
   if (drawn && shape.initial == InitialKind::gaussian) {
     call_.kernels.normals(tile_.seed, tile_.tile, 0,
                           static_cast<std::uint32_t>(NoiseStream::initial), shape.state, z);
@@ -66,15 +66,16 @@ void DirectionRunner::set_interval_tangents(const DirectionArrays& arrays, std::
       const std::size_t row = row_[lane];
       const std::size_t size = static_cast<std::size_t>(shape.intervals()) * contexts;
       const float* c = call_.request.context.data() + row * size + interval * contexts;
-      const float* moved = arrays.context ? arrays.context + q * arrays.context_direction +
-                                                row * arrays.context_row + interval * contexts
-                                          : nullptr;
+      const float* context_tangent = arrays.context
+                                         ? arrays.context + q * arrays.context_direction +
+                                               row * arrays.context_row + interval * contexts
+                                         : nullptr;
       for (std::size_t r = 0; r < static_cast<std::size_t>(layer.outputs); ++r) {
         const std::size_t first = layer.weight + r * row_length + column;
         double sum = along[layer.bias + r];
         for (std::size_t j = 0; j < contexts; ++j) {
           sum += double{along[first + j]} * c[j];
-          if (moved) sum += double{call_.parameters[first + j]} * moved[j];
+          if (context_tangent) sum += double{call_.parameters[first + j]} * context_tangent[j];
         }
         to[r * lanes + lane] = static_cast<float>(sum);
       }

@@ -242,7 +242,8 @@ class CpuEngine final : public Engine<float> {
         if (c > 0 && r < call.map.end_row(c - 1)) continue;
         for (std::size_t i = 0; i < static_cast<std::size_t>(shape_.intervals()); ++i) {
           const std::size_t row = r * static_cast<std::size_t>(shape_.intervals()) + i;
-          spread_row(entries + (r + c) * row_size() + i * h, call, row, gradient, layer, contexts);
+          add_row_gradient(entries + (r + c) * row_size() + i * h, call, row, gradient, layer,
+                           contexts);
         }
       }
     }
@@ -272,9 +273,9 @@ class CpuEngine final : public Engine<float> {
     }
   }
 
-  void spread_row(const double* bias_gradient, const CpuCall& call, std::size_t row,
-                  const BasicGradientOutputs<float>& gradient, const LayerShape& layer,
-                  std::size_t contexts) const {
+  void add_row_gradient(const double* bias_gradient, const CpuCall& call, std::size_t row,
+                        const BasicGradientOutputs<float>& gradient, const LayerShape& layer,
+                        std::size_t contexts) const {
     const float* c = call.request.context.data() + row * contexts;
     for (std::size_t i = 0; i < static_cast<std::size_t>(layer.outputs); ++i) {
       call.space.gradients[layer.bias + i] += bias_gradient[i];

@@ -13,7 +13,7 @@ struct TileCall {
   const float* sigma;  ///< [entries] of an identity or constant diffusion
   std::uint64_t seed;
   std::uint32_t tile;        ///< global index, in tiles of 64 paths
-  bool masked;               ///< some path is not finite: read `alive`
+  bool masked;               ///< some path is not finite: read TileModel::finite
   int refinement;            ///< of the request
   const float* sigma_slope;  ///< [entries]: derivatives of sigma by its parameters
   const float* directions;   ///< [., parameters], of a run along directions

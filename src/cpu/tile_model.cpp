@@ -142,14 +142,14 @@ TileModel::TileModel(const ModelShape& shape, const Use& use)
     }
     along.push_back(std::move(direction));
   }
-  for (std::size_t* place : {&moved, &b_cotangent}) *place = scratch.rows(state);
+  for (std::size_t* place : {&increment, &b_cotangent}) *place = scratch.rows(state);
   for (std::size_t* place : {&z, &w, &u, &u_cotangent, &spare_first, &spare_second, &spare_area}) {
     *place = scratch.rows(noise);
   }
   for (std::size_t* place : {&energy, &martingale, &interval_energy, &interval_martingale}) {
     *place = scratch.rows(2);
   }
-  for (std::size_t* place : {&energy_cotangent, &martingale_cotangent, &alive}) {
+  for (std::size_t* place : {&energy_cotangent, &martingale_cotangent, &finite}) {
     *place = scratch.rows(1);
   }
   sigma_cotangent = scratch.rows(entries.count());

@@ -159,11 +159,11 @@ struct TileModel {
   std::size_t parameters;  ///< in the flat vector
 
   std::size_t x, lambda;           ///< [carried, tile_paths]
-  std::size_t moved;               ///< [state, tile_paths]: what a step adds to x or λ
+  std::size_t increment;           ///< [state, tile_paths]: what a step adds to x or λ
   std::size_t energy, martingale;  ///< [2, tile_paths]: the sum and its compensation
   std::size_t interval_energy, interval_martingale;
   std::size_t energy_cotangent, martingale_cotangent;  ///< [tile_paths]
-  std::size_t alive;                 ///< [tile_paths]: 1, or 0 for a non-finite path
+  std::size_t finite;                ///< [tile_paths]: 1, or 0 for a non-finite path
   std::size_t z, w, u, u_cotangent;  ///< [noise, tile_paths]
   std::size_t b_cotangent;           ///< [state, tile_paths]
   std::size_t sigma_cotangent;       ///< [entries, tile_paths]

@@ -84,7 +84,7 @@ void TileRunner::start_chain(std::size_t place) {
   if (numbers(call_.model.carried) > 2 * state) std::copy_n(x, 2 * state, x + 2 * state);
 }
 
-/// Puts the bias rows that rule at step k into the lanes.
+/// Copies the bias rows in force at step k into the lanes.
 void TileRunner::set_interval(int k) {
   const ModelShape& shape = call_.shape;
   if (shape.context() == 0 || interval_of(shape, k) == interval_) return;
@@ -178,7 +178,7 @@ void TileRunner::load_status() {
   const std::uint8_t* status = call_.space.status + index_ * tile_paths;
   tile_.masked = false;
   for (int lane = 0; lane < tile_paths; ++lane) {
-    at(call_.model.alive)[lane] = status[lane] == 0 ? 1.0f : 0.0f;
+    at(call_.model.finite)[lane] = status[lane] == 0 ? 1.0f : 0.0f;
     tile_.masked = tile_.masked || status[lane] != 0;
     if (status[lane] != 0) path_[lane] = -1;  // it contributes nothing
   }
@@ -202,8 +202,9 @@ void TileRunner::load_sum_cotangents(const BasicCotangents<float>& cotangents, s
   fill(call_.model.martingale_cotangent, cotangents.martingale, cotangents.interval_martingale);
 }
 
-/// At save step `s`, on the way back: takes in the cotangent of its state.
-void TileRunner::arrive(const BasicCotangents<float>& cotangents, std::size_t s, bool states) {
+/// Adds the cotangent of the state that was saved at save step `s`.
+void TileRunner::add_saved_cotangents(const BasicCotangents<float>& cotangents, std::size_t s,
+                                      bool states) {
   const auto d = static_cast<std::size_t>(call_.model.state);
   for (int lane = 0; lane < tile_paths && states && !cotangents.states.empty(); ++lane) {
     if (path_[lane] < 0) continue;
@@ -230,7 +231,8 @@ const float* TileRunner::states_from(int begin, int end, float* segment) {
   return segment;
 }
 
-/// The last step before k, from `begin`, at which something other than stepping is due.
+/// The last step before k, from `begin`, at which a run has to stop: a save, a new context, or a
+/// flush of sums.
 int TileRunner::previous_stop(int k, int begin) const {
   int stop = std::max(begin, (k - 1) / flush_steps * flush_steps);
   for (const auto* steps : {&call_.shape.save, &call_.shape.context_steps}) {
@@ -246,7 +248,7 @@ void TileRunner::start_from_last() {
   const std::size_t size = numbers(call_.model.carried);
   std::copy_n(stored(), size, x);
   for (std::size_t i = 0; i < size; ++i) {
-    if (at(call_.model.alive)[i % tile_paths] == 0.0f) x[i] = 0.0f;
+    if (at(call_.model.finite)[i % tile_paths] == 0.0f) x[i] = 0.0f;
   }
 }
 
@@ -274,10 +276,11 @@ void TileRunner::adjoint(const BasicCotangents<float>& cotangents,
   std::fill_n(at(model.lambda), numbers(model.carried), 0.0f);
   std::size_t s = saves();
   load_sum_cotangents(cotangents, s);
-  const auto arrive_at = [&](int k) {
-    if (s > 0 && call_.shape.save[s - 1] == k) arrive(cotangents, --s, !options.detach_state);
+  const auto add_cotangents_at = [&](int k) {
+    if (s > 0 && call_.shape.save[s - 1] == k)
+      add_saved_cotangents(cotangents, --s, !options.detach_state);
   };
-  arrive_at(model.steps);
+  add_cotangents_at(model.steps);
   const int stride = static_cast<int>(call_.space.tape.stride);
   if (stride == 0) start_from_last();
   for (int end = model.steps; end > 0;) {
@@ -291,7 +294,7 @@ void TileRunner::adjoint(const BasicCotangents<float>& cotangents,
       k = stop;
       if (k % flush_steps == 0) take_sums(sums);
       if (k % flush_steps == 0 || begins_interval(k)) take_row_sums(k, chunk);
-      arrive_at(k);
+      add_cotangents_at(k);
     }
     end = begin;
   }
@@ -356,7 +359,7 @@ void TileRunner::take_row_sums(int k, std::uint64_t chunk) {
 void TileRunner::reverse_initial(double* gradient) {
   const ModelShape& shape = call_.shape;
   if (shape.initial == InitialKind::point) return;
-  float* z = at(call_.model.moved);
+  float* z = at(call_.model.increment);
   if (shape.initial == InitialKind::gaussian) {
     call_.kernels.normals(tile_.seed, tile_.tile, 0,
                           static_cast<std::uint32_t>(NoiseStream::initial), shape.state, z);

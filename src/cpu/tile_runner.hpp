@@ -68,7 +68,7 @@ class TileRunner {
 
   void load_status();
   void load_sum_cotangents(const BasicCotangents<float>& cotangents, std::size_t s);
-  void arrive(const BasicCotangents<float>& cotangents, std::size_t s, bool states);
+  void add_saved_cotangents(const BasicCotangents<float>& cotangents, std::size_t s, bool states);
   const float* states_from(int begin, int end, float* segment);
   int previous_stop(int k, int begin) const;
   void start_from_last();

@@ -50,12 +50,12 @@ void Adam::step(std::span<const float> gradient, double scale, double learning_r
                 double averaging) {
   const AdamFactors factors = adam_factors(learning_rate, averaging, ++steps);
   for (std::size_t p = 0; p < parameters.size(); ++p) {
-    const AdamNumber moved = adam_moved({parameters[p], average[p], first[p], second[p]},
-                                        scale * static_cast<double>(gradient[p]), factors);
-    parameters[p] = moved.parameter;
-    average[p] = moved.average;
-    first[p] = moved.first;
-    second[p] = moved.second;
+    const AdamNumber next = adam_step({parameters[p], average[p], first[p], second[p]},
+                                      scale * static_cast<double>(gradient[p]), factors);
+    parameters[p] = next.parameter;
+    average[p] = next.average;
+    first[p] = next.first;
+    second[p] = next.second;
   }
 }
 

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <ito/error.hpp>
+
 namespace ito {
 namespace {
 
@@ -63,5 +65,10 @@ std::string shortened(std::string_view text, std::size_t most) {
   while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0u) == 0x80u) --most;
   return printable(text.substr(0, most)) + "...";
 }
+
+Error::Error(const std::string& message) : std::runtime_error(printable(message)) {}
+
+Error::Error(const std::string& field, const std::string& got, const std::string& accepted)
+    : Error(field + ": got " + got + "; accepted: " + accepted) {}
 
 }  // namespace ito

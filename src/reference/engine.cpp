@@ -253,7 +253,7 @@ class ReferenceEngine final : public Engine<Real> {
     if (!cotangents.energy.empty()) total.energy = cotangents.energy[i];
     if (!cotangents.martingale.empty()) total.martingale = cotangents.martingale[i];
     PathSums now = total;
-    const auto arrive = [&](int k) {  // at x_k: take in what was observed there
+    const auto add_cotangents_at = [&](int k) {  // of what was observed at x_k
       if (s == 0 || shape_.save[s - 1] != k) return;
       const std::size_t at = i * saves() + --s;
       for (std::size_t j = 0; j < state() && !cotangents.states.empty(); ++j) {
@@ -267,7 +267,7 @@ class ReferenceEngine final : public Engine<Real> {
         now.martingale += cotangents.interval_martingale[at];
       }
     };
-    arrive(shape_.steps);
+    add_cotangents_at(shape_.steps);
     if (space.tape.stride == 0) {
       const std::span<double> chain = x_[self()];
       std::copy_n(checkpoint(space, i, 0), chain.size(), chain.begin());
@@ -279,7 +279,7 @@ class ReferenceEngine final : public Engine<Real> {
           path.reverse_stochastic(k, chain.first(2 * state()), lambda.first(2 * state()), now,
                                   options, sums, context_sums);
         }
-        arrive(k);
+        add_cotangents_at(k);
       }
       return;
     }
@@ -291,7 +291,7 @@ class ReferenceEngine final : public Engine<Real> {
         const std::span<const double> x(states + static_cast<std::size_t>(k - begin) * stored(),
                                         stored());
         path.reverse(k, x, lambda, now, options, sums, context_sums);
-        arrive(k);
+        add_cotangents_at(k);
       }
       end = begin;
     }

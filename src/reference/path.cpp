@@ -280,16 +280,16 @@ void ReferencePath::push_forward(const Stage& stage, const SchemePlaces::Values&
     const std::span<double> b = at(tangents.b, shape_.state);
     std::fill(b.begin(), b.end(), 0.0);
     if (drift_) {
-      const auto moved = push_net(drift_, tangents.point, k, along);
-      std::copy(moved.begin(), moved.end(), b.begin());
+      const auto tangent = push_net(drift_, tangents.point, k, along);
+      std::copy(tangent.begin(), tangent.end(), b.begin());
     }
   }
   if (stage.needs_diffusion) {
     const std::span<double> sigma = at(tangents.sigma, entries_.count());
     std::fill(sigma.begin(), sigma.end(), 0.0);
     if (diffusion_) {
-      const auto moved = push_net(diffusion_, tangents.point, k, along);
-      for (std::size_t e = 0; e < sigma.size(); ++e) sigma[e] = shape_.diffusion_scale * moved[e];
+      const auto tangent = push_net(diffusion_, tangents.point, k, along);
+      for (std::size_t e = 0; e < sigma.size(); ++e) sigma[e] = shape_.diffusion_scale * tangent[e];
     } else if (along.parameters && shape_.diffusion != DiffusionKind::identity) {
       for (std::size_t e = 0; e < sigma.size(); ++e) {
         sigma[e] =
@@ -303,8 +303,8 @@ void ReferencePath::push_forward(const Stage& stage, const SchemePlaces::Values&
   const std::span<double> u = at(tangents.u, shape_.noise);
   std::fill(u.begin(), u.end(), 0.0);
   if (control_) {
-    const auto moved = push_net(control_, tangents.point, k, along);
-    std::copy(moved.begin(), moved.end(), u.begin());
+    const auto tangent = push_net(control_, tangents.point, k, along);
+    std::copy(tangent.begin(), tangent.end(), u.begin());
   } else if (along.parameters && shape_.control == ControlKind::constant) {
     std::copy_n(along.parameters + shape_.control_value, u.size(), u.begin());
   }

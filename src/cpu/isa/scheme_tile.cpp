@@ -1,4 +1,4 @@
-#include "cpu/isa/net_tangent.hpp"
+#include "cpu/isa/net.hpp"
 #include "cpu/isa/tile_noise.hpp"
 #include "cpu/kernels.hpp"
 #include "engine/scheme_step.hpp"
@@ -94,11 +94,11 @@ class SchemeTile {
     const auto push = [&](const std::optional<TileNet>& net, std::size_t place, int rows,
                           float scale) {
       if (!net) return clear(place, rows);
-      const float* moved = net_tangent<Arch>(
+      const float* tangent = net_tangent<Arch>(
           *net, call_.parameters, scratch_, at(values.point), static_cast<float>(t),
           {along, at(tangents.point), at(model_.along[static_cast<std::size_t>(q)].lane_bias)});
       for_rows(rows, [&](int i, int lane) {
-        put(place, i, lane, Number(scale) * load<Arch>(moved + i * tile_paths + lane));
+        put(place, i, lane, Number(scale) * load<Arch>(tangent + i * tile_paths + lane));
       });
     };
     if (stage.needs_drift) push(model_.drift_net, tangents.b, model_.state, 1.0f);
@@ -204,7 +204,7 @@ class SchemeTile {
     if (!call_.masked) return;
     for_rows(rows, [&](int i, int lane) {
       put(place, i, lane,
-          xsimd::select(get(model_.alive, 0, lane) > Number(0.0f), get(place, i, lane),
+          xsimd::select(get(model_.finite, 0, lane) > Number(0.0f), get(place, i, lane),
                         Number(0.0f)));
     });
   }

@@ -1,9 +1,9 @@
 #include "cpu/isa/net.hpp"
 #include "cpu/isa/tile_noise.hpp"
 #include "cpu/kernels.hpp"
-#include "kernels/arithmetic/carry.cuh"
 #include "kernels/arithmetic/compensated_sum.cuh"
 #include "kernels/arithmetic/euler_maruyama.cuh"
+#include "kernels/arithmetic/scheme.cuh"
 
 namespace ito::cpu::inline ITO_CPU_ISA {
 namespace {
@@ -41,31 +41,31 @@ class TileStep {
         if (model_.drift_net) {
           increment = xsimd::fma(size_.h, get(model_.drift_net->output(), i, lane), increment);
         }
-        put(model_.moved, i, lane, increment);
+        put(model_.increment, i, lane, increment);
       }
       const int entries = model_.entries.count();
       for (int e = 0; e < entries; ++e) {
         const int i = model_.entries.row(e);
-        put(model_.moved, i, lane,
+        put(model_.increment, i, lane,
             xsimd::fma(sigma(e, lane), get(model_.w, model_.entries.column(e), lane),
-                       get(model_.moved, i, lane)));
+                       get(model_.increment, i, lane)));
       }
       for (int i = 0; i < model_.state; ++i) {
-        add_corrected(*this, model_.x, i, model_.state + i, lane, get(model_.moved, i, lane));
+        add_corrected(*this, model_.x, i, model_.state + i, lane, get(model_.increment, i, lane));
       }
     }
   }
 
   /// λ: cotangent of x_{k+1} → cotangent of x_k. `x` is x_k, [state, tile_paths].
   void reverse(int k, const float* x, ReverseOptions options) {
-    x = finite(x);
+    x = finite_states(x);
     evaluate(k, x, true);
     for (int j = 0; j < model_.noise; ++j) {
       for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
         put(model_.w, j, lane, shifted_increment(size_, control(j, lane), get(model_.z, j, lane)));
       }
     }
-    clear(model_.moved, model_.state);
+    clear(model_.increment, model_.state);
     const bool split = options.detach_martingale_parameters;
     if (split && !options.detach_state) pull_back(x, Carry::martingale_through_path());
     pull_back(x, Carry::step(options.detach_state, split));
@@ -73,7 +73,7 @@ class TileStep {
     for (int i = 0; i < model_.state; ++i) {
       for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
         add_compensated(*this, model_.lambda, i, model_.state + i, lane,
-                        get(model_.moved, i, lane));
+                        get(model_.increment, i, lane));
       }
     }
   }
@@ -98,17 +98,17 @@ class TileStep {
     }
   }
   /// Zero on non-finite paths.
-  L living(L value, int lane) const {
-    return call_.masked ? xsimd::select(get(model_.alive, 0, lane) > L(0.0f), value, L(0.0f))
+  L mask_non_finite(L value, int lane) const {
+    return call_.masked ? xsimd::select(get(model_.finite, 0, lane) > L(0.0f), value, L(0.0f))
                         : value;
   }
 
   /// The states with those of non-finite paths replaced by zero, where there are any.
-  const float* finite(const float* x) const {
+  const float* finite_states(const float* x) const {
     if (!call_.masked) return x;
     for (int i = 0; i < model_.state; ++i) {
       for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
-        put(model_.x, i, lane, living(load<Arch>(x + i * tile_paths + lane), lane));
+        put(model_.x, i, lane, mask_non_finite(load<Arch>(x + i * tile_paths + lane), lane));
       }
     }
     return at(model_.x);
@@ -164,23 +164,23 @@ class TileStep {
     }
   }
 
-  /// The transpose of the step's derivative through b, σ and u: adds to `moved`, and to the
+  /// The transpose of the step's derivative through b, σ and u: adds to `increment`, and to the
   /// gradient sums.
   void pull_back(const float* x, Carry carry) {
     for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) pull_back_lanes(lane, carry);
-    float* moved = carry.state || !carry.parameters ? at(model_.moved) : nullptr;
-    pull_back_net(model_.control_net, x, model_.u_cotangent, moved, carry.parameters);
+    float* x_cotangent = carry.state || !carry.parameters ? at(model_.increment) : nullptr;
+    pull_back_net(model_.control_net, x, model_.u_cotangent, x_cotangent, carry.parameters);
     const bool through_control = model_.control == ControlKind::drift;
     if (!carry.state && !through_control) return;
-    pull_back_net(model_.drift_net, x, model_.b_cotangent, moved, carry.parameters);
-    pull_back_net(model_.diffusion_net, x, model_.sigma_cotangent, moved, carry.parameters);
+    pull_back_net(model_.drift_net, x, model_.b_cotangent, x_cotangent, carry.parameters);
+    pull_back_net(model_.diffusion_net, x, model_.sigma_cotangent, x_cotangent, carry.parameters);
   }
 
   void pull_back_net(const std::optional<TileNet>& net, const float* x, std::size_t cotangent,
-                     float* moved, bool accumulate) {
+                     float* x_cotangent, bool accumulate) {
     if (!net) return;
     net_backward<Arch>(*net, call_.parameters, scratch_, x, t_, at(cotangent),
-                       net->layers.data()->inputs > 0 ? moved : nullptr, accumulate);
+                       net->layers.data()->inputs > 0 ? x_cotangent : nullptr, accumulate);
   }
 
   /// Cotangents of u, b and σ, path by path.
@@ -189,13 +189,13 @@ class TileStep {
     for (int j = 0; j < model_.noise; ++j) put(model_.u_cotangent, j, lane, L(0.0f));
     for (int i = 0; i < model_.state; ++i) {
       const L lambda = carry.state ? get(model_.lambda, i, lane) : L(0.0f);
-      put(model_.b_cotangent, i, lane, living(size_.h * lambda, lane));
+      put(model_.b_cotangent, i, lane, mask_non_finite(size_.h * lambda, lane));
     }
     for (int e = 0; e < entries; ++e) {
       const L lambda = carry.state ? get(model_.lambda, model_.entries.row(e), lane) : L(0.0f);
       const int j = model_.entries.column(e);
       add(model_.u_cotangent, j, lane, sigma(e, lane) * lambda);  // ω = σᵀλ
-      put(model_.sigma_cotangent, e, lane, living(lambda * get(model_.w, j, lane), lane));
+      put(model_.sigma_cotangent, e, lane, mask_non_finite(lambda * get(model_.w, j, lane), lane));
     }
     const L energy = carry.energy ? get(model_.energy_cotangent, 0, lane) : L(0.0f);
     const L martingale = carry.martingale ? get(model_.martingale_cotangent, 0, lane) : L(0.0f);
@@ -217,11 +217,11 @@ class TileStep {
     L cotangent = control_cotangent(size_, get(model_.u_cotangent, j, lane), u,
                                     get(model_.z, j, lane), energy, martingale);
     if (model_.control == ControlKind::drift) cotangent = cotangent / sigma(j, lane);
-    cotangent = living(cotangent, lane);
+    cotangent = mask_non_finite(cotangent, lane);
     put(model_.u_cotangent, j, lane, cotangent);
     if (model_.control == ControlKind::drift) {  // u = (v − b)/σ
       add(model_.b_cotangent, j, lane, -cotangent);
-      add(model_.sigma_cotangent, j, lane, living(-cotangent * u, lane));
+      add(model_.sigma_cotangent, j, lane, mask_non_finite(-cotangent * u, lane));
     } else if (model_.control == ControlKind::constant && carry.parameters) {
       add(model_.control_sums, j, lane, cotangent);
     }
