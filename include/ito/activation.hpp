@@ -6,11 +6,18 @@
 
 // Every activation, by the name it has in JSON too, and whether nets take it everywhere or only as
 // the output of a diffusion. Their formulas are in kernels/arithmetic/activation.cuh.
-// clang-format off: a row a line
-#define ITO_ACTIVATIONS(row)                                                                     \
-  row(identity, everywhere) row(relu, everywhere) row(tanh, everywhere) row(sigmoid, everywhere) \
-      row(softplus, everywhere) row(silu, everywhere) row(lipswish, everywhere)                  \
-          row(gelu, everywhere) row(exp, diffusion_output)
+// clang-format off
+#define ITO_ACTIVATIONS(row) \
+  row(identity, everywhere) \
+  row(relu, everywhere) \
+  row(tanh, everywhere) \
+  row(sigmoid, everywhere) \
+  row(softplus, everywhere) \
+  row(silu, everywhere) \
+  row(lipswish, everywhere) \
+  row(gelu, everywhere) \
+  row(exp, diffusion_output) \
+  row(elu, everywhere)
 // clang-format on
 
 namespace ito {

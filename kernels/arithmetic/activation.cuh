@@ -166,6 +166,22 @@ struct ActivationFunction<Activation::exp> {
   }
 };
 
+/// z above 0, e^z − 1 below, to an ulp of 1.
+template <>
+struct ActivationFunction<Activation::elu> {
+  static constexpr SlopeSource slope_source = SlopeSource::value_with_cancellation;
+  static constexpr ValueRange range{-1, unbounded};
+  template <class T>
+  ITO_INLINE static ValueAndSlope<T> at(T z) {
+    const T e = Math<T>::exp(-Math<T>::abs(z));
+    return {Math<T>::select(z > T(0), z, e - T(1)), Math<T>::select(z > T(0), T(1), e)};
+  }
+  template <class T>
+  ITO_INLINE static T times_slope(T y, T value) {
+    return Math<T>::select(value > T(0), y, y * (value + T(1)));
+  }
+};
+
 template <Activation kActivation, class T>
 ITO_INLINE ValueAndSlope<T> value_and_slope(T z) {
   return ActivationFunction<kActivation>::at(z);

@@ -30,6 +30,8 @@ double activate(Activation f, double z) {
       return z * 0.5 * std::erfc(-z / std::numbers::sqrt2);
     case Activation::exp:
       return std::exp(z);
+    case Activation::elu:
+      return z > 0 ? z : std::expm1(z);
     default:
       throw std::logic_error("an activation without a formula");
   }

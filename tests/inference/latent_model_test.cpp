@@ -150,7 +150,7 @@ const Refusal refusals[] = {
     {"decoder_exp",
      [](LatentModel& m) { m.decoder = MlpDecoder{.net = {.output = Activation::exp}}; },
      "decoder.output: got exp; accepted: identity, relu, tanh, sigmoid, softplus, silu, lipswish, "
-     "gelu (exp is for the output of a diffusion)"},
+     "gelu, elu (exp is for the output of a diffusion)"},
     {"gaussian_scale", [](LatentModel& m) { m.likelihood = Gaussian{.scale = 0}; },
      "likelihood.scale: got 0; accepted: from 1e-30 to 1e+30"},
     {"binomial_count", [](LatentModel& m) { m.likelihood = Binomial{0}; },

@@ -75,13 +75,14 @@ TEST(Activation, NamesAreThoseOfTheDescription) {
   EXPECT_EQ(name(Activation::lipswish), "lipswish");
   EXPECT_EQ(name(Activation::gelu), "gelu");
   EXPECT_EQ(name(Activation::exp), "exp");
+  EXPECT_EQ(name(Activation::elu), "elu");
 }
 
 TEST(Activation, UnknownTextIsRefusedByField) {
   EXPECT_EQ(
       refusal([] { parse_activation("tahn", "drift.activation"); }),
       "drift.activation: got \"tahn\"; accepted: identity, relu, tanh, sigmoid, softplus, silu, "
-      "lipswish, gelu, exp");
+      "lipswish, gelu, exp, elu");
   EXPECT_NE(refusal([] { parse_activation("", "f"); }), "accepted");
   EXPECT_NE(refusal([] { parse_activation("Tanh", "f"); }), "accepted");
 }

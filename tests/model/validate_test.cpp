@@ -37,8 +37,8 @@ TEST_P(Refused, NamesFieldValueAndWhatIsAccepted) {
 }
 
 const char* const no_exp =
-    "; accepted: identity, relu, tanh, sigmoid, softplus, silu, lipswish, gelu (exp is for the "
-    "output "
+    "; accepted: identity, relu, tanh, sigmoid, softplus, silu, lipswish, gelu, elu (exp is for "
+    "the output "
     "of a diffusion)";
 const std::string exp_in_drift = std::string("drift.activation: got exp") + no_exp;
 const std::string exp_out_of_drift = std::string("drift.output: got exp") + no_exp;
