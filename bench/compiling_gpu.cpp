@@ -11,7 +11,7 @@
 #include "cuda/gpu.hpp"
 #include "cuda/kernel_compiler.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 /// Bytes a block may ask for (CUDA C++ Programming Guide, technical specifications): kernels depend
@@ -85,4 +85,4 @@ class CompilingGpu final : public Gpu {
 }();
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

@@ -14,7 +14,7 @@ endforeach()
 
 file(WRITE "${OUTPUT}" "#include \"cuda/kernel_headers.hpp\"
 
-namespace ito {
+namespace ito::cuda {
 
 std::span<const KernelHeader> kernel_headers() {
   static constexpr KernelHeader headers[]{
@@ -22,5 +22,5 @@ ${entries}  };
   return headers;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda
 ")

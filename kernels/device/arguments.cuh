@@ -3,7 +3,7 @@
 
 #include "kernels/arithmetic/inline.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// One step of the grid: t_k, h_k, √h_k, and the index of the context row in force.
 template <class Number>
@@ -115,4 +115,4 @@ ITO_INLINE unsigned long long observation_of_tile(unsigned long long tile,
   return static_cast<unsigned long long>(nearest) / per;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

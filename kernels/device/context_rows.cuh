@@ -8,7 +8,7 @@
 #include "kernels/device/model_spec.cuh"
 #include "kernels/device/teams.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Where the parameters of a row are.
 template <class Model>
@@ -107,4 +107,4 @@ ITO_DEVICE void context_weight_gradient(
       static_cast<typename P::Number>(sum);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

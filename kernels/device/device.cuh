@@ -21,7 +21,7 @@
   extern "C" __global__ void __launch_bounds__(threads, 1) \
       name(const __grid_constant__ Arguments arguments)
 
-namespace ito {
+namespace ito::cuda {
 
 ITO_DEVICE unsigned thread_index() { return threadIdx.x; }
 ITO_DEVICE unsigned block_index() { return blockIdx.x; }
@@ -111,13 +111,13 @@ ITO_DEVICE Pair<float> unpack_bf16(unsigned pair) {
   return {bits_float(pair << 16), bits_float(pair & 0xFFFF0000u)};
 }
 
-}  // namespace ito
+}  // namespace ito::cuda
 
 #endif
 
 #include "kernels/arithmetic/math.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 // Short names for the numbers of kernels.
 template <class Number>
@@ -143,4 +143,4 @@ ITO_DEVICE bool is_finite(Number value) {
   return value - value == Number(0);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

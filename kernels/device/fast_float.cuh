@@ -6,7 +6,7 @@
 #include "kernels/arithmetic/activation.cuh"
 #include "kernels/device/device.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 struct FastFloat {
   float v;
@@ -28,29 +28,40 @@ struct FastFloat {
   ITO_DEVICE friend bool operator>(FastFloat a, FastFloat b) { return a.v > b.v; }
 };
 
-template <>
-struct Math<FastFloat> {
-  ITO_DEVICE static FastFloat exp(FastFloat x) {
-    return FastFloat(exp2_fast(x.v * 1.4426950408889634f));
-  }
-  ITO_DEVICE static FastFloat log1p(FastFloat x) {
-    return FastFloat(log2_fast(1.0f + x.v) * 0.6931471805599453f);
-  }
-  ITO_DEVICE static FastFloat tanh(FastFloat x) { return FastFloat(tanh_fast(x.v)); }
-  ITO_DEVICE static FastFloat erf(FastFloat x) { return FastFloat(Math<float>::erf(x.v)); }
-  ITO_DEVICE static FastFloat abs(FastFloat x) { return FastFloat(Math<float>::abs(x.v)); }
-  ITO_DEVICE static FastFloat max(FastFloat a, FastFloat b) {
-    return FastFloat(Math<float>::max(a.v, b.v));
-  }
-  ITO_DEVICE static FastFloat select(bool condition, FastFloat yes, FastFloat no) {
-    return condition ? yes : no;
-  }
-};
-
 /// σ(z) = ½ (1 + tanh ½z): one special function where the general form takes two.
 ITO_DEVICE ValueAndSlope<FastFloat> sigmoid_value_and_slope(FastFloat z) {
   const float s = 0.5f + 0.5f * tanh_fast(0.5f * z.v);
   return {FastFloat(s), FastFloat(s * (1.0f - s))};
 }
+
+}  // namespace ito::cuda
+
+namespace ito {
+
+template <>
+struct Math<cuda::FastFloat> {
+  ITO_DEVICE static cuda::FastFloat exp(cuda::FastFloat x) {
+    return cuda::FastFloat(cuda::exp2_fast(x.v * 1.4426950408889634f));
+  }
+  ITO_DEVICE static cuda::FastFloat log1p(cuda::FastFloat x) {
+    return cuda::FastFloat(cuda::log2_fast(1.0f + x.v) * 0.6931471805599453f);
+  }
+  ITO_DEVICE static cuda::FastFloat tanh(cuda::FastFloat x) {
+    return cuda::FastFloat(cuda::tanh_fast(x.v));
+  }
+  ITO_DEVICE static cuda::FastFloat erf(cuda::FastFloat x) {
+    return cuda::FastFloat(Math<float>::erf(x.v));
+  }
+  ITO_DEVICE static cuda::FastFloat abs(cuda::FastFloat x) {
+    return cuda::FastFloat(Math<float>::abs(x.v));
+  }
+  ITO_DEVICE static cuda::FastFloat max(cuda::FastFloat a, cuda::FastFloat b) {
+    return cuda::FastFloat(Math<float>::max(a.v, b.v));
+  }
+  ITO_DEVICE static cuda::FastFloat select(bool condition, cuda::FastFloat yes,
+                                           cuda::FastFloat no) {
+    return condition ? yes : no;
+  }
+};
 
 }  // namespace ito

@@ -4,7 +4,7 @@
 
 #include "kernels/arithmetic/inline.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// What the products of a precision ask of the packing (kernels/device/product.cuh).
 struct PackedFormat {
@@ -61,4 +61,4 @@ struct OuterShare {
   static constexpr int kOwnRows = kGrid.own_rows, kOwnColumns = kGrid.own_columns;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -6,7 +6,7 @@
 #include "kernels/arithmetic/activation.cuh"
 #include "kernels/arithmetic/model_kinds.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Whether a backward pass on CUDA keeps f'(z), which otherwise follows from f(z).
 ITO_INLINE constexpr bool keeps_slopes(Activation activation) {
@@ -138,4 +138,4 @@ struct SpecConstants {
   static constexpr int kRow = kSpec.bias_row();
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

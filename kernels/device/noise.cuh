@@ -7,7 +7,7 @@
 #include "kernels/device/precision.cuh"
 #include "kernels/device/tile.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 inline constexpr unsigned area_stream = 5;  ///< NoiseStream::area
 
@@ -146,4 +146,4 @@ ITO_DEVICE Tile<typename P::Number> refined_tile(unsigned long long seed, unsign
   return {{noise[0].z, noise[1].z, noise[2].z, noise[3].z}};
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

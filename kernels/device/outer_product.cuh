@@ -11,7 +11,7 @@
 #include "kernels/device/formats.cuh"
 #include "kernels/device/product.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Factors staged as they are: float or double.
 template <class NumberT>
@@ -178,4 +178,4 @@ ITO_DEVICE void outer_product(Shared<typename Outer::Element> delta,
   }
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -9,7 +9,7 @@
 #include "kernels/device/model_spec.cuh"
 #include "kernels/device/precision.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Entry e of a diffusion that does not depend on the state, and its slope by the raw parameter.
 template <class Shape, class Number>
@@ -58,4 +58,4 @@ ITO_DEVICE void pack_parameters(const PackArguments<typename P::Number>& argumen
   }
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

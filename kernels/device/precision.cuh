@@ -5,7 +5,7 @@
 #include "kernels/device/formats.cuh"
 #include "kernels/device/outer_product.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Faithful float: split tf32 products, accurate functions.
 struct Faithful {
@@ -76,4 +76,4 @@ ITO_DEVICE typename P::Number slope_of_value(typename P::Number value) {
       ActivationFunction<kActivation>::times_slope(T(1), T(value)));
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -12,7 +12,7 @@
 
 #include "kernels/device/tile.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 using WeightFragment = Quad<unsigned>;
 
@@ -199,4 +199,4 @@ ITO_DEVICE void multiply_tiles(
   for (int n = 0; n < kOutTiles; ++n) finish(n, sums[n]);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

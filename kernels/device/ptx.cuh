@@ -9,7 +9,7 @@
 
 #include "kernels/arithmetic/inline.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// D += A·B, 16×8 += 16×8 · 8×8, operands in tf32.
 ITO_DEVICE void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
@@ -128,4 +128,4 @@ ITO_DEVICE void ldmatrix_x4_transposed(unsigned (&r)[4], unsigned row) {
 }
 
 }  // namespace ptx
-}  // namespace ito
+}  // namespace ito::cuda

@@ -6,7 +6,7 @@
 #include "kernels/device/pack.cuh"
 #include "kernels/device/teams.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// gradient[p] = Σ_blocks sums[block][sum_offset(p)]. Of `Shape`: kSumCount (numbers of a block),
 /// sum_offset(p), or −1 for parameters whose gradient comes from elsewhere.
@@ -33,4 +33,4 @@ ITO_DEVICE void reduce_gradient(const ReduceArguments<typename P::Number>& argum
   arguments.gradient[p] = static_cast<Number>(sum);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

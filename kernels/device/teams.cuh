@@ -3,7 +3,7 @@
 
 #include "kernels/device/device.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// The lanes of a warp; every one gets the results.
 struct WarpTeam {
@@ -61,4 +61,4 @@ struct ColumnTeams {
   }
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

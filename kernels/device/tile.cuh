@@ -10,7 +10,7 @@
 
 #include "kernels/device/device.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 template <class Number>
 struct alignas(16) Tile {
@@ -66,4 +66,4 @@ ITO_DEVICE Number sum_column(Number part) {
   return part + shuffle_xor(part, 16u);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -1,7 +1,7 @@
 // What one memory instruction moves besides a number.
 #pragma once
 
-namespace ito {
+namespace ito::cuda {
 
 /// 16 bytes in one access, for 4-byte T.
 template <class T>
@@ -15,4 +15,4 @@ struct alignas(2 * sizeof(T)) Pair {
   T v[2];
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -25,8 +25,7 @@
   }                                                                                           \
   static void name##_body(const Arguments& arguments)
 
-namespace ito {
-namespace simt {
+namespace ito::simt {
 
 using Site = std::source_location;
 
@@ -93,7 +92,9 @@ inline unsigned checked_offset(bool writes, unsigned offset, unsigned i, unsigne
   return static_cast<unsigned>(start);
 }
 
-}  // namespace simt
+}  // namespace ito::simt
+
+namespace ito::cuda {
 
 inline unsigned thread_index() { return simt::position.thread; }
 inline unsigned block_index() { return simt::position.block; }
@@ -117,7 +118,7 @@ inline T shuffle(T value, unsigned lane, simt::Site site = simt::Site::current()
 }
 template <class T>
 inline T shuffle_xor(T value, unsigned mask, simt::Site site = simt::Site::current()) {
-  return ito::shuffle(value, lane_index() ^ mask, site);
+  return cuda::shuffle(value, lane_index() ^ mask, site);
 }
 
 template <class T>
@@ -207,4 +208,4 @@ inline float sqrt_fast(float x) { return std::sqrt(x); }
 inline float sin_fast(float x) { return std::sin(x); }
 inline float cos_fast(float x) { return std::cos(x); }
 
-}  // namespace ito
+}  // namespace ito::cuda

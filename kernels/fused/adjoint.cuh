@@ -9,7 +9,7 @@
 #include "kernels/fused/gradient_sums.cuh"
 #include "kernels/fused/path.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// The gradient of a constant mixing σ: λ wᵀ over the paths of a block.
 template <class P, class Shape, class Nets, class Sums>
@@ -461,4 +461,4 @@ ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
   sums.store(memory, stage.template as<Number>());
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -5,7 +5,7 @@
 #include "kernels/fused/net_gradient.cuh"
 #include "kernels/fused/path.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Gradient sums of parameters that are vectors: a lane's channels, over its two paths.
 template <class Number, int kTiles>
@@ -98,4 +98,4 @@ struct GradientSums {
   }
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -6,7 +6,7 @@
 #include "kernels/device/formats.cuh"
 #include "kernels/device/model_spec.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 struct LayerLayout {
   int inputs = 0;      ///< channels that products run over: those of the state or of a hidden layer
@@ -340,13 +340,13 @@ struct FusedShape : SpecConstants<Model> {
   static constexpr int kForwardFragments = kLayout.forward_fragments,
                        kPackedFragments = kLayout.fragment_count;
   ITO_INLINE static constexpr int fragment_source(int fragment, int lane, int j) {
-    return ito::fragment_source(kLayout, P::kFormat, fragment, lane, j);
+    return cuda::fragment_source(kLayout, P::kFormat, fragment, lane, j);
   }
   ITO_INLINE static constexpr int number_source(int number) {
-    return ito::number_source(kLayout, number);
+    return cuda::number_source(kLayout, number);
   }
   ITO_INLINE static constexpr int sum_offset(int parameter) {
-    return ito::sum_offset(Model::spec, kLayout, parameter);
+    return cuda::sum_offset(Model::spec, kLayout, parameter);
   }
 };
 
@@ -358,4 +358,4 @@ struct OutputsAlone {
   static constexpr bool refined = Model::refined;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -5,7 +5,7 @@
 #include "kernels/device/precision.cuh"
 #include "kernels/fused/layout.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 template <class Net>
 ITO_INLINE consteval int in_tiles(int layer) {
@@ -155,4 +155,4 @@ struct RegisterEvaluator {
   }
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

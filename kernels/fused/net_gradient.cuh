@@ -6,7 +6,7 @@
 
 #include "kernels/fused/staged_net.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// What the gradients of a block's nets share.
 template <class P, class Parameters, int kWarpStage>
@@ -239,4 +239,4 @@ requires(Nets::kStages) ITO_DEVICE
   pull_back_hidden<P, Shape, Net, kLast - 1>(nets, sums, input.time, first, inner, x_cotangent);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

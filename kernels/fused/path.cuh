@@ -9,7 +9,7 @@
 #include "kernels/device/noise.cuh"
 #include "kernels/fused/net.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 template <class Shape>
 inline constexpr int state_tiles = tile_count(Shape::kState);
@@ -387,4 +387,4 @@ ITO_DEVICE void load_tiles(const Tile<Number>* offset, Tile<Number> (&x)[kTiles]
   for (int n = 0; n < kTiles; ++n) x[n] = offset[32 * n];
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

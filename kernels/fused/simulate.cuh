@@ -4,7 +4,7 @@
 
 #include "kernels/fused/path.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// E and M of a lane's two paths since the beginning and since the last save, each from the lane's
 /// own channels.
@@ -145,4 +145,4 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
   finish_paths<Shape>(arguments, paths, index, x.value, sums);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -6,7 +6,7 @@
 
 #include "kernels/fused/net.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// This lane's two rows of a warp's array begin here and 8 rows on.
 template <class Element>
@@ -126,4 +126,4 @@ struct StagedEvaluator {
   }
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -9,7 +9,7 @@
 #include "kernels/fused/adjoint.cuh"
 #include "kernels/layered/path.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Stores what the fused kernel adds to a running sum.
 template <class Number, int kTiles>
@@ -159,4 +159,4 @@ ITO_DEVICE void sigma_gradient(const SigmaGradientArguments<typename P::Number>&
   }
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

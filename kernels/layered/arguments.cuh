@@ -4,7 +4,7 @@
 
 #include "kernels/device/arguments.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 inline constexpr int layered_warps = 4;  ///< of a block of the kernels of a step, each a tile
 
@@ -115,4 +115,4 @@ struct SigmaGradientArguments {
   Number* gradient;  ///< [P]
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

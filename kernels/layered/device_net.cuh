@@ -11,7 +11,7 @@
 #include "kernels/device/teams.cuh"
 #include "kernels/layered/arguments.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// The column and tile of this thread.
 struct LayerPlace {
@@ -123,4 +123,4 @@ ITO_DEVICE void add_sums(const AddSumsArguments<typename P::Number>& arguments) 
       static_cast<Number>(sum);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -4,7 +4,7 @@
 #include "kernels/fused/path.cuh"
 #include "kernels/layered/arguments.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Which tile of a launch a warp has.
 struct WarpTile {
@@ -113,4 +113,4 @@ ITO_DEVICE auto memory_evaluator(const PathArguments<typename P::Number>& call,
   return MemoryEvaluator<P, Shape, Parameters>{open_parameters<P, Shape>(call), outputs, first_row};
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

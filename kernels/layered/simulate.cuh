@@ -5,7 +5,7 @@
 #include "kernels/fused/simulate.cuh"
 #include "kernels/layered/path.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 template <class Number>
 ITO_DEVICE RunningSums<Number>& running_sums(const LayeredSimulateArguments<Number>& arguments,
@@ -80,4 +80,4 @@ ITO_DEVICE void layered_finish(const LayeredSimulateArguments<typename P::Number
   finish_paths<Shape>(arguments.call, paths, tile.index, x, sums);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

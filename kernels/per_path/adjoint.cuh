@@ -5,7 +5,7 @@
 #include "kernels/arithmetic/stochastic_adjoint.cuh"
 #include "kernels/per_path/simulate.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 enum class SchemeReverse { stored, reversible, stochastic };
 
@@ -160,4 +160,4 @@ ITO_DEVICE void scheme_adjoint(const SchemeAdjointArguments<typename P::Number>&
   }
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

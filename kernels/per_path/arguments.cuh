@@ -4,7 +4,7 @@
 #include "kernels/arithmetic/scheme.cuh"
 #include "kernels/device/arguments.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// A block's threads, each with a path: four tiles of 16.
 inline constexpr int scheme_threads = 64;
@@ -86,4 +86,4 @@ struct SchemeAdjointArguments {
   SchemeArguments<Number> scheme;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -5,7 +5,7 @@
 
 #include "kernels/device/model_spec.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 inline constexpr int thread_group = 8;  ///< numbers that a thread reads at once
 
@@ -126,11 +126,11 @@ struct ThreadShape : SpecConstants<Model> {
   static constexpr int kForwardFragments = 0, kPackedFragments = 0;
   static constexpr int kNumberCount = kLayout.number_count, kSumCount = Model::spec.parameters;
   ITO_INLINE static constexpr int number_source(int number) {
-    return ito::number_source(kLayout, number);
+    return cuda::number_source(kLayout, number);
   }
   ITO_INLINE static constexpr int sum_offset(int parameter) {
     return thread_sum_offset(Model::spec, parameter);
   }
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -6,7 +6,7 @@
 #include "kernels/device/precision.cuh"
 #include "kernels/per_path/layout.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 template <class Net>
 ITO_INLINE constexpr Activation thread_activation(int layer) {
@@ -148,4 +148,4 @@ ITO_DEVICE void thread_net_back(Machine& m, int point, int to, typename P::Numbe
   }
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -3,7 +3,7 @@
 
 #include "kernels/device/noise.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Normals of channels 2·pair and 2·pair + 1.
 template <class P>
@@ -63,4 +63,4 @@ ITO_DEVICE StepNoisePair<typename P::Number> refined_pair(unsigned long long see
   return noise;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

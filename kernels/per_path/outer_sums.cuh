@@ -6,7 +6,7 @@
 #include "kernels/device/device.cuh"
 #include "kernels/per_path/arguments.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Hands add(i, j, Σ_paths δ(i) a(j)) to the owners, for j up to `inputs`, whose a is 1. Then
 /// rows(staged δ, first i, their number), for each 32 of them. `finite`: whether this thread's path
@@ -60,4 +60,4 @@ ITO_DEVICE void add_outer(bool finite, int outputs, int inputs, Delta delta, Inp
   }
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -3,7 +3,7 @@
 
 #include "kernels/per_path/thread.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Where a thread's chain lies in an array of [chains, rows, threads].
 template <class Number>
@@ -96,4 +96,4 @@ ITO_DEVICE void scheme_simulate(const SchemeSimulateArguments<typename P::Number
   }
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

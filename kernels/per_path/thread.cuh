@@ -11,7 +11,7 @@
 #include "kernels/per_path/noise.cuh"
 #include "kernels/per_path/outer_sums.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// As DiffusionEntries.
 template <class Shape>
@@ -299,4 +299,4 @@ class SchemeThread {
   const Number* bias_rows_ = nullptr;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -7,7 +7,7 @@
 
 #include "kernels/arithmetic/likelihood.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// A thread for each number of y.
 ITO_DEVICE void gather_rows(const GatherArguments& arguments) {
@@ -84,4 +84,4 @@ ITO_DEVICE void weigh_slopes(const EtaArguments& arguments) {
       arguments.dropped[path] ? 0.0f : arguments.by_log_likelihood[path] * arguments.slopes[i];
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

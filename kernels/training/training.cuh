@@ -9,7 +9,7 @@
 #include "kernels/arithmetic/adam.cuh"
 #include "kernels/arithmetic/objective.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// One thread.
 ITO_DEVICE void begin_step(const BeginArguments& arguments) {
@@ -136,4 +136,4 @@ ITO_DEVICE void move_parameters(const AdamArguments& arguments) {
   arguments.rounded[p] = static_cast<float>(moved.parameter);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -3,7 +3,7 @@
 // observation.
 #pragma once
 
-namespace ito {
+namespace ito::cuda {
 
 /// What one step of an epoch is told.
 struct StepEntry {
@@ -138,4 +138,4 @@ struct AdamArguments {
   unsigned count;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

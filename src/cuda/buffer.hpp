@@ -6,7 +6,7 @@
 
 #include "cuda/gpu.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Device memory that is released with its owner.
 class GpuBuffer {
@@ -38,4 +38,4 @@ class GpuBuffer {
   std::size_t size_ = 0;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -9,7 +9,7 @@
 #include "kernels/device/arguments.cuh"
 #include "model/shape.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// What of a call the kernels are told, whatever engine launches them. Addresses in a workspace are
 /// left out.
@@ -64,4 +64,4 @@ AdjointArguments<Real> adjoint_arguments(const PathArguments<Real>& path,
   return arguments;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -7,7 +7,7 @@
 #include "kernels/device/arguments.cuh"
 #include "model/shape.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// The bias rows W_c c + b of a control that takes a context, before the time loop, and their
 /// gradients after it (kernels/device/pack.cuh, kernels/device/reduce.cuh).
@@ -85,4 +85,4 @@ class ContextRows {
   GpuKernel make_, reduce_, gradient_, weights_;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

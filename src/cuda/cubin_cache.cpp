@@ -13,7 +13,7 @@
 #include "io/file.hpp"
 #include "model/printable.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 constexpr std::size_t checksum_digits = 32;
@@ -113,4 +113,4 @@ std::uintmax_t CubinCache::bytes() const {
   return sum;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

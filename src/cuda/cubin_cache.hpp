@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace ito {
+namespace ito::cuda {
 
 /// 32 hexadecimal digits: XXH3 in 128 bits. It tells texts apart, not somebody who means to
 /// deceive.
@@ -40,4 +40,4 @@ class CubinCache {
   std::filesystem::path folder_;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -6,7 +6,7 @@
 
 #include "cuda/source.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 std::uint64_t threads_of(const NetRows& rows, int width) {
@@ -28,11 +28,12 @@ KernelSource device_net_source(Precision precision) {
   const char* arithmetic = precision == Precision::fast   ? "Fast"
                            : precision == Precision::fp64 ? "Exact"
                                                           : "Faithful";
-  std::string text =
-      fmt::format("#include \"kernels/layered/device_net.cuh\"\nusing P = ito::{};\n", arithmetic);
+  std::string text = fmt::format(
+      "#include \"kernels/layered/device_net.cuh\"\nusing P = ito::cuda::{};\n", arithmetic);
   const auto kernel = [&](const std::string& name, const char* arguments, std::string function) {
-    text += fmt::format("ITO_KERNEL(ito_{}, ito::{}<P::Number>, {}) {{ ito::{}>(arguments); }}\n",
-                        name, arguments, service_threads, function);
+    text += fmt::format(
+        "ITO_KERNEL(ito_{}, ito::cuda::{}<P::Number>, {}) {{ ito::cuda::{}>(arguments); }}\n", name,
+        arguments, service_threads, function);
   };
   for (int i = 0; i < activation_count; ++i) {
     const std::string of = fmt::format("<P, static_cast<ito::Activation>({})", i);
@@ -277,4 +278,4 @@ template struct NetWork<double>;
 template class DeviceNet<float>;
 template class DeviceNet<double>;
 
-}  // namespace ito
+}  // namespace ito::cuda

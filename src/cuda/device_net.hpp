@@ -12,7 +12,7 @@
 #include "model/check.hpp"
 #include "model/shape.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Rows of a block's arrays are this many numbers long: whole tiles, so that products and tiles
 /// meet aligned rows.
@@ -142,4 +142,4 @@ class DeviceNet {
   Real* cotangents_ = nullptr;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -10,7 +10,7 @@
 #include "cuda/layered_engine.hpp"
 #include "cuda/scheme_engine.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 constexpr int fused_width = 128;        ///< of a hidden layer, at most
@@ -95,4 +95,4 @@ template std::unique_ptr<Engine<float>> make_cuda_engine(const ModelShape&, cons
 template std::unique_ptr<Engine<double>> make_cuda_engine(const ModelShape&, const PlanOptions&,
                                                           std::shared_ptr<Gpu>);
 
-}  // namespace ito
+}  // namespace ito::cuda

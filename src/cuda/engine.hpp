@@ -5,7 +5,7 @@
 #include "cuda/gpu.hpp"
 #include "engine/engine.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Throws ito::Error, saying what to use instead, where no engine of a GPU serves the model.
 void check_cuda_takes(const ModelShape& shape, const PlanOptions& options);
@@ -17,4 +17,4 @@ template <class Real>
 std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const PlanOptions& options,
                                                std::shared_ptr<Gpu> gpu);
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -10,7 +10,7 @@
 #include "cuda/parameter_passes.hpp"
 #include "cuda/source.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 /// One call's arrays in the workspace, on the device.
@@ -229,4 +229,4 @@ template std::unique_ptr<Engine<float>> make_fused_engine(const ModelShape&, con
 template std::unique_ptr<Engine<double>> make_fused_engine(const ModelShape&, const FusedModel&,
                                                            std::size_t, std::shared_ptr<Gpu>);
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -6,7 +6,7 @@
 #include "cuda/source.hpp"
 #include "engine/engine.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// The engine whose time loop is one kernel and whose reverse is another, nets in registers.
 /// `limit`: PlanOptions::workspace_limit. It compiles the forward kernel; the reverse, which takes
@@ -15,4 +15,4 @@ template <class Real>
 std::unique_ptr<Engine<Real>> make_fused_engine(const ModelShape& shape, const FusedModel& model,
                                                 std::size_t limit, std::shared_ptr<Gpu> gpu);
 
-}  // namespace ito
+}  // namespace ito::cuda

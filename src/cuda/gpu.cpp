@@ -10,7 +10,7 @@
 
 #include "cuda/runtime.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 /// The devices opened so far, for the life of the process.
@@ -60,4 +60,4 @@ void replace_gpu(std::shared_ptr<Gpu> gpu) {
   registry().replacement = std::move(gpu);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -7,7 +7,7 @@
 
 #include "cuda/matrix_product.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// A CUDA stream as a plain handle (`cudaStream_t`); null is the default stream.
 using GpuStream = void*;
@@ -107,4 +107,4 @@ std::shared_ptr<Gpu> open_gpu(int ordinal);
 /// runs kernels on the host.
 void replace_gpu(std::shared_ptr<Gpu> gpu);
 
-}  // namespace ito
+}  // namespace ito::cuda

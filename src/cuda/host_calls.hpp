@@ -6,7 +6,7 @@
 #include "engine/call.hpp"
 #include "engine/engine.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 inline constexpr std::uint64_t tile_paths = 16;  ///< that share a row of context
 
@@ -56,4 +56,4 @@ class HostCalls : public Engine<Real> {
   HostStaging<Real> staging_;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -5,7 +5,7 @@
 #include "cuda/buffer.hpp"
 #include "engine/workspace.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Every array of one call; all on the host, or all on the device.
 template <class Real>
@@ -82,4 +82,4 @@ class HostStaging {
   GpuBuffer memory_;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -6,7 +6,7 @@
 
 #include "cuda/buffer.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Several arrays in one block of bytes, each aligned, on their way to a device.
 class Image {
@@ -32,4 +32,4 @@ class Image {
   std::vector<std::byte> bytes_;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -7,7 +7,7 @@
 
 #include <ito/error.hpp>
 
-namespace ito {
+namespace ito::cuda {
 
 std::vector<std::string> kernel_options(const std::string& architecture) {
   return {"--gpu-architecture=" + architecture, "--std=c++20",
@@ -56,4 +56,4 @@ std::string KernelCompiler::compile(const KernelSource& source) const {
   return cubin;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -7,7 +7,7 @@
 #include "cuda/kernel_headers.hpp"
 #include "cuda/nvrtc.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Everything a cubin depends on, as one key of the cache.
 std::string cubin_key(std::span<const KernelHeader> headers, std::span<const std::string> options,
@@ -39,4 +39,4 @@ std::string cubin_architecture(int compute_capability, std::span<const int> know
 /// How kernels are compiled for `architecture`.
 std::vector<std::string> kernel_options(const std::string& architecture);
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -2,7 +2,7 @@
 
 #include <span>
 
-namespace ito {
+namespace ito::cuda {
 
 /// A file of device code, under the name that #include gives it.
 struct KernelHeader {
@@ -14,4 +14,4 @@ struct KernelHeader {
 /// library was built.
 std::span<const KernelHeader> kernel_headers();
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -9,7 +9,7 @@
 
 #include "cuda/gpu.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 inline constexpr unsigned service_threads = 256;  ///< of a block of the small kernels
 
@@ -44,4 +44,4 @@ void launch_sums(Gpu& gpu, const GpuKernel& kernel, std::uint64_t sums, unsigned
          static_cast<int>(service_threads * sizeof(double)), arguments, stream);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -4,7 +4,7 @@
 
 #include "engine/call.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 int save_at(const ModelShape& shape, int k) {
@@ -256,4 +256,4 @@ bool LayeredCall<Real>::pull_back_nets(const NetCall<Real>& step,
 template class LayeredCall<float>;
 template class LayeredCall<double>;
 
-}  // namespace ito
+}  // namespace ito::cuda

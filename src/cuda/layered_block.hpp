@@ -5,7 +5,7 @@
 #include "cuda/device_net.hpp"
 #include "engine/workspace.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// The kernels of a model's steps (kernels/layered/simulate.cuh, kernels/layered/adjoint.cuh).
 struct StepKernels {
@@ -97,4 +97,4 @@ class LayeredCall {
                       bool alone, bool weights, bool x_cotangent) const;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -14,7 +14,7 @@
 #include "cuda/parameter_passes.hpp"
 #include "cuda/source.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 /// Of a lane: E and M of two paths, since the beginning and the last save, each a sum with its
@@ -289,4 +289,4 @@ template std::unique_ptr<Engine<float>> make_layered_engine(const ModelShape&, P
 template std::unique_ptr<Engine<double>> make_layered_engine(const ModelShape&, Precision,
                                                              std::size_t, std::shared_ptr<Gpu>);
 
-}  // namespace ito
+}  // namespace ito::cuda

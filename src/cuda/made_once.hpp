@@ -6,7 +6,7 @@
 #include <mutex>
 #include <string>
 
-namespace ito {
+namespace ito::cuda {
 
 /// Values that are costly to make, kept by key. While one thread makes a value, others that want it
 /// wait, and those that want another do not. A failure is thrown to all who waited and then
@@ -46,4 +46,4 @@ class MadeOnce {
   std::map<std::string, std::shared_future<Value>> values_;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -8,7 +8,7 @@
 #include <ito/error.hpp>
 #include <ito/plan.hpp>
 
-namespace ito {
+namespace ito::cuda {
 
 /// C = α op(A) op(B) + β C, all of them row-major in device memory: op(A) is [rows, inner], op(B)
 /// [inner, columns], C [rows, columns]. With β = 0 what is in C does not matter.
@@ -52,4 +52,4 @@ inline void check(const MatrixProduct& product, std::size_t least_workspace) {
   }
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

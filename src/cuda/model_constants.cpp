@@ -5,7 +5,7 @@
 #include "cuda/image.hpp"
 #include "engine/call.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 template <class Real>
@@ -39,4 +39,4 @@ ModelConstants<Real>::ModelConstants(const ModelShape& shape, std::shared_ptr<Gp
 template class ModelConstants<float>;
 template class ModelConstants<double>;
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -6,7 +6,7 @@
 #include "kernels/device/arguments.cuh"
 #include "model/shape.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// What a model needs on the device that no call changes: the grid, the save steps and a fixed
 /// initial point. Uploaded when the engine is made.
@@ -23,4 +23,4 @@ class ModelConstants {
   GpuBuffer memory_;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

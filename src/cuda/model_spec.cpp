@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 int place(std::size_t of) { return static_cast<int>(of); }
@@ -93,4 +93,4 @@ PackedFormat packed_format(Precision precision) {
   }
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -7,7 +7,7 @@
 #include "kernels/fused/layout.cuh"
 #include "model/shape.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// The sizes, kinds and places of a model.
 ModelSpec spec_of(const ModelShape& shape);
@@ -18,4 +18,4 @@ std::string initializer(const ModelSpec& spec);
 /// What products of a precision ask of the packing.
 PackedFormat packed_format(Precision precision);
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -7,7 +7,7 @@
 #include "cuda/gpu.hpp"
 #include "cuda/kernel_headers.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// NVIDIA's run-time compiler, a shared library that is opened at first use: the one that ITO_NVRTC
 /// names, else as SharedLibrary says. It needs neither a device nor a driver. Thread-safe.
@@ -37,4 +37,4 @@ class Nvrtc {
   std::vector<int> architectures_;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

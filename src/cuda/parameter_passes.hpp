@@ -8,7 +8,7 @@
 #include "kernels/device/arguments.cuh"
 #include "kernels/device/formats.cuh"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Puts parameters where the kernels of a time loop read them (kernels/device/pack.cuh).
 template <class Real>
@@ -31,4 +31,4 @@ void reduce_gradient(Gpu& gpu, const GpuKernel& kernel, Stream stream,
       stream);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

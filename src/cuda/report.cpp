@@ -6,7 +6,7 @@
 #include "cuda/nvrtc.hpp"
 #include "cuda/runtime.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 CudaReport cuda_report() {
   CudaReport report;
@@ -41,4 +41,4 @@ CudaReport cuda_report() {
   return report;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -5,7 +5,7 @@
 
 #include "cuda/gpu.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// What the CUDA runtime says of this machine. Versions are "13.0", empty where there is none.
 struct CudaRuntime {
@@ -30,4 +30,4 @@ const CudaLibrary& cublas_library();
 /// Throws ito::Error when the device, or NVRTC for it, cannot be used.
 std::shared_ptr<Gpu> make_cuda_gpu(int ordinal);
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -12,7 +12,7 @@
 #include "engine/directions.hpp"
 #include "kernels/per_path/layout.cuh"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 constexpr std::uint64_t group_tiles = scheme_threads / tile_paths;
@@ -222,4 +222,4 @@ template std::unique_ptr<Engine<double>> make_scheme_engine(const ModelShape&, P
                                                             GradientMethod, std::size_t,
                                                             std::shared_ptr<Gpu>);
 
-}  // namespace ito
+}  // namespace ito::cuda

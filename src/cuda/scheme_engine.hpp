@@ -5,7 +5,7 @@
 #include "cuda/gpu.hpp"
 #include "engine/engine.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// The engine of any solver and any gradient that goes back along a path: a thread takes one path
 /// through the whole loop. `limit`: PlanOptions::workspace_limit.
@@ -14,4 +14,4 @@ std::unique_ptr<Engine<Real>> make_scheme_engine(const ModelShape& shape, Precis
                                                  GradientMethod method, std::size_t limit,
                                                  std::shared_ptr<Gpu> gpu);
 
-}  // namespace ito
+}  // namespace ito::cuda

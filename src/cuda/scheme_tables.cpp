@@ -5,7 +5,7 @@
 #include "cuda/image.hpp"
 #include "engine/scheme_step.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 template <class Real>
@@ -112,4 +112,4 @@ SchemeTables<Real>::SchemeTables(const ModelShape& shape, GradientMethod method,
 template class SchemeTables<float>;
 template class SchemeTables<double>;
 
-}  // namespace ito
+}  // namespace ito::cuda

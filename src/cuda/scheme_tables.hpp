@@ -4,7 +4,7 @@
 #include "kernels/per_path/arguments.cuh"
 #include "model/shape.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// The scheme of a model's solver on the device and, of a stochastic adjoint, that of its vector
 /// field, with the rows that a thread keeps for them. Uploaded when the engine is made.
@@ -27,4 +27,4 @@ class SchemeTables {
   int carried_, stored_;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 std::string environment(const std::string& name) {
@@ -68,4 +68,4 @@ std::vector<std::string> toolkit_files(const std::string& name) {
   return names;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -7,7 +7,7 @@
 
 #include <ito/error.hpp>
 
-namespace ito {
+namespace ito::cuda {
 
 /// A library of the CUDA toolkit, looked for when it is first used: the file that an environment
 /// variable names, else where the loader looks, in CUDA_HOME, CUDA_PATH and /usr/local/cuda. Never
@@ -46,4 +46,4 @@ class SharedLibrary {
 /// its own major version or an older one made.
 std::vector<std::string> toolkit_files(const std::string& name);
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -5,7 +5,7 @@
 #include "kernels/layered/arguments.cuh"
 #include "kernels/per_path/arguments.cuh"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 /// A source, kernel by kernel.
@@ -16,7 +16,7 @@ class SourceText {
     const char* name = precision == Precision::fast   ? "Fast"
                        : precision == Precision::fp64 ? "Exact"
                                                       : "Faithful";
-    text_ += fmt::format("using P = ito::{};\nusing Number = P::Number;\n", name);
+    text_ += fmt::format("using P = ito::cuda::{};\nusing Number = P::Number;\n", name);
   }
 
   SourceText& model(const ModelSpec& spec, int shared_memory, bool refined) {
@@ -24,19 +24,20 @@ class SourceText {
         "struct Model {{\n"
         "  static constexpr int shared_memory = {};\n"
         "  static constexpr bool refined = {};\n"
-        "  static constexpr ito::ModelSpec spec = {};\n}};\n",
+        "  static constexpr ito::cuda::ModelSpec spec = {};\n}};\n",
         shared_memory, refined, initializer(spec));
     return *this;
   }
   SourceText& shape(const char* type) {
-    text_ += fmt::format("using Shape = ito::{};\n", type);
+    text_ += fmt::format("using Shape = ito::cuda::{};\n", type);
     return *this;
   }
   /// `arguments`, a template over the number type, and `function`, one over P and `of`.
   SourceText& kernel(const std::string& name, const char* arguments, const char* function,
                      int threads, const std::string& of = ", Shape") {
-    text_ += fmt::format("ITO_KERNEL({}, ito::{}<Number>, {}) {{ ito::{}<P{}>(arguments); }}\n",
-                         name, arguments, threads, function, of);
+    text_ += fmt::format(
+        "ITO_KERNEL({}, ito::cuda::{}<Number>, {}) {{ ito::cuda::{}<P{}>(arguments); }}\n", name,
+        arguments, threads, function, of);
     return *this;
   }
   SourceText& service(const char* name, const char* arguments, const char* function,
@@ -74,7 +75,7 @@ KernelSource simulate_source(const FusedModel& model, bool refined) {
   return SourceText({"fused/simulate.cuh", "device/pack.cuh", "device/context_rows.cuh"},
                     model.precision)
       .model(model.spec, model.shared_memory, refined)
-      .shape("FusedShape<Model, P, ito::FusedKernel::simulate>")
+      .shape("FusedShape<Model, P, ito::cuda::FusedKernel::simulate>")
       .service("ito_pack", "PackArguments", "pack_parameters")
       .context_rows(model.spec)
       .kernel("ito_simulate", "SimulateArguments", "simulate", 32 * model.layout.simulate.warps)
@@ -85,7 +86,7 @@ KernelSource adjoint_source(const FusedModel& model, bool refined) {
   return SourceText({"fused/adjoint.cuh", "device/reduce.cuh", "device/context_rows.cuh"},
                     model.precision)
       .model(model.spec, model.shared_memory, refined)
-      .shape("FusedShape<Model, P, ito::FusedKernel::adjoint>")
+      .shape("FusedShape<Model, P, ito::cuda::FusedKernel::adjoint>")
       .kernel("ito_adjoint", "AdjointArguments", "adjoint", 32 * model.layout.adjoint.warps)
       .service("ito_reduce", "ReduceArguments", "reduce_gradient")
       .context_row_gradients(model.spec)
@@ -98,7 +99,7 @@ KernelSource layered_source(const FusedModel& model, bool refined) {
   return SourceText({"layered/simulate.cuh", "layered/adjoint.cuh", "device/context_rows.cuh"},
                     model.precision)
       .model(model.spec, model.shared_memory, refined)
-      .shape("FusedShape<ito::OutputsAlone<Model>, P, ito::FusedKernel::step>")
+      .shape("FusedShape<ito::cuda::OutputsAlone<Model>, P, ito::cuda::FusedKernel::step>")
       .service("ito_pack", "PackArguments", "pack_parameters")
       .kernel("ito_start", forward, "layered_start", threads)
       .kernel("ito_step", forward, "layered_step", threads)
@@ -124,11 +125,11 @@ KernelSource scheme_source(const ModelSpec& spec, Precision precision, GradientM
       .service("ito_pack", "PackArguments", "pack_parameters")
       .kernel("ito_simulate", "SchemeSimulateArguments", "scheme_simulate", scheme_threads)
       .kernel("ito_adjoint", "SchemeAdjointArguments", "scheme_adjoint", scheme_threads,
-              fmt::format(", Shape, ito::SchemeReverse::{}", reverse))
+              fmt::format(", Shape, ito::cuda::SchemeReverse::{}", reverse))
       .service("ito_reduce", "ReduceArguments", "reduce_gradient")
       .context_rows(spec)
       .context_row_gradients(spec)
       .named("scheme");
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

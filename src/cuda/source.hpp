@@ -3,7 +3,7 @@
 #include "cuda/gpu.hpp"
 #include "cuda/model_spec.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// What kernels on tensor cores are compiled for, and how memory is laid out for them.
 struct FusedModel {
@@ -35,4 +35,4 @@ KernelSource layered_source(const FusedModel& model, bool refined = false);
 /// `ito_adjoint`, `ito_reduce` and those of context rows. `method`: not pathwise.
 KernelSource scheme_source(const ModelSpec& spec, Precision precision, GradientMethod method);
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -4,7 +4,7 @@
 
 #include "cuda/gpu.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// A stream that is released with its owner.
 class OwnStream {
@@ -22,4 +22,4 @@ class OwnStream {
   GpuStream handle_;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

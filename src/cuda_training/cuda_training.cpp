@@ -15,7 +15,7 @@
 #include "inference/latent_paths.hpp"
 #include "kernels/training/training_arguments.cuh"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 constexpr std::size_t most_partials = 64;  ///< blocks that share the gradient's norm
@@ -456,4 +456,4 @@ std::unique_ptr<TrainingEngine> make_cuda_training(const TrainingTask& task, Tra
   return std::make_unique<CudaTraining>(task, state, ordinal, memory);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

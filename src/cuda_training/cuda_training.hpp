@@ -5,7 +5,7 @@
 #include "cuda/gpu.hpp"
 #include "inference/training_engine.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Training on a GPU: a step (gather, encode, simulate, decode, likelihood, objective, and all the
 /// way back to Adam) is one CUDA graph, launched once a step without waiting; the host waits where
@@ -14,4 +14,4 @@ namespace ito {
 std::unique_ptr<TrainingEngine> make_cuda_training(const TrainingTask& task, TrainingState& state,
                                                    int ordinal, std::size_t memory = 0);
 
-}  // namespace ito
+}  // namespace ito::cuda

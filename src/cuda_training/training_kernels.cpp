@@ -5,7 +5,7 @@
 #include <string>
 #include <variant>
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 /// kernels/arithmetic/likelihood.cuh's name of a likelihood, and whether it has a scale.
@@ -22,7 +22,7 @@ std::string terms(const Likelihood& likelihood) {
 }
 
 std::string kernel(const std::string& name, const char* arguments, const std::string& function) {
-  return fmt::format("ITO_KERNEL(ito_{}, ito::{}, {}) {{ ito::{}(arguments); }}\n", name, arguments,
+  return fmt::format("ITO_KERNEL(ito_{}, ito::cuda::{}, {}) {{ ito::cuda::{}(arguments); }}\n", name, arguments,
                      service_threads, function);
 }
 
@@ -62,4 +62,4 @@ TrainingKernels::TrainingKernels(const TrainingKind& kind, Gpu& gpu)
   move = get("move");
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

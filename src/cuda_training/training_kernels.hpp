@@ -7,7 +7,7 @@
 #include "cuda/gpu.hpp"
 #include "cuda/launches.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// What the kernels of a training step are compiled for.
 struct TrainingKind {
@@ -51,4 +51,4 @@ struct TrainingStream {
   }
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -24,9 +24,9 @@ Device Device::cuda(int ordinal) {
 
 Device Device::best() {
   Device device = cpu();
-  for (int ordinal = 0; ordinal < gpu_count() && device == cpu(); ++ordinal) {
+  for (int ordinal = 0; ordinal < cuda::gpu_count() && device == cpu(); ++ordinal) {
     try {
-      open_gpu(ordinal);
+      cuda::open_gpu(ordinal);
       device = cuda(ordinal);
     } catch (const Error&) {
       // Too old for the engine, or there is no NVRTC.
@@ -68,7 +68,7 @@ Device serving_device(Device device, const ModelShape& shape, const PlanOptions&
   if (!device.automatic()) return device;
   if (device.kind() == Device::Kind::cuda) {
     try {
-      check_cuda_takes(shape, options);
+      cuda::check_cuda_takes(shape, options);
       return device;
     } catch (const Error&) {
       // Another engine does.
@@ -90,7 +90,7 @@ std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device
   }
   if (device == Device::reference()) return reference::make_engine<Real>(shape, options);
   if (device.kind() == Device::Kind::cuda) {
-    return make_cuda_engine<Real>(shape, options, open_gpu(device.ordinal()));
+    return cuda::make_cuda_engine<Real>(shape, options, cuda::open_gpu(device.ordinal()));
   }
   if constexpr (std::is_same_v<Real, float>) {
     return cpu::make_engine(shape, options);
@@ -131,7 +131,8 @@ std::unique_ptr<Network> make_network(const Mlp& net, int inputs, int outputs, D
 std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
                                                      TrainingState& state) {
   const Device device = serving_device<float>(task.options.device, task.shape.model, {});
-  if (device.kind() == Device::Kind::cuda) return make_cuda_training(task, state, device.ordinal());
+  if (device.kind() == Device::Kind::cuda)
+    return cuda::make_cuda_training(task, state, device.ordinal());
   return make_host_training(task, state);
 }
 

@@ -24,13 +24,13 @@ LogDensity observation_log_density(const LatentModel& given, std::span<const flo
   const ObservationModel model(latent.likelihood);
   const double log_scale = shape.log_scale ? static_cast<double>(parameters[*shape.log_scale])
                                            : model.initial_log_scale();
-  std::optional<ReferenceNet> decoder;
+  std::optional<reference::ReferenceNet> decoder;
   if (shape.decoder) decoder.emplace(*shape.decoder);
   return [model, log_scale, decoder, constant = model.constant(y),
           weights = std::vector<double>(parameters.begin(), parameters.end()),
           observed = std::vector<float>(y.begin(), y.end())](std::span<const double> x,
                                                              std::span<double> gradient) {
-    std::optional<ReferenceNet> net = decoder;  // its trace is this call's
+    std::optional<reference::ReferenceNet> net = decoder;  // its trace is this call's
     std::span<const double> decoded = x;
     if (net) {
       std::copy(x.begin(), x.end(), net->input().begin());

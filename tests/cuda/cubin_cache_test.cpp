@@ -13,7 +13,7 @@
 #include "io/file_size_limit.hpp"
 #include "io/temporary_folder.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 namespace fs = std::filesystem;
@@ -162,4 +162,4 @@ TEST(CubinCache, StandsWhereTheEnvironmentSays) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

@@ -9,7 +9,7 @@
 #include "cuda/says.hpp"
 #include "refusal.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 TEST(CudaDevice, NamesAreReadBack) {
@@ -132,4 +132,4 @@ TEST(Cublas, IsFoundWithAllItsFunctionsOrSaysWhatBringsIt) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

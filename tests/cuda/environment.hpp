@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-namespace ito {
+namespace ito::cuda {
 
 /// While it lives, an environment variable has a value, or none when `value` is null.
 class EnvironmentVariable {
@@ -24,4 +24,4 @@ class EnvironmentVariable {
   std::optional<std::string> before_;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

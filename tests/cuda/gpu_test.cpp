@@ -12,7 +12,7 @@
 #include "io/temporary_folder.hpp"
 #include "refusal.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 // y_i = scale · Σ over the block of x, through dynamic shared memory.
@@ -182,4 +182,4 @@ TEST_F(GpuTest, MultipliesRowMajorMatrices) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

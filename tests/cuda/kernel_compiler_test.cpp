@@ -12,7 +12,7 @@
 #include "io/temporary_folder.hpp"
 #include "refusal.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 const KernelSource fill{"fill", R"(
@@ -138,4 +138,4 @@ TEST_F(KernelCompilerTest, TakesNoFileOfTheWorkingDirectory) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

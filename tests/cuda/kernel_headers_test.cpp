@@ -8,7 +8,7 @@
 #include "cuda/nvrtc_fixture.hpp"
 #include "io/file.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 namespace fs = std::filesystem;
@@ -41,4 +41,4 @@ TEST_F(KernelHeadersTest, EachCompilesAloneForEveryArchitecture) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

@@ -9,7 +9,7 @@
 #include "kernels/per_path/layout.cuh"
 #include "model/shape.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 /// Every kind of part, with sizes that fill no tile.
@@ -156,4 +156,4 @@ TEST(ThreadLayout, SumsEveryParameterInItsOwnPlaceButWeightsOfAContext) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

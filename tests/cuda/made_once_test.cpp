@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 TEST(MadeOnce, ThreadsThatWantTheSameShareOneMaking) {
@@ -46,4 +46,4 @@ TEST(MadeOnce, AFailureIsThrownAndForgotten) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

@@ -7,7 +7,7 @@
 #include "cuda/kernel_compiler.hpp"
 #include "cuda/nvrtc.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Tests of what NVRTC compiles; they skip, saying so, where there is none.
 class NvrtcTest : public ::testing::Test {
@@ -32,4 +32,4 @@ inline std::vector<std::string> tested_architectures() {
   return names;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

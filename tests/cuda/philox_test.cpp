@@ -13,7 +13,7 @@
 #define ITO_CURAND
 #endif
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 TEST(Philox, AgreesWithCurand) {
@@ -34,4 +34,4 @@ TEST(Philox, AgreesWithCurand) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace ito {
+namespace ito::cuda {
 
 /// Whether `message` has `part` in it.
 inline ::testing::AssertionResult says(const std::string& message, const std::string& part) {
@@ -12,4 +12,4 @@ inline ::testing::AssertionResult says(const std::string& message, const std::st
   return ::testing::AssertionFailure() << "\"" << part << "\" is not in: " << message;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -11,6 +11,8 @@
 namespace ito::test {
 namespace {
 
+using namespace cuda;
+
 template <class Plan>
 struct RealOf;
 template <class Real>

@@ -14,6 +14,8 @@
 namespace ito::test {
 namespace {
 
+using namespace cuda;
+
 class CudaCaptures : public ::testing::TestWithParam<CudaKernels> {
  protected:
   template <class T>

@@ -17,6 +17,8 @@
 namespace ito::test {
 namespace {
 
+using namespace cuda;
+
 struct Size {
   const char* name;
   int state, noise;

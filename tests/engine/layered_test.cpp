@@ -20,6 +20,8 @@
 namespace ito::test {
 namespace {
 
+using namespace cuda;
+
 constexpr std::uint64_t paths = 150;
 
 /// Rows of the model table, with what each is there for.

@@ -19,6 +19,8 @@
 namespace ito::test {
 namespace {
 
+using namespace cuda;
+
 constexpr std::uint64_t paths = 70;
 
 template <class Real>

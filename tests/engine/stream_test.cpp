@@ -20,6 +20,8 @@
 namespace ito::test {
 namespace {
 
+using namespace cuda;
+
 /// For which blocks of layered kernels are small.
 GpuProperties one_multiprocessor() {
   GpuProperties properties = emulated_properties();

@@ -4,7 +4,7 @@
 
 #include <tuple>
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 std::vector<StandardShape> standard_shapes() {
@@ -140,4 +140,4 @@ bool must_stay_in_registers(const GateJob& job) {
   return state <= 8 && width <= 64 && (fast || width <= 32 || layers <= 2);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

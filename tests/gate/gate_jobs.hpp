@@ -10,7 +10,7 @@
 #include "cuda_training/training_kernels.hpp"
 #include "model/shape.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// What the gate compiles models for: of a compute capability, the shared memory of a block.
 struct GateTarget {
@@ -76,4 +76,4 @@ std::vector<SchemeJob> scheme_jobs();
 /// Whether the job's kernel must do without local memory.
 bool must_stay_in_registers(const GateJob& job);
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -19,7 +19,7 @@
 #include "gate/ptxas_report.hpp"
 #include "kernels/per_path/arguments.cuh"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 /// One translation unit for one target.
@@ -163,7 +163,7 @@ int run(const std::vector<Compilation>& jobs, unsigned threads) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda
 
 int main(int count, char** arguments) {
   CLI::App program("Compiles the kernels of the standard shapes for every architecture");

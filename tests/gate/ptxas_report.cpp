@@ -2,7 +2,7 @@
 
 #include <regex>
 
-namespace ito {
+namespace ito::cuda {
 
 std::vector<KernelResources> read_ptxas_log(std::string_view log) {
   static const std::regex entry("Compiling entry function '([^']+)'");
@@ -30,4 +30,4 @@ std::vector<KernelResources> read_ptxas_log(std::string_view log) {
   return kernels;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ito {
+namespace ito::cuda {
 
 /// What ptxas says of one kernel's resources.
 struct KernelResources {
@@ -19,4 +19,4 @@ struct KernelResources {
 /// Reads the log of a compilation with `--ptxas-options=-v`.
 std::vector<KernelResources> read_ptxas_log(std::string_view log);
 
-}  // namespace ito
+}  // namespace ito::cuda

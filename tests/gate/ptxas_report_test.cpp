@@ -5,7 +5,7 @@
 #include "cuda/kernel_compiler.hpp"
 #include "cuda/nvrtc_fixture.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 using PtxasReport = NvrtcTest;
@@ -69,4 +69,4 @@ extern "C" __global__ void __launch_bounds__(1024, 2) hoard(float* x, int n) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

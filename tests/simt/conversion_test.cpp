@@ -10,7 +10,7 @@
 #include "kernels/arithmetic/philox.cuh"
 #include "kernels/emulated/device.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
@@ -104,4 +104,4 @@ TEST(Conversion, MultiplyWide) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

@@ -11,7 +11,7 @@
 #include "simt/launch.hpp"
 #include "simt/matrix_product.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 /// What a kernel's handle points to.
@@ -192,4 +192,4 @@ void EmulatedGpu::launch(const GpuKernel& kernel, LaunchShape shape, const void*
       });
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

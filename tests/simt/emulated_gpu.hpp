@@ -10,7 +10,7 @@
 
 #include "cuda/gpu.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Those of an H100.
 GpuProperties emulated_properties();
@@ -59,4 +59,4 @@ class EmulatedGpu : public Gpu {
   std::size_t allocated_ = 0;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -9,13 +9,13 @@
 #include "cuda/stream.hpp"
 #include "refusal.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 /// Sums of rows of `width` numbers, a warp a row, through shared memory and shuffles.
 const char* const row_sums = R"(
 #include "kernels/device/device.cuh"
-namespace ito {
+namespace ito::cuda {
 struct Arguments { const float* rows; float* sums; unsigned width; };
 ITO_KERNEL(sum_rows, Arguments, 64) {
   const Shared<float> partial = shared_memory().as<float>();
@@ -120,7 +120,7 @@ TEST(EmulatedGpu, SaysWhatTheCompilerSays) {
 std::string hand_over(const std::string& planted) {
   return planted + R"(
 #include "kernels/device/device.cuh"
-namespace ito {
+namespace ito::cuda {
 struct Arguments { const float* in; float* out; };
 ITO_KERNEL(hand_over, Arguments, 64) {
   const Shared<float> numbers = shared_memory().as<float>();
@@ -246,7 +246,7 @@ TEST(EmulatedGpu, KernelsOfTwoShapesDoNotMix) {
   const auto text = [](int width) {
     return "constexpr int width = " + std::to_string(width) + R"(;
 #include "kernels/device/device.cuh"
-namespace ito {
+namespace ito::cuda {
 inline constexpr unsigned widths[2] = {width, 2 * width};
 inline unsigned pick(unsigned i) { static unsigned sum = width; sum += i - 1; return sum + widths[i]; }
 struct Arguments { unsigned* out; unsigned which; };
@@ -269,4 +269,4 @@ ITO_KERNEL(put, Arguments, 32) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

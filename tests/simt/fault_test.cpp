@@ -4,7 +4,7 @@
 #include "refusal.hpp"
 #include "simt/run.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 Shared<float> floats() { return shared_memory().as<float>(); }
@@ -261,4 +261,4 @@ TEST(Fault, ALaunchAfterAFaultIsClean) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

@@ -11,7 +11,7 @@
 
 #include "simt/run.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 struct Element {
@@ -208,4 +208,4 @@ TEST(Fragment, ShufflesCarryEveryType) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

@@ -7,7 +7,7 @@
 #include "refusal.hpp"
 #include "simt/emulated_gpu.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 /// A [rows, columns] matrix kept as it is or transposed, rows `stride` apart, NaNs in the gaps.
@@ -113,4 +113,4 @@ TEST(MatrixProduct, NamesTheStrideOrTheWorkspaceThatIsTooSmall) {
 }
 
 }  // namespace
-}  // namespace ito
+}  // namespace ito::cuda

@@ -3,7 +3,7 @@
 #include "kernels/emulated/device.hpp"
 #include "simt/launch.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// Runs `body()` as every thread of a kernel named "test".
 template <class Body>
@@ -18,4 +18,4 @@ void run_warp(const Body& body, unsigned shared_bytes = 0) {
   run_kernel(1, 32, shared_bytes, body);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -3,7 +3,7 @@
 
 #include <ito/error.hpp>
 
-namespace ito {
+namespace ito::cuda {
 
 const Nvrtc& Nvrtc::instance() {
   throw Error(
@@ -12,4 +12,4 @@ const Nvrtc& Nvrtc::instance() {
       "the CUDA toolkit and the Python package nvidia-cuda-nvrtc bring");
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -3,7 +3,7 @@
 
 #include <ito/error.hpp>
 
-namespace ito {
+namespace ito::cuda {
 
 const CudaRuntime& cuda_runtime() {
   static const CudaRuntime none{
@@ -16,4 +16,4 @@ const CudaLibrary& cublas_library() { throw Error(cuda_runtime().absence); }
 
 std::shared_ptr<Gpu> make_cuda_gpu(int) { throw Error(cuda_runtime().absence); }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -4,7 +4,7 @@
 
 #include <ito/error.hpp>
 
-namespace ito {
+namespace ito::cuda {
 
 void fail(cudaError_t code, const std::string& call) {
   cudaGetLastError();
@@ -23,4 +23,4 @@ CurrentDevice::~CurrentDevice() {
   if (changed_) cudaSetDevice(previous_);
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

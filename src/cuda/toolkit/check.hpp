@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace ito {
+namespace ito::cuda {
 
 /// Throws ito::Error "CALL: what the runtime says of `code` (name)", and takes the error from the
 /// thread's state, where other users of the runtime would find it.
@@ -40,4 +40,4 @@ class RelaxedCapture {
   cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

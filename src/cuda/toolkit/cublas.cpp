@@ -7,7 +7,7 @@
 #include "cuda/runtime.hpp"
 #include "cuda/shared_library.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 // The header overloads this name for old code: the function of the library is the one that takes a
@@ -83,4 +83,4 @@ void CublasHandle::multiply(const MatrixProduct& product, GpuStream stream) {
              "cublasGemmEx");
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -6,7 +6,7 @@
 
 #include "cuda/gpu.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// A device's own state of cuBLAS, made for the calling thread's current device. It lives as long
 /// as the process, as devices do.
@@ -24,4 +24,4 @@ class CublasHandle {
   cublasHandle_t handle_ = nullptr;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -15,7 +15,7 @@
 #include "cuda/toolkit/graph.hpp"
 #include "cuda/toolkit/module.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 constexpr int least_compute_capability = 80;
@@ -116,7 +116,7 @@ class CudaGpu final : public Gpu {
   }
 
   void multiply(const MatrixProduct& product, GpuStream stream) override {
-    ito::check(product, product_workspace_bytes());
+    cuda::check(product, product_workspace_bytes());
     if (product.rows == 0 || product.columns == 0) return;
     const CurrentDevice current(ordinal_);
     cublas().multiply(product, stream);
@@ -166,4 +166,4 @@ class CudaGpu final : public Gpu {
 
 std::shared_ptr<Gpu> make_cuda_gpu(int ordinal) { return std::make_shared<CudaGpu>(ordinal); }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -7,7 +7,7 @@
 
 #include "cuda/toolkit/check.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 thread_local bool capturing = false;
@@ -68,4 +68,4 @@ void CudaGraph::refuse_while_capturing(const char* call) {
   if (capturing) throw Error(std::string(call) + ": not while a graph is captured");
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

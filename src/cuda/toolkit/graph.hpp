@@ -6,7 +6,7 @@
 
 #include "cuda/gpu.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// A CUDA graph captured from a stream of the calling thread's current device, and instantiated.
 class CudaGraph final : public GpuGraph {
@@ -26,4 +26,4 @@ class CudaGraph final : public GpuGraph {
   cudaGraphExec_t executable_ = nullptr;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

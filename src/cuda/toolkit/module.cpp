@@ -4,7 +4,7 @@
 
 #include "cuda/toolkit/check.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 CudaModule::CudaModule(const std::string& name, const std::string& cubin, int ordinal,
                        std::size_t shared_memory_per_block)
@@ -45,4 +45,4 @@ CudaKernel CudaModule::find(const std::string& name) const {
   return found;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -8,7 +8,7 @@
 
 #include "cuda/gpu.hpp"
 
-namespace ito {
+namespace ito::cuda {
 
 /// A kernel of a loaded cubin; what GpuKernel::handle points to.
 struct CudaKernel {
@@ -38,4 +38,4 @@ class CudaModule final : public GpuModule {
   mutable std::map<std::string, CudaKernel> kernels_;
 };
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -11,7 +11,7 @@
 
 #include "cuda/shared_library.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 /// A message is one line; a log is several.
@@ -120,4 +120,4 @@ const Nvrtc& Nvrtc::instance() {
   return opened;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda

@@ -4,7 +4,7 @@
 
 #include "cuda/toolkit/check.hpp"
 
-namespace ito {
+namespace ito::cuda {
 namespace {
 
 std::string version_text(int version) {
@@ -42,4 +42,4 @@ const CudaRuntime& cuda_runtime() {
   return runtime;
 }
 
-}  // namespace ito
+}  // namespace ito::cuda
