@@ -2,7 +2,9 @@
 
 namespace {
 
-// tests/stress has many rounds of it.
 TEST_F(Contest, OfManyFitsForOneFolderLeavesOneFitsFiles) { run_rounds(12, 1); }
+
+// Only `./run test --stress` runs it.
+TEST_F(Contest, OfManyFitsForOneFolderLeavesOneFitsFilesInEveryRoundStress) { run_rounds(800, 2); }
 
 }  // namespace

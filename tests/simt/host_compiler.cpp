@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 // Symbols are hidden and never unique to the process, because kernels of two shapes define the same
 // names. ITO_SIMT_FLAGS: the build's own, of its sanitizers.
 constexpr const char* flags =
-    "-std=c++20 -O1 -g1 -fPIC -shared -fvisibility=hidden -fno-gnu-unique -I" ITO_SIMT_SOURCE
+    "-std=c++20 -O1 -fPIC -shared -fvisibility=hidden -fno-gnu-unique -I" ITO_SIMT_SOURCE
     " -I" ITO_SIMT_SOURCE "/include -I" ITO_SIMT_SOURCE "/tests " ITO_SIMT_FLAGS;
 
 std::string contents(const fs::path& path) {

@@ -1,0 +1,36 @@
+# Read by ctest after the tests are listed: gives each its labels.
+#   unit       quick
+#   slow       a second or more
+#   cuda       the CUDA engine, emulated
+#   sanitized  also runs under AddressSanitizer and UndefinedBehaviorSanitizer
+#   stress     the long loops of programs that compete and are killed; has no other label
+
+# Slow tests take too long under sanitizers. Emulated kernels run there in one precision, over the model
+# table, every size and checkpoints of stored states; slow tests of the reference engine, whose code quicker
+# ones run too, stay out.
+set(slow "Slow|Order|Precision.*/cuda|BatchSplit.*/cuda|NonFinite.*/cuda|CudaSolvers.Give|Gradients.Are")
+string(JOIN "|" plain "Slow" "Order" "cuda64" "cuda_fast" "InFast"
+  "(Textbook|EverySize|Detach|BatchSplit|Girsanov|EngineNoise|NonFinite|Geometric|ZeroDiff).*/cuda$"
+  "Checkpoint.*(LongPaths|Itself|Limit|Steps)/(cuda|reference)" "Detach.*/reference" "Girsanov.Weights"
+  "CudaSolvers.(Give|Are)" "SolverEngines.*/reference" "Adjoint.Converges" "LikeParts" "ClosesMost"
+  "KernelHeaders" "AverageOfAShort")
+
+foreach(suite IN ITEMS model engine cuda inference cuda_training io lab cli simt)
+  foreach(test IN LISTS ${suite}_tests_TESTS)
+    if(test MATCHES "Stress$")
+      set_tests_properties("${test}" PROPERTIES LABELS stress TIMEOUT 3600)
+      continue()
+    endif()
+    set(labels unit)
+    if(test MATCHES "${slow}")
+      set(labels slow)
+    endif()
+    if(suite MATCHES "cuda|simt" OR test MATCHES "/cuda|Cuda")
+      list(APPEND labels cuda)
+    endif()
+    if(NOT test MATCHES "${plain}")
+      list(APPEND labels sanitized)
+    endif()
+    set_tests_properties("${test}" PROPERTIES LABELS "${labels}")
+  endforeach()
+endforeach()
