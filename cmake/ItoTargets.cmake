@@ -1,8 +1,18 @@
+# A library of the project: static or shared from the same objects.
+function(ito_library target)
+  ito_compile_options(${target})
+  set_target_properties(${target} PROPERTIES
+    POSITION_INDEPENDENT_CODE ON DEFINE_SYMBOL "" VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+endfunction()
+
 # Compile options every target of the project shares.
 function(ito_compile_options target)
   target_compile_features(${target} PUBLIC cxx_std_20)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion
                                            $<$<BOOL:${ITO_WERROR}>:-Werror>)
+  # Together in a unity build, a name of one file is hidden by a local of another.
+  target_compile_options(${target} PRIVATE $<$<NOT:$<BOOL:$<TARGET_PROPERTY:${target},UNITY_BUILD>>>:-Wshadow>)
   if(ITO_SANITIZE)
     # Checks of every access take half of the time to compile; AddressSanitizer looks at the same ones.
     target_compile_options(${target} PRIVATE -fsanitize=${ITO_SANITIZE} -fno-sanitize-recover=all

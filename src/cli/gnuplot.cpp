@@ -11,7 +11,7 @@
 namespace ito::cli {
 namespace {
 
-std::string number(double value) {
+std::string plot_number(double value) {
   return std::isfinite(value) ? fmt::format("{:.7g}", value) : std::string("NaN");
 }
 
@@ -28,7 +28,7 @@ std::string Gnuplot::table(const std::vector<std::vector<double>>& columns) {
   const std::string name = next_name("table");
   std::string text;
   for (std::size_t row = 0; row < columns.front().size(); ++row) {
-    for (const auto& column : columns) text += number(column[row]) + ' ';
+    for (const auto& column : columns) text += plot_number(column[row]) + ' ';
     text += '\n';
   }
   write_file(folder_.path() / name, text);
@@ -39,7 +39,7 @@ std::string Gnuplot::matrix(std::span<const double> values, std::size_t columns)
   const std::string name = next_name("matrix");
   std::string text;
   for (std::size_t i = 0; i < values.size(); ++i)
-    text += number(values[i]) + ((i + 1) % columns == 0 ? '\n' : ' ');
+    text += plot_number(values[i]) + ((i + 1) % columns == 0 ? '\n' : ' ');
   write_file(folder_.path() / name, text);
   return name;
 }

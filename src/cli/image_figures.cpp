@@ -10,10 +10,10 @@
 namespace ito::cli {
 namespace {
 
-constexpr std::uint64_t figure_seed = 20191;
+constexpr std::uint64_t image_seed = 20191;
 constexpr std::size_t grid_columns = 8;
 constexpr std::size_t grid_rows = 6;
-constexpr std::size_t reconstructed = 10;
+constexpr std::size_t reconstructed_images = 10;
 
 /// Images laid out in rows with a gap of one pixel, NaN in the gaps.
 struct Sheet {
@@ -71,7 +71,7 @@ std::vector<Figure> image_figures(Gnuplot& gnuplot, const FitReport& report) {
   const Dataset& data = report.shown();
   const Dataset generated = sample(
       latent, report.parameters, grid_columns * grid_rows,
-      {.seed = figure_seed, .mean = true, .device = report.device, .threads = report.threads});
+      {.seed = image_seed, .mean = true, .device = report.device, .threads = report.threads});
   const auto grid = [&](std::span<const float> images) {
     return draw_sheet(gnuplot, lay_out(images, side, grid_columns, grid_rows), largest, 400);
   };
@@ -84,9 +84,9 @@ std::vector<Figure> image_figures(Gnuplot& gnuplot, const FitReport& report) {
   samples.panels.push_back({grid(data.values), "A grid of real images"});
   samples.panels.push_back({grid(generated.values), "A grid of generated images"});
 
-  const Dataset originals = data.slice(0, std::min(reconstructed, data.count));
+  const Dataset originals = data.slice(0, std::min(reconstructed_images, data.count));
   std::vector<float> pairs = originals.values;
-  const std::vector<float> means = reconstruct(report, originals, figure_seed + 1);
+  const std::vector<float> means = reconstruct(report, originals, image_seed + 1);
   pairs.insert(pairs.end(), means.begin(), means.end());
   Figure pair_figure{.title = "Reconstructions",
                      .caption =

@@ -123,7 +123,7 @@ void remove_lock(const fs::path& lock, int descriptor) {
 }
 
 /// Removes a lock beside ours whose owner is gone.
-void clear(const fs::path& lock) {
+void clear_lock(const fs::path& lock) {
   if (::rmdir(lock.c_str()) == 0) return;  // one that was being made or given up
   const auto file = owner_file_in(lock);
   if (!file) return;
@@ -141,7 +141,7 @@ void clear_neighbours(const fs::path& place) {
     const std::string name = entry->path().filename().string();
     const bool lock = name.starts_with(fmt::format("{}-", lock_name)) || name.starts_with(new_name);
     if (lock && entry->path() != place && fs::is_directory(entry->symlink_status(ignored)))
-      clear(entry->path());
+      clear_lock(entry->path());
   }
 }
 

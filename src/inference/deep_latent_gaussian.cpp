@@ -12,8 +12,6 @@
 namespace ito {
 namespace {
 
-std::size_t size(int number) { return static_cast<std::size_t>(number); }
-
 void check_count(const std::string& field, std::size_t got, std::size_t wanted, const char* what) {
   if (got != wanted)
     throw Error(field, fmt::format("{} numbers", got), fmt::format("{} ({})", wanted, what));

@@ -15,8 +15,6 @@
 namespace ito {
 namespace {
 
-std::size_t size(int number) { return static_cast<std::size_t>(number); }
-
 std::vector<double> initial_point(const ModelShape& shape, std::span<const float> parameters) {
   if (shape.initial == InitialKind::point) return shape.initial_point;
   if (shape.initial == InitialKind::gaussian)

@@ -11,12 +11,6 @@
 #include "model/sizes.hpp"
 
 namespace ito {
-namespace {
-
-std::size_t size(int number) { return static_cast<std::size_t>(number); }
-
-}  // namespace
-
 std::size_t block_observations(const LatentShape& shape, std::size_t samples, std::size_t wanted,
                                std::size_t memory, Device device) {
   const std::size_t times = size(shape.times), state = size(shape.model.state);

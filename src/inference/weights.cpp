@@ -31,12 +31,12 @@ double largest_of(std::span<const double> log_weights) {
   return largest;
 }
 
-struct Moments {
+struct WeightMoments {
   double log_mean = 0, error = std::numeric_limits<double>::quiet_NaN(), ess = 0, largest = 0;
 };
 
-Moments moments_of(std::span<const double> log_weights, double largest) {
-  Moments moments;
+WeightMoments moments_of(std::span<const double> log_weights, double largest) {
+  WeightMoments moments;
   moments.log_mean = largest;
   if (!std::isfinite(largest)) return moments;  // every weight is zero
   const auto count = static_cast<double>(log_weights.size());
@@ -113,9 +113,9 @@ SmoothedWeights smooth_weights(std::span<const double> log_weights) {
 
 WeightSummary summarize_weights(std::span<const double> log_weights) {
   const double largest = largest_of(log_weights);
-  const Moments moments = moments_of(log_weights, largest);
+  const WeightMoments moments = moments_of(log_weights, largest);
   const SmoothedWeights smoothed = smooth_weights(log_weights);
-  const Moments steadier =
+  const WeightMoments steadier =
       moments_of(smoothed.log_weights, *std::ranges::max_element(smoothed.log_weights));
   const double shape = smoothed.tail_shape;
   WeightSummary summary{.log_mean = moments.log_mean,

@@ -66,16 +66,16 @@ std::vector<std::size_t> parse_sizes(const JsonReader& reader) {
 }
 
 /// An array's entry of the header.
-struct Entry {
+struct TensorEntry {
   Array array;
   const StoredType* stored = nullptr;
   std::size_t begin = 0;
   std::size_t end = 0;
 };
 
-Entry parse_entry(const JsonReader& reader, const std::string& array_name) {
+TensorEntry parse_entry(const JsonReader& reader, const std::string& array_name) {
   reader.accept({"dtype", "shape", "data_offsets"});
-  Entry entry;
+  TensorEntry entry;
   entry.array.name = array_name;
   entry.stored = &parse_type(reader.at("dtype"));
   entry.array.type = entry.stored->type;
@@ -94,11 +94,11 @@ Entry parse_entry(const JsonReader& reader, const std::string& array_name) {
 }
 
 /// The header's entries in the order of their bytes, which must fill [0, data_size) exactly.
-std::vector<Entry> parse_header(const nlohmann::json& header, std::size_t data_size,
-                                std::map<std::string, std::string>& metadata) {
+std::vector<TensorEntry> parse_header(const nlohmann::json& header, std::size_t data_size,
+                                      std::map<std::string, std::string>& metadata) {
   const JsonReader document(header, "");
   if (!header.is_object()) document.refuse("a JSON object");
-  std::vector<Entry> entries;
+  std::vector<TensorEntry> entries;
   for (const auto& [key, value] : header.items()) {
     const JsonReader reader(value, key);
     if (key != metadata_key) {
@@ -109,9 +109,9 @@ std::vector<Entry> parse_header(const nlohmann::json& header, std::size_t data_s
     for (const auto& [name, text] : value.items()) metadata[name] = reader.at(name).text();
   }
   // The end breaks the tie of an empty array and the one that begins at the same place.
-  std::ranges::sort(entries, {}, [](const Entry& e) { return std::pair(e.begin, e.end); });
+  std::ranges::sort(entries, {}, [](const TensorEntry& e) { return std::pair(e.begin, e.end); });
   std::size_t end = 0;
-  for (const Entry& entry : entries) {
+  for (const TensorEntry& entry : entries) {
     if (entry.begin != end) {
       throw Error(entry.array.name + ".data_offsets", fmt::format("a begin of {}", entry.begin),
                   fmt::format("{}, where the array before ends", end));
@@ -148,7 +148,7 @@ std::vector<std::byte> elements(const StoredType& stored, std::span<const std::b
 }
 
 /// Takes the header's text off the front of `bytes`.
-std::string_view take_header(std::string_view& bytes) {
+std::string_view take_json(std::string_view& bytes) {
   constexpr const char* accepted = "a safetensors file";
   std::uint64_t size = 0;
   if (bytes.size() <= prefix_size || bytes[prefix_size] != '{') {
@@ -167,11 +167,11 @@ std::string_view take_header(std::string_view& bytes) {
   return header;
 }
 
-SafetensorsFile parse(std::string_view bytes) {
-  const nlohmann::json header = parse_json(take_header(bytes), "header");
+SafetensorsFile parse_tensors(std::string_view bytes) {
+  const nlohmann::json header = parse_json(take_json(bytes), "header");
 
   SafetensorsFile result;
-  for (Entry& entry : parse_header(header, bytes.size(), result.metadata)) {
+  for (TensorEntry& entry : parse_header(header, bytes.size(), result.metadata)) {
     const auto part = std::as_bytes(std::span(bytes.substr(entry.begin, entry.end - entry.begin)));
     entry.array.bytes = elements(*entry.stored, part);
     result.arrays.push_back(std::move(entry.array));
@@ -214,7 +214,7 @@ void write_safetensors(const std::filesystem::path& file, std::span<const ArrayV
 
 SafetensorsFile parse_safetensors(std::string_view bytes, const std::string& what) {
   try {
-    return parse(bytes);
+    return parse_tensors(bytes);
   } catch (const Error& error) {
     throw Error(fmt::format("{}: {}", what, error.what()));
   }

@@ -20,6 +20,9 @@ namespace ito {
 inline constexpr std::size_t array_limit =
     static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max());
 
+/// A size given as an int.
+inline std::size_t size(int number) { return static_cast<std::size_t>(number); }
+
 /// The product where it is up to `array_limit`, else nothing. An empty axis makes it 0, whatever
 /// the others are.
 std::optional<std::size_t> product_of(std::span<const std::size_t> sizes);

@@ -11,7 +11,7 @@
 namespace ito::lab::study {
 namespace {
 
-constexpr std::size_t blocks = 16;
+constexpr std::size_t path_blocks = 16;
 
 Model model_of(const Workload& load, Solver solver) {
   const Mlp net{.hidden = {load.hidden}};
@@ -82,8 +82,8 @@ class Runner {
   /// Relative standard error of the mean over the paths.
   double noise() {
     std::vector<double> sums(gradient_.size()), squares(gradient_.size());
-    const std::uint64_t share = load_.paths / blocks;
-    for (std::size_t b = 0; b < blocks; ++b) {
+    const std::uint64_t share = load_.paths / path_blocks;
+    for (std::size_t b = 0; b < path_blocks; ++b) {
       differentiate(b * share, share);
       for (std::size_t i = 0; i < sums.size(); ++i) {
         const auto value = static_cast<double>(gradient_[i]);
@@ -91,7 +91,7 @@ class Runner {
         squares[i] += value * value;
       }
     }
-    constexpr auto n = static_cast<double>(blocks);
+    constexpr auto n = static_cast<double>(path_blocks);
     double variance = 0, norm = 0;
     for (std::size_t i = 0; i < sums.size(); ++i) {
       variance += (squares[i] - sums[i] * sums[i] / n) * n / (n - 1);

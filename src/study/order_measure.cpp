@@ -9,7 +9,7 @@
 namespace ito::lab::study {
 namespace {
 
-constexpr std::size_t blocks = 32;
+constexpr std::size_t sample_blocks = 32;
 
 using Sums = std::vector<std::vector<std::vector<double>>>;  ///< [block][ℓ][component]
 
@@ -43,7 +43,7 @@ class Pair {
   void run(Sense sense, MeasuredOrder& measured) {
     Sums errors, extrapolated;
     std::vector<double> half_squares;
-    for (std::size_t b = 0; b < blocks; ++b) {
+    for (std::size_t b = 0; b < sample_blocks; ++b) {
       if (b % together() == 0) simulate(b);
       block_ = b % together();
       if (sense == Sense::strong) {
@@ -75,7 +75,7 @@ class Pair {
   /// Blocks in one call: few paths a call leave threads idle.
   std::size_t together() const {
     std::size_t count = 1;
-    while (count < blocks && count * grids_.paths < 16384) count *= 2;
+    while (count < sample_blocks && count * grids_.paths < 16384) count *= 2;
     return count;
   }
 
