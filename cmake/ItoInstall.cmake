@@ -10,8 +10,6 @@ endif()
 install(EXPORT itoTargets NAMESPACE ito:: DESTINATION "${ITO_CMAKE_DIR}")
 
 if(TARGET ito_program)
-  file(RELATIVE_PATH library_from_program "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")
-  set_target_properties(ito_program PROPERTIES INSTALL_RPATH "$ORIGIN/${library_from_program}")
   install(TARGETS ito_program)
 endif()
 

@@ -1,9 +1,13 @@
-# A library of the project: static or shared from the same objects.
+# A library of the project: static or shared from the same objects. Visible are the public headers' names.
 function(ito_library target)
   ito_compile_options(${target})
   set_target_properties(${target} PROPERTIES
-    POSITION_INDEPENDENT_CODE ON DEFINE_SYMBOL "" VERSION ${PROJECT_VERSION}
-    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+    POSITION_INDEPENDENT_CODE ON DEFINE_SYMBOL "" CXX_VISIBILITY_PRESET hidden VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+    LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exported.map)
+  if(BUILD_SHARED_LIBS)
+    target_link_options(${target} PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exported.map)
+  endif()
 endfunction()
 
 # Compile options every target of the project shares.

@@ -20,6 +20,7 @@
   row(elu, everywhere)
 // clang-format on
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// Element-wise functions on hidden layers and outputs. `lipswish(x) = 0.909 silu(x)`; `gelu` is
@@ -61,5 +62,6 @@ Activation parse_activation(std::string_view text, std::string_view field = "act
 #endif
 
 }  // namespace ito
+#pragma GCC visibility pop
 
 #undef ITO_ACTIVATIONS

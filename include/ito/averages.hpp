@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <limits>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// Mean and spread of numbers that come one at a time (Welford 1962), in double.
@@ -31,3 +32,4 @@ class Averages {
 };
 
 }  // namespace ito
+#pragma GCC visibility pop

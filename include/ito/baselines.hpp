@@ -7,6 +7,7 @@
 #include <ito/dataset.hpp>
 #include <ito/latent_model.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// What a simple density fitted to `training` gives `held_out`: the numbers a latent model has to
@@ -45,3 +46,4 @@ BaselineScore full_gaussian(const Likelihood& likelihood, const Dataset& trainin
 LatentModel linear_gaussian(LatentModel latent);
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -11,6 +11,7 @@
 
 // Checks of what comes from outside, as ito makes them itself: for methods built on a Plan. Each
 // throws ito::Error with the field, its value and what is accepted.
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// Inclusive bounds of an integer field.
@@ -63,3 +64,4 @@ void check_threads(int threads);
 int thread_count(int threads);
 
 }  // namespace ito
+#pragma GCC visibility pop

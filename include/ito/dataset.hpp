@@ -9,6 +9,7 @@
 
 #include <ito/latent_model.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// Observations y: N sequences of T observation times of D numbers.
@@ -58,3 +59,4 @@ void write_csv(const std::filesystem::path& file, const std::vector<std::string>
                std::span<const float> values);
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -12,6 +12,7 @@
 #include <ito/parameters.hpp>
 #include <ito/weights.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// One layer of a deep latent Gaussian model.
@@ -158,3 +159,4 @@ MeanFieldEstimate evaluate_mean_field(const DeepLatentGaussian& model, const Mea
                                       int threads = 0);
 
 }  // namespace ito
+#pragma GCC visibility pop

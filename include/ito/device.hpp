@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// Where a Plan runs. `cpu` is the float32 SIMD engine; `cuda` the engine of an NVIDIA GPU, float32
@@ -72,3 +73,4 @@ struct CudaReport {
 CudaReport cuda_report();
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// The one exception of the public API. `what()` is a single line that names the field, the value
@@ -16,3 +17,4 @@ class Error : public std::runtime_error {
 };
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -10,6 +10,7 @@
 #include <ito/latent_model.hpp>
 #include <ito/log_density.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 struct EvaluateOptions {
@@ -80,3 +81,4 @@ LogDensity observation_log_density(const LatentModel& latent, std::span<const fl
                                    std::span<const float> y);
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -13,6 +13,7 @@
 #include <ito/latent_model.hpp>
 #include <ito/parameters.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// What training minimises; each is a choice of cotangents for the same paths.
@@ -133,3 +134,4 @@ FitResult fit(const LatentModel& latent, const Dataset& training, const FitOptio
               const std::function<bool()>& stop = {});
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -3,6 +3,7 @@
 #include <span>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// How a gradient is computed; `gradient_methods()` says what each is good for.
@@ -23,3 +24,4 @@ std::string_view name(GradientMethod method);
 GradientMethod parse_gradient_method(std::string_view text);
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -9,6 +9,7 @@
 #include <ito/model.hpp>
 #include <ito/parameters.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// No encoder: the control takes no context.
@@ -62,3 +63,4 @@ Parameters zero_parameters(const LatentModel& latent);
 Parameters initialize(const LatentModel& latent, std::uint64_t seed);
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// Observation models p(y | η), element by element over the D observed dimensions, where η is what
@@ -33,3 +34,4 @@ struct StudentT {
 using Likelihood = std::variant<Gaussian, Bernoulli, Binomial, Poisson, StudentT>;
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -3,6 +3,7 @@
 #include <functional>
 #include <span>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// log of a density at x [d], normalised or not; −∞ outside its support. Writes the derivative by x
@@ -16,3 +17,4 @@ void evaluate_rows(const LogDensity& log_density, std::span<const float> states,
                    std::span<double> values, std::span<double> gradients, int threads = 0);
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include <ito/activation.hpp>
 #include <ito/solver.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// A multilayer perceptron. `hidden` lists the hidden widths; an empty list is an affine map. With
@@ -142,3 +143,4 @@ Model parse_model(std::string_view json);
 std::string to_json(const Model& model);
 
 }  // namespace ito
+#pragma GCC visibility pop

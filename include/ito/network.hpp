@@ -6,6 +6,7 @@
 #include <ito/device.hpp>
 #include <ito/model.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// A net applied to rows, outside the time loop: encoders, decoders, drifts. Holds its scratch
@@ -37,3 +38,4 @@ std::unique_ptr<Network> make_network(const Mlp& net, int inputs, int outputs,
                                       Device device = Device::best(), int threads = 0);
 
 }  // namespace ito
+#pragma GCC visibility pop

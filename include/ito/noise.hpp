@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// Philox4x32-10 (Salmon et al., SC 2011): four random words from a counter and a 64-bit key.
@@ -49,3 +50,4 @@ double draw_normal(UniformStream& uniforms);
 std::uint64_t step_seed(std::uint64_t seed, std::uint32_t epoch, std::uint32_t step);
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// √Σ g², summed in double in order.
@@ -31,3 +32,4 @@ void round_to(std::span<const double> numbers, std::span<float> rounded);
 std::vector<float> rounded(std::span<const double> numbers);
 
 }  // namespace ito
+#pragma GCC visibility pop

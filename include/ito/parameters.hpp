@@ -10,6 +10,7 @@
 
 #include <ito/model.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// One named tensor inside the flat parameter vector, row-major. Nets use PyTorch's Linear layout:
@@ -69,3 +70,4 @@ void save_safetensors(const Parameters& parameters, const std::filesystem::path&
 Parameters load_safetensors(const Parameters& layout, const std::filesystem::path& file);
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -14,6 +14,7 @@
 #include <ito/model.hpp>
 #include <ito/parameters.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// What one call runs. N = paths, d = state, m = noise, C = context size, I = number of context
@@ -346,3 +347,4 @@ extern template class BasicPlan<float>;
 extern template class BasicPlan<double>;
 
 }  // namespace ito
+#pragma GCC visibility pop

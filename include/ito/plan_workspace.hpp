@@ -4,6 +4,7 @@
 
 #include <ito/plan.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// A number of paths as the caller's user knows it.
@@ -22,3 +23,4 @@ std::size_t workspace_for(const BasicPlan<Real>& plan, const PathCount& paths,
                           std::size_t observations, bool record);
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include <ito/device.hpp>
 #include <ito/latent_model.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 struct SampleOptions {
@@ -24,3 +25,4 @@ Dataset sample(const LatentModel& latent, std::span<const float> parameters, std
                const SampleOptions& options = {});
 
 }  // namespace ito
+#pragma GCC visibility pop

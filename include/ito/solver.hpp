@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// How the integral ∫σ dW of a model, or of a solver's scheme, is meant.
@@ -53,3 +54,4 @@ Solver parse_solver(std::string_view text);
 Calculus parse_calculus(std::string_view text);
 
 }  // namespace ito
+#pragma GCC visibility pop

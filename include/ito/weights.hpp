@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace ito {
 
 /// Where the weights' tail is too heavy: min(1 − 1/log₁₀ S, 0.7) of S weights. Means of weights
@@ -48,3 +49,4 @@ struct SmoothedWeights {
 SmoothedWeights smooth_weights(std::span<const double> log_weights);
 
 }  // namespace ito
+#pragma GCC visibility pop

@@ -39,7 +39,10 @@ std::size_t workspace_for(const BasicPlan<Real>& plan, const PathCount& paths,
                   fits * paths.multiple));
 }
 
-template std::size_t workspace_for(const Plan&, const PathCount&, std::size_t, bool);
+// Instances of a function template are exported by name.
+template __attribute__((visibility("default"))) std::size_t workspace_for(const Plan&,
+                                                                          const PathCount&,
+                                                                          std::size_t, bool);
 template std::size_t workspace_for(const DoublePlan&, const PathCount&, std::size_t, bool);
 
 }  // namespace ito

@@ -9,6 +9,7 @@
 #include <ito/device.hpp>
 #include <ito/model.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito::lab {
 
 struct FollmerOptions {
@@ -43,3 +44,4 @@ NeuralSde fit_follmer(const Dataset& samples, const FollmerOptions& options = {}
                       const FollmerCallback& progress = {});
 
 }  // namespace ito::lab
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include <ito/device.hpp>
 #include <ito/model.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito::lab {
 
 /// The same model on a grid whose every step is cut into 2^halvings equal ones; saves and context
@@ -62,3 +63,4 @@ MultilevelEstimate multilevel_mean(const Model& model, std::span<const float> pa
                                    std::span<const float> context = {});
 
 }  // namespace ito::lab
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include <ito/device.hpp>
 #include <ito/model.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito::lab {
 
 /// Law of the times between the points of a random mesh.
@@ -49,3 +50,4 @@ RandomMeshEstimate random_mesh_mean(const Model& model, std::span<const float> p
                                     const RandomMeshOptions& options = {});
 
 }  // namespace ito::lab
+#pragma GCC visibility pop

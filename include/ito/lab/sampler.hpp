@@ -13,6 +13,7 @@
 #include <ito/parameters.hpp>
 #include <ito/weights.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito::lab {
 
 /// X_0 = start (empty: the origin), dX = σ(t) dW with σ falling geometrically,
@@ -144,3 +145,4 @@ double reference_log_density(const Sampler& sampler, std::span<const double> x,
                              std::span<double> gradient = {});
 
 }  // namespace ito::lab
+#pragma GCC visibility pop

@@ -10,6 +10,7 @@
 
 #include <ito/log_density.hpp>
 
+#pragma GCC visibility push(default)
 namespace ito::lab {
 
 /// A distribution to sample from, known by its unnormalised log-density. A target of one's own
@@ -45,3 +46,4 @@ Target many_well(int copies = 16);
 Target double_well();
 
 }  // namespace ito::lab
+#pragma GCC visibility pop
