@@ -59,8 +59,9 @@ TEST_F(GradientCommand, WritesWhatTheLibraryComputes) {
     const Outcome outcome = run(arguments(more));
     ASSERT_EQ(outcome.status, 0) << outcome.err;
 
-    const ito::DoublePlan plan(model, ito::Device::reference());
-    const ito::DoublePaths paths = plan.simulate(wide, {.paths = 20, .seed = 3});
+    ito::DoublePlan plan(model, ito::Device::reference());
+    const ito::DoubleRecording recording = plan.record(wide, {.paths = 20, .seed = 3});
+    const ito::DoublePaths& paths = recording.paths();
     std::vector<double> states(20 * 3 * 2), energy(20, -1.5 / 20), martingale(20, 0.4 / 20);
     double value = 0;
     for (std::size_t i = 0; i < 20; ++i) {
@@ -71,8 +72,9 @@ TEST_F(GradientCommand, WritesWhatTheLibraryComputes) {
       }
       value += (-1.5 * paths.energy()[i] + 0.4 * paths.martingale()[i]) / 20;
     }
-    const ito::DoubleGradient gradient = plan.adjoint(
-        wide, paths, {.states = states, .energy = energy, .martingale = martingale}, one.options);
+    const ito::DoubleGradient gradient =
+        plan.adjoint(wide, recording,
+                     {.states = states, .energy = energy, .martingale = martingale}, one.options);
     const std::vector<double> got = written();
     for (std::size_t i = 0; i < got.size(); ++i)
       EXPECT_NEAR(got[i], gradient.parameters[i], 1e-12 * (1 + std::abs(gradient.parameters[i])));

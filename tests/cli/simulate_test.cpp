@@ -42,7 +42,7 @@ TEST_F(Simulate, OnTheReferenceWritesTheDoublesOfTheLibrary) {
       simulate({"--paths", "37", "--device", "reference", "--intervals", "--out", at("o.npz")})
           .status,
       0);
-  const ito::DoublePlan plan(model, ito::Device::reference());
+  ito::DoublePlan plan(model, ito::Device::reference());
   const ito::DoublePaths paths =
       plan.simulate(wide, {.paths = 37, .seed = 11}, {.intervals = true});
   EXPECT_EQ(array<double>(at("o.npz"), "x"), paths.states());
@@ -77,7 +77,7 @@ TEST_F(Simulate, GivesTheSamePathsInOneRunAndInTwo) {
 
 TEST_F(Simulate, OfThePriorHasNoEnergyAndItsOwnPaths) {
   ASSERT_EQ(simulate({"--paths", "9", "--prior", "--out", at("o.npz")}).status, 0);
-  const ito::Plan plan(ito::prior(model));
+  ito::Plan plan(ito::prior(model));
   const ito::Paths paths = plan.simulate(parameters, {.paths = 9, .seed = 11});
   EXPECT_EQ(array<float>(at("o.npz"), "x"), paths.states());
   EXPECT_EQ(array<float>(at("o.npz"), "energy"), std::vector<float>(9, 0.0f));
@@ -166,7 +166,7 @@ TEST_F(Simulate, TakesTheSdeOutOfALatentModelAndContextForItsPaths) {
   ASSERT_EQ(run(arguments).status, 0);
   const ito::LatentModel latent = ito::parse_latent_model(small_latent_model);
   const std::vector<float> narrow(context.begin(), context.end());
-  const ito::Plan plan(latent.model);
+  ito::Plan plan(latent.model);
   const ito::Paths paths =
       plan.simulate(ito::initialize(latent, 1),
                     {.paths = 32, .seed = 11, .context = narrow, .paths_per_observation = 16});
