@@ -12,8 +12,9 @@ void add_studies(CLI::App& program, Action& action) {
     command->allow_extras();
     command->callback([name, &action] {
       action = [name]() -> int {
-        throw Error(name + ": this ito was built without ito::lab; configure it with "
-                           "-DITO_BUILD_LAB=ON and build it again");
+        throw Error(name +
+                    ": this ito was built without ito::lab; configure it with "
+                    "-DITO_BUILD_LAB=ON and build it again");
       };
     });
   }
