@@ -14,10 +14,10 @@ constexpr std::size_t held_out = 297;
 /// One epoch of the demo: encode, simulate, decode, adjoint, Adam.
 void train(benchmark::State& state) {
   const auto [latent, training] = read_digits();
-  const ito::FitOptions options{.epochs = 1, .warmup_epochs = 0.0, .threads = 2};
+  const ito::FitOptions options{.epochs = 1, .warmup_epochs = 0.0, .execution = {.threads = 2}};
   double rate = 0;
   for ([[maybe_unused]] auto _ : state) {
-    ito::fit(latent, training, options,
+    ito::fit(latent, options, training, {},
              [&](const ito::Progress& progress) { rate = progress.path_steps_per_second; });
   }
   const std::size_t steps = (training.count + options.batch - 1) / options.batch;

@@ -18,7 +18,7 @@ void train(benchmark::State& state) {
   const Digits digits = read_digits();
   const ito::LatentModel latent = ito::validated(digits.latent);
   const ito::LatentShape shape = ito::resolve(latent);
-  const ito::FitOptions options{.device = ito::Device::cuda()};
+  const ito::FitOptions options{.execution = ito::Device::cuda()};
   const ito::Parameters start = ito::initialize(latent, options.seed);
   ito::TrainingState training(shape.parameters);
   training.adam = ito::Adam(start.values());

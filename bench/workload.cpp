@@ -56,7 +56,7 @@ ito::Parameters parameters_of(const ito::Model& model) {
 
 Run::Run(const Workload& workload)
     : workload_(workload),
-      plan_(model_of(workload), ito::Device::cpu(), {.threads = workload.threads}),
+      plan_(model_of(workload), {ito::Device::cpu(), workload.threads}),
       parameters_(parameters_of(plan_.model())),
       request_{.paths = workload.paths, .seed = 7},
       states_(workload.paths * static_cast<std::size_t>(workload.state)),

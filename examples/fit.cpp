@@ -37,10 +37,10 @@ int main(int argc, char** argv) {
   const ito::Dataset training = digits.slice(0, 1500);
   const ito::Dataset held_out = digits.slice(1500, digits.count);
 
-  const ito::FitResult fitted = ito::fit(
-      latent, training, {.epochs = 40, .batch = 50, .learning_rate = 0.01, .averaging = 0.98},
-      ito::console_progress(), held_out);
-  const ito::Evaluation bounds = ito::evaluate(latent, fitted.parameters, held_out);
+  const ito::FitResult fitted =
+      ito::fit(latent, {.epochs = 40, .batch = 50, .learning_rate = 0.01, .averaging = 0.98},
+               training, held_out, ito::console_progress());
+  const ito::Evaluation bounds = ito::evaluate(latent, fitted.parameters, {}, held_out);
   std::printf("log p(y) of a digit: at least %.1f ± %.1f nats; effective sample size %.0f of %zu\n",
               bounds.iwae, bounds.iwae_error, bounds.ess, bounds.samples);
 

@@ -96,8 +96,7 @@ void set_stepwise_control(Parameters& parameters);
 class DeepLatentGaussianPlan {
  public:
   /// Throws ito::Error on a model that `validated` refuses, and when asked for a CUDA device.
-  explicit DeepLatentGaussianPlan(const DeepLatentGaussian& model, Device device = Device::best(),
-                                  int threads = 0);
+  explicit DeepLatentGaussianPlan(const DeepLatentGaussian& model, Execution execution = {});
   ~DeepLatentGaussianPlan();
   DeepLatentGaussianPlan(DeepLatentGaussianPlan&&) noexcept;
   DeepLatentGaussianPlan& operator=(DeepLatentGaussianPlan&&) noexcept;
@@ -136,15 +135,14 @@ struct MeanFieldOptions {
   double averaging = 0.98;  ///< of the posterior's parameters, as FitOptions::averaging; 0: none
   bool covariances = true;  ///< false: C = I stays, the control of a diffusion
   std::uint64_t seed = 1;
-  Device device = Device::best();  ///< as a DeepLatentGaussianPlan's
-  int threads = 0;                 ///< 0: all; up to 1024
+  Execution execution{};  ///< as a DeepLatentGaussianPlan's
 };
 
 /// The posterior that minimises the free energy KL − E[log p(y|X_k)] of one observation, given as
 /// `log_likelihood(x)` = log p(y|x) with its derivative, starting from the prior. Throws ito::Error
 /// on a bad model or options, when asked for a CUDA device, and where a gradient is not finite.
-MeanField fit_mean_field(const DeepLatentGaussian& model, const LogDensity& log_likelihood,
-                         const MeanFieldOptions& options = {});
+MeanField fit_mean_field(const DeepLatentGaussian& model, const MeanFieldOptions& options,
+                         const LogDensity& log_likelihood);
 
 /// What N paths of a posterior say about one observation.
 struct MeanFieldEstimate {
@@ -155,8 +153,7 @@ struct MeanFieldEstimate {
 /// Throws ito::Error when a log-likelihood is NaN or +∞, and when asked for a CUDA device.
 MeanFieldEstimate evaluate_mean_field(const DeepLatentGaussian& model, const MeanField& posterior,
                                       const LogDensity& log_likelihood, std::uint64_t paths,
-                                      std::uint64_t seed, Device device = Device::best(),
-                                      int threads = 0);
+                                      std::uint64_t seed, Execution execution = {});
 
 }  // namespace ito
 #pragma GCC visibility pop

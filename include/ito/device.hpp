@@ -8,6 +8,8 @@
 #pragma GCC visibility push(default)
 namespace ito {
 
+struct Execution;
+
 /// Where a Plan runs. `cpu` is the float32 SIMD engine; `cuda` the engine of an NVIDIA GPU, float32
 /// and for a DoublePlan float64; `reference` the plain double-precision one that defines the
 /// answers.
@@ -37,6 +39,8 @@ class Device {
   bool operator==(const Device& other) const {
     return kind_ == other.kind_ && ordinal_ == other.ordinal_;
   }
+  /// There, with as many threads as OpenMP would use.
+  operator Execution() const;
 
  private:
   explicit Device(Kind kind, int ordinal = 0) : kind_(kind), ordinal_(ordinal) {}
@@ -44,6 +48,18 @@ class Device {
   int ordinal_;
   bool automatic_ = false;
 };
+
+/// Where work runs. A Device converts to it, so either is taken wherever an Execution is. What
+/// takes one throws ito::Error naming `device` where the device is not there or does not do the
+/// work, and `threads` where their number is out of range. Results are the same bits for any
+/// `threads`.
+struct Execution {
+  Device device = Device::best();
+  /// Of the host, on a CUDA device too for what stays there. 0: what OpenMP would use
+  /// (OMP_NUM_THREADS, or else one a core); up to 1024.
+  int threads = 0;
+};
+inline Device::operator Execution() const { return {.device = *this}; }
 
 /// The vector instruction set the CPU engine picked on this machine: "avx512", "avx2" or "sse2".
 /// The environment variable ITO_CPU_ISA asks for a lesser one; empty is as not set.

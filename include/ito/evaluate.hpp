@@ -17,8 +17,7 @@ struct EvaluateOptions {
   /// Paths per observation, a multiple of 16; with all observations up to 2^33.
   std::size_t samples = 128;
   std::uint64_t seed = 0;
-  Device device = Device::best();
-  int threads = 0;                ///< 0: all; up to 1024
+  Execution execution{};
   double non_finite_limit = 0.0;  ///< largest accepted fraction of non-finite paths
 };
 
@@ -56,17 +55,17 @@ struct Evaluation {
 /// options, parameters or data that do not fit, and when more paths are non-finite than accepted,
 /// or all of one observation.
 Evaluation evaluate(const LatentModel& latent, std::span<const float> parameters,
-                    const Dataset& data, const EvaluateOptions& options = {});
+                    const EvaluateOptions& options, const Dataset& data);
 
 /// η [N, T, D] decoded from given states [N, T, d], on the CPU or the reference. Throws ito::Error
 /// on parameters or states of another size, and when asked for a CUDA device.
 std::vector<float> decode(const LatentModel& latent, std::span<const float> parameters,
-                          std::span<const float> states, Device device = Device::best());
+                          std::span<const float> states, Execution execution = {});
 
 /// Context [N, I, C] of observations, on the CPU or the reference. Throws ito::Error on parameters
 /// or data that do not fit, a model without an encoder, and when asked for a CUDA device.
 std::vector<float> encode(const LatentModel& latent, std::span<const float> parameters,
-                          const Dataset& data, Device device = Device::best());
+                          const Dataset& data, Execution execution = {});
 
 /// Mean of y given η, element by element (a binomial's is count · sigmoid(η)); for a Student-t its
 /// centre η. As many numbers as `eta`, in the same order. Throws ito::Error on parameters of

@@ -59,8 +59,7 @@ struct FitOptions {
   /// instead, which must have been begun there unless this is empty.
   Parameters start{};
   std::uint64_t seed = 1;
-  Device device = Device::best();
-  int threads = 0;                    ///< 0: all; up to 1024
+  Execution execution{};
   std::size_t held_out_samples = 16;  ///< paths per held-out observation, once an epoch
   /// Where to keep everything needed to go on: written every `checkpoint_every` epochs, before that
   /// epoch's progress is reported, at the end, and in the middle of an epoch when `stop` asks for
@@ -129,8 +128,8 @@ struct FitResult {
 /// earlier version or belongs to another model, data or options, naming what differs. On a CUDA
 /// device a step is one CUDA graph: the host puts an epoch's steps on a stream and waits at its end
 /// (or where `stop` breaks it off), and there throws what a step in it was refused for.
-FitResult fit(const LatentModel& latent, const Dataset& training, const FitOptions& options = {},
-              const ProgressCallback& progress = {}, const Dataset& held_out = {},
+FitResult fit(const LatentModel& latent, const FitOptions& options, const Dataset& training,
+              const Dataset& held_out = {}, const ProgressCallback& progress = {},
               const std::function<bool()>& stop = {});
 
 }  // namespace ito

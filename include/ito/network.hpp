@@ -27,15 +27,15 @@ class BasicNetwork {
 };
 using Network = BasicNetwork<float>;
 
-/// `device` for work that no CUDA device does: the CPU where it is automatic. Throws ito::Error
-/// where the caller asks for a CUDA device.
-Device host_device(Device device);
+/// `execution` of work that no CUDA device does: on the CPU where its device is automatic. Throws
+/// ito::Error where the caller asks for a CUDA device.
+Execution on_host(Execution execution);
 
 /// A net R^inputs → R^outputs (its `time` says nothing here: a time is one more input) on the CPU
 /// or the reference. `parameters` begin with the net's weights and biases, layer by layer. Throws
 /// ito::Error when asked for a CUDA device.
 std::unique_ptr<Network> make_network(const Mlp& net, int inputs, int outputs,
-                                      Device device = Device::best(), int threads = 0);
+                                      Execution execution = {});
 
 }  // namespace ito
 #pragma GCC visibility pop

@@ -143,7 +143,6 @@ struct PlanOptions {
   /// Bytes that a gradient may use to store states. Below what every step needs it stores
   /// checkpoints and recomputes; a run without one stores none.
   std::size_t workspace_limit = std::size_t{256} << 20;
-  int threads = 0;  ///< 0: what OpenMP would use; up to 1024
   /// Of a Plan: fp32, or on CUDA fast. A DoublePlan computes in fp64: it takes that or the default.
   Precision precision = Precision::fp32;
   /// What `adjoint` runs. Refused where the model's solver does not go with it.
@@ -236,7 +235,7 @@ class BasicPlan {
   /// of a gradient at the first call that needs them. Throws ito::Error on a device that is not
   /// there or that the model or a DoublePlan cannot run on, on options that do not go together, and
   /// where NVRTC or cuBLAS is needed and missing.
-  explicit BasicPlan(const Model& model, Device device = Device::best(), PlanOptions options = {});
+  explicit BasicPlan(const Model& model, Execution execution = {}, PlanOptions options = {});
   ~BasicPlan();
   BasicPlan(BasicPlan&&) noexcept;
   BasicPlan& operator=(BasicPlan&&) noexcept;

@@ -14,8 +14,7 @@ namespace ito {
 struct SampleOptions {
   std::uint64_t seed = 0;
   bool mean = false;  ///< the mean of y given the path instead of a draw
-  Device device = Device::best();
-  int threads = 0;  ///< 0: all; up to 1024
+  Execution execution{};
 };
 /// Draws from the model: prior paths through decoder and likelihood. Row i is a function of (seed,
 /// i). The decoder's net of a CUDA device runs on the CPU. Throws ito::Error on parameters

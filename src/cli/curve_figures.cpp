@@ -105,9 +105,8 @@ Figure::Panel reconstruction_panel(Gnuplot& gnuplot, const Slice& slice, const D
 std::vector<Figure> curve_figures(Gnuplot& gnuplot, const FitReport& report) {
   const Dataset& data = report.shown();
   const std::string noun = observation_noun(report.latent);
-  const Dataset generated =
-      sample(report.latent, report.parameters, std::min(curves, data.count),
-             {.seed = figure_seed, .device = report.device, .threads = report.threads});
+  const Dataset generated = sample(report.latent, report.parameters, std::min(curves, data.count),
+                                   {.seed = figure_seed, .execution = report.execution});
   const Dataset originals = data.slice(0, std::min(reconstructed, data.count));
   const std::vector<float> means = reconstruct(report, originals, figure_seed + 1);
 

@@ -33,13 +33,13 @@ int evaluate_fit(const EvaluateArguments& arguments) {
   const Dataset& data = file.data;
   check_dataset(data, fitted.latent);
   const EvaluateOptions& options = arguments.options;
-  const Evaluation result = evaluate(fitted.latent, fitted.parameters, data, options);
+  const Evaluation result = evaluate(fitted.latent, fitted.parameters, options, data);
   print_message(fmt::format("{}: {}", arguments.data, reading_of(file)));
 
   nlohmann::ordered_json object{{"observations", result.observations},
                                 {"samples", result.samples},
                                 {"seed", options.seed},
-                                {"device", options.device.name()},
+                                {"device", options.execution.device.name()},
                                 {"parameters", arguments.parameters}};
   add_bounds(object, result);
   object["non_finite"] = result.non_finite;
@@ -68,8 +68,8 @@ void add_evaluate(CLI::App& program, Action& action) {
               "Paths per observation, a multiple of 16");
   add_whole_number(*command, "--seed", arguments->options.seed, "Seed of the paths");
   add_fit_parameters(*command, arguments->parameters);
-  add_device(*command, arguments->options.device);
-  add_threads(*command, arguments->options.threads);
+  add_device(*command, arguments->options.execution.device);
+  add_threads(*command, arguments->options.execution.threads);
   add_number(*command, "--non-finite-limit", arguments->options.non_finite_limit,
              "Largest accepted fraction of non-finite paths");
   command->add_flag("--per-observation", arguments->per_observation,

@@ -99,8 +99,8 @@ void add_training_options(CLI::App& command, FitArguments& arguments) {
          "Stop when a larger fraction of a step's paths is not finite");
   add_whole_number(command, "--seed", options.seed, "Of initial parameters, shuffling and paths")
       ->group("Training");
-  add_threads(command, options.threads)->group("Training");
-  add_device(command, options.device)->group("Training");
+  add_threads(command, options.execution.threads)->group("Training");
+  add_device(command, options.execution.device)->group("Training");
   add_name(command, "--objective", options.objective,
            "free-energy, sticking-the-landing or importance-weighted", parse_objective)
       ->group("Training");

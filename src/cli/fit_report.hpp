@@ -23,10 +23,9 @@ struct FitReport {
   std::vector<Comparison> comparison;    ///< empty, or the baselines and the neural SDE last
   std::vector<std::pair<std::string, std::string>> settings;  ///< name and value, in order
   std::vector<std::string> readings;  ///< of each data file, how it was read
-  Device device = Device::best();     ///< and threads: of the paths in its figures
-  int threads = 0;
-  Fitted chosen = Fitted::average;   ///< which of the fit's parameters are shown
-  std::optional<Evaluation> others;  ///< of those that are not, on the same data; or nothing
+  Execution execution{};              ///< and threads: of the paths in its figures
+  Fitted chosen = Fitted::average;    ///< which of the fit's parameters are shown
+  std::optional<Evaluation> others;   ///< of those that are not, on the same data; or nothing
 
   /// Of bounds by a solver whose weights are not exact; empty for others.
   std::string reservation() const;

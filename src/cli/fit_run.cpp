@@ -138,13 +138,12 @@ FitRun::FitRun(const FitArguments& arguments)
   const FitOptions& options = arguments.options;
   const std::size_t rows = data_.training.count, held_out = data_.held_out.count;
   check_samples("fit.samples", options.samples, std::min(options.batch, rows), latent_,
-                options.device, true);
-  check_samples("fit.held_out_samples", options.held_out_samples, held_out, latent_, options.device,
-                false);
+                options.execution.device, true);
+  check_samples("fit.held_out_samples", options.held_out_samples, held_out, latent_,
+                options.execution.device, false);
   check_samples("fit.evaluation_samples", arguments.evaluation_samples,
-                held_out > 0 ? held_out : rows, latent_, options.device, false);
-  const Plan serves(latent_.model, arguments.options.device,
-                    {.threads = arguments.options.threads});
+                held_out > 0 ? held_out : rows, latent_, options.execution.device, false);
+  const Plan serves(latent_.model, arguments.options.execution);
   if (arguments.compare) add_baselines();
 }
 
@@ -170,7 +169,7 @@ FitResult FitRun::train(const LatentModel& latent, FitOptions options,
   const ProgressCallback progress = arguments_.quiet ? ProgressCallback{} : console_progress();
   FitResult result;
   try {
-    result = fit(latent, data_.training, options, progress, data_.held_out,
+    result = fit(latent, options, data_.training, data_.held_out, progress,
                  [] { return interrupted_by() != 0; });
   } catch (const Error& error) {
     throw Error(in_option_names(error.what()));
@@ -186,12 +185,12 @@ FitResult FitRun::train(const LatentModel& latent, FitOptions options,
 
 Evaluation FitRun::evaluate_on(const Dataset& data, const LatentModel& latent,
                                const Parameters& parameters) {
-  return evaluate(latent, parameters, data,
+  return evaluate(latent, parameters,
                   {.samples = arguments_.evaluation_samples,
                    .seed = arguments_.options.seed,
-                   .device = arguments_.options.device,
-                   .threads = arguments_.options.threads,
-                   .non_finite_limit = arguments_.options.non_finite_limit});
+                   .execution = arguments_.options.execution,
+                   .non_finite_limit = arguments_.options.non_finite_limit},
+                  data);
 }
 
 std::optional<Evaluation> FitRun::evaluate_others(const Dataset& data, const FitResult& fitted) {
@@ -271,8 +270,7 @@ void FitRun::write_results() {
                    .comparison = {},
                    .settings = {},
                    .readings = data_.readings,
-                   .device = arguments_.options.device,
-                   .threads = arguments_.options.threads,
+                   .execution = arguments_.options.execution,
                    .chosen = fitted.chosen,
                    .others = {}};
   report.evaluation = evaluate_on(report.shown(), latent_, fitted.parameters);

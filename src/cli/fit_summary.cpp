@@ -38,9 +38,9 @@ std::vector<std::pair<std::string, std::string>> describe_settings(
       {"clip norm", text(options.clip_norm)},
       {"averaging", text(options.averaging)},
       {"seed", text(options.seed)},
-      {"engine", options.device.kind() == Device::Kind::cpu
-                     ? options.device.name() + " (" + cpu_instruction_set() + ")"
-                     : options.device.name()},
+      {"engine", options.execution.device.kind() == Device::Kind::cpu
+                     ? options.execution.device.name() + " (" + cpu_instruction_set() + ")"
+                     : options.execution.device.name()},
       {"seconds", fmt::format("{:.1f}", seconds)},
       {"ito", version()}};
   if (!arguments.start.empty()) settings.emplace_back("start", printable(arguments.start));

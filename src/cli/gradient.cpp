@@ -98,7 +98,7 @@ void require_memory(const PathRun<Real>& run, const BasicPlan<Real>& plan) {
 }
 
 template <class Real>
-int differentiate(const OutputFile& out, const GradientArguments& arguments, Device device) {
+int differentiate(const OutputFile& out, const GradientArguments& arguments) {
   const PathRun<Real> run(arguments.run);
   const auto steps = static_cast<int>(run.model.grid.size()) - 1;
   if (run.model.save.back() != steps) {
@@ -112,7 +112,7 @@ int differentiate(const OutputFile& out, const GradientArguments& arguments, Dev
   PlanOptions options = arguments.run.plan_options();
   options.workspace_limit = arguments.workspace_limit;
   options.gradient = arguments.method;
-  BasicPlan<Real> plan(model, device, options);
+  BasicPlan<Real> plan(model, arguments.run.execution, options);
   require_memory(run, plan);
   const BasicRecording<Real> recording = plan.record(run.parameters, run.request);
   const BasicPaths<Real>& paths = recording.paths();
@@ -130,9 +130,8 @@ int differentiate(const OutputFile& out, const GradientArguments& arguments, Dev
 
 int gradient(const GradientArguments& arguments) {
   const OutputFile out("--out", arguments.out, OutputFile::Kind::binary);
-  const Device device = arguments.run.device;
-  return arguments.run.in_double() ? differentiate<double>(out, arguments, device)
-                                   : differentiate<float>(out, arguments, device);
+  return arguments.run.in_double() ? differentiate<double>(out, arguments)
+                                   : differentiate<float>(out, arguments);
 }
 
 }  // namespace

@@ -69,9 +69,9 @@ std::vector<Figure> image_figures(Gnuplot& gnuplot, const FitReport& report) {
   const auto side = static_cast<std::size_t>(std::lround(std::sqrt(latent.observed)));
   const double largest = full_ink(report);
   const Dataset& data = report.shown();
-  const Dataset generated = sample(
-      latent, report.parameters, grid_columns * grid_rows,
-      {.seed = image_seed, .mean = true, .device = report.device, .threads = report.threads});
+  const Dataset generated =
+      sample(latent, report.parameters, grid_columns * grid_rows,
+             {.seed = image_seed, .mean = true, .execution = report.execution});
   const auto grid = [&](std::span<const float> images) {
     return draw_sheet(gnuplot, lay_out(images, side, grid_columns, grid_rows), largest, 400);
   };

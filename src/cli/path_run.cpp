@@ -44,8 +44,8 @@ void add_path_options(CLI::App& command, PathArguments& arguments) {
             "Paths that share one observation's context, a multiple of 16; 0: paths divided by "
             "observations",
             0);
-  add_device(command, arguments.device);
-  add_threads(command, arguments.threads);
+  add_device(command, arguments.execution.device);
+  add_threads(command, arguments.execution.threads);
   add_value(command, "--solver", arguments.solver,
             "Solver instead of the model's; `ito solvers` lists them", parse_solver);
   add_name(command, "--precision", arguments.precision,

@@ -24,8 +24,7 @@ struct PathArguments {
   std::uint64_t paths_per_observation = 0;
   std::string x0;
   std::string context;
-  Device device = Device::best();
-  int threads = 0;
+  Execution execution{};
   bool prior = false;
   std::optional<Solver> solver;  ///< instead of the model's
   Precision precision = Precision::fp32;
@@ -33,10 +32,12 @@ struct PathArguments {
   int refinement = 0;
 
   /// Whether numbers are doubles: on the reference, and in fp64.
-  bool in_double() const { return device == Device::reference() || precision == Precision::fp64; }
+  bool in_double() const {
+    return execution.device == Device::reference() || precision == Precision::fp64;
+  }
   /// Of a plan for this run, float or double.
   PlanOptions plan_options() const {
-    return {.threads = threads, .precision = precision, .cuda_kernels = cuda_kernels};
+    return {.precision = precision, .cuda_kernels = cuda_kernels};
   }
 };
 

@@ -56,8 +56,8 @@ void add_sample(CLI::App& program, Action& action) {
   command->add_flag("--mean", arguments->options.mean,
                     "Write the mean of y given each path instead of a draw");
   add_fit_parameters(*command, arguments->parameters);
-  add_device(*command, arguments->options.device);
-  add_threads(*command, arguments->options.threads);
+  add_device(*command, arguments->options.execution.device);
+  add_threads(*command, arguments->options.execution.threads);
   command->callback([arguments, command, &action] {
     action = [arguments, command] {
       return in_options(*command, [&] { return draw(*arguments); });

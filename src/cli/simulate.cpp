@@ -38,9 +38,9 @@ void write(const OutputFile& out, const SimulateArguments& arguments, const Mode
 }
 
 template <class Real>
-int simulate(const OutputFile& out, const SimulateArguments& arguments, Device device) {
+int simulate(const OutputFile& out, const SimulateArguments& arguments) {
   const PathRun<Real> run(arguments.run);
-  BasicPlan<Real> plan(run.model, device, arguments.run.plan_options());
+  BasicPlan<Real> plan(run.model, arguments.run.execution, arguments.run.plan_options());
   const BasicPaths<Real> paths =
       plan.simulate(run.parameters, run.request, {.intervals = arguments.intervals});
   warn_non_finite(paths.non_finite(), paths.size());
@@ -66,10 +66,9 @@ void add_simulate(CLI::App& program, Action& action) {
   command->callback([arguments, command, &action] {
     action = [arguments, command] {
       const OutputFile out("--out", arguments->out, OutputFile::Kind::binary);
-      const Device device = arguments->run.device;
       return in_options(*command, [&] {
-        return arguments->run.in_double() ? simulate<double>(out, *arguments, device)
-                                          : simulate<float>(out, *arguments, device);
+        return arguments->run.in_double() ? simulate<double>(out, *arguments)
+                                          : simulate<float>(out, *arguments);
       });
     };
   });

@@ -38,7 +38,7 @@ StatePaths run(const FitReport& report, Model model, std::span<const float> cont
   for (const int step : model.save)
     result.times.push_back(model.grid[static_cast<std::size_t>(step)]);
   result.values.resize(paths * model.save.size() * state);
-  Plan plan(model, report.device, {.threads = report.threads});
+  Plan plan(model, report.execution);
   std::vector<std::byte> workspace(plan.simulate_workspace_bytes(paths));
   plan.simulate(report.parameters, {.paths = paths, .seed = seed, .context = context},
                 {.states = result.values}, workspace);
@@ -63,7 +63,7 @@ StatePaths posterior_states(const FitReport& report, const Dataset& data, std::s
 std::vector<float> reconstruct(const FitReport& report, const Dataset& data, std::uint64_t seed) {
   const LatentModel& latent = report.latent;
   const std::vector<float> context = context_of(report, data);
-  Plan plan(latent.model, report.device, {.threads = report.threads});
+  Plan plan(latent.model, report.execution);
   const Paths paths = plan.simulate(
       report.parameters, {.paths = data.count * reconstruction_paths,
                           .seed = seed,

@@ -15,14 +15,14 @@ namespace {
 
 class CpuEngine final : public Engine<float> {
  public:
-  CpuEngine(const ModelShape& shape, const PlanOptions& options)
+  CpuEngine(const ModelShape& shape, const PlanOptions& options, int threads)
       : shape_(shape),
         model_(shape, {.scheme = options.gradient == GradientMethod::pathwise,
                        .field = options.gradient == GradientMethod::stochastic_adjoint,
                        .directions = options.gradient == GradientMethod::pathwise ? at_once : 0}),
         kernels_(cpu_kernels()),
         limit_(options.workspace_limit),
-        threads_(thread_count(options.threads)),
+        threads_(thread_count(threads)),
         method_(options.gradient) {
     for (int i = 0; i < threads_; ++i) scratch_.push_back(aligned_floats(model_.scratch.size()));
     if (method_ == GradientMethod::pathwise) {
@@ -305,8 +305,9 @@ class CpuEngine final : public Engine<float> {
 
 }  // namespace
 
-std::unique_ptr<Engine<float>> make_engine(const ModelShape& shape, const PlanOptions& options) {
-  return std::make_unique<CpuEngine>(shape, options);
+std::unique_ptr<Engine<float>> make_engine(const ModelShape& shape, const PlanOptions& options,
+                                               int threads) {
+  return std::make_unique<CpuEngine>(shape, options, threads);
 }
 
 }  // namespace ito::cpu

@@ -81,58 +81,59 @@ template Device serving_device<float>(Device, const ModelShape&, const PlanOptio
 template Device serving_device<double>(Device, const ModelShape&, const PlanOptions&);
 
 template <class Real>
-std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device,
+std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Execution execution,
                                           const PlanOptions& options) {
+  const auto [device, threads] = execution;
   if (device.kind() != Device::Kind::cuda && options.cuda_kernels != CudaKernels::automatic) {
     throw Error("cuda_kernels",
                 std::string(name(options.cuda_kernels)) + " on device " + device.name(),
                 "auto, or device cuda");
   }
-  if (device == Device::reference()) return reference::make_engine<Real>(shape, options);
+  if (device == Device::reference()) return reference::make_engine<Real>(shape, options, threads);
   if (device.kind() == Device::Kind::cuda) {
     return cuda::make_cuda_engine<Real>(shape, options, cuda::open_gpu(device.ordinal()));
   }
   if constexpr (std::is_same_v<Real, float>) {
-    return cpu::make_engine(shape, options);
+    return cpu::make_engine(shape, options, threads);
   } else {
     throw Error("device", device.name(), "reference or cuda, which compute in double precision");
   }
 }
 
-template std::unique_ptr<Engine<float>> make_engine(const ModelShape&, Device, const PlanOptions&);
-template std::unique_ptr<Engine<double>> make_engine(const ModelShape&, Device, const PlanOptions&);
+template std::unique_ptr<Engine<float>> make_engine(const ModelShape&, Execution,
+                                                    const PlanOptions&);
+template std::unique_ptr<Engine<double>> make_engine(const ModelShape&, Execution,
+                                                     const PlanOptions&);
 
-Device host_device(Device device) {
-  if (device.kind() != Device::Kind::cuda) return device;
-  if (device.automatic()) return Device::cpu();
+Execution on_host(Execution execution) {
+  const Device device = execution.device;
+  if (device.kind() != Device::Kind::cuda) return execution;
+  if (device.automatic()) return {Device::cpu(), execution.threads};
   throw Error("device", device.name(), "auto, cpu or reference: this runs on the CPU");
 }
 
 template <class Real>
-std::unique_ptr<BasicNetwork<Real>> make_network(const NetShape& shape, Device device,
-                                                 int threads) {
-  check_threads(threads);
+std::unique_ptr<BasicNetwork<Real>> make_network(const NetShape& shape, Execution execution) {
+  check_threads(execution.threads);
   if constexpr (std::is_same_v<Real, float>) {
-    if (device != Device::reference()) return cpu::make_network(shape, threads);
+    if (execution.device != Device::reference()) return cpu::make_network(shape, execution.threads);
   }
   return reference::make_network<Real>(shape);
 }
 
-template std::unique_ptr<BasicNetwork<float>> make_network(const NetShape&, Device, int);
-template std::unique_ptr<BasicNetwork<double>> make_network(const NetShape&, Device, int);
+template std::unique_ptr<BasicNetwork<float>> make_network(const NetShape&, Execution);
+template std::unique_ptr<BasicNetwork<double>> make_network(const NetShape&, Execution);
 
-std::unique_ptr<Network> make_network(const Mlp& net, int inputs, int outputs, Device device,
-                                      int threads) {
+std::unique_ptr<Network> make_network(const Mlp& net, int inputs, int outputs,
+                                      Execution execution) {
   std::vector<Tensor> tensors;
-  return make_network(append_net(tensors, "net", net, inputs, 0, 0, outputs), host_device(device),
-                      threads);
+  return make_network(append_net(tensors, "net", net, inputs, 0, 0, outputs), on_host(execution));
 }
 
 std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
                                                      TrainingState& state) {
-  const Device device = serving_device<float>(task.options.device, task.shape.model, {});
-  if (device.kind() == Device::Kind::cuda)
-    return cuda::make_cuda_training(task, state, device.ordinal());
+  const Device device = serving_device<float>(task.options.execution.device, task.shape.model, {});
+  if (device.kind() == Device::Kind::cuda) return cuda::make_cuda_training(task, state, device.ordinal());
   return make_host_training(task, state);
 }
 

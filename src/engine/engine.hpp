@@ -67,11 +67,11 @@ Device serving_device(Device device, const ModelShape& shape, const PlanOptions&
 /// The engine of a device; options' precision is checked. Throws ito::Error when `Real` is double
 /// on the CPU.
 template <class Real>
-std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Device device,
+std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Execution execution,
                                           const PlanOptions& options);
 /// The networks of a CUDA device stay on the CPU. Those in double are the reference's, on any
 /// device.
 template <class Real = float>
-std::unique_ptr<BasicNetwork<Real>> make_network(const NetShape& shape, Device device, int threads);
+std::unique_ptr<BasicNetwork<Real>> make_network(const NetShape& shape, Execution execution);
 
 }  // namespace ito

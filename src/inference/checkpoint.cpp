@@ -137,7 +137,7 @@ std::string run_identity(const LatentModel& latent, const FitOptions& options,
                          {"annealing_epochs", options.annealing_epochs},
                          {"averaging", options.averaging},
                          {"seed", options.seed},
-                         {"device", options.device.name()},
+                         {"device", options.execution.device.name()},
                          {"held_out_samples", options.held_out_samples}};
   if (!options.fixed.empty()) identity["options"]["fixed"] = options.fixed;
   if (options.start.size() > 0)

@@ -13,11 +13,11 @@
 namespace ito {
 
 struct DeepLatentGaussianPlan::Compiled {
-  Compiled(const DeepLatentGaussian& given, Device device, int wanted)
+  Compiled(const DeepLatentGaussian& given, Execution execution)
       : model(validated(given)),
         net_shape(layer_net(model)),
-        net(make_network(net_shape, host_device(device), thread_count(wanted))),
-        threads(thread_count(wanted)),
+        net(make_network(net_shape, on_host(execution))),
+        threads(thread_count(execution.threads)),
         d(static_cast<std::size_t>(model.state)),
         m(static_cast<std::size_t>(model.noise)) {}
 
@@ -40,9 +40,8 @@ struct DeepLatentGaussianPlan::Compiled {
   std::vector<float> noise;    ///< Z of one layer [N, m]
 };
 
-DeepLatentGaussianPlan::DeepLatentGaussianPlan(const DeepLatentGaussian& model, Device device,
-                                               int threads)
-    : compiled_(std::make_unique<Compiled>(model, device, threads)) {}
+DeepLatentGaussianPlan::DeepLatentGaussianPlan(const DeepLatentGaussian& model, Execution execution)
+    : compiled_(std::make_unique<Compiled>(model, execution)) {}
 DeepLatentGaussianPlan::~DeepLatentGaussianPlan() = default;
 DeepLatentGaussianPlan::DeepLatentGaussianPlan(DeepLatentGaussianPlan&&) noexcept = default;
 DeepLatentGaussianPlan& DeepLatentGaussianPlan::operator=(DeepLatentGaussianPlan&&) noexcept =

@@ -79,7 +79,7 @@ std::vector<float> open_loop_values(const ModelShape& shape, std::span<const flo
     const auto picked = context.subspan(row * c, c);
     inputs.insert(inputs.end(), picked.begin(), picked.end());
   }
-  make_network(rows, device, 1)->forward(parameters, inputs, values);
+  make_network(rows, {device, 1})->forward(parameters, inputs, values);
   return values;
 }
 

@@ -95,14 +95,14 @@ Evaluator::Evaluator(const LatentModel& latent, const LatentShape& shape, const 
       options_(options),
       constants_(row_constants(ObservationModel(latent.likelihood), data.values,
                                data.times * data.dimension)),
-      block_(block_observations(shape, options.samples, data.count, memory, options.device)),
+      block_(
+          block_observations(shape, options.samples, data.count, memory, options.execution.device)),
       paths_(make_latent_paths(latent, shape,
                                {.observations = block_,
                                 .samples = options.samples,
                                 .samples_field = field,
                                 .gradient = false,
-                                .device = options.device,
-                                .threads = options.threads})),
+                                .execution = options.execution})),
       log_weights_(options.samples) {}
 
 Evaluation Evaluator::run(std::span<const float> parameters) {
@@ -144,7 +144,7 @@ Evaluation Evaluator::run(std::span<const float> parameters) {
 }
 
 Evaluation evaluate(const LatentModel& latent, std::span<const float> parameters,
-                    const Dataset& data, const EvaluateOptions& options) {
+                    const EvaluateOptions& options, const Dataset& data) {
   check_samples("evaluate.samples", options.samples);
   if (!(options.non_finite_limit >= 0 && options.non_finite_limit <= 1))
     throw Error("evaluate.non_finite_limit", fmt::format("{}", options.non_finite_limit),
@@ -152,7 +152,8 @@ Evaluation evaluate(const LatentModel& latent, std::span<const float> parameters
   const LatentModel checked = validated(latent);
   check_dataset(data, checked);
   const LatentShape shape = resolve(checked);
-  check_samples("evaluate.samples", options.samples, data.count, checked, options.device, false);
+  check_samples("evaluate.samples", options.samples, data.count, checked, options.execution.device,
+                false);
   check_parameters(shape, parameters);
   return Evaluator(checked, shape, data, options).run(parameters);
 }

@@ -58,8 +58,7 @@ Trainer::Trainer(const LatentModel& latent, const Dataset& training, const FitOp
         std::make_unique<Evaluator>(latent_, shape_, held_out,
                                     EvaluateOptions{.samples = options.held_out_samples,
                                                     .seed = held_out_seed(options.seed),
-                                                    .device = options.device,
-                                                    .threads = options.threads,
+                                                    .execution = options.execution,
                                                     .non_finite_limit = options.non_finite_limit},
                                     block_memory, "fit.held_out_samples");
   }
@@ -248,8 +247,8 @@ bool Trainer::last_is_better(std::span<const float> last) const {
   }
 }
 
-FitResult fit(const LatentModel& latent, const Dataset& training, const FitOptions& options,
-              const ProgressCallback& progress, const Dataset& held_out,
+FitResult fit(const LatentModel& latent, const FitOptions& options, const Dataset& training,
+              const Dataset& held_out, const ProgressCallback& progress,
               const std::function<bool()>& stop) {
   check_options(options);
   const LatentModel checked = validated(latent);
@@ -262,9 +261,9 @@ FitResult fit(const LatentModel& latent, const Dataset& training, const FitOptio
     }
   }
   check_samples("fit.samples", options.samples, std::min(options.batch, training.count), checked,
-                options.device, true);
+                options.execution.device, true);
   check_samples("fit.held_out_samples", options.held_out_samples, held_out.count, checked,
-                options.device, false);
+                options.execution.device, false);
   return Trainer(checked, training, options, held_out).run(progress, stop);
 }
 

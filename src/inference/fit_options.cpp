@@ -45,7 +45,7 @@ void check_options(const FitOptions& options) {
   check_number("fit.non_finite_limit", options.non_finite_limit,
                options.non_finite_limit >= 0 && options.non_finite_limit <= 1,
                "a fraction from 0 to 1");
-  check_threads(options.threads);
+  check_threads(options.execution.threads);
   if (options.resume && options.checkpoint.empty())
     throw Error("fit.resume", "true without a checkpoint", "a checkpoint to go on from");
   if (options.train_longer && !options.resume)

@@ -121,11 +121,11 @@ LatentPathsIn<Real>::LatentPathsIn(const LatentModel& latent, const LatentShape&
       row_numbers_(size(shape.times) * size(shape.observed)),
       state_numbers_(size(shape.times) * size(shape.model.state)),
       context_numbers_(size(shape.model.context()) * size(shape.model.intervals())),
-      threads_(thread_count(options.threads)),
+      threads_(thread_count(options.execution.threads)),
       gradient_(options.gradient),
-      plan_(latent.model, options.device, {.threads = options.threads}) {
-  if (shape_.encoder) encoder_net_ = make_network<Real>(*shape_.encoder, options.device, threads_);
-  if (shape_.decoder) decoder_net_ = make_network<Real>(*shape_.decoder, options.device, threads_);
+      plan_(latent.model, options.execution) {
+  if (shape_.encoder) encoder_net_ = make_network<Real>(*shape_.encoder, options.execution);
+  if (shape_.decoder) decoder_net_ = make_network<Real>(*shape_.decoder, options.execution);
   const std::size_t rows = options.observations, n = rows * samples_;
   workspace_.resize(workspace_for(
       plan_, {.field = options.samples_field, .count = samples_, .multiple = 16, .each = rows},
@@ -290,7 +290,7 @@ void LatentPathsIn<Real>::add_gradient(bool detach_martingale, std::span<Real> g
 
 std::unique_ptr<LatentPaths> make_latent_paths(const LatentModel& latent, const LatentShape& shape,
                                                const LatentPathsOptions& options) {
-  if (options.device == Device::reference())
+  if (options.execution.device == Device::reference())
     return std::make_unique<LatentPathsIn<double>>(latent, shape, options);
   return std::make_unique<LatentPathsIn<float>>(latent, shape, options);
 }

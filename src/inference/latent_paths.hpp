@@ -19,8 +19,7 @@ struct LatentPathsOptions {
   std::size_t samples = 16;               ///< S paths an observation, a multiple of 16
   const char* samples_field = "samples";  ///< what the caller calls S
   bool gradient = false;                  ///< `backward` will be called
-  Device device = Device::best();
-  int threads = 0;
+  Execution execution{};
 };
 
 /// Up to R observations and the S paths that try to explain each.

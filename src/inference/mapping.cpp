@@ -12,11 +12,11 @@
 namespace ito {
 namespace {
 
-std::vector<float> apply(const NetShape& net, Device device, std::span<const float> parameters,
-                         std::span<const float> inputs) {
+std::vector<float> apply(const NetShape& net, Execution execution,
+                         std::span<const float> parameters, std::span<const float> inputs) {
   const std::size_t rows = inputs.size() / static_cast<std::size_t>(net.inputs());
   std::vector<float> outputs(rows * static_cast<std::size_t>(net.outputs()));
-  make_network(net, device, 0)->forward(parameters, inputs, outputs);
+  make_network(net, execution)->forward(parameters, inputs, outputs);
   return outputs;
 }
 
@@ -29,8 +29,8 @@ void check_parameters(const LatentShape& shape, std::span<const float> parameter
 }
 
 std::vector<float> decode(const LatentModel& latent, std::span<const float> parameters,
-                          std::span<const float> states, Device device) {
-  const Device host = host_device(device);
+                          std::span<const float> states, Execution execution) {
+  const Execution host = on_host(execution);
   const LatentShape shape = resolve(latent);
   check_parameters(shape, parameters);
   const auto row =
@@ -43,8 +43,8 @@ std::vector<float> decode(const LatentModel& latent, std::span<const float> para
 }
 
 std::vector<float> encode(const LatentModel& latent, std::span<const float> parameters,
-                          const Dataset& data, Device device) {
-  const Device host = host_device(device);
+                          const Dataset& data, Execution execution) {
+  const Execution host = on_host(execution);
   const LatentModel checked = validated(latent);
   const LatentShape shape = resolve(checked);
   check_parameters(shape, parameters);

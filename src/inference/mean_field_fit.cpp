@@ -66,15 +66,15 @@ class FreeMeanField {
 
 }  // namespace
 
-MeanField fit_mean_field(const DeepLatentGaussian& model, const LogDensity& log_likelihood,
-                         const MeanFieldOptions& options) {
+MeanField fit_mean_field(const DeepLatentGaussian& model, const MeanFieldOptions& options,
+                         const LogDensity& log_likelihood) {
   check_function("log_likelihood", log_likelihood);
   check_positive("mean_field.learning_rate", options.learning_rate);
   check_count("mean_field.iterations", options.iterations);
   if (!(options.averaging >= 0 && options.averaging < 1))
     throw Error("mean_field.averaging", fmt::format("{}", options.averaging),
                 "from 0 up to, not at, 1");
-  DeepLatentGaussianPlan plan(model, options.device, options.threads);
+  DeepLatentGaussianPlan plan(model, options.execution);
   FreeMeanField free(prior_mean_field(plan.model()), options.covariances);
   Adam adam(free.values);
   std::vector<float> cotangents;
@@ -86,7 +86,7 @@ MeanField fit_mean_field(const DeepLatentGaussian& model, const LogDensity& log_
     values.resize(options.paths);
     slopes.resize(paths.states.size());
     cotangents.resize(paths.states.size());
-    evaluate_rows(log_likelihood, paths.states, values, slopes, options.threads);
+    evaluate_rows(log_likelihood, paths.states, values, slopes, options.execution.threads);
     const double share = -1.0 / static_cast<double>(options.paths);
     for (std::size_t i = 0; i < slopes.size(); ++i)
       cotangents[i] = static_cast<float>(share * slopes[i]);
@@ -107,12 +107,12 @@ MeanField fit_mean_field(const DeepLatentGaussian& model, const LogDensity& log_
 
 MeanFieldEstimate evaluate_mean_field(const DeepLatentGaussian& model, const MeanField& posterior,
                                       const LogDensity& log_likelihood, std::uint64_t paths,
-                                      std::uint64_t seed, Device device, int threads) {
+                                      std::uint64_t seed, Execution execution) {
   check_function("log_likelihood", log_likelihood);
-  DeepLatentGaussianPlan plan(model, device, threads);
+  DeepLatentGaussianPlan plan(model, execution);
   const DeepLatentGaussianPlan::Paths result = plan.simulate(posterior, paths, seed);
   std::vector<double> log_weights(result.log_ratio.size());
-  evaluate_rows(log_likelihood, result.states, log_weights, {}, threads);
+  evaluate_rows(log_likelihood, result.states, log_weights, {}, execution.threads);
   Averages free_energy;
   for (std::size_t i = 0; i < log_weights.size(); ++i) {
     log_weights[i] -= result.log_ratio[i];

@@ -41,7 +41,7 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
   const LatentModel checked = validated(latent);
   const LatentShape shape = resolve(checked);
   check_parameters(shape, parameters);
-  Plan plan(prior(checked.model), options.device, {.threads = options.threads});
+  Plan plan(prior(checked.model), options.execution);
   const ObservationModel model(checked.likelihood);
   const double log_scale = shape.log_scale ? static_cast<double>(parameters[*shape.log_scale])
                                            : model.initial_log_scale();
@@ -56,8 +56,7 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
                 .beside = static_cast<double>(std::min(memory, numbers * sizeof(float)))},
                "fewer at a time");
   data.values.reserve(numbers);
-  const auto decoder =
-      shape.decoder ? make_network(*shape.decoder, options.device, options.threads) : nullptr;
+  const auto decoder = shape.decoder ? make_network(*shape.decoder, options.execution) : nullptr;
   const std::size_t block = block_observations(shape, 16, (count + 15) / 16, memory) * 16;
   for (std::size_t begin = 0; begin < count; begin += block) {
     const std::size_t rows = std::min(block, count - begin);

@@ -26,14 +26,13 @@ std::vector<RowPaths> run_rows(const TrainingTask& task, std::uint64_t seed,
                                std::span<const float> parameters) {
   const Dataset& data = task.training;
   const std::size_t samples = task.options.samples, numbers = data.times * data.dimension;
-  const std::size_t block =
-      block_observations(task.shape, samples, rows.size(), block_memory, task.options.device);
+  const std::size_t block = block_observations(task.shape, samples, rows.size(), block_memory,
+                                               task.options.execution.device);
   const auto paths = make_latent_paths(task.latent, task.shape,
                                        {.observations = block,
                                         .samples = samples,
                                         .gradient = false,
-                                        .device = task.options.device,
-                                        .threads = task.options.threads});
+                                        .execution = task.options.execution});
   const ObservationModel model(task.latent.likelihood);
   std::vector<RowPaths> result;
   for (std::size_t begin = 0; begin < rows.size(); begin += block) {

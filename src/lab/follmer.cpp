@@ -62,7 +62,7 @@ class Bridges {
   Bridges(const Dataset& samples, const FollmerOptions& options)
       : samples_(samples),
         steps_(static_cast<std::uint32_t>(options.steps)),
-        threads_(thread_count(options.threads)),
+        threads_(thread_count(options.execution.threads)),
         d_(samples.dimension),
         inputs(options.batch * (d_ + 1)),
         wanted(options.batch * d_) {}
@@ -107,7 +107,7 @@ double root_mean_square(const Dataset& samples) {
 
 }  // namespace
 
-NeuralSde fit_follmer(const Dataset& samples, const FollmerOptions& options,
+NeuralSde fit_follmer(const FollmerOptions& options, const Dataset& samples,
                       const FollmerCallback& progress) {
   check(samples, options);
   NeuralSde sde;
@@ -123,8 +123,8 @@ NeuralSde fit_follmer(const Dataset& samples, const FollmerOptions& options,
     if (i % (d + 1) < d) first[i] *= scale;
 
   // The drift's parameters are the model's first, and those of a net of rows of x and t.
-  const auto net = make_network(options.drift, sde.model.state + 1, sde.model.state, options.device,
-                                options.threads);
+  const auto net =
+      make_network(options.drift, sde.model.state + 1, sde.model.state, options.execution);
   Bridges bridges(samples, options);
   std::vector<float> outputs(bridges.wanted.size()), cotangents(outputs.size());
   std::vector<float> gradient(sde.parameters.size());

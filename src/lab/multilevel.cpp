@@ -62,13 +62,12 @@ class Multilevel {
  private:
   void add_level() {
     const int l = static_cast<int>(levels_.size());
-    const PlanOptions options{.threads = options_.threads};
     Level level;
     const Model grid = refined(model_, l);
     level.cost = static_cast<double>(grid.grid.size() - 1) * (l > 0 ? 1.5 : 1.0);
-    level.fine = std::make_unique<Plan>(grid, options_.device, options);
+    level.fine = std::make_unique<Plan>(grid, options_.execution);
     if (l > 0) {
-      level.coarse = std::make_unique<Plan>(refined(model_, l - 1), options_.device, options);
+      level.coarse = std::make_unique<Plan>(refined(model_, l - 1), options_.execution);
     }
     levels_.push_back(std::move(level));
     extend(levels_.size() - 1, options_.pilot);
@@ -224,9 +223,8 @@ double MultilevelEstimate::cost() const {
 }
 
 MultilevelEstimate multilevel_mean(const Model& model, std::span<const float> parameters,
-                                   const PathFunctional& functional,
-                                   const MultilevelOptions& options,
-                                   std::span<const float> context) {
+                                   const MultilevelOptions& options, std::span<const float> context,
+                                   const PathFunctional& functional) {
   check_function("functional", functional);
   check_positive("target_error", options.target_error);
   check_integer("levels", options.levels, {3, 20});

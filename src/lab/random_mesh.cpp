@@ -27,8 +27,8 @@ class RowNet {
       : state_(takes_state ? static_cast<std::size_t>(state) : 0),
         time_(net.time),
         parameters_(parameters),
-        net_(make_network(net, static_cast<int>(state_) + (time_ ? 1 : 0), state, options.device,
-                          options.threads)) {}
+        net_(make_network(net, static_cast<int>(state_) + (time_ ? 1 : 0), state,
+                          options.execution)) {}
 
   /// sum [rows, d] += net(x, t).
   void add(std::span<const double> x, std::span<const double> t, std::span<double> sum) {
@@ -257,8 +257,8 @@ class RandomMeshRun {
 }  // namespace
 
 RandomMeshEstimate random_mesh_mean(const Model& model, std::span<const float> parameters,
-                                    const std::function<double(std::span<const double>)>& g,
-                                    const RandomMeshOptions& options) {
+                                    const RandomMeshOptions& options,
+                                    const std::function<double(std::span<const double>)>& g) {
   check_function("g", g);
   const Model whole = validated(model);
   check(whole, options);
@@ -267,9 +267,9 @@ RandomMeshEstimate random_mesh_mean(const Model& model, std::span<const float> p
     throw Error("parameters", fmt::format("{} numbers", parameters.size()),
                 fmt::format("at least {}, the model's own first", wanted));
   }
-  RandomMeshOptions on_host = options;
-  on_host.device = host_device(options.device);
-  return RandomMeshRun(whole, parameters.first(wanted), g, on_host).run();
+  RandomMeshOptions served = options;
+  served.execution = on_host(options.execution);
+  return RandomMeshRun(whole, parameters.first(wanted), g, served).run();
 }
 
 }  // namespace ito::lab

@@ -70,7 +70,7 @@ Sampler make_sampler(const Target& target, const SamplerOptions& options) {
 }
 
 SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t paths,
-                      std::uint64_t seed, Device device, int threads) {
+                      std::uint64_t seed, Execution execution) {
   check_function("target.log_density", target.log_density);
   const int dimension = dimension_of(sampler);
   check_count("run_sampler.paths", paths, 1, path_limit / static_cast<std::size_t>(sampler.parts));
@@ -83,8 +83,7 @@ SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t 
                            static_cast<double>(paths) * sizeof(double)},
                "fewer at a time");
   constexpr std::size_t most = 4096;
-  SamplerPaths batch(target, sampler,
-                     {.paths = std::min(most, paths), .device = device, .threads = threads});
+  SamplerPaths batch(target, sampler, {.paths = std::min(most, paths), .execution = execution});
   SampleSet result;
   result.states.reserve(numbers);
   result.log_weights.reserve(paths);

@@ -79,7 +79,7 @@ SamplerPaths::SamplerPaths(const Target& target, const Sampler& sampler,
                ? std::nullopt
                : std::optional(
                      reference_law(sampler.reference, sampler.model.grid, target.dimension))),
-      plan_(sampler.model, options.device, {.threads = options.threads}),
+      plan_(sampler.model, options.execution),
       state_(static_cast<std::size_t>(target.dimension)),
       parts_(static_cast<std::size_t>(sampler.parts)),
       options_(options),
@@ -120,7 +120,7 @@ void SamplerPaths::forward(std::span<const float> parameters, Request request, d
   }
   evaluate_rows(
       [this](std::span<const double> x, std::span<double> gradient) { return cost(x, gradient); },
-      states_, costs_, slopes_, options_.threads);
+      states_, costs_, slopes_, options_.execution.threads);
   for (std::size_t i = 0; i < log_weights_.size(); ++i) {
     double energy = 0, martingale = 0;
     for (std::size_t part = i * parts_; part < (i + 1) * parts_; ++part) {

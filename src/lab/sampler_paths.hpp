@@ -20,8 +20,7 @@ struct SamplerPathsOptions {
   std::size_t paths = 1;  ///< N, the most of a batch
   bool gradient = false;  ///< take the target's too, for losses that differentiate along the path
   bool record = false;    ///< `backward` will follow
-  Device device = Device::best();
-  int threads = 0;
+  Execution execution{};
 };
 
 /// A batch of a sampler's paths and their weights, in memory of its own. A path whose state, sums,

@@ -44,8 +44,7 @@ class SamplerTrainer {
                {.paths = options.paths,
                 .gradient = needs_gradient(options.loss),
                 .record = true,
-                .device = options.device,
-                .threads = options.threads}),
+                .execution = options.execution}),
         // The reference's parameters come first and stay; the control's are the rest.
         fixed_(zero_parameters(prior(sampler_.model)).size()),
         cost_(options.paths),

@@ -277,14 +277,14 @@ struct BasicPlan<Real>::Compiled {
 };
 
 template <class Real>
-BasicPlan<Real>::BasicPlan(const Model& model, Device device, PlanOptions options)
-    : model_(validated(model)), device_(device) {
+BasicPlan<Real>::BasicPlan(const Model& model, Execution execution, PlanOptions options)
+    : model_(validated(model)), device_(execution.device) {
   ModelShape shape = resolve(model_);
   check_method(shape, options.gradient);
-  check_threads(options.threads);
-  device_ = serving_device<Real>(device, shape, options);
+  check_threads(execution.threads);
+  device_ = serving_device<Real>(execution.device, shape, options);
   check_precision<Real>(options.precision, device_);
-  auto engine = make_engine<Real>(shape, device_, options);
+  auto engine = make_engine<Real>(shape, {device_, execution.threads}, options);
   compiled_ =
       std::make_unique<Compiled>(Compiled{std::move(shape), std::move(engine), options.gradient});
 }

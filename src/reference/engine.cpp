@@ -31,10 +31,10 @@ struct ReferenceWorkspace {
 template <class Real>
 class ReferenceEngine final : public Engine<Real> {
  public:
-  ReferenceEngine(const ModelShape& shape, const PlanOptions& options)
+  ReferenceEngine(const ModelShape& shape, const PlanOptions& options, int threads)
       : shape_(shape),
         limit_(options.workspace_limit),
-        threads_(thread_count(options.threads)),
+        threads_(thread_count(threads)),
         method_(options.gradient) {
     const bool pathwise = method_ == GradientMethod::pathwise;
     for (int i = 0; i < threads_; ++i) paths_.emplace_back(shape_, method_, pathwise ? at_once : 0);
@@ -539,11 +539,14 @@ class ReferenceEngine final : public Engine<Real> {
 }  // namespace
 
 template <class Real>
-std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, const PlanOptions& options) {
-  return std::make_unique<ReferenceEngine<Real>>(shape, options);
+std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape,
+                                                    const PlanOptions& options, int threads) {
+  return std::make_unique<ReferenceEngine<Real>>(shape, options, threads);
 }
 
-template std::unique_ptr<Engine<float>> make_engine(const ModelShape&, const PlanOptions&);
-template std::unique_ptr<Engine<double>> make_engine(const ModelShape&, const PlanOptions&);
+template std::unique_ptr<Engine<float>> make_engine(const ModelShape&, const PlanOptions&,
+                                                              int);
+template std::unique_ptr<Engine<double>> make_engine(const ModelShape&,
+                                                               const PlanOptions&, int);
 
 }  // namespace ito::reference

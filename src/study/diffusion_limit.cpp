@@ -43,16 +43,15 @@ Bound best_bound(Family family, const NeuralSde& prior, const LogDensity& log_li
                  const Effort& effort, std::uint64_t seed, const Settings& settings) {
   if (family == Family::mean_field) {
     const DeepLatentGaussian model = deep_latent_gaussian(prior.model, prior.parameters);
-    const MeanField posterior = fit_mean_field(model, log_likelihood,
+    const MeanField posterior = fit_mean_field(model,
                                                {.iterations = effort.iterations,
                                                 .paths = effort.paths,
                                                 .learning_rate = 0.1,
                                                 .seed = seed,
-                                                .device = settings.host(),
-                                                .threads = settings.threads});
-    const MeanFieldEstimate estimate =
-        evaluate_mean_field(model, posterior, log_likelihood, effort.evaluated, seed + 1000,
-                            settings.host(), settings.threads);
+                                                .execution = settings.host()},
+                                               log_likelihood);
+    const MeanFieldEstimate estimate = evaluate_mean_field(
+        model, posterior, log_likelihood, effort.evaluated, seed + 1000, settings.host());
     return {estimate.free_energy, estimate.free_energy_error, estimate.weights, effort.evaluated};
   }
   const Target target{
@@ -64,8 +63,7 @@ Bound best_bound(Family family, const NeuralSde& prior, const LogDensity& log_li
                          .learning_rate = 0.02,
                          .clip_norm = 10,
                          .seed = seed,
-                         .device = settings.device,
-                         .threads = settings.threads};
+                         .execution = settings.execution};
   if (family == Family::open_loop) {
     options.control = OpenLoopControl{.net = Mlp{.hidden = {16}}};
   } else {
@@ -73,8 +71,7 @@ Bound best_bound(Family family, const NeuralSde& prior, const LogDensity& log_li
   }
   const Sampler sampler = train_sampler(target, options);
   const SamplerEstimate estimate =
-      run_sampler(target, sampler, effort.evaluated, seed + 1000, settings.device, settings.threads)
-          .estimate;
+      run_sampler(target, sampler, effort.evaluated, seed + 1000, settings.execution).estimate;
   return {-estimate.elbo, estimate.elbo_error, estimate.weights, effort.evaluated};
 }
 
@@ -211,13 +208,13 @@ void digits(const Settings& settings, Part& part) {
   const Dataset training = all.slice(0, all.count - 297);
   const Dataset shown = all.slice(all.count - held_out, all.count);
   const LatentModel latent = digits_model(16);
-  const FitResult trained = fit(latent, training,
+  const FitResult trained = fit(latent,
                                 {.epochs = settings.scaled(30, 1),
                                  .batch = 50,
                                  .learning_rate = 0.01,
                                  .seed = settings.seed,
-                                 .device = settings.device,
-                                 .threads = settings.threads});
+                                 .execution = settings.execution},
+                                training);
   settings.progress("generative model of digits", 0.7);
 
   const std::vector<int> ks =

@@ -19,13 +19,12 @@ FollmerOptions fit_options(const Settings& settings, int width, int steps, std::
           .batch = 512,
           .learning_rate = 0.01,
           .seed = seed,
-          .device = settings.host(),
-          .threads = settings.threads};
+          .execution = settings.host()};
 }
 
 std::vector<float> draw(const NeuralSde& sde, std::size_t count, std::uint64_t seed,
                         const Settings& settings) {
-  return Plan(sde.model, settings.device, {.threads = settings.threads})
+  return Plan(sde.model, settings.execution)
       .simulate(sde.parameters, {.paths = count, .seed = seed})
       .states();
 }
@@ -36,8 +35,8 @@ double mean_energy(const NeuralSde& sde, std::size_t count, std::uint64_t seed,
   Model steered = sde.model;
   steered.control = FeedbackControl{.net = std::get<Mlp>(sde.model.drift)};
   steered.drift = ZeroDrift{};
-  const Paths paths = Plan(steered, settings.device, {.threads = settings.threads})
-                          .simulate(sde.parameters, {.paths = count, .seed = seed});
+  const Paths paths =
+      Plan(steered, settings.execution).simulate(sde.parameters, {.paths = count, .seed = seed});
   double sum = 0;
   for (const float e : paths.energy()) sum += static_cast<double>(e);
   return sum / static_cast<double>(count);
@@ -71,7 +70,7 @@ Series drift_field(const NeuralSde& sde, double t, double reach, const Settings&
       for (const int k : {i, j})
         points.push_back(static_cast<float>(reach * (2.0 * k / (side - 1) - 1)));
   const std::vector<float> moved =
-      Plan(model, settings.device)
+      Plan(model, settings.execution)
           .simulate(sde.parameters, {.paths = points.size() / 2, .x0 = points})
           .states();
   Series field{.style = Series::Style::arrows};
@@ -119,7 +118,7 @@ void pictures(const Settings& settings, Part& part) {
     const Dataset other = draw_plane_law(law, 4096, settings.seed + 91);
     FollmerOptions options = fit_options(settings, 64, 64, settings.seed);
     options.iterations = settings.scaled(4000, 48);
-    const NeuralSde sde = fit_follmer(data, options);
+    const NeuralSde sde = fit_follmer(options, data);
     const std::vector<float> points = draw(sde, 4096, settings.seed + 92, settings);
     const double distance = energy_distance(points, fresh.values);
     const double floor = energy_distance(other.values, fresh.values);
@@ -139,7 +138,7 @@ void pictures(const Settings& settings, Part& part) {
         Panel panel = plane(fmt::format("t = {:.2f}", t), 4.5);
         Model until = sde.model;
         until.save = {k};
-        const Paths states = Plan(until, settings.device)
+        const Paths states = Plan(until, settings.execution)
                                  .simulate(sde.parameters, {.paths = 600, .seed = settings.seed});
         panel.series = {cloud(states.states(), 600, 2), drift_field(sde, t, 4.0, settings)};
         fields.panels.push_back(panel);
@@ -169,10 +168,8 @@ void from_density(const Settings& settings, Part& part) {
        .iterations = settings.scaled(800, 32),
        .learning_rate = 0.01,
        .seed = settings.seed,
-       .device = settings.device,
-       .threads = settings.threads});
-  const SampleSet set =
-      run_sampler(target, sampler, 4096, settings.seed + 50, settings.device, settings.threads);
+       .execution = settings.execution});
+  const SampleSet set = run_sampler(target, sampler, 4096, settings.seed + 50, settings.execution);
   const double ess = set.estimate.weights.ess / 4096;
   Panel picture = plane("from the density, neural SDE", 5);
   picture.series = {cloud(set.states, 2000, 0)};
@@ -236,7 +233,7 @@ void energies(const Settings& settings, Part& part) {
       FollmerOptions options = fit_options(settings, 16, 64, settings.seed + s);
       options.drift.hidden = {32};
       options.batch = 256;
-      const NeuralSde sde = fit_follmer(data, options);
+      const NeuralSde sde = fit_follmer(options, data);
       const double energy = mean_energy(sde, 8192, settings.seed + 30 + s, settings);
       values.push_back(energy);
     }
@@ -293,8 +290,8 @@ void sweeps(const Settings& settings, Part& part) {
       std::vector<double> distances;
       for (std::size_t s = 0; s < settings.seeds; ++s) {
         const NeuralSde sde = fit_follmer(
-            data,
-            fit_options(settings, is_width ? value : 64, is_width ? 64 : value, settings.seed + s));
+            fit_options(settings, is_width ? value : 64, is_width ? 64 : value, settings.seed + s),
+            data);
         distances.push_back(
             energy_distance(draw(sde, 4096, settings.seed + 40 + s, settings), fresh.values));
       }

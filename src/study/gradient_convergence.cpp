@@ -81,7 +81,7 @@ class BlockGradients {
   std::vector<std::vector<double>> operator()(Model model, GradientMethod method, int steps) const {
     model.grid = uniform_grid(1.0, steps);
     const Parameters parameters = mixing_parameters(model, settings_.seed);
-    Plan plan(model, settings_.host(), {.threads = settings_.threads, .gradient = method});
+    Plan plan(model, settings_.host(), {.gradient = method});
     std::vector<std::vector<double>> result;
     for (std::size_t b = 0; b < blocks; ++b) {
       result.push_back(gradient<float>(
@@ -253,7 +253,7 @@ double off_adjoint(const Model& model, const Parameters& parameters, GradientMet
   const std::vector<Real> values(parameters.values().begin(), parameters.values().end());
   const BasicRequest<Real> request{.paths = settings.scaled(128), .seed = settings.seed};
   const auto by = [&](GradientMethod route) {
-    BasicPlan<Real> plan(model, device, {.threads = settings.threads, .gradient = route});
+    BasicPlan<Real> plan(model, {device, settings.execution.threads}, {.gradient = route});
     return gradient<Real>(plan, values, request);
   };
   const std::vector<double> wanted = by(GradientMethod::adjoint);
@@ -282,7 +282,7 @@ Part reversal(const Settings& settings) {
       model.grid = uniform_grid(1.0 / 3, n);  // no step has an exact binary form
       const Parameters parameters = mixing_parameters(model, settings.seed);
       const double in_float = off_adjoint<float>(model, parameters, GradientMethod::reversible,
-                                                 settings.host(), settings);
+                                                 settings.host().device, settings);
       const double in_double = off_adjoint<double>(model, parameters, GradientMethod::reversible,
                                                    Device::reference(), settings);
       const double stochastic = off_adjoint<double>(

@@ -102,13 +102,13 @@ class Runner {
 
   double resident() const {
     return settings_.resident_bytes(
-        {model_, parameters_, method_, load_.paths, limit_, settings_.threads});
+        {model_, parameters_, method_, load_.paths, limit_, settings_.execution.threads});
   }
   std::size_t workspace() const { return plan_->workspace_bytes(load_.paths); }
 
  private:
   PlanOptions options(std::size_t limit) const {
-    return {.workspace_limit = limit, .threads = settings_.threads, .gradient = method_};
+    return {.workspace_limit = limit, .gradient = method_};
   }
   bool fits(std::size_t limit) const {
     try {
@@ -189,7 +189,7 @@ GradientCost gradient_cost(const Route& route, ExactGradients& exact) {
 
 double tangent_seconds(const Workload& load, std::size_t directions, const Settings& settings) {
   const Model model = model_of(load, Solver::euler_maruyama);
-  Plan plan(model, settings.host(), {.threads = settings.threads});
+  Plan plan(model, settings.host());
   const Parameters parameters = initialize(model, settings.seed);
   const std::vector<float> along(directions * parameters.size(), 1.0F);
   return shortest([&] {

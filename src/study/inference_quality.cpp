@@ -76,7 +76,7 @@ struct Posterior {
 };
 Posterior posterior_paths(const LatentModel& latent, const Parameters& parameters, const Dataset& y,
                           std::size_t samples, std::uint64_t seed, const Settings& settings) {
-  Plan plan(latent.model, settings.device, {.threads = settings.threads});
+  Plan plan(latent.model, settings.execution);
   const Paths paths = plan.simulate(parameters, {.paths = y.count * samples,
                                                  .seed = seed,
                                                  .context = y.values,
@@ -203,7 +203,7 @@ Part inference_quality(const Settings& settings) {
   double open_gap = 0, feedback_gap = 0;
   for (const Kind& kind : kinds()) {
     const LatentModel latent = latent_model(kind.control);
-    const FitResult result = fit(latent, training.y,
+    const FitResult result = fit(latent,
                                  {.epochs = settings.scaled(40, 2),
                                   .batch = 128,
                                   .samples = 16,
@@ -212,8 +212,8 @@ Part inference_quality(const Settings& settings) {
                                   .fixed = {"drift"},
                                   .start = starting_point(latent, settings.seed),
                                   .seed = settings.seed,
-                                  .device = settings.device,
-                                  .threads = settings.threads});
+                                  .execution = settings.execution},
+                                 training.y);
     done += 0.25;
     settings.progress("training " + kind.name, done);
     const Posterior posterior = posterior_paths(latent, result.parameters, shown.y, pool_size,

@@ -25,19 +25,18 @@ class Pair {
  public:
   Pair(const OrderProblem& problem, Solver solver, const Grids& grids, const Settings& settings)
       : problem_(problem), grids_(grids), seed_(settings.seed) {
-    const Device device = settings.host();
-    const PlanOptions options{.threads = settings.threads};
+    const Execution execution = settings.host();
     Model model = problem.model;
     model.solver = solver;
     for (std::size_t l = 0; l < grids.levels; ++l) {
       model.grid = uniform_grid(1.0, grids.coarsest << l);
-      plans_.push_back(std::make_unique<Plan>(model, device, options));
+      plans_.push_back(std::make_unique<Plan>(model, execution));
     }
     if (!problem.exact_end) return;
     Model brownian;
     brownian.state = plans_.front()->model().noise;
     brownian.grid = uniform_grid(1.0, grids.coarsest);
-    brownian_ = std::make_unique<Plan>(brownian, device, options);
+    brownian_ = std::make_unique<Plan>(brownian, execution);
   }
 
   void run(Sense sense, MeasuredOrder& measured) {

@@ -61,8 +61,7 @@ class Experiment {
              GradientMethod route = GradientMethod::adjoint)
       : problem_(problem),
         parameters_(problem.parameters),
-        plan_(sigmoid_model(steps), settings.device,
-              {.threads = settings.threads, .gradient = route}) {}
+        plan_(sigmoid_model(steps), settings.execution, {.gradient = route}) {}
 
   std::span<float> control() { return parameters_["control.value"]; }
 
@@ -139,7 +138,7 @@ Run descend(const Problem& problem, int steps, std::size_t iterations, std::uint
 double route_difference(const Settings& settings, std::size_t iterations) {
   const Problem few = make_problem(settings.seed, 10, 32);
   Settings on_cpu = settings;  // where every route is
-  on_cpu.device = settings.device == Device::reference() ? settings.device : Device::cpu();
+  on_cpu.execution = settings.host();
   const Run back = descend(few, 32, iterations, settings.seed, on_cpu);
   const Run forth = descend(few, 32, iterations, settings.seed, on_cpu, GradientMethod::pathwise);
   double largest = 0;

@@ -150,8 +150,7 @@ SamplerRun run_case(const SamplerCase& problem, bool ou, SamplerLoss loss, std::
       .learning_rate = problem.learning_rate,
       .annealing = 0.5,
       .seed = seed,
-      .device = settings.device,
-      .threads = settings.threads};
+      .execution = settings.execution};
   if (ou) {
     options.reference = OrnsteinUhlenbeckReference{.rate = ou_rate / horizon, .std = problem.std};
   } else {
@@ -174,8 +173,7 @@ SamplerRun run_case(const SamplerCase& problem, bool ou, SamplerLoss loss, std::
         if (mean >= enough) result.seconds_to_accuracy = progress.seconds;
       });
   result.learned_log_z = sampler.log_normalizer;
-  result.set = run_sampler(problem.target, sampler, evaluated, seed + 400, settings.device,
-                           settings.threads);
+  result.set = run_sampler(problem.target, sampler, evaluated, seed + 400, settings.execution);
   return result;
 }
 

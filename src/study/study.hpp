@@ -94,8 +94,7 @@ struct Settings {
   std::size_t seeds = 3;
   std::uint64_t seed = 1;  ///< of the first run
   Dataset digits{};        ///< handwritten ones; none: that half of part 1 is left out
-  Device device = Device::best();
-  int threads = 0;
+  Execution execution{};
   /// Peak resident bytes of one gradient of ½|x_T|² + E by a program of its own; 0 where that
   /// cannot be measured.
   std::function<double(const GradientRun&)> resident_bytes = [](const GradientRun&) { return 0.0; };
@@ -109,7 +108,10 @@ struct Settings {
   }
   /// For what runs on the host alone, and for comparisons of solvers and of routes to the gradient,
   /// all by one engine.
-  Device host() const { return device == Device::reference() ? device : Device::cpu(); }
+  Execution host() const {
+    const bool reference = execution.device == Device::reference();
+    return {reference ? Device::reference() : Device::cpu(), execution.threads};
+  }
   /// Whether there is time for the whole of a sweep, or only for its ends.
   bool whole() const { return effort >= 0.25; }
 };

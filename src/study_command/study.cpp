@@ -124,8 +124,8 @@ std::string render(const StudyArguments& arguments, const std::vector<study::Par
       study.heading, study.heading,
       fmt::format("{} Effort {:g}, {}, engine {}, {} min; ito {}. All numbers are in {}.json "
                   "beside this page.",
-                  study.subtitle, settings.effort, seeds, settings.device.name(), duration(seconds),
-                  version(), study.name));
+                  study.subtitle, settings.effort, seeds, settings.execution.device.name(),
+                  duration(seconds), version(), study.name));
   std::unique_ptr<Gnuplot> gnuplot;
   if (Gnuplot::available()) {
     gnuplot = std::make_unique<Gnuplot>();
@@ -171,7 +171,7 @@ void write_results(StudyArguments& arguments, const OutputFolder& folder,
                                  {"effort", settings.effort},
                                  {"seeds", settings.seeds},
                                  {"seed", settings.seed},
-                                 {"device", settings.device.name()},
+                                 {"device", settings.execution.device.name()},
                                  {"parts", nlohmann::ordered_json::object()}};
   std::vector<study::Part> parts;
   for (const study::PartKind& kind : chosen) {
@@ -252,8 +252,8 @@ void add_studies(CLI::App& program, Action& action) {
     }
     add_whole_number(*command, "--seed", arguments->settings.seed,
                      study.seeded ? "The first run's seed" : "Seed of the noise");
-    add_device(*command, arguments->settings.device);
-    add_threads(*command, arguments->settings.threads);
+    add_device(*command, arguments->settings.execution.device);
+    add_threads(*command, arguments->settings.execution.threads);
     command->callback(
         [arguments, &action] { action = [arguments] { return run_study(*arguments); }; });
   }

@@ -41,17 +41,17 @@ TEST_F(Fit, TrainsAndEvaluatesAsTheLibraryDoes) {
             0);
   const ito::LatentModel latent = ito::parse_latent_model(small_latent_model);
   const ito::Dataset data = ito::read_dataset(folder / "data.csv");
-  ito::FitOptions options{.epochs = 3, .batch = 8, .learning_rate = 0.01, .threads = 1};
+  ito::FitOptions options{
+      .epochs = 3, .batch = 8, .learning_rate = 0.01, .execution = {.threads = 1}};
   options.objective = ito::Objective::sticking_the_landing;
   options.schedule = ito::Schedule::constant;
-  const ito::FitResult fitted =
-      ito::fit(latent, data.slice(0, 16), options, {}, data.slice(16, 24));
+  const ito::FitResult fitted = ito::fit(latent, options, data.slice(0, 16), data.slice(16, 24));
   ito::save_safetensors(fitted.parameters, folder / "library.safetensors");
   EXPECT_EQ(read(folder / "fit/parameters.safetensors"), read(folder / "library.safetensors"));
 
   const Json summary = Json::parse(read(folder / "fit/summary.json"));
   const ito::Evaluation result =
-      ito::evaluate(latent, fitted.parameters, data.slice(16, 24), {.samples = 16, .seed = 1});
+      ito::evaluate(latent, fitted.parameters, {.samples = 16, .seed = 1}, data.slice(16, 24));
   EXPECT_EQ(summary["elbo"].get<double>(), result.elbo);
   EXPECT_EQ(summary["iwae"].get<double>(), result.iwae);
 }
@@ -200,8 +200,8 @@ TEST_F(Evaluate, PrintsTheLibrarysNumbersAsOneJsonObject) {
   const ito::LatentModel latent = ito::parse_latent_model(small_latent_model);
   const ito::Parameters parameters =
       ito::load_safetensors(ito::zero_parameters(latent), folder / "fit/parameters.safetensors");
-  const ito::Evaluation result = ito::evaluate(
-      latent, parameters, ito::read_dataset(folder / "data.csv"), {.samples = 32, .seed = 9});
+  const ito::Evaluation result = ito::evaluate(latent, parameters, {.samples = 32, .seed = 9},
+                                               ito::read_dataset(folder / "data.csv"));
   EXPECT_EQ(object["observations"], 24);
   EXPECT_EQ(object["elbo"].get<double>(), result.elbo);
   EXPECT_EQ(object["elbo_error"].get<double>(), result.elbo_error);

@@ -54,7 +54,7 @@ FitOptions few_steps() {
           .learning_rate = 0.01,
           .warmup_epochs = 0.5,
           .averaging = 0.8,
-          .device = Device::cuda()};
+          .execution = Device::cuda()};
 }
 
 /// A latent model with an encoder that hands over y, no decoder and two observation times.
@@ -144,9 +144,9 @@ double relative_difference(std::span<const Number> a, std::span<const Number> b,
 TEST_P(AgainstTheHost, ParametersAndHistoryAgreeToRounding) {
   const TrainingCase row = training_cases()[GetParam()];
   FitOptions host_options = row.options;
-  host_options.device = Device::cpu();
-  const FitResult host = fit(row.latent, row.data, host_options, {}, row.data);
-  const FitResult device = fit(row.latent, row.data, row.options, {}, row.data);
+  host_options.execution = Device::cpu();
+  const FitResult host = fit(row.latent, host_options, row.data, row.data);
+  const FitResult device = fit(row.latent, row.options, row.data, row.data);
   EXPECT_LE(relative_difference<float>(device.last, host.last, row.options.start), 1e-4);
   EXPECT_LE(relative_difference<float>(device.average, host.average, row.options.start), 1e-4);
   ASSERT_EQ(device.history.size(), host.history.size());
@@ -181,7 +181,7 @@ TEST_F(CudaTraining, AStepIsOneGraphAndTheHostWaitsOnlyWhereAnEpochEnds) {
     options.batch = batch;
     gpu->waits = gpu->graphs = 0;
     int first = 0;
-    fit(row.latent, row.data, options, [&](const Progress& progress) {
+    fit(row.latent, options, row.data, {}, [&](const Progress& progress) {
       if (progress.record.epoch == 1) first = gpu->allocations;
     });
     waits.push_back(gpu->waits);
@@ -225,12 +225,12 @@ TEST_F(CudaTraining, GoesOnToTheSameBitsAfterABreakInTheMiddleOfAnEpoch) {
   const TemporaryFolder folder;
   FitOptions options = row.options;
   options.checkpoint = folder.path() / "checkpoint";
-  const FitResult whole = fit(row.latent, row.data, options);
+  const FitResult whole = fit(row.latent, options, row.data);
   int asked = 0;
-  const FitResult broken = fit(row.latent, row.data, options, {}, {}, [&] { return ++asked == 5; });
+  const FitResult broken = fit(row.latent, options, row.data, {}, {}, [&] { return ++asked == 5; });
   EXPECT_TRUE(broken.interrupted);
   options.resume = true;
-  const FitResult resumed = fit(row.latent, row.data, options);
+  const FitResult resumed = fit(row.latent, options, row.data);
   EXPECT_TRUE(std::ranges::equal(resumed.parameters.values(), whole.parameters.values()));
   ASSERT_EQ(resumed.history.size(), whole.history.size());
   EXPECT_EQ(resumed.history.back().elbo, whole.history.back().elbo);
@@ -274,8 +274,8 @@ TEST_F(CudaTraining, NamesARowWithoutAFinitePathAsTheHostDoes) {
   row.options.non_finite_limit = 0.5;
   const auto outcome = [&](Device device) {
     FitOptions options = row.options;
-    options.device = device;
-    return refusal([&] { fit(row.latent, row.data, options); });
+    options.execution.device = device;
+    return refusal([&] { fit(row.latent, options, row.data); });
   };
   EXPECT_NE(outcome(Device::cpu()).find("data row 3 of 16"), std::string::npos)
       << outcome(Device::cpu());
@@ -293,15 +293,15 @@ TEST_F(CudaTraining, CountsNonFinitePathsAsTheHostDoesAndRefusesTooMany) {
   for (float& log_std : row.options.start["initial.log_std"]) log_std = 14;
   const auto outcome = [&](Device device) {
     FitOptions options = row.options;
-    options.device = device;
-    return refusal([&] { fit(row.latent, row.data, options); });
+    options.execution.device = device;
+    return refusal([&] { fit(row.latent, options, row.data); });
   };
   EXPECT_NE(outcome(Device::cpu()).find("of 128 paths not finite"), std::string::npos);
   EXPECT_EQ(outcome(Device::cuda()), outcome(Device::cpu()));
   row.options.non_finite_limit = 1.0;
-  const FitResult device = fit(row.latent, row.data, row.options);
-  row.options.device = Device::cpu();
-  const FitResult host = fit(row.latent, row.data, row.options);
+  const FitResult device = fit(row.latent, row.options, row.data);
+  row.options.execution = Device::cpu();
+  const FitResult host = fit(row.latent, row.options, row.data);
   EXPECT_GT(host.history[0].non_finite, 0u);
   EXPECT_LT(host.history[0].non_finite, 20u * 16);
   EXPECT_EQ(device.history[0].non_finite, host.history[0].non_finite);

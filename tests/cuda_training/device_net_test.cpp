@@ -78,7 +78,7 @@ TEST_F(DeviceNets, GiveTheReferencesOutputsAndGradientForEveryActivation) {
       const auto count = static_cast<std::size_t>(rows);
       const std::vector<float> inputs = normals(count * 4, 2), cotangents = normals(count * 3, 3);
       std::vector<float> outputs(count * 3), gradient(parameters.size(), 0.5f), back(count * 4);
-      const auto reference = make_network(shape, Device::reference(), 1);
+      const auto reference = make_network(shape, {Device::reference(), 1});
       reference->forward(parameters, inputs, outputs);
 
       DeviceNet<float> net(shape, NetUse::once);

@@ -49,7 +49,7 @@ std::vector<float> apply(Activation activation, const std::vector<float>& inputs
   const NetShape net = append_net(tensors, "net", Mlp{.output = activation}, 1, 0, 0, 1);
   const std::vector<float> parameters{1.0f, 0.0f};
   std::vector<float> outputs(inputs.size());
-  make_network(net, Device::cpu(), 1)->forward(parameters, inputs, outputs);
+  make_network(net, {Device::cpu(), 1})->forward(parameters, inputs, outputs);
   return outputs;
 }
 

@@ -14,7 +14,7 @@ namespace {
 const EngineKind& reference64() { return engine("reference64"); }
 
 /// One thread: the runs are too short to share.
-AnyPlan plan_of(const Model& model) { return AnyPlan(reference64(), model, {.threads = 1}); }
+AnyPlan plan_of(const Model& model) { return AnyPlan(reference64(), model, {}, 1); }
 
 /// Enough to give every observation paths, the last one fewer.
 std::uint64_t paths_of(const ModelCase& row) {

@@ -55,9 +55,9 @@ std::vector<Real> real(const std::vector<double>& values) {
 
 /// Allocations of a simulation, a recording and two adjoints of it.
 template <class Real>
-long allocations_of_a_call(const ModelCase& row, Device device, PlanOptions options) {
+long allocations_of_a_call(const ModelCase& row, Execution execution, std::size_t limit) {
   constexpr std::uint64_t paths = 200;
-  BasicPlan<Real> plan(row.model, device, options);
+  BasicPlan<Real> plan(row.model, execution, {.workspace_limit = limit});
   const Call call = row.call(paths);
   const PathValues weights = random_cotangents(row.model, paths, 1);
   const std::vector<Real> parameters(real<Real>(row.knobs(paths).parameters)),
@@ -96,10 +96,11 @@ TEST(Allocation, DoesNotHappenInACall) {
     const ModelCase& row = model_case(name);
     for (const int threads : {1, 2}) {
       for (const std::size_t limit : {std::size_t{1} << 28, std::size_t{24} << 10}) {
-        const PlanOptions options{limit, threads};
-        EXPECT_EQ(allocations_of_a_call<float>(row, Device::cpu(), options), 0) << name;
-        EXPECT_EQ(allocations_of_a_call<float>(row, Device::reference(), options), 0) << name;
-        EXPECT_EQ(allocations_of_a_call<double>(row, Device::reference(), options), 0) << name;
+        EXPECT_EQ(allocations_of_a_call<float>(row, {Device::cpu(), threads}, limit), 0) << name;
+        EXPECT_EQ(allocations_of_a_call<float>(row, {Device::reference(), threads}, limit), 0)
+            << name;
+        EXPECT_EQ(allocations_of_a_call<double>(row, {Device::reference(), threads}, limit), 0)
+            << name;
       }
     }
   }
@@ -113,7 +114,7 @@ TEST(Allocation, OfPathsIsThatOfWhatIsAskedFor) {
   model.grid = uniform_grid(1.0, 64);
   for (int k = 0; k <= 64; ++k) model.save.push_back(k);
   for (const Device device : {Device::cpu(), Device::reference()}) {
-    Plan plan(model, device, {.threads = 1});
+    Plan plan(model, {device, 1});
     for (const bool intervals : {false, true}) {
       const std::size_t results =
           paths * ((saves * (intervals ? 3 : 1) + 2) * sizeof(float) + sizeof(std::uint8_t));

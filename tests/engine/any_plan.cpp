@@ -138,7 +138,8 @@ std::shared_ptr<Gpu> small_gpu() {
 }  // namespace
 
 template <class Real>
-BasicPlan<Real> make_plan(const EngineKind& kind, const Model& model, PlanOptions options) {
+BasicPlan<Real> make_plan(const EngineKind& kind, const Model& model, PlanOptions options,
+                          int threads) {
   if (kind.emulated) {
     static const bool placed = [] {
       replace_gpu(std::make_shared<EmulatedGpu>());
@@ -150,19 +151,20 @@ BasicPlan<Real> make_plan(const EngineKind& kind, const Model& model, PlanOption
   if (kind.kernels != CudaKernels::automatic) options.cuda_kernels = kind.kernels;
   if (kind.emulated && kind.kernels == CudaKernels::layered) {
     replace_gpu(small_gpu());
-    BasicPlan<Real> plan(model, kind.device, options);
+    BasicPlan<Real> plan(model, {kind.device, threads}, options);
     replace_gpu(std::make_shared<EmulatedGpu>());
     return plan;
   }
-  return BasicPlan<Real>(model, kind.device, options);
+  return BasicPlan<Real>(model, {kind.device, threads}, options);
 }
-template Plan make_plan(const EngineKind&, const Model&, PlanOptions);
-template DoublePlan make_plan(const EngineKind&, const Model&, PlanOptions);
+template Plan make_plan(const EngineKind&, const Model&, PlanOptions, int);
+template DoublePlan make_plan(const EngineKind&, const Model&, PlanOptions, int);
 
-AnyPlan::AnyPlan(const EngineKind& kind, const Model& model, PlanOptions options)
-    : plan_(kind.double_precision
-                ? std::variant<Plan, DoublePlan>(make_plan<double>(kind, model, options))
-                : std::variant<Plan, DoublePlan>(make_plan<float>(kind, model, options))) {}
+AnyPlan::AnyPlan(const EngineKind& kind, const Model& model, PlanOptions options, int threads)
+    : plan_(
+          kind.double_precision
+              ? std::variant<Plan, DoublePlan>(make_plan<double>(kind, model, options, threads))
+              : std::variant<Plan, DoublePlan>(make_plan<float>(kind, model, options, threads))) {}
 
 PathValues AnyPlan::simulate(const std::vector<double>& parameters, const Call& call) {
   return std::visit(

@@ -115,13 +115,14 @@ struct GradientValues {
 
 /// A plan of the kind; the emulated device is put in its place when it is first asked for.
 template <class Real>
-BasicPlan<Real> make_plan(const EngineKind& kind, const Model& model, PlanOptions options = {});
+BasicPlan<Real> make_plan(const EngineKind& kind, const Model& model, PlanOptions options = {},
+                          int threads = 0);
 
 /// A Plan on any engine. Numbers cross as doubles, so tests read alike; a float is a double without
 /// change, so equality here is equality of bits (but for the sign of zero).
 class AnyPlan {
  public:
-  AnyPlan(const EngineKind& kind, const Model& model, PlanOptions options = {});
+  AnyPlan(const EngineKind& kind, const Model& model, PlanOptions options = {}, int threads = 0);
 
   PathValues simulate(const std::vector<double>& parameters, const Call& call);
   /// The same by caller-owned memory.

@@ -56,7 +56,7 @@ TEST_P(BatchSplit, LeavesEveryPathAsItIs) {
     const Knobs knobs = row.knobs(paths);
     const Call call = row.call(paths);
     const PathValues whole = AnyPlan(GetParam(), row.model).simulate(knobs.parameters, call);
-    AnyPlan plan(GetParam(), row.model, {.threads = 1});
+    AnyPlan plan(GetParam(), row.model, {}, 1);
     for (const std::uint64_t size : {1u, 3u, 16u, 63u, 64u, 65u, 1000u}) {
       // Single paths: those around the seams of tiles.
       const std::uint64_t begin = size == 1 ? 40 : 0, end = size == 1 ? 140 : paths;
@@ -105,11 +105,11 @@ TEST_P(BatchSplit, OfThreadsChangesNoBitOfPathsOrGradients) {
     const Knobs knobs = row.knobs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 3);
-    AnyPlan one(GetParam(), row.model, {.threads = 1});
+    AnyPlan one(GetParam(), row.model, {}, 1);
     const PathValues states = one.simulate(knobs.parameters, call);
     const GradientValues gradient = one.adjoint(knobs.parameters, call, cotangents);
     for (const int threads : {2, 3, 7}) {
-      AnyPlan plan(GetParam(), row.model, {.threads = threads});
+      AnyPlan plan(GetParam(), row.model, {}, threads);
       EXPECT_EQ(plan.simulate(knobs.parameters, call), states) << name << threads;
       EXPECT_EQ(plan.adjoint(knobs.parameters, call, cotangents), gradient) << name << threads;
     }
@@ -124,10 +124,9 @@ TEST_P(BatchSplit, OfThreadsChangesNoBitWithSeveralObservations) {
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 3);
     const GradientValues one =
-        AnyPlan(GetParam(), row.model, {.threads = 1}).adjoint(knobs.parameters, call, cotangents);
-    EXPECT_EQ(
-        AnyPlan(GetParam(), row.model, {.threads = 3}).adjoint(knobs.parameters, call, cotangents),
-        one)
+        AnyPlan(GetParam(), row.model, {}, 1).adjoint(knobs.parameters, call, cotangents);
+    EXPECT_EQ(AnyPlan(GetParam(), row.model, {}, 3).adjoint(knobs.parameters, call, cotangents),
+              one)
         << name;
   }
 }
@@ -143,7 +142,7 @@ TEST_P(BatchSplit, AddsGradientsUpToRounding) {
     const Knobs knobs = row.knobs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 3);
-    AnyPlan plan(GetParam(), row.model, {.threads = 1});
+    AnyPlan plan(GetParam(), row.model, {}, 1);
     const GradientValues whole = plan.adjoint(knobs.parameters, call, cotangents);
     for (const std::uint64_t size : {3u, 16u, 65u}) {
       SCOPED_TRACE(name + std::to_string(size));

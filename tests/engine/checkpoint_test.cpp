@@ -30,7 +30,7 @@ constexpr const char* models[] = {"mlp_diagonal_feedback",
 /// The least limit, as the refusal of a smaller one names it.
 std::size_t least_limit(const EngineKind& kind, const Model& model, const Call& call, int threads) {
   try {
-    AnyPlan(kind, model, {.workspace_limit = 0, .threads = threads})
+    AnyPlan(kind, model, {.workspace_limit = 0}, threads)
         .workspace_bytes(call.paths, call.observations());
   } catch (const Error& error) {
     const std::string text = error.what(),
@@ -51,11 +51,11 @@ TEST_P(Checkpoint, GivesTheBitsOfStoredStates) {
       const Knobs knobs = row.knobs(paths);
       const Call call = row.call(paths);
       const PathValues cotangents = random_cotangents(row.model, paths, 5);
-      const GradientValues stored = AnyPlan(GetParam(), row.model, {.threads = threads})
-                                        .adjoint(knobs.parameters, call, cotangents);
+      const GradientValues stored =
+          AnyPlan(GetParam(), row.model, {}, threads).adjoint(knobs.parameters, call, cotangents);
       const std::size_t least = least_limit(GetParam(), row.model, call, threads);
       for (const std::size_t limit : {least, least + least / 3, 2 * least}) {
-        AnyPlan plan(GetParam(), row.model, {limit, threads});
+        AnyPlan plan(GetParam(), row.model, {.workspace_limit = limit}, threads);
         EXPECT_EQ(plan.adjoint(knobs.parameters, call, cotangents), stored) << limit;
       }
     }
@@ -77,9 +77,9 @@ TEST_P(Checkpoint, GivesTheBitsOfStoredStatesOnLongPaths) {
     const GradientValues stored =
         AnyPlan(GetParam(), row.model).adjoint(knobs.parameters, call, cotangents);
     const std::size_t least = least_limit(GetParam(), row.model, call, 2);
-    EXPECT_EQ(
-        AnyPlan(GetParam(), row.model, {least, 2}).adjoint(knobs.parameters, call, cotangents),
-        stored);
+    EXPECT_EQ(AnyPlan(GetParam(), row.model, {.workspace_limit = least}, 2)
+                  .adjoint(knobs.parameters, call, cotangents),
+              stored);
   }
 }
 
@@ -88,9 +88,12 @@ TEST_P(Checkpoint, RefusesALimitBelowTheLeastItNames) {
   const Call call = row.call(1000);
   const std::size_t least = least_limit(GetParam(), row.model, call, 2);
   ASSERT_GT(least, 1u);
-  EXPECT_NO_THROW(AnyPlan(GetParam(), row.model, {least, 2}).workspace_bytes(call.paths));
-  EXPECT_THROW(AnyPlan(GetParam(), row.model, {least - 1, 2}).workspace_bytes(call.paths), Error);
-  EXPECT_THROW(AnyPlan(GetParam(), row.model, {least - 1, 2})
+  EXPECT_NO_THROW(
+      AnyPlan(GetParam(), row.model, {.workspace_limit = least}, 2).workspace_bytes(call.paths));
+  EXPECT_THROW(
+      AnyPlan(GetParam(), row.model, {.workspace_limit = least - 1}, 2).workspace_bytes(call.paths),
+      Error);
+  EXPECT_THROW(AnyPlan(GetParam(), row.model, {.workspace_limit = least - 1}, 2)
                    .adjoint_in_workspace(row.knobs(1000).parameters, call, {}),
                Error);
 }
@@ -121,7 +124,7 @@ TEST_P(Checkpoint, StaysWithinItsWorkspaceAroundTheLimit) {
     const auto parameters = row.knobs(paths).parameters;
     Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 5);
-    AnyPlan roomy(GetParam(), row.model, {.threads = 1});
+    AnyPlan roomy(GetParam(), row.model, {}, 1);
     for (const std::uint64_t first : {0u, 1u, 63u}) {
       call.first_path = first;
       const GradientValues wanted = roomy.adjoint(parameters, call, cotangents);
@@ -164,8 +167,8 @@ TEST(Workspace, ForManyPathsServesFewer) {
   const Request request{.paths = few, .seed = 3};
   const std::vector<float> ones(few, 1.0F);
   for (const Device device : {Device::reference(), Device::cpu()}) {
-    const std::size_t limit = Plan(model, device, {.threads = 1}).workspace_bytes(few);
-    Plan plan(model, device, {.workspace_limit = limit, .threads = 1});
+    const std::size_t limit = Plan(model, {device, 1}).workspace_bytes(few);
+    Plan plan(model, {device, 1}, {.workspace_limit = limit});
     std::vector<std::byte> workspace(plan.workspace_bytes(many));
     ASSERT_LT(workspace.size(), plan.workspace_bytes(few));
     std::vector<float> gradient(plan.parameter_count());
@@ -185,8 +188,8 @@ TEST_P(ForwardRun, NeedsNoRoomForTheStatesOfAGradient) {
   const ModelCase& row = model_case("context_of_three");
   const Knobs knobs = row.knobs(paths);
   const Call call = row.call(paths);
-  AnyPlan roomy(GetParam(), row.model, {.threads = 2});
-  AnyPlan plan(GetParam(), row.model, {.workspace_limit = 0, .threads = 2});
+  AnyPlan roomy(GetParam(), row.model, {}, 2);
+  AnyPlan plan(GetParam(), row.model, {.workspace_limit = 0}, 2);
   const PathValues wanted = roomy.simulate(knobs.parameters, call);
   EXPECT_EQ(plan.simulate(knobs.parameters, call), wanted);
   EXPECT_EQ(plan.simulate_in_workspace(knobs.parameters, call), wanted);

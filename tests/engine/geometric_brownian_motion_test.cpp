@@ -80,7 +80,7 @@ TEST_P(GeometricBrownianMotion, IsTheProductPathByPath) {
 TEST_P(GeometricBrownianMotion, HasThePathwiseSensitivities) {
   for (const auto& grid : grids()) {
     const Model model = model_on(grid);
-    AnyPlan plan(GetParam(), model, {.threads = 1});
+    AnyPlan plan(GetParam(), model, {}, 1);
     const auto parameters = parameters_of(model);
     std::vector<double> got, wanted;
     for (std::uint64_t path = 0; path < 40; ++path) {
@@ -174,9 +174,7 @@ TEST_P(GeometricBrownianMotion, AdditiveNoiseConvergesWithStrongOrderOne) {
       model.drift = Mlp{.time = false};
       model.diffusion = IdentityDiffusion{a * b / root};
       call.seed = static_cast<std::uint64_t>(1000 * n + k);
-      call.x0 = AnyPlan(GetParam(), model, {.threads = 1})
-                    .simulate({-0.5 / (1 + t), b / root}, call)
-                    .states;
+      call.x0 = AnyPlan(GetParam(), model, {}, 1).simulate({-0.5 / (1 + t), b / root}, call).states;
       for (std::uint64_t i = 0; i < call.paths; ++i) {
         brownian[i] += std::sqrt(h) * standard_normal(call.seed, i, 0, 0);
       }

@@ -105,7 +105,7 @@ constexpr std::size_t row_counts[] = {1, 2, 7, 15, 16, 17, 63, 64, 65, 128, 200}
 TEST_P(NetworkOf, GivesTheNetsOutputsForEveryNumberOfRows) {
   for (const NetCase& net : nets()) {
     const Placed placed(net);
-    const auto network = make_network(placed.shape, GetParam().device, 2);
+    const auto network = make_network(placed.shape, {GetParam().device, 2});
     for (const std::size_t rows : row_counts) {
       const auto inputs = random_values(rows * static_cast<std::size_t>(net.inputs), rows);
       std::vector<float> got(rows * static_cast<std::size_t>(net.outputs), NAN);
@@ -127,7 +127,7 @@ TEST_P(NetworkOf, GivesTheGradientByDifferences) {
     const auto weights = random_values(rows * static_cast<std::size_t>(net.outputs), 3);
     std::vector<float> gradient(placed.parameters.size(), 0.0F);
     std::vector<float> input_gradient(inputs.size(), NAN);
-    make_network(placed.shape, GetParam().device, 1)
+    make_network(placed.shape, {GetParam().device, 1})
         ->backward(floats(placed.parameters), floats(inputs), floats(weights), gradient,
                    input_gradient);
     const auto loss_now = [&] {
@@ -148,8 +148,8 @@ TEST_P(NetworkOf, GivesTheReferencesGradientForEveryNumberOfRows) {
   for (const NetCase& net : nets()) {
     const Placed placed(net);
     const auto parameters = floats(placed.parameters);
-    const auto network = make_network(placed.shape, GetParam().device, 2);
-    const auto reference = make_network(placed.shape, Device::reference(), 1);
+    const auto network = make_network(placed.shape, {GetParam().device, 2});
+    const auto reference = make_network(placed.shape, {Device::reference(), 1});
     for (const std::size_t rows : row_counts) {
       const auto inputs = floats(random_values(rows * static_cast<std::size_t>(net.inputs), 4));
       const auto weights = floats(random_values(rows * static_cast<std::size_t>(net.outputs), 5));
@@ -169,7 +169,7 @@ TEST_P(NetworkOf, AddsToItsOwnPartOfTheGradientAlone) {
   const NetCase net = nets()[2];
   const Placed placed(net);
   const auto inputs = floats(random_values(20 * 5, 6)), weights = floats(random_values(20 * 7, 7));
-  const auto network = make_network(placed.shape, GetParam().device, 1);
+  const auto network = make_network(placed.shape, {GetParam().device, 1});
   std::vector<float> once(placed.parameters.size(), 0.0F), onto(once.size(), 3.0F);
   network->backward(floats(placed.parameters), inputs, weights, once, {});
   network->backward(floats(placed.parameters), inputs, weights, onto, {});
@@ -191,7 +191,7 @@ TEST_P(NetworkOf, GivesTheSameBitsForAnyNumberOfThreads) {
              weights = floats(random_values(1000 * 16, 9));
   std::vector<std::vector<float>> results;
   for (const int threads : {1, 2, 3}) {
-    const auto network = make_network(placed.shape, GetParam().device, threads);
+    const auto network = make_network(placed.shape, {GetParam().device, threads});
     std::vector<float> all(1000 * 16), gradient(parameters.size()), input_gradient(inputs.size());
     network->forward(parameters, inputs, all);
     network->backward(parameters, inputs, weights, gradient, input_gradient);

@@ -119,7 +119,7 @@ TEST_P(NonFinite, PathsThatExplodeOnTheWayAreReported) {
   // Room for every state, and for checkpoints alone; a GPU pads states to tiles of 8 channels.
   const std::size_t little = GetParam().device.kind() == Device::Kind::cuda ? 1 << 21 : 1 << 17;
   for (const std::size_t limit : {std::size_t{1} << 28, little}) {
-    AnyPlan plan(GetParam(), model, {.workspace_limit = limit, .threads = 2});
+    AnyPlan plan(GetParam(), model, {.workspace_limit = limit}, 2);
     EXPECT_EQ(plan.simulate(parameters, call).status, wanted);
     PathValues cotangents;
     cotangents.states.assign(call.paths, 1.0);

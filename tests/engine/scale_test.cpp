@@ -100,8 +100,8 @@ TEST(SlowScale, AHundredThousandStepsAreFaithful) {
   assign(parameters, model, "drift.0.weight", {{2.0, 0.5, 0.0}, {0.5, 0.5, 0.0}, {0.5, 2.0, 0.0}});
   const Call call{.paths = 8, .seed = 62, .context = random_values(4, 63)};
   const PathValues cotangents = random_cotangents(model, call.paths, 64);
-  const PlanOptions room{.workspace_limit = 1000 * 2 * 64 * sizeof(double), .threads = 2};
-  AnyPlan fast(cpu(), model, room), exact(reference64(), model, room);
+  const PlanOptions room{.workspace_limit = 1000 * 2 * 64 * sizeof(double)};
+  AnyPlan fast(cpu(), model, room, 2), exact(reference64(), model, room, 2);
   const PathValues got = fast.simulate(parameters, call);
   const PathValues wanted = exact.simulate(parameters, call);
   ASSERT_LT(norm(wanted.states), 100);

@@ -145,7 +145,7 @@ TEST_P(SmallIncrement, SurvivesACheckpoint) {
   const GradientValues stored = AnyPlan(kind, model).adjoint(parameters, call, cotangents);
   const std::size_t all = AnyPlan(kind, model).workspace_bytes(call.paths);
   for (std::size_t limit = all; limit > all / 8; limit = limit * 3 / 4) {
-    AnyPlan plan(kind, model, {.workspace_limit = limit, .threads = 1});
+    AnyPlan plan(kind, model, {.workspace_limit = limit}, 1);
     try {
       plan.workspace_bytes(call.paths);
     } catch (const Error&) {

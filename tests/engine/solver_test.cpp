@@ -68,7 +68,7 @@ TEST_P(SolverTest, HasTheAdjointOfItsForwardRun) {
       row.model.calculus = calculus;
       if (!takes(GetParam(), row.model)) continue;
       const std::uint64_t paths = row.observations > 1 ? 16 * row.observations - 5 : 3;
-      AnyPlan plan(engine("reference64"), row.model, {.threads = 1});
+      AnyPlan plan(engine("reference64"), row.model, {}, 1);
       const PathValues cotangents = random_cotangents(row.model, paths, row.seed + 7);
       Knobs knobs = row.knobs(paths);
       Call call = row.call(paths);

@@ -23,8 +23,9 @@ class Bound : public testing::TestWithParam<std::string> {
  protected:
   Evaluation run(const LatentModel& latent, std::span<const float> parameters,
                  const std::vector<float>& y, std::size_t samples = 256, std::uint64_t seed = 3) {
-    return evaluate(latent, parameters, repeated(y, rows),
-                    {.samples = samples, .seed = seed, .device = Device::parse(GetParam())});
+    return evaluate(latent, parameters,
+                    {.samples = samples, .seed = seed, .execution = Device::parse(GetParam())},
+                    repeated(y, rows));
   }
 };
 INSTANTIATE_TEST_SUITE_P(Devices, Bound, testing::Values("reference", "cpu"),
@@ -141,10 +142,10 @@ TEST_P(Bound, ResultsDoNotDependOnTheNumberOfThreads) {
   const LatentModel latent = full_model(Binomial{3});
   const Parameters parameters = scattered(latent, 2);
   const Dataset data = counts(20, 2, 5);
-  EvaluateOptions options{.samples = 16, .device = Device::parse(GetParam()), .threads = 1};
-  const Evaluation one = evaluate(latent, parameters, data, options);
-  options.threads = 3;
-  const Evaluation three = evaluate(latent, parameters, data, options);
+  EvaluateOptions options{.samples = 16, .execution = {Device::parse(GetParam()), 1}};
+  const Evaluation one = evaluate(latent, parameters, options, data);
+  options.execution.threads = 3;
+  const Evaluation three = evaluate(latent, parameters, options, data);
   EXPECT_EQ(one.log_marginal, three.log_marginal);
   EXPECT_EQ(one.elbo, three.elbo);
 }
@@ -154,9 +155,9 @@ TEST_P(Bound, ARowsResultDoesNotDependOnTheRowsAfterIt) {
   const LatentModel latent = full_model(Poisson{});
   const Parameters parameters = scattered(latent, 2, 0.1);
   const Dataset data = counts(12, 2, 5);
-  const EvaluateOptions options{.samples = 32, .device = Device::parse(GetParam())};
-  const Evaluation all = evaluate(latent, parameters, data, options);
-  const Evaluation some = evaluate(latent, parameters, data.slice(0, 5), options);
+  const EvaluateOptions options{.samples = 32, .execution = Device::parse(GetParam())};
+  const Evaluation all = evaluate(latent, parameters, options, data);
+  const Evaluation some = evaluate(latent, parameters, options, data.slice(0, 5));
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(all.log_marginal[i], some.log_marginal[i]);
 }
 
@@ -164,7 +165,7 @@ TEST_P(Bound, ResultsDoNotDependOnTheBlocksTheDataAreCutInto) {
   const LatentModel latent = validated(full_model(Poisson{}));
   const Parameters parameters = scattered(latent, 2, 0.1);
   const Dataset data = counts(12, 2, 5);
-  const EvaluateOptions options{.samples = 16, .device = Device::parse(GetParam())};
+  const EvaluateOptions options{.samples = 16, .execution = Device::parse(GetParam())};
   const LatentShape shape = resolve(latent);
   const std::size_t two_rows = 192 * 16 * sizeof(float);
   ASSERT_GT(block_observations(shape, 16, 12, two_rows), 1u);
@@ -186,14 +187,14 @@ TEST_P(Bound, NonFinitePathsAreCountedAndRefusedAboveTheLimit) {
   latent.likelihood = Poisson{};
   const Dataset data = repeated({3.0f}, 8);
   EvaluateOptions options{
-      .samples = 32, .device = Device::parse(GetParam()), .non_finite_limit = 1.0};
-  const Evaluation result = evaluate(latent, {}, data, options);
+      .samples = 32, .execution = Device::parse(GetParam()), .non_finite_limit = 1.0};
+  const Evaluation result = evaluate(latent, {}, options, data);
   EXPECT_GT(result.non_finite, 8u * 32 / 10);
   EXPECT_LT(result.non_finite, 8u * 32 / 2);
   EXPECT_TRUE(std::isfinite(result.elbo) && std::isfinite(result.iwae));
   options.non_finite_limit = 0.01;
   try {
-    evaluate(latent, {}, data, options);
+    evaluate(latent, {}, options, data);
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find(fmt::format("{} of 256 paths", result.non_finite)),
@@ -206,9 +207,9 @@ TEST(Evaluate, RefusesSamplesThatAreNoMultipleOf16AndWrongParameters) {
   const LatentModel latent = brownian(1, 2, 1.0, ConstantControl{});
   const Parameters parameters = initialize(latent, 1);
   const Dataset data = repeated({0.0f}, 2);
-  EXPECT_THROW(evaluate(latent, parameters, data, {.samples = 24}), Error);
-  EXPECT_THROW(evaluate(latent, parameters, data, {.samples = 0}), Error);
-  EXPECT_THROW(evaluate(latent, {}, data), Error);
+  EXPECT_THROW(evaluate(latent, parameters, {.samples = 24}, data), Error);
+  EXPECT_THROW(evaluate(latent, parameters, {.samples = 0}, data), Error);
+  EXPECT_THROW(evaluate(latent, {}, {}, data), Error);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ class Checkpoint : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   FitResult run(const ProgressCallback& progress = {}, const std::function<bool()>& stop = {}) {
-    return fit(latent_, data_, options_, progress, held_out_, stop);
+    return fit(latent_, options_, data_, held_out_, progress, stop);
   }
   FitResult resume() {
     options_.resume = true;
@@ -47,7 +47,7 @@ class Checkpoint : public testing::Test {
     FitOptions options = options_;
     options.checkpoint = folder_ / "whole.safetensors";
     options.resume = false;
-    return fit(latent_, data_, options, {}, held_out_);
+    return fit(latent_, options, data_, held_out_);
   }
   std::string refusal() {
     try {
@@ -77,7 +77,7 @@ class Checkpoint : public testing::Test {
   fs::path folder_;
   LatentModel latent_ = full_model(Gaussian{.learned = true});
   Dataset data_ = counts(25, 2, 5), held_out_ = counts(10, 2, 5, 6);
-  FitOptions options_{.epochs = 4, .batch = 10, .threads = 1};
+  FitOptions options_{.epochs = 4, .batch = 10, .execution = {.threads = 1}};
 };
 
 TEST_F(Checkpoint, AFitKilledBetweenEpochsGoesOnToTheSameBits) {
@@ -185,7 +185,7 @@ TEST_F(Checkpoint, UnderACosineAFitIsMadeLongerOnlyByPlanningAnewAndIsNotMadeSho
 TEST_F(Checkpoint, AFitMadeLongerGoesOnToTheSameBitsWhereverItIsBrokenOff) {
   const auto stopped_at = [&](int asked) {
     int times = 0;
-    return fit(latent_, data_, options_, {}, held_out_, [&] { return ++times == asked; });
+    return fit(latent_, options_, data_, held_out_, {}, [&] { return ++times == asked; });
   };
   stopped_at(6);  // in the second epoch: the plan is made anew in its middle
   const std::string begun = bytes_of(options_.checkpoint);

@@ -223,8 +223,9 @@ TEST(DeepLatentGaussianModel, FittedBoundsLieOnTheClosedFormGaps) {
       const double gap = covariances ? 0.5 * (layers * std::log1p(1 / (layers * variance)) - limit)
                                      : 0.5 * (1 / variance - limit);
       const MeanField posterior = fit_mean_field(
-          model, density,
-          {.iterations = 300, .paths = 128, .learning_rate = 0.1, .covariances = covariances});
+          model,
+          {.iterations = 300, .paths = 128, .learning_rate = 0.1, .covariances = covariances},
+          density);
       const MeanFieldEstimate result = evaluate_mean_field(model, posterior, density, 40'000, 8);
       // The fit's own distance from the best posterior is of second order and not negative.
       EXPECT_NEAR(result.free_energy, surprise + gap, 4 * result.free_energy_error + 0.004)

@@ -57,12 +57,12 @@ TEST_P(EveryObjective, TrainingClosesMostOfTheGapAndNeverExceedsTheEvidence) {
   options.epochs = 60;
   options.objective = GetParam();
   options.averaging = 0.98;
-  const FitResult result = fit(problem.latent, problem.training, options, {}, problem.held_out);
+  const FitResult result = fit(problem.latent, options, problem.training, problem.held_out);
   const double evidence = problem.evidence(problem.held_out);
   const EvaluateOptions precise{.samples = 256, .seed = 5};
   const Evaluation before =
-      evaluate(problem.latent, initialize(problem.latent, options.seed), problem.held_out, precise);
-  const Evaluation after = evaluate(problem.latent, result.parameters, problem.held_out, precise);
+      evaluate(problem.latent, initialize(problem.latent, options.seed), precise, problem.held_out);
+  const Evaluation after = evaluate(problem.latent, result.parameters, precise, problem.held_out);
   EXPECT_GT(evidence - before.elbo, 1);
   EXPECT_LT(evidence - after.elbo, 0.15);
   EXPECT_GT(evidence - after.elbo, -0.02);  // Monte Carlo error: about 0.4/√(64 · 256) = 0.003
@@ -77,14 +77,15 @@ TEST(Fit, HeldOutBoundsAreThoseOfTheAveragedParameters) {
   const Problem problem;
   FitOptions options = quick();
   options.averaging = 0.9;
-  const FitResult result = fit(problem.latent, problem.training, options, {}, problem.held_out);
-  const Evaluation evaluation = evaluate(problem.latent, result.average, problem.held_out,
-                                         {.samples = 16, .seed = held_out_seed(options.seed)});
+  const FitResult result = fit(problem.latent, options, problem.training, problem.held_out);
+  const Evaluation evaluation =
+      evaluate(problem.latent, result.average, {.samples = 16, .seed = held_out_seed(options.seed)},
+               problem.held_out);
   EXPECT_EQ(result.history.back().held_out_elbo, evaluation.elbo);
   EXPECT_EQ(result.history.back().held_out_iwae, evaluation.iwae);
   EXPECT_EQ(result.history.back().held_out_ess, evaluation.ess);
   options.averaging = 0;
-  const FitResult last = fit(problem.latent, problem.training, options, {}, problem.held_out);
+  const FitResult last = fit(problem.latent, options, problem.training, problem.held_out);
   EXPECT_NE(last.history.back().held_out_elbo, evaluation.elbo);
   EXPECT_EQ(last.history.back().elbo, result.history.back().elbo);
 }
@@ -100,11 +101,11 @@ TEST(Fit, ReturnsTheParametersThatAreBetterOnHeldOutDataByTheBoundItTrains) {
       options.objective = objective;
       options.schedule = Schedule::constant;
       options.learning_rate = rate;
-      const FitResult result = fit(problem.latent, problem.training, options, {}, problem.held_out);
+      const FitResult result = fit(problem.latent, options, problem.training, problem.held_out);
       const auto bound = [&](const Parameters& parameters) {
         const Evaluation evaluation =
-            evaluate(problem.latent, parameters, problem.held_out,
-                     {.samples = 16, .seed = held_out_seed(options.seed)});
+            evaluate(problem.latent, parameters,
+                     {.samples = 16, .seed = held_out_seed(options.seed)}, problem.held_out);
         return objective == Objective::free_energy ? evaluation.elbo : evaluation.iwae;
       };
       const bool last = bound(result.last) > bound(result.average);
@@ -115,10 +116,10 @@ TEST(Fit, ReturnsTheParametersThatAreBetterOnHeldOutDataByTheBoundItTrains) {
     }
   }
   EXPECT_EQ(chosen.size(), 2u) << "the cases do not tell the two apart";
-  EXPECT_EQ(fit(problem.latent, problem.training, quick()).chosen, Fitted::average);
+  EXPECT_EQ(fit(problem.latent, quick(), problem.training).chosen, Fitted::average);
   FitOptions without = quick();
   without.averaging = 0;
-  const FitResult result = fit(problem.latent, problem.training, without);
+  const FitResult result = fit(problem.latent, without, problem.training);
   EXPECT_EQ(result.chosen, Fitted::last);
   EXPECT_TRUE(std::ranges::equal(result.average.values(), result.last.values()));
 }
@@ -152,10 +153,10 @@ TEST(Fit, TheAverageOfAShortRunIsAsGoodAsTheLastParameters) {
   for (const std::size_t rows : {80, 200}) {
     const ShortRun run(rows);
     for (const std::size_t epochs : {25, 100}) {
-      const FitResult result = fit(run.latent, run.data, {.epochs = epochs});
+      const FitResult result = fit(run.latent, {.epochs = epochs}, run.data);
       const EvaluateOptions precise{.samples = 64, .seed = 3};
-      const Evaluation average = evaluate(run.latent, result.average, run.data, precise);
-      const Evaluation last = evaluate(run.latent, result.last, run.data, precise);
+      const Evaluation average = evaluate(run.latent, result.average, precise, run.data);
+      const Evaluation last = evaluate(run.latent, result.last, precise, run.data);
       EXPECT_GT(average.elbo, last.elbo - last.elbo_error) << rows << " rows, " << epochs;
       EXPECT_GT(average.iwae, last.iwae - last.iwae_error) << rows << " rows, " << epochs;
     }
@@ -165,7 +166,7 @@ TEST(Fit, TheAverageOfAShortRunIsAsGoodAsTheLastParameters) {
 TEST(Fit, HistoryTellsTheSchedule) {
   const Problem problem;
   std::vector<Progress> seen;
-  const FitResult result = fit(problem.latent, problem.training, quick(),
+  const FitResult result = fit(problem.latent, quick(), problem.training, {},
                                [&](const Progress& progress) { seen.push_back(progress); });
   ASSERT_EQ(seen.size(), 4u);
   for (std::size_t e = 0; e < 4; ++e) {
@@ -185,10 +186,10 @@ TEST(Fit, ResultsDoNotDependOnTheNumberOfThreads) {
   const Dataset data = counts(50, 2, 5);
   FitOptions options = quick();
   options.epochs = 2;
-  options.threads = 1;
-  const FitResult one = fit(latent, data, options, {}, data);
-  options.threads = 3;
-  const FitResult three = fit(latent, data, options, {}, data);
+  options.execution.threads = 1;
+  const FitResult one = fit(latent, options, data, data);
+  options.execution.threads = 3;
+  const FitResult three = fit(latent, options, data, data);
   EXPECT_TRUE(std::ranges::equal(one.parameters.values(), three.parameters.values()));
   EXPECT_EQ(one.history.back().elbo, three.history.back().elbo);
   EXPECT_EQ(one.history.back().held_out_iwae, three.history.back().held_out_iwae);
@@ -198,14 +199,14 @@ TEST(Fit, SeedsDecideTheResult) {
   const Problem problem;
   FitOptions options = quick();
   options.epochs = 1;
-  const FitResult first = fit(problem.latent, problem.training, options);
+  const FitResult first = fit(problem.latent, options, problem.training);
   EXPECT_TRUE(
       std::ranges::equal(first.parameters.values(),
-                         fit(problem.latent, problem.training, options).parameters.values()));
+                         fit(problem.latent, options, problem.training).parameters.values()));
   options.seed = 2;
   EXPECT_FALSE(
       std::ranges::equal(first.parameters.values(),
-                         fit(problem.latent, problem.training, options).parameters.values()));
+                         fit(problem.latent, options, problem.training).parameters.values()));
 }
 
 // With a learning rate too small to move anything, every epoch sees the same parameters, and the
@@ -216,10 +217,10 @@ TEST(Fit, AnEpochVisitsEveryRowOnce) {
   FitOptions options{.epochs = 3, .batch = 3, .learning_rate = 1e-30};
   double expected = 0;
   for (const float y : data.values) expected -= brownian_surprise({y}, 1.0, 0.0) / 7;
-  for (const EpochRecord& record : fit(latent, data, options).history)
+  for (const EpochRecord& record : fit(latent, options, data).history)
     EXPECT_NEAR(record.elbo, expected, 1e-4);
   options.batch = 7;  // then every epoch's gradient is ∂x/∂u = 1e-6 times the mean of y
-  for (const EpochRecord& record : fit(latent, data, options).history)
+  for (const EpochRecord& record : fit(latent, options, data).history)
     EXPECT_NEAR(record.gradient_norm, 3e-6, 1e-10);
 }
 
@@ -229,13 +230,13 @@ TEST(Fit, ClippingBoundsTheStepsAndNotTheReportedNorm) {
   const Problem problem;
   FitOptions options = quick();
   options.epochs = 1;
-  const FitResult free = fit(problem.latent, problem.training, options);
+  const FitResult free = fit(problem.latent, options, problem.training);
   options.clip_norm = 0;
-  const FitResult never = fit(problem.latent, problem.training, options);
+  const FitResult never = fit(problem.latent, options, problem.training);
   EXPECT_TRUE(std::ranges::equal(free.parameters.values(), never.parameters.values()));
   EXPECT_LT(free.history[0].gradient_norm, 10);
   options.clip_norm = 0.05;
-  const FitResult clipped = fit(problem.latent, problem.training, options);
+  const FitResult clipped = fit(problem.latent, options, problem.training);
   EXPECT_FALSE(std::ranges::equal(clipped.parameters.values(), never.parameters.values()));
   EXPECT_GT(clipped.history[0].gradient_norm, 0.1);
 }
@@ -246,21 +247,21 @@ TEST(Fit, TooManyNonFinitePathsStopTraining) {
   latent.likelihood = Poisson{};
   FitOptions options{.epochs = 2, .batch = 8};
   try {
-    fit(latent, repeated({3.0f}, 16), options);
+    fit(latent, options, repeated({3.0f}, 16));
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("of 128 paths not finite"), std::string::npos)
         << error.what();
   }
   options.non_finite_limit = 1.0;
-  EXPECT_GT(fit(latent, repeated({3.0f}, 16), options).history[0].non_finite, 0u);
+  EXPECT_GT(fit(latent, options, repeated({3.0f}, 16)).history[0].non_finite, 0u);
 }
 
 /// What a fit of `run` by `options` is refused with.
 std::string complaint_of(const ShortRun& run, const FitOptions& options,
                          const Dataset& held_out = {}) {
   try {
-    fit(run.latent, run.data, options, {}, held_out);
+    fit(run.latent, options, run.data, held_out);
   } catch (const Error& error) {
     return error.what();
   }
@@ -328,7 +329,7 @@ TEST(Fit, RefusesEveryBadOptionByName) {
     FitOptions options = quick();
     change(options);
     try {
-      fit(problem.latent, problem.training, options);
+      fit(problem.latent, options, problem.training);
     } catch (const Error& error) {
       return std::string(error.what());
     }
@@ -349,7 +350,8 @@ TEST(Fit, RefusesEveryBadOptionByName) {
   expect("annealing_epochs", [&](FitOptions& o) { o.annealing_epochs = nan; });
   expect("averaging", [](FitOptions& o) { o.averaging = 1; });
   expect("non_finite_limit", [](FitOptions& o) { o.non_finite_limit = 1.5; });
-  EXPECT_TRUE(complaint([](FitOptions& o) { o.threads = -1; }).starts_with("threads: got -1"));
+  EXPECT_TRUE(
+      complaint([](FitOptions& o) { o.execution.threads = -1; }).starts_with("threads: got -1"));
   expect("resume", [](FitOptions& o) { o.resume = true; });
 }
 
@@ -357,22 +359,24 @@ TEST(Fit, KeepsFixedTensorsAndStartsWhereItIsTold) {
   const LatentModel latent = full_model(Gaussian{});
   const Parameters start = scattered(latent, 9);
   const Dataset data = counts(24, 2, 5);
-  const FitResult result = fit(latent, data,
+  const FitResult result = fit(latent,
                                {.epochs = 1,
                                 .batch = 8,
                                 .averaging = 0,
                                 .fixed = {"drift", "decoder.0.bias"},
-                                .start = start});
+                                .start = start},
+                               data);
   for (const Tensor& tensor : start.tensors()) {
     const auto before = start[tensor.name], after = result.parameters[tensor.name];
     const bool fixed = tensor.name.starts_with("drift.") || tensor.name == "decoder.0.bias";
     EXPECT_EQ(std::ranges::equal(before, after), fixed) << tensor.name;
     for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NEAR(before[i], after[i], 0.02);
   }
-  EXPECT_THROW(fit(latent, data, {.epochs = 1, .fixed = {"drif"}}), Error);
-  EXPECT_THROW(fit(latent, data,
+  EXPECT_THROW(fit(latent, {.epochs = 1, .fixed = {"drif"}}, data), Error);
+  EXPECT_THROW(fit(latent,
                    {.epochs = 1,
-                    .start = zero_parameters(Model{.grid = {0, 1}, .initial = LearnedInitial{}})}),
+                    .start = zero_parameters(Model{.grid = {0, 1}, .initial = LearnedInitial{}})},
+                   data),
                Error);
 }
 

@@ -81,10 +81,7 @@ class Training {
   Training(const LatentModel& latent, Dataset data, Objective objective, std::size_t samples = 16)
       : latent_(validated(latent)),
         data_(std::move(data)),
-        options_{.samples = samples,
-                 .objective = objective,
-                 .device = Device::reference(),
-                 .threads = 1},
+        options_{.samples = samples, .objective = objective, .execution = {Device::reference(), 1}},
         minibatch_(latent_, resolve(latent_), data_, options_),
         all_(data_.count) {
     for (std::size_t i = 0; i < all_.size(); ++i) all_[i] = i;
@@ -194,7 +191,7 @@ TEST(StickingTheLanding, AgreesWithTheFreeEnergyOnAverage) {
       const LatentModel latent = validated(process.latent());
       const Dataset data = repeated({0.0f}, 1);
       const FitOptions options{
-          .samples = 64, .objective = objective, .device = Device::reference(), .threads = 1};
+          .samples = 64, .objective = objective, .execution = {Device::reference(), 1}};
       Minibatch minibatch(latent, resolve(latent), data, options);
       std::vector<float> gradient(parameters.size());
       const std::size_t row = 0;
@@ -215,7 +212,8 @@ TEST(Minibatch, BlocksAddUpToTheWhole) {
   const Dataset data = counts(9, 2, 5);
   const std::vector<std::size_t> rows{8, 0, 3, 5, 2};
   std::vector<float> whole(parameters.size()), cut(parameters.size());
-  const FitOptions options{.objective = Objective::importance_weighted, .threads = 1};
+  const FitOptions options{.objective = Objective::importance_weighted,
+                           .execution = {.threads = 1}};
   Minibatch large(latent, resolve(latent), data, options);
   Minibatch small(latent, resolve(latent), data, options, 1);
   const Minibatch::Result a = large.run(parameters, rows, 3, 1.0, whole);
@@ -235,7 +233,7 @@ TEST(Minibatch, StatesThatAreNotFiniteDoNotReachTheDecodersGradient) {
   Parameters parameters = initialize(latent, 1);
   parameters["decoder.0.weight"][0] = 1e-38f;
   const Dataset data = repeated({0.5f}, 4);
-  Minibatch minibatch(latent, resolve(latent), data, {.device = Device::cpu()});
+  Minibatch minibatch(latent, resolve(latent), data, {.execution = Device::cpu()});
   std::vector<float> gradient(parameters.size());
   const std::vector<std::size_t> rows{0, 1, 2, 3};
   const Minibatch::Result result = minibatch.run(parameters, rows, 1, 1.0, gradient);
@@ -254,7 +252,7 @@ TEST(Minibatch, DroppedPathsLeaveTheGradientFinite) {
   parameters["decoder.0.weight"][0] = 1.0f;
   latent = validated(latent);
   const Dataset data = repeated({3.0f}, 4);
-  Minibatch minibatch(latent, resolve(latent), data, {.device = Device::reference()});
+  Minibatch minibatch(latent, resolve(latent), data, {.execution = Device::reference()});
   std::vector<float> gradient(parameters.size());
   const std::vector<std::size_t> rows{0, 1, 2, 3};
   const Minibatch::Result result = minibatch.run(parameters, rows, 1, 1.0, gradient);

@@ -207,8 +207,8 @@ Parameters holding(double strength) {
 
 TEST(TailShape, OfAnEvaluationSaysWhichAreNoEstimates) {
   const Dataset data = repeated({0.0F}, 12);
-  const EvaluateOptions options{.samples = 1024, .device = Device::cpu()};
-  const Evaluation held = evaluate(hardly_seen(), holding(4), data, options);
+  const EvaluateOptions options{.samples = 1024, .execution = Device::cpu()};
+  const Evaluation held = evaluate(hardly_seen(), holding(4), options, data);
   EXPECT_GT(held.tail_shape, 0.7);
   EXPECT_EQ(held.tail_shape_limit, tail_shape_limit(1024));
   EXPECT_GT(held.tail_shape_above, 0.5);
@@ -216,7 +216,7 @@ TEST(TailShape, OfAnEvaluationSaysWhichAreNoEstimates) {
   EXPECT_TRUE(std::isnan(held.log_marginal_error));
   EXPECT_TRUE(std::isnan(held.smoothed_log_marginal_error));
 
-  const Evaluation free = evaluate(hardly_seen(), holding(0), data, options);
+  const Evaluation free = evaluate(hardly_seen(), holding(0), options, data);
   EXPECT_LT(free.tail_shape, 0.5);
   EXPECT_EQ(free.tail_shape_above, 0);
   EXPECT_EQ(free.tail_shapes.size(), data.count);
@@ -227,7 +227,7 @@ TEST(TailShape, OfAnEvaluationSaysWhichAreNoEstimates) {
 
 TEST(TailShape, OfAnEvaluationWithFewSamplesIsNotKnown) {
   const Evaluation result =
-      evaluate(hardly_seen(), holding(4), repeated({0.0F}, 3), {.samples = 16});
+      evaluate(hardly_seen(), holding(4), {.samples = 16}, repeated({0.0F}, 3));
   EXPECT_TRUE(std::isnan(result.tail_shape));
   EXPECT_TRUE(std::isnan(result.tail_shape_above));
 }

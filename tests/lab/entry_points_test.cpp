@@ -38,27 +38,38 @@ std::vector<EntryPoint> of_every_device() {
   const Parameters parameters = initialize(latent, 1);
   const Target target{.dimension = 1, .log_density = flat};
   return {
-      {"Plan", [=](Device device, int n) { Plan(latent.model, device, {.threads = n}); }},
+      {"Plan",
+       [=](Device device, int n) {
+         Plan(latent.model, {device, n});
+       }},
       {"DoublePlan",
-       [=](Device, int n) { DoublePlan(latent.model, Device::reference(), {.threads = n}); }},
-      {"fit", [=](Device device,
-                  int n) { fit(latent, one_row, {.epochs = 1, .device = device, .threads = n}); }},
+       [=](Device, int n) {
+         DoublePlan(latent.model, {Device::reference(), n});
+       }},
+      {"fit",
+       [=](Device device, int n) {
+         fit(latent, {.epochs = 1, .execution = {device, n}}, one_row);
+       }},
       {"evaluate",
        [=](Device device, int n) {
-         evaluate(latent, parameters, one_row, {.samples = 16, .device = device, .threads = n});
+         evaluate(latent, parameters, {.samples = 16, .execution = {device, n}}, one_row);
        }},
-      {"sample", [=](Device device,
-                     int n) { sample(latent, parameters, 1, {.device = device, .threads = n}); }},
+      {"sample",
+       [=](Device device, int n) {
+         sample(latent, parameters, 1, {.execution = {device, n}});
+       }},
       {"train_sampler",
        [=](Device device, int n) {
-         train_sampler(target, {.iterations = 1, .paths = 2, .device = device, .threads = n});
+         train_sampler(target, {.iterations = 1, .paths = 2, .execution = {device, n}});
        }},
       {"run_sampler",
-       [=](Device device, int n) { run_sampler(target, make_sampler(target), 2, 1, device, n); }},
+       [=](Device device, int n) {
+         run_sampler(target, make_sampler(target), 2, 1, {device, n});
+       }},
       {"multilevel_mean",
        [=](Device device, int n) {
-         multilevel_mean(latent.model, parameters, [](auto, double, double) { return 0.0; },
-                         {.device = device, .threads = n});
+         multilevel_mean(latent.model, parameters, {.execution = {device, n}}, {},
+                         [](auto, double, double) { return 0.0; });
        }},
   };
 }
@@ -71,24 +82,24 @@ std::vector<EntryPoint> of_the_host() {
          Model model;
          model.grid = uniform_grid(1.0, 1);
          model.drift = Mlp{};
-         random_mesh_mean(model, zero_parameters(model), [](auto) { return 0.0; },
-                          {.paths = 2, .device = device, .threads = n});
+         random_mesh_mean(model, zero_parameters(model), {.paths = 2, .execution = {device, n}},
+                          [](auto) { return 0.0; });
        }},
       {"fit_follmer",
        [](Device device, int n) {
-         fit_follmer(one_row,
-                     {.steps = 1, .iterations = 1, .batch = 1, .device = device, .threads = n});
+         fit_follmer({.steps = 1, .iterations = 1, .batch = 1, .execution = {device, n}}, one_row);
        }},
       {"DeepLatentGaussianPlan",
-       [](Device device, int n) { DeepLatentGaussianPlan(one_layer(), device, n); }},
+       [](Device device, int n) {
+         DeepLatentGaussianPlan(one_layer(), {device, n});
+       }},
       {"fit_mean_field",
        [](Device device, int n) {
-         fit_mean_field(one_layer(), flat,
-                        {.iterations = 1, .paths = 1, .device = device, .threads = n});
+         fit_mean_field(one_layer(), {.iterations = 1, .paths = 1, .execution = {device, n}}, flat);
        }},
       {"evaluate_mean_field",
        [](Device device, int n) {
-         evaluate_mean_field(one_layer(), prior_mean_field(one_layer()), flat, 2, 1, device, n);
+         evaluate_mean_field(one_layer(), prior_mean_field(one_layer()), flat, 2, 1, {device, n});
        }},
   };
 }
@@ -131,9 +142,9 @@ TEST(EntryPoints, RefuseAFunctionThatIsNotThere) {
   model.grid = uniform_grid(1.0, 1);
   const Target target{.dimension = 1, .log_density = flat};
   const std::vector<std::pair<std::string, std::function<void()>>> all{
-      {"functional", [&] { multilevel_mean(model, {}, {}); }},
-      {"g", [&] { random_mesh_mean(model, {}, {}); }},
-      {"log_likelihood", [] { fit_mean_field(one_layer(), {}); }},
+      {"functional", [&] { multilevel_mean(model, {}, {}, {}, {}); }},
+      {"g", [&] { random_mesh_mean(model, {}, {}, {}); }},
+      {"log_likelihood", [] { fit_mean_field(one_layer(), {}, {}); }},
       {"log_likelihood",
        [] { evaluate_mean_field(one_layer(), prior_mean_field(one_layer()), {}, 2, 1); }},
       {"target.log_density", [] { train_sampler({}); }},

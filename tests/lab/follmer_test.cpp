@@ -48,7 +48,7 @@ const FollmerOptions small{.steps = 32,
                            .learning_rate = 0.02};
 
 TEST(FollmerFit, OfAGaussianIsItsKnownDrift) {
-  const NeuralSde sde = fit_follmer(gaussian_samples(20'000), small);
+  const NeuralSde sde = fit_follmer(small, gaussian_samples(20'000));
   const std::size_t n = 20'000;
   const Paths paths = Plan(sde.model).simulate(sde.parameters, {.paths = n, .seed = 2});
   double first = 0, second = 0;
@@ -60,7 +60,7 @@ TEST(FollmerFit, OfAGaussianIsItsKnownDrift) {
 }
 
 TEST(FollmerFit, EnergyIsTheDivergenceFromTheWienerMeasure) {
-  const NeuralSde sde = fit_follmer(gaussian_samples(20'000), small);
+  const NeuralSde sde = fit_follmer(small, gaussian_samples(20'000));
   // As the control of a Wiener process the drift's energy is the plan's own E.
   Model controlled = sde.model;
   controlled.control = FeedbackControl{.net = std::get<Mlp>(sde.model.drift)};
@@ -77,24 +77,24 @@ TEST(FollmerFit, EnergyIsTheDivergenceFromTheWienerMeasure) {
 
 TEST(FollmerFit, SameBitsForAnyNumberOfThreads) {
   FollmerOptions options{.steps = 4, .drift = Mlp{.hidden = {4}}, .iterations = 3, .batch = 64};
-  options.threads = 1;
-  const NeuralSde one = fit_follmer(gaussian_samples(100), options);
-  options.threads = 3;
-  const NeuralSde three = fit_follmer(gaussian_samples(100), options);
+  options.execution.threads = 1;
+  const NeuralSde one = fit_follmer(options, gaussian_samples(100));
+  options.execution.threads = 3;
+  const NeuralSde three = fit_follmer(options, gaussian_samples(100));
   EXPECT_TRUE(std::ranges::equal(one.parameters.values(), three.parameters.values()));
 }
 
 TEST(FollmerFit, RefusesWhatMakesNoSense) {
   FollmerOptions options = small;
-  EXPECT_THROW(fit_follmer({}, options), Error);
+  EXPECT_THROW(fit_follmer(options, {}), Error);
   options.drift.time = false;
-  EXPECT_THROW(fit_follmer(gaussian_samples(3), options), Error);
+  EXPECT_THROW(fit_follmer(options, gaussian_samples(3)), Error);
   options = small;
   options.steps = 0;
-  EXPECT_THROW(fit_follmer(gaussian_samples(3), options), Error);
+  EXPECT_THROW(fit_follmer(options, gaussian_samples(3)), Error);
   Dataset samples = gaussian_samples(3);
   samples.values.pop_back();
-  EXPECT_THROW(fit_follmer(samples, small), Error);
+  EXPECT_THROW(fit_follmer(small, samples), Error);
 }
 
 TEST(FollmerFit, NamesTheRowOfANumberThatIsNotFiniteOrTooLarge) {
@@ -102,7 +102,7 @@ TEST(FollmerFit, NamesTheRowOfANumberThatIsNotFiniteOrTooLarge) {
   const auto complaint = [&](float value) {
     samples.values[3 * samples.dimension] = value;
     try {
-      fit_follmer(samples, small);
+      fit_follmer(small, samples);
     } catch (const Error& error) {
       return std::string(error.what());
     }

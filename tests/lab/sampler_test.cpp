@@ -218,9 +218,9 @@ TEST(SamplerTraining, ReferenceParametersStay) {
 TEST(SamplerTraining, SameBitsForAnyNumberOfThreads) {
   const Target target = grid_mixture(3, 5, 0.3);
   SamplerOptions options{.reference = BrownianReference{.scale = 5}, .steps = 4, .iterations = 3};
-  options.threads = 1;
+  options.execution.threads = 1;
   const Sampler one = train_sampler(target, options);
-  options.threads = 3;
+  options.execution.threads = 3;
   const Sampler three = train_sampler(target, options);
   EXPECT_TRUE(std::ranges::equal(one.parameters.values(), three.parameters.values()));
 }

@@ -50,33 +50,35 @@ std::vector<Count> counts() {
   mesh.grid = uniform_grid(1.0, 1);
   mesh.drift = Mlp{};
   return {
-      {"fit.epochs", [=](std::size_t n) { fit(latent, one_row, {.epochs = n}); }},
-      {"fit.batch", [=](std::size_t n) { fit(latent, one_row, {.batch = n}); }},
-      {"fit.samples", [=](std::size_t n) { fit(latent, one_row, {.samples = n}); }},
+      {"fit.epochs", [=](std::size_t n) { fit(latent, {.epochs = n}, one_row); }},
+      {"fit.batch", [=](std::size_t n) { fit(latent, {.batch = n}, one_row); }},
+      {"fit.samples", [=](std::size_t n) { fit(latent, {.samples = n}, one_row); }},
       {"fit.held_out_samples",
-       [=](std::size_t n) { fit(latent, one_row, {.held_out_samples = n}); }},
+       [=](std::size_t n) { fit(latent, {.held_out_samples = n}, one_row); }},
       {"fit.checkpoint_every",
-       [=](std::size_t n) { fit(latent, one_row, {.checkpoint_every = n}); }},
+       [=](std::size_t n) { fit(latent, {.checkpoint_every = n}, one_row); }},
       {"evaluate.samples",
-       [=](std::size_t n) { evaluate(latent, parameters, one_row, {.samples = n}); }},
+       [=](std::size_t n) { evaluate(latent, parameters, {.samples = n}, one_row); }},
       {"sample.count", [=](std::size_t n) { sample(latent, parameters, n); }},
       {"sampler.iterations", [=](std::size_t n) { train_sampler(target, {.iterations = n}); }},
       {"sampler.paths", [=](std::size_t n) { train_sampler(target, {.paths = n}); }},
       {"run_sampler.paths",
        [=](std::size_t n) { run_sampler(target, make_sampler(target), n, 1); }},
       {"pilot",
-       [=](std::size_t n) { multilevel_mean(latent.model, parameters, first, {.pilot = n}); }},
+       [=](std::size_t n) { multilevel_mean(latent.model, parameters, {.pilot = n}, {}, first); }},
       {"most_paths",
-       [=](std::size_t n) { multilevel_mean(latent.model, parameters, first, {.most_paths = n}); }},
+       [=](std::size_t n) {
+         multilevel_mean(latent.model, parameters, {.most_paths = n}, {}, first);
+       }},
       {"paths",
        [=](std::size_t n) {
-         random_mesh_mean(mesh, zero_parameters(mesh), [](auto) { return 0.0; }, {.paths = n});
+         random_mesh_mean(mesh, zero_parameters(mesh), {.paths = n}, [](auto) { return 0.0; });
        }},
-      {"follmer.iterations", [](std::size_t n) { fit_follmer(one_row, {.iterations = n}); }},
-      {"follmer.batch", [](std::size_t n) { fit_follmer(one_row, {.batch = n}); }},
+      {"follmer.iterations", [](std::size_t n) { fit_follmer({.iterations = n}, one_row); }},
+      {"follmer.batch", [](std::size_t n) { fit_follmer({.batch = n}, one_row); }},
       {"mean_field.iterations",
-       [=](std::size_t n) { fit_mean_field(layered, flat, {.iterations = n}); }},
-      {"paths", [=](std::size_t n) { fit_mean_field(layered, flat, {.paths = n}); }},
+       [=](std::size_t n) { fit_mean_field(layered, {.iterations = n}, flat); }},
+      {"paths", [=](std::size_t n) { fit_mean_field(layered, {.paths = n}, flat); }},
       {"paths",
        [=](std::size_t n) { evaluate_mean_field(layered, prior_mean_field(layered), flat, n, 1); }},
       {"request.paths", [=](std::size_t n) { plan->simulate(parameters, {.paths = n}); }},
@@ -110,14 +112,14 @@ TEST(StructSizes, OfDataMustMultiplyToItsNumbers) {
        {Dataset{.count = two_to(62), .times = 1, .dimension = 1, .values = {}},
         Dataset{.count = two_to(63), .times = 1, .dimension = 1, .values = {}}}) {
     for (const auto& call : std::vector<std::function<void()>>{
-             [&] { fit(latent, data); }, [&] { evaluate(latent, parameters, data); },
+             [&] { fit(latent, {}, data); }, [&] { evaluate(latent, parameters, {}, data); },
              [&] { independent_columns(Gaussian{}, data, data); },
              [&] { full_gaussian(Gaussian{}, data, data); }})
       EXPECT_TRUE(refusal(call).starts_with("data.count: got ")) << refusal(call);
-    EXPECT_TRUE(refusal([&] { fit_follmer(data); }).starts_with("samples.count: got "));
+    EXPECT_TRUE(refusal([&] { fit_follmer({}, data); }).starts_with("samples.count: got "));
     EXPECT_NE(refusal([&] { data.slice(two_to(61), two_to(62)); }), "accepted");
   }
-  EXPECT_TRUE(refusal([&] { evaluate(four, parameters, by_times); }).starts_with("data.count"));
+  EXPECT_TRUE(refusal([&] { evaluate(four, parameters, {}, by_times); }).starts_with("data.count"));
   EXPECT_NE(refusal([&] { by_times.slice(0, 1); }), "accepted");
   const Dataset wide{.count = 1, .times = two_to(40), .dimension = two_to(40), .values = {1}};
   EXPECT_TRUE(refusal([&] {
@@ -151,13 +153,13 @@ TEST(StructSizes, OfSamplesThatAGradientCannotHoldAreToldWithTheMostThatItCan) {
   const LatentModel latent = brownian(8, 64, 1.0, FeedbackControl{.net = Mlp{}});
   const Dataset row{.count = 1, .times = 1, .dimension = 8, .values = std::vector<float>(8)};
   const std::string message = refusal([&] {
-    fit(latent, row, {.epochs = 1, .samples = two_to(24), .device = Device::cpu(), .threads = 1});
+    fit(latent, {.epochs = 1, .samples = two_to(24), .execution = {Device::cpu(), 1}}, row);
   });
   const std::string begin = "fit.samples: got 16777216; accepted: up to ";
   ASSERT_TRUE(message.starts_with(begin)) << message;
   const std::size_t most = std::stoull(message.substr(begin.size()));
   EXPECT_EQ(most % 16, 0u);
-  const Plan plan(latent.model, Device::cpu(), {.threads = 1});
+  const Plan plan(latent.model, {Device::cpu(), 1});
   EXPECT_EQ(refusal([&] { plan.workspace_bytes(most); }), "accepted");
   EXPECT_NE(refusal([&] { plan.workspace_bytes(most + 16); }), "accepted");
 }
@@ -167,8 +169,9 @@ TEST(StructSizes, OfAMeshAreBounded) {
   mesh.grid = uniform_grid(1.0, 1);
   for (const double rate : {1e7, 1e300, std::numeric_limits<double>::infinity()})
     EXPECT_TRUE(refusal([&] {
-                  random_mesh_mean(mesh, zero_parameters(mesh), [](auto) { return 0.0; },
-                                   {.mesh = ExponentialMesh{rate}, .paths = 2});
+                  random_mesh_mean(mesh, zero_parameters(mesh),
+                                   {.mesh = ExponentialMesh{rate}, .paths = 2},
+                                   [](auto) { return 0.0; });
                 }).starts_with("mesh.rate: got "));
 }
 

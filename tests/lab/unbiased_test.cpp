@@ -49,9 +49,8 @@ TEST(Multilevel, GivesTheContinuousMeanToItsTarget) {
     const auto parameters =
         filled(model, {{"drift.0.weight", {mu}}, {"diffusion.0.weight", {sigma}}});
     const MultilevelEstimate got = multilevel_mean(
-        model, parameters,
-        [](std::span<const float> x, double, double) { return double{x[0]} * double{x[0]}; },
-        {.target_error = 0.02, .pilot = 2000, .seed = 3});
+        model, parameters, {.target_error = 0.02, .pilot = 2000, .seed = 3}, {},
+        [](std::span<const float> x, double, double) { return double{x[0]} * double{x[0]}; });
     const double exact = start * start * std::exp(2 * mu + sigma * sigma);
     EXPECT_NEAR(got.mean, exact, 4 * 0.02);
     EXPECT_LE(got.standard_error, 0.02);
@@ -73,12 +72,11 @@ TEST(Multilevel, GivesTheMeanOfTheWeights) {
   const auto parameters =
       filled(model, {{"control.0.weight", {-0.6f, 0.1f}}, {"control.0.bias", {0.5f}}});
   const MultilevelEstimate got = multilevel_mean(
-      model, parameters,
+      model, parameters, {.target_error = 0.002, .seed = 5}, {},
       [](std::span<const float> x, double energy, double martingale) {
         const double r = (y - double{x[0]}) / s;
         return std::exp(-0.5 * r * r - martingale - energy) / (s * std::sqrt(2 * std::numbers::pi));
-      },
-      {.target_error = 0.002, .seed = 5});
+      });
   const double variance = 1 + s * s;
   const double exact =
       std::exp(-0.5 * y * y / variance) / std::sqrt(2 * std::numbers::pi * variance);
@@ -91,8 +89,8 @@ TEST(Multilevel, SpreadsAreNotLostBesideALargeMean) {
     const Model model = geometric(Solver::euler_maruyama);
     return multilevel_mean(
                model, filled(model, {{"drift.0.weight", {mu}}, {"diffusion.0.weight", {sigma}}}),
-               [shift](std::span<const float> x, double, double) { return shift + double{x[0]}; },
-               {.target_error = 0.05, .seed = 3})
+               {.target_error = 0.05, .seed = 3}, {},
+               [shift](std::span<const float> x, double, double) { return shift + double{x[0]}; })
         .levels[0]
         .variance;
   };
@@ -115,9 +113,8 @@ TEST(Multilevel, SaysHowFarItGot) {
   const auto parameters = filled(model, {{"drift.0.weight", {mu}}});
   const auto run = [&](MultilevelOptions options) {
     return refusal([&] {
-      multilevel_mean(
-          model, parameters, [](std::span<const float> x, double, double) { return double{x[0]}; },
-          options);
+      multilevel_mean(model, parameters, options, {},
+                      [](std::span<const float> x, double, double) { return double{x[0]}; });
     });
   };
   EXPECT_TRUE(
@@ -130,9 +127,10 @@ TEST(Multilevel, NamesAPathWhoseFunctionalIsNotFinite) {
   const auto parameters = filled(model, {{"drift.0.weight", {mu}}});
   int calls = 0;
   EXPECT_EQ(refusal([&] {
-              multilevel_mean(model, parameters, [&](std::span<const float>, double, double) {
-                return calls++ == 7 ? std::nan("") : 1.0;
-              });
+              multilevel_mean(model, parameters, {}, {},
+                              [&](std::span<const float>, double, double) {
+                                return calls++ == 7 ? std::nan("") : 1.0;
+                              });
             }),
             "functional: got nan of path 7 at level 0; accepted: a finite number for every path");
 }
@@ -142,8 +140,8 @@ TEST(Multilevel, TakesTheContextOfOneObservation) {
   model.control = OpenLoopControl{Mlp{}, 2, {0, 1}};
   const std::vector<float> two_observations(8);
   EXPECT_EQ(refusal([&] {
-              multilevel_mean(
-                  model, {}, [](auto, double, double) { return 0.0; }, {}, two_observations);
+              multilevel_mean(model, {}, {}, two_observations,
+                              [](auto, double, double) { return 0.0; });
             }),
             "context: got 8 numbers; accepted: 4 (context steps × context)");
 }
@@ -161,7 +159,7 @@ TEST(Multilevel, RunsOfNeighbouringSeedsAreIndependent) {
       seen.push_back(double{x[0]});
       return double{x[0]};
     };
-    multilevel_mean(model, {}, functional, {.target_error = 1, .pilot = pilot, .seed = seed});
+    multilevel_mean(model, {}, {.target_error = 1, .pilot = pilot, .seed = seed}, {}, functional);
     return seen;
   };
   const std::vector<double> one = states(6), next = states(7);
@@ -184,9 +182,9 @@ TEST(RandomMesh, HasNoBiasOnEitherMesh) {
   const double exact = std::cos(mean) * std::exp(-variance / 2);
   for (const Mesh& mesh :
        {Mesh{ExponentialMesh{1.0}}, Mesh{ExponentialMesh{0.4}}, Mesh{UniformMesh{2.0}}}) {
-    const RandomMeshEstimate got = random_mesh_mean(
-        model, parameters, [](std::span<const double> x) { return std::cos(x[0]); },
-        {.mesh = mesh, .paths = 400'000, .seed = 7});
+    const RandomMeshEstimate got =
+        random_mesh_mean(model, parameters, {.mesh = mesh, .paths = 400'000, .seed = 7},
+                         [](std::span<const double> x) { return std::cos(x[0]); });
     EXPECT_LE(got.standard_error, 0.006);
     EXPECT_NEAR(got.mean, exact, 4 * got.standard_error);
   }
@@ -201,8 +199,8 @@ TEST(RandomMesh, MendsTheBiasOfASparseMesh) {
   const auto parameters = filled(model, {{"control.0.weight", {-1, 0, 1, 0, -1, 1}}});
   const double mean = std::exp(-1.0);  // of ∫ e^{−(1−t)} t dt
   const RandomMeshEstimate got = random_mesh_mean(
-      model, parameters, [](std::span<const double> x) { return x[0] * x[1] + x[1]; },
-      {.mesh = ExponentialMesh{1.0}, .paths = 400'000, .seed = 8});
+      model, parameters, {.mesh = ExponentialMesh{1.0}, .paths = 400'000, .seed = 8},
+      [](std::span<const double> x) { return x[0] * x[1] + x[1]; });
   EXPECT_NEAR(got.points, 1.0, 0.02);
   EXPECT_LE(got.standard_error, 0.03);
   EXPECT_NEAR(got.mean, mean * mean + mean, 4 * got.standard_error);
@@ -213,8 +211,7 @@ TEST(RandomMesh, RefusesWhatItIsNotFor) {
   model.grid = uniform_grid(1.0, 1);
   const auto run = [&](RandomMeshOptions options) {
     return refusal([&] {
-      random_mesh_mean(
-          model, {}, [](std::span<const double> x) { return x[0]; }, options);
+      random_mesh_mean(model, {}, options, [](std::span<const double> x) { return x[0]; });
     });
   };
   EXPECT_EQ(run({}), "accepted");

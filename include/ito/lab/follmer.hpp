@@ -20,8 +20,7 @@ struct FollmerOptions {
   double learning_rate = 1e-2;  ///< Adam, along a cosine to 1 % of it
   double averaging = 0.99;      ///< of the parameters, as FitOptions::averaging; 0: none
   std::uint64_t seed = 1;
-  Device device = Device::best();  ///< for the net, which runs on the CPU or the reference alone
-  int threads = 0;                 ///< 0: all; up to 1024
+  Execution execution{};  ///< for the net, which runs on the CPU or the reference alone
 };
 
 struct FollmerProgress {
@@ -40,7 +39,7 @@ using FollmerCallback = std::function<void(const FollmerProgress&)>;
 /// the fitted process from the Föllmer process. Of all drifts that reach the law the Föllmer drift
 /// has the least energy, KL(law ‖ N(0, I)). Throws ito::Error on bad options or data, when asked
 /// for a CUDA device, and where a loss or gradient is not finite.
-NeuralSde fit_follmer(const Dataset& samples, const FollmerOptions& options = {},
+NeuralSde fit_follmer(const FollmerOptions& options, const Dataset& samples,
                       const FollmerCallback& progress = {});
 
 }  // namespace ito::lab

@@ -28,8 +28,7 @@ struct MultilevelOptions {
   int most_levels = 12;
   std::uint64_t most_paths = std::uint64_t{1} << 26;  ///< a level
   std::uint64_t seed = 0;
-  Device device = Device::best();
-  int threads = 0;  ///< 0: all; up to 1024
+  Execution execution{};
 };
 
 /// One level: the model's grid halved ℓ times, less the same halved ℓ − 1 times on the same paths.
@@ -58,9 +57,8 @@ struct MultilevelEstimate {
 /// options out of range, on paths or functionals that are not finite, and where the target asks for
 /// more levels or paths than the options allow, saying how far it got.
 MultilevelEstimate multilevel_mean(const Model& model, std::span<const float> parameters,
-                                   const PathFunctional& functional,
-                                   const MultilevelOptions& options = {},
-                                   std::span<const float> context = {});
+                                   const MultilevelOptions& options, std::span<const float> context,
+                                   const PathFunctional& functional);
 
 }  // namespace ito::lab
 #pragma GCC visibility pop

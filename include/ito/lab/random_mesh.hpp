@@ -25,8 +25,7 @@ struct RandomMeshOptions {
   Mesh mesh = ExponentialMesh{};
   std::uint64_t paths = 10'000;
   std::uint64_t seed = 0;
-  Device device = Device::best();  ///< for nets, which run on the CPU or the reference alone
-  int threads = 0;                 ///< 0: all; up to 1024
+  Execution execution{};  ///< for nets, which run on the CPU or the reference alone
 };
 
 struct RandomMeshEstimate {
@@ -46,8 +45,8 @@ struct RandomMeshEstimate {
 /// point or learned, and the control takes no context, where g is not finite, and when asked for a
 /// CUDA device.
 RandomMeshEstimate random_mesh_mean(const Model& model, std::span<const float> parameters,
-                                    const std::function<double(std::span<const double>)>& g,
-                                    const RandomMeshOptions& options = {});
+                                    const RandomMeshOptions& options,
+                                    const std::function<double(std::span<const double>)>& g);
 
 }  // namespace ito::lab
 #pragma GCC visibility pop

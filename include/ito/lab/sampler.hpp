@@ -85,8 +85,7 @@ struct SamplerOptions {
   double averaging = 0.98;        ///< of the parameters, as FitOptions::averaging; 0: none
   double non_finite_limit = 0.1;  ///< largest accepted fraction of paths without a finite weight
   std::uint64_t seed = 1;
-  Device device = Device::best();
-  int threads = 0;  ///< 0: all; up to 1024
+  Execution execution{};
 };
 
 /// A controlled diffusion whose end X_T has, once trained, the target's law.
@@ -137,7 +136,7 @@ struct SampleSet {
 /// is trained, and with the weights unbiased estimates under the target whether or not it is.
 /// Throws ito::Error on no paths, and on a target without a log-density or of another dimension.
 SampleSet run_sampler(const Target& target, const Sampler& sampler, std::size_t paths,
-                      std::uint64_t seed, Device device = Device::best(), int threads = 0);
+                      std::uint64_t seed, Execution execution = {});
 
 /// log density of the reference chain's X_T (its Euler chain, exactly) at `x` [d]; writes its
 /// derivative into `gradient` [d] unless empty. Throws ito::Error for a PriorReference.
