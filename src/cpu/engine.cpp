@@ -306,7 +306,7 @@ class CpuEngine final : public Engine<float> {
 }  // namespace
 
 std::unique_ptr<Engine<float>> make_engine(const ModelShape& shape, const PlanOptions& options,
-                                               int threads) {
+                                           int threads) {
   return std::make_unique<CpuEngine>(shape, options, threads);
 }
 

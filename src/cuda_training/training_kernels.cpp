@@ -22,8 +22,8 @@ std::string terms(const Likelihood& likelihood) {
 }
 
 std::string kernel(const std::string& name, const char* arguments, const std::string& function) {
-  return fmt::format("ITO_KERNEL(ito_{}, ito::cuda::{}, {}) {{ ito::cuda::{}(arguments); }}\n", name, arguments,
-                     service_threads, function);
+  return fmt::format("ITO_KERNEL(ito_{}, ito::cuda::{}, {}) {{ ito::cuda::{}(arguments); }}\n",
+                     name, arguments, service_threads, function);
 }
 
 }  // namespace

@@ -133,7 +133,8 @@ std::unique_ptr<Network> make_network(const Mlp& net, int inputs, int outputs,
 std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
                                                      TrainingState& state) {
   const Device device = serving_device<float>(task.options.execution.device, task.shape.model, {});
-  if (device.kind() == Device::Kind::cuda) return cuda::make_cuda_training(task, state, device.ordinal());
+  if (device.kind() == Device::Kind::cuda)
+    return cuda::make_cuda_training(task, state, device.ordinal());
   return make_host_training(task, state);
 }
 

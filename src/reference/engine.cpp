@@ -539,14 +539,12 @@ class ReferenceEngine final : public Engine<Real> {
 }  // namespace
 
 template <class Real>
-std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape,
-                                                    const PlanOptions& options, int threads) {
+std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, const PlanOptions& options,
+                                          int threads) {
   return std::make_unique<ReferenceEngine<Real>>(shape, options, threads);
 }
 
-template std::unique_ptr<Engine<float>> make_engine(const ModelShape&, const PlanOptions&,
-                                                              int);
-template std::unique_ptr<Engine<double>> make_engine(const ModelShape&,
-                                                               const PlanOptions&, int);
+template std::unique_ptr<Engine<float>> make_engine(const ModelShape&, const PlanOptions&, int);
+template std::unique_ptr<Engine<double>> make_engine(const ModelShape&, const PlanOptions&, int);
 
 }  // namespace ito::reference

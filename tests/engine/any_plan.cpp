@@ -161,10 +161,10 @@ template Plan make_plan(const EngineKind&, const Model&, PlanOptions, int);
 template DoublePlan make_plan(const EngineKind&, const Model&, PlanOptions, int);
 
 AnyPlan::AnyPlan(const EngineKind& kind, const Model& model, PlanOptions options, int threads)
-    : plan_(
-          kind.double_precision
-              ? std::variant<Plan, DoublePlan>(make_plan<double>(kind, model, options, threads))
-              : std::variant<Plan, DoublePlan>(make_plan<float>(kind, model, options, threads))) {}
+    : plan_(kind.double_precision
+                ? std::variant<Plan, DoublePlan>(make_plan<double>(kind, model, options, threads))
+                : std::variant<Plan, DoublePlan>(make_plan<float>(kind, model, options, threads))) {
+}
 
 PathValues AnyPlan::simulate(const std::vector<double>& parameters, const Call& call) {
   return std::visit(

@@ -89,8 +89,7 @@ TEST_P(SolverEngines, GiveTheSameBitsFromCheckpoints) {
     const PathValues cotangents = random_cotangents(row.model, paths, 5);
     AnyPlan stored(GetParam(), row.model, {}, 1);
     const GradientValues wanted = stored.adjoint(knobs.parameters, call, cotangents);
-    AnyPlan plan(GetParam(), row.model,
-                       {.workspace_limit = stored.workspace_bytes(paths) / 3}, 1);
+    AnyPlan plan(GetParam(), row.model, {.workspace_limit = stored.workspace_bytes(paths) / 3}, 1);
     ASSERT_LT(plan.workspace_bytes(paths), stored.workspace_bytes(paths));
     EXPECT_EQ(plan.adjoint_in_workspace(knobs.parameters, call, cotangents), wanted);
   }
