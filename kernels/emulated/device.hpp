@@ -17,7 +17,7 @@
 /// Two symbols: `name` runs one thread, `name_bounds` says what a launch must keep to.
 #define ITO_KERNEL(name, Arguments, threads)                                                  \
   static void name##_body(const Arguments& arguments);                                        \
-  extern "C" __attribute__((visibility("default"))) ito::simt::KernelBounds name##_bounds() { \
+  extern "C" __attribute__((visibility("default"))) ito::cuda::simt::KernelBounds name##_bounds() { \
     return {threads, sizeof(Arguments)};                                                      \
   }                                                                                           \
   extern "C" __attribute__((visibility("default"))) void name(const void* bytes) {            \
@@ -25,7 +25,7 @@
   }                                                                                           \
   static void name##_body(const Arguments& arguments)
 
-namespace ito::simt {
+namespace ito::cuda::simt {
 
 using Site = std::source_location;
 
@@ -92,7 +92,7 @@ inline unsigned checked_offset(bool writes, unsigned offset, unsigned i, unsigne
   return static_cast<unsigned>(start);
 }
 
-}  // namespace ito::simt
+}  // namespace ito::cuda::simt
 
 namespace ito::cuda {
 

@@ -6,7 +6,7 @@
 #include "kernels/emulated/device.hpp"
 #include "simt/scheduler.hpp"
 
-namespace ito::simt {
+namespace ito::cuda::simt {
 namespace {
 
 using Warp = const Operands (&)[32];
@@ -202,4 +202,4 @@ void ldmatrix_transposed(unsigned matrices, Operands operands, Site site) {
        matrices == 4 ? combine_ldmatrix_transposed<4> : combine_ldmatrix_transposed<2>, site);
 }
 
-}  // namespace ito::simt
+}  // namespace ito::cuda::simt

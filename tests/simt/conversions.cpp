@@ -4,7 +4,7 @@
 
 #include "kernels/emulated/device.hpp"
 
-namespace ito::simt {
+namespace ito::cuda::simt {
 namespace {
 
 constexpr unsigned magnitude = 0x7FFFFFFFu, infinity = 0x7F800000u;
@@ -42,4 +42,4 @@ unsigned to_tf32(float x) {
 unsigned pack_f16(float low, float high) { return f16_bits(low) | f16_bits(high) << 16; }
 unsigned pack_bf16(float low, float high) { return bf16_bits(low) | bf16_bits(high) << 16; }
 
-}  // namespace ito::simt
+}  // namespace ito::cuda::simt

@@ -11,7 +11,7 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-namespace ito::simt {
+namespace ito::cuda::simt {
 namespace {
 
 constexpr std::size_t stack_bytes = 1 << 20;
@@ -59,4 +59,4 @@ void StackSwitch::leave(const StackSwitch&, bool) {}
 void StackSwitch::arrive(StackSwitch&) {}
 #endif
 
-}  // namespace ito::simt
+}  // namespace ito::cuda::simt

@@ -2,7 +2,7 @@
 
 #include <boost/context/stack_context.hpp>
 
-namespace ito::simt {
+namespace ito::cuda::simt {
 
 /// Stacks of one size with an unmapped page below, kept for the next fiber. An allocator in the
 /// sense of Boost.Context; all share one pool.
@@ -26,4 +26,4 @@ class StackSwitch {
   void* fake_stack_ = nullptr;
 };
 
-}  // namespace ito::simt
+}  // namespace ito::cuda::simt

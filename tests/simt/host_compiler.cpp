@@ -19,7 +19,7 @@
 
 extern char** environ;
 
-namespace ito::simt {
+namespace ito::cuda::simt {
 namespace {
 
 namespace fs = std::filesystem;
@@ -103,4 +103,4 @@ std::string compile_for_host(const KernelSource& source) {
   return library;
 }
 
-}  // namespace ito::simt
+}  // namespace ito::cuda::simt

@@ -2,7 +2,7 @@
 
 #include <string>
 
-namespace ito::simt {
+namespace ito::cuda::simt {
 
 /// One thread's run of a kernel.
 using Kernel = void (*)(const void* argument);
@@ -19,4 +19,4 @@ struct Launch {
 /// kernel, the block, the thread and the line. One launch runs at a time in a process.
 void launch(const Launch& launch, Kernel kernel, const void* argument);
 
-}  // namespace ito::simt
+}  // namespace ito::cuda::simt

@@ -7,7 +7,7 @@
 #include "cuda/gpu.hpp"
 #include "kernels/emulated/device.hpp"
 
-namespace ito::simt {
+namespace ito::cuda::simt {
 
 /// op(A) or op(B) as [rows, columns], without gaps and as the precision rounds it.
 template <class Number>
@@ -50,4 +50,4 @@ void multiply(const MatrixProduct& product) {
   }
 }
 
-}  // namespace ito::simt
+}  // namespace ito::cuda::simt

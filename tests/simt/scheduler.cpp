@@ -17,7 +17,7 @@
 #include "simt/launch.hpp"
 #include "simt/shared_shadow.hpp"
 
-namespace ito::simt {
+namespace ito::cuda::simt {
 
 Position position;
 SharedWindow shared_window;
@@ -318,4 +318,4 @@ void launch(const Launch& launch, Kernel kernel, const void* argument) {
   if (block.failed) throw Error(block.failure);
 }
 
-}  // namespace ito::simt
+}  // namespace ito::cuda::simt

@@ -4,7 +4,7 @@
 
 #include "kernels/emulated/device.hpp"
 
-namespace ito::simt {
+namespace ito::cuda::simt {
 
 /// "kernels/fused/simulate.cuh:120"
 std::string place(Site site);
@@ -20,4 +20,4 @@ void meet(const char* collective, Operands operands, void (*combine)(const Opera
 /// Accesses of the warp as a whole, by the matrix moves. `offset`: a row of 16 bytes.
 void note_warp_read(unsigned offset, Site site);
 
-}  // namespace ito::simt
+}  // namespace ito::cuda::simt

@@ -6,7 +6,7 @@
 
 #include "simt/scheduler.hpp"
 
-namespace ito::simt {
+namespace ito::cuda::simt {
 namespace {
 
 std::string name(Accessor who) {
@@ -98,4 +98,4 @@ void SharedShadow::write(unsigned offset, unsigned bytes, Accessor who, Site sit
   });
 }
 
-}  // namespace ito::simt
+}  // namespace ito::cuda::simt

@@ -5,7 +5,7 @@
 
 #include "kernels/emulated/device.hpp"
 
-namespace ito::simt {
+namespace ito::cuda::simt {
 
 /// Who touches a word: one lane of a warp, or the warp as a whole (the matrix moves, where a lane
 /// brings the address and others the data).
@@ -53,4 +53,4 @@ class SharedShadow {
   std::uint32_t warp_barrier_[32] = {};
 };
 
-}  // namespace ito::simt
+}  // namespace ito::cuda::simt
