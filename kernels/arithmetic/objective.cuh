@@ -1,5 +1,5 @@
 // A training loss of one observation as a choice of cotangents for its paths' three sums. Written
-// for a team that shares the paths: one thread of the CPU alone, or a warp.
+// for a threads that shares the paths: one thread of the CPU alone, or a warp.
 #pragma once
 
 #include "kernels/arithmetic/math.cuh"
@@ -47,21 +47,21 @@ ITO_INLINE double log_weight(const PathSumRows<Real>& sums, unsigned s, double a
 }
 
 /// −log mean w, with derivative −w̃ (the normalised weight) with respect to each log w.
-template <class Team, class Real>
-ITO_INLINE double importance_weighted_loss(const Team& team, double annealing, double share,
+template <class Threads, class Real>
+ITO_INLINE double importance_weighted_loss(const Threads& threads, double annealing, double share,
                                            unsigned samples, const PathSumRows<Real>& sums,
                                            const CotangentRows& cotangents) {
   double largest = -0x1.fffffffffffffp1023;
-  for (unsigned s = team.member(); s < samples; s += team.size()) {
+  for (unsigned s = threads.member(); s < samples; s += threads.size()) {
     if (!sums.dropped[s]) largest = Math<double>::max(largest, log_weight(sums, s, annealing));
   }
-  largest = team.max(largest);
+  largest = threads.max(largest);
   double total = 0;
-  for (unsigned s = team.member(); s < samples; s += team.size()) {
+  for (unsigned s = threads.member(); s < samples; s += threads.size()) {
     if (!sums.dropped[s]) total += Math<double>::exp(log_weight(sums, s, annealing) - largest);
   }
-  total = team.sum(total);
-  for (unsigned s = team.member(); s < samples; s += team.size()) {
+  total = threads.sum(total);
+  for (unsigned s = threads.member(); s < samples; s += threads.size()) {
     if (sums.dropped[s]) continue;
     const double weight =
         share * Math<double>::exp(log_weight(sums, s, annealing) - largest) / total;
@@ -73,12 +73,12 @@ ITO_INLINE double importance_weighted_loss(const Team& team, double annealing, d
 /// `annealing` multiplies E and M; cotangents are of `share` · loss. Every member gets the sums.
 /// Dropped paths are left out of the means and get zeros; in the importance-weighted mean they
 /// count as weight 0.
-template <class Team, class Real>
-ITO_INLINE LossSums observation_loss(const Team& team, LossKind kind, double annealing,
+template <class Threads, class Real>
+ITO_INLINE LossSums observation_loss(const Threads& threads, LossKind kind, double annealing,
                                      double share, unsigned samples, const PathSumRows<Real>& sums,
                                      const CotangentRows& cotangents) {
   double paths = 0, log_likelihood = 0, energy = 0, martingale = 0;
-  for (unsigned s = team.member(); s < samples; s += team.size()) {
+  for (unsigned s = threads.member(); s < samples; s += threads.size()) {
     cotangents.set(s, 0, 0, 0);
     if (sums.dropped[s]) continue;
     paths += 1;
@@ -86,20 +86,20 @@ ITO_INLINE LossSums observation_loss(const Team& team, LossKind kind, double ann
     energy += static_cast<double>(sums.energy[s]);
     martingale += static_cast<double>(sums.martingale[s]);
   }
-  paths = team.sum(paths);
+  paths = threads.sum(paths);
   if (paths == 0) return {0, 0, 0, 0};
   const double each = 1.0 / paths;
-  log_likelihood = team.sum(log_likelihood) * each;
-  martingale = team.sum(martingale) * each;
-  energy = team.sum(energy) * each;
+  log_likelihood = threads.sum(log_likelihood) * each;
+  martingale = threads.sum(martingale) * each;
+  energy = threads.sum(energy) * each;
   LossSums result{static_cast<unsigned>(paths), 0, log_likelihood - energy, energy};
   if (kind == LossKind::importance_weighted) {
-    result.loss = importance_weighted_loss(team, annealing, share, samples, sums, cotangents);
+    result.loss = importance_weighted_loss(threads, annealing, share, samples, sums, cotangents);
     return result;
   }
   const double landing = kind == LossKind::sticking_the_landing ? 1 : 0;
   result.loss = annealing * (energy + landing * martingale) - log_likelihood;
-  for (unsigned s = team.member(); s < samples; s += team.size()) {
+  for (unsigned s = threads.member(); s < samples; s += threads.size()) {
     if (sums.dropped[s]) continue;
     cotangents.set(s, -share * each, share * each * annealing, landing * share * each * annealing);
   }

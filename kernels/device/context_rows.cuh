@@ -6,7 +6,7 @@
 #include "kernels/device/arguments.cuh"
 #include "kernels/device/device.cuh"
 #include "kernels/device/model_spec.cuh"
-#include "kernels/device/teams.cuh"
+#include "kernels/device/reductions.cuh"
 
 namespace ito::cuda {
 
@@ -44,8 +44,8 @@ ITO_DEVICE void reduce_rows_of_tiles(
     const ContextGradientArguments<typename P::Number>& arguments) {
   const unsigned long long row_size =
       static_cast<unsigned long long>(arguments.intervals) * RowConstants<Model>::kRow;
-  const ColumnTeams teams{arguments.rows};
-  const unsigned long long i = teams.index();
+  const ColumnReductions columns{arguments.rows};
+  const unsigned long long i = columns.index();
   const unsigned long long r = i / row_size;
   const unsigned long long base = arguments.first_path / 16;
   const unsigned long long begin = r * arguments.paths_per_observation;
@@ -55,13 +55,13 @@ ITO_DEVICE void reduce_rows_of_tiles(
     const unsigned long long end = after < arguments.paths ? after : arguments.paths;
     const unsigned long long last = (arguments.first_path + end - 1) / 16 - base;
     ITO_UNROLLED_4
-    for (unsigned long long tile = (arguments.first_path + begin) / 16 - base + teams.row();
-         tile <= last; tile += teams.rows) {
+    for (unsigned long long tile = (arguments.first_path + begin) / 16 - base + columns.row();
+         tile <= last; tile += columns.rows) {
       sum += static_cast<double>(arguments.row_sums[tile * row_size + i % row_size]);
     }
   }
-  sum = teams.sum(sum);
-  if (teams.row() == 0 && r < arguments.observations) {
+  sum = columns.sum(sum);
+  if (columns.row() == 0 && r < arguments.observations) {
     arguments.row_gradients[i] = static_cast<typename P::Number>(sum);
   }
 }
@@ -88,8 +88,8 @@ template <class P, class Model>
 ITO_DEVICE void context_weight_gradient(
     const ContextGradientArguments<typename P::Number>& arguments) {
   using Rows = RowConstants<Model>;
-  const ColumnTeams teams{arguments.rows};
-  const unsigned long long i = teams.index();
+  const ColumnReductions columns{arguments.rows};
+  const unsigned long long i = columns.index();
   const auto h = static_cast<unsigned>(i / Rows::kContext);
   const auto c = static_cast<unsigned>(i % Rows::kContext);
   const bool one = h < Rows::kOutputs;
@@ -97,12 +97,12 @@ ITO_DEVICE void context_weight_gradient(
       one ? arguments.observations * static_cast<unsigned>(arguments.intervals) : 0;
   double sum = 0;
   ITO_UNROLLED_4
-  for (unsigned long long row = teams.row(); row < rows; row += teams.rows) {
+  for (unsigned long long row = columns.row(); row < rows; row += columns.rows) {
     sum += static_cast<double>(arguments.row_gradients[row * Rows::kRow + h]) *
            static_cast<double>(arguments.context[row * Rows::kContext + c]);
   }
-  sum = teams.sum(sum);
-  if (teams.row() != 0 || !one) return;
+  sum = columns.sum(sum);
+  if (columns.row() != 0 || !one) return;
   arguments.gradient[Rows::kWeights + h * Rows::kColumns + c] =
       static_cast<typename P::Number>(sum);
 }

@@ -15,14 +15,15 @@
 #define ITO_UNROLL
 
 /// Two symbols: `name` runs one thread, `name_bounds` says what a launch must keep to.
-#define ITO_KERNEL(name, Arguments, threads)                                                  \
-  static void name##_body(const Arguments& arguments);                                        \
-  extern "C" __attribute__((visibility("default"))) ito::cuda::simt::KernelBounds name##_bounds() { \
-    return {threads, sizeof(Arguments)};                                                      \
-  }                                                                                           \
-  extern "C" __attribute__((visibility("default"))) void name(const void* bytes) {            \
-    name##_body(*static_cast<const Arguments*>(bytes));                                       \
-  }                                                                                           \
+#define ITO_KERNEL(name, Arguments, threads)                                       \
+  static void name##_body(const Arguments& arguments);                             \
+  extern "C" __attribute__((visibility("default")))                                \
+  ito::cuda::simt::KernelBounds name##_bounds() {                                  \
+    return {threads, sizeof(Arguments)};                                           \
+  }                                                                                \
+  extern "C" __attribute__((visibility("default"))) void name(const void* bytes) { \
+    name##_body(*static_cast<const Arguments*>(bytes));                            \
+  }                                                                                \
   static void name##_body(const Arguments& arguments)
 
 namespace ito::cuda::simt {

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "kernels/device/device.cuh"
-#include "kernels/device/pack.cuh"
+#include "kernels/device/parameters.cuh"
 #include "kernels/fused/adjoint.cuh"
 #include "kernels/layered/path.cuh"
 

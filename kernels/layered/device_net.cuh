@@ -8,7 +8,7 @@
 #include "kernels/device/device.cuh"
 #include "kernels/device/model_spec.cuh"
 #include "kernels/device/precision.cuh"
-#include "kernels/device/teams.cuh"
+#include "kernels/device/reductions.cuh"
 #include "kernels/layered/arguments.cuh"
 
 namespace ito::cuda {
@@ -103,22 +103,22 @@ ITO_DEVICE void widen(const WidenArguments<typename P::Number>& arguments) {
       column < arguments.columns ? arguments.from[row * arguments.from_stride + column] : Number(0);
 }
 
-/// A team of threads for each number of the gradient; sums of parts are in double.
+/// A block of threads for each number of the gradient; sums of parts are in double.
 template <class P>
 ITO_DEVICE void add_sums(const AddSumsArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  const ColumnTeams team{arguments.threads};
-  const auto i = static_cast<long long>(team.index());
+  const ColumnReductions block{arguments.threads};
+  const auto i = static_cast<long long>(block.index());
   const bool inside = i < static_cast<long long>(arguments.rows) * arguments.columns;
   const long long row = i / arguments.columns, column = i % arguments.columns;
   double sum = 0;
-  for (int part = static_cast<int>(team.row()); inside && part < arguments.parts;
+  for (int part = static_cast<int>(block.row()); inside && part < arguments.parts;
        part += static_cast<int>(arguments.threads)) {
     sum += static_cast<double>(
         arguments.sums[part * arguments.part_stride + row * arguments.sums_stride + column]);
   }
-  sum = team.sum(sum);
-  if (!inside || team.row() != 0) return;
+  sum = block.sum(sum);
+  if (!inside || block.row() != 0) return;
   arguments.gradient[row * arguments.row_stride + column * arguments.column_stride] +=
       static_cast<Number>(sum);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/device/device.cuh"
-#include "kernels/device/teams.cuh"
+#include "kernels/device/reductions.cuh"
 #include "kernels/training/training_arguments.cuh"
 
 #include "kernels/arithmetic/likelihood.cuh"
@@ -65,8 +65,8 @@ ITO_DEVICE void compare_with_rows(const CompareArguments& arguments) {
     value += static_cast<double>(one.value);
     log_scale_slope += static_cast<double>(one.log_scale_slope);
   }
-  value = WarpTeam().sum(value);
-  log_scale_slope = WarpTeam().sum(log_scale_slope);
+  value = WarpReduction().sum(value);
+  log_scale_slope = WarpReduction().sum(log_scale_slope);
   if (lane_index() != 0) return;
   const double scales = kScale ? static_cast<double>(arguments.length) : 0.0;
   const double log_likelihood = arguments.constants[row] + value - scales * log_scale;

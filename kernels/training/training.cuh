@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kernels/device/device.cuh"
-#include "kernels/device/teams.cuh"
+#include "kernels/device/reductions.cuh"
 #include "kernels/training/training_arguments.cuh"
 
 #include "kernels/arithmetic/adam.cuh"
@@ -27,7 +27,8 @@ ITO_DEVICE void choose_cotangents(const ObjectiveArguments& arguments) {
   if (row >= arguments.rows) return;
   const unsigned long long first = static_cast<unsigned long long>(row) * arguments.samples;
   const LossSums sums = observation_loss(
-      WarpTeam(), kKind, arguments.record->current.annealing, arguments.share, arguments.samples,
+      WarpReduction(), kKind, arguments.record->current.annealing, arguments.share,
+      arguments.samples,
       PathSumRows<float>{arguments.log_likelihood + first, arguments.energy + first,
                          arguments.martingale + first, arguments.dropped + first},
       CotangentRows{arguments.by_log_likelihood + first, arguments.by_energy + first,
@@ -58,13 +59,13 @@ ITO_DEVICE void add_block_to_step(const TotalArguments& arguments) {
           static_cast<double>(arguments.by_log_likelihood[path]) * arguments.log_scale_slopes[path];
     }
   }
-  const BlockTeam team;
-  loss = team.sum(loss);
-  elbo = team.sum(elbo);
-  energy = team.sum(energy);
-  observations = team.sum(observations);
-  non_finite = team.sum(non_finite);
-  log_scale = team.sum(log_scale);
+  const BlockReduction block;
+  loss = block.sum(loss);
+  elbo = block.sum(elbo);
+  energy = block.sum(energy);
+  observations = block.sum(observations);
+  non_finite = block.sum(non_finite);
+  log_scale = block.sum(log_scale);
   if (thread_index() != 0) return;
   TrainingRecord& record = *arguments.record;
   record.loss += loss;
@@ -84,7 +85,7 @@ ITO_DEVICE void add_squares(const NormArguments& arguments) {
     const auto g = static_cast<double>(arguments.gradient[p]);
     sum += g * g;
   }
-  sum = BlockTeam().sum(sum);
+  sum = BlockReduction().sum(sum);
   if (thread_index() == 0) arguments.partials[block_index()] = sum;
 }
 
@@ -94,7 +95,7 @@ ITO_DEVICE void finish_step(const FinishArguments& arguments) {
   double squares = 0;
   for (unsigned i = lane_index(); i < arguments.partial_count; i += 32)
     squares += arguments.partials[i];
-  const double norm = sqrt(WarpTeam().sum(squares));
+  const double norm = sqrt(WarpReduction().sum(squares));
   if (lane_index() != 0) return;
   TrainingRecord& record = *arguments.record;
   record.gradient_norm = norm;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <vector>
@@ -36,6 +38,46 @@ class GpuBuffer {
   std::shared_ptr<Gpu> gpu_;
   void* memory_ = nullptr;
   std::size_t size_ = 0;
+};
+
+/// Several arrays in one block of bytes, each aligned, on their way to a device.
+class Image {
+ public:
+  template <class T>
+  std::size_t add(const std::vector<T>& values) {
+    const std::size_t begin = (bytes_.size() + 63) / 64 * 64;
+    bytes_.resize(begin + values.size() * sizeof(T));
+    if (!values.empty())
+      std::memcpy(bytes_.data() + begin, values.data(), values.size() * sizeof(T));
+    return begin;
+  }
+
+  /// Fills `memory` and waits; returns where it begins.
+  const std::byte* upload(Gpu& gpu, GpuBuffer& memory) const {
+    const std::byte* base = memory.reserve(bytes_.size());
+    gpu.copy(memory.data(), bytes_.data(), bytes_.size(), nullptr);
+    gpu.synchronize(nullptr);
+    return base;
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+/// A stream that is released with its owner.
+class OwnStream {
+ public:
+  explicit OwnStream(std::shared_ptr<Gpu> gpu)
+      : gpu_(std::move(gpu)), handle_(gpu_->make_stream()) {}
+  ~OwnStream() { gpu_->release_stream(handle_); }
+  OwnStream(const OwnStream&) = delete;
+  OwnStream& operator=(const OwnStream&) = delete;
+
+  GpuStream handle() const { return handle_; }
+
+ private:
+  std::shared_ptr<Gpu> gpu_;
+  GpuStream handle_;
 };
 
 }  // namespace ito::cuda

@@ -10,7 +10,7 @@
 namespace ito::cuda {
 
 /// The bias rows W_c c + b of a control that takes a context, before the time loop, and their
-/// gradients after it (kernels/device/pack.cuh, kernels/device/reduce.cuh).
+/// gradients after it (kernels/device/context_rows.cuh).
 template <class Real>
 class ContextRows {
  public:

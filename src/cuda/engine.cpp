@@ -6,10 +6,6 @@
 
 #include <ito/error.hpp>
 
-#include "cuda/fused_engine.hpp"
-#include "cuda/layered_engine.hpp"
-#include "cuda/scheme_engine.hpp"
-
 namespace ito::cuda {
 namespace {
 
@@ -70,8 +66,8 @@ std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const Pl
   const Precision precision = std::is_same_v<Real, double> ? Precision::fp64 : options.precision;
   if (options.cuda_kernels == CudaKernels::per_path ||
       !fits_tensor_cores(shape, options.gradient)) {
-    return make_scheme_engine<Real>(shape, precision, options.gradient, options.workspace_limit,
-                                    std::move(gpu));
+    return make_per_path_engine<Real>(shape, precision, options.gradient, options.workspace_limit,
+                                      std::move(gpu));
   }
   const bool forced = options.cuda_kernels == CudaKernels::fused;
   if (forced || (options.cuda_kernels == CudaKernels::automatic && is_small(shape))) {

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cuda/gpu.hpp"
+#include "cuda/kernel_source.hpp"
 #include "engine/engine.hpp"
 
 namespace ito::cuda {
@@ -16,5 +17,25 @@ void check_cuda_takes(const ModelShape& shape, const PlanOptions& options);
 template <class Real>
 std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const PlanOptions& options,
                                                std::shared_ptr<Gpu> gpu);
+
+// The three of them, in folders of these names. `limit`: PlanOptions::workspace_limit.
+
+/// One kernel for the time loop and one for its reverse, nets in registers. It compiles the forward
+/// kernel; the reverse, which takes several times as long and up to minutes for wide nets, at the
+/// first call that needs it.
+template <class Real>
+std::unique_ptr<Engine<Real>> make_fused_engine(const ModelShape& shape, const FusedModel& model,
+                                                std::size_t limit, std::shared_ptr<Gpu> gpu);
+/// For nets that are too wide or too deep for a fused kernel: blocks of paths go through the time
+/// loop step by step, nets layer by layer as matrix products. Throws ito::Error without cuBLAS.
+template <class Real>
+std::unique_ptr<Engine<Real>> make_layered_engine(const ModelShape& shape, Precision precision,
+                                                  std::size_t limit, std::shared_ptr<Gpu> gpu);
+/// For any solver and any gradient that goes back along a path: a thread takes one path through the
+/// whole loop.
+template <class Real>
+std::unique_ptr<Engine<Real>> make_per_path_engine(const ModelShape& shape, Precision precision,
+                                                   GradientMethod method, std::size_t limit,
+                                                   std::shared_ptr<Gpu> gpu);
 
 }  // namespace ito::cuda

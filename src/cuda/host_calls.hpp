@@ -24,7 +24,7 @@ class HostCalls : public Engine<Real> {
     const CallArrays<Real> device = staging_.upload(host);
     this->simulate_on({}, device.parameters, device.request, device.outputs, workspace_.bytes(),
                       keep);
-    staging_.download(host, device);
+    staging_.download();
   }
 
   void adjoint(std::span<const Real> parameters, const BasicRequest<Real>& request,
@@ -34,7 +34,7 @@ class HostCalls : public Engine<Real> {
     const CallArrays<Real> device = staging_.upload(host);
     this->adjoint_on({}, device.parameters, device.request, device.cotangents, device.gradient,
                      workspace_.bytes(), options);
-    staging_.download(host, device);
+    staging_.download();
   }
 
  protected:

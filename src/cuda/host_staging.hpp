@@ -1,5 +1,9 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <span>
+
 #include <ito/plan.hpp>
 
 #include "cuda/buffer.hpp"
@@ -15,6 +19,20 @@ struct CallArrays {
   BasicOutputs<Real> outputs;
   BasicCotangents<Real> cotangents;
   BasicGradientOutputs<Real> gradient;
+
+  /// input(span) for every array that a call reads, output(span) for every one that it writes.
+  template <class Input, class Output>
+  void for_each(Input input, Output output) {
+    for (auto* in :
+         {&parameters, &request.x0, &request.context, &cotangents.states, &cotangents.energy,
+          &cotangents.martingale, &cotangents.interval_energy, &cotangents.interval_martingale})
+      input(*in);
+    for (auto* out :
+         {&outputs.states, &outputs.energy, &outputs.martingale, &outputs.interval_energy,
+          &outputs.interval_martingale, &gradient.parameters, &gradient.x0, &gradient.context})
+      output(*out);
+    output(outputs.status);
+  }
 };
 
 /// Device memory through which the arrays of host calls pass. It grows at the first call of a size.
@@ -26,60 +44,49 @@ class HostStaging {
   /// Device arrays of the same sizes; inputs are copied.
   CallArrays<Real> upload(const CallArrays<Real>& host) {
     Arena count(nullptr);
-    lay_out(count, host, false);
+    lay_out(count, host);
     memory_.reserve(count.bytes());
     Arena arena(Arena::align(memory_.bytes()));
-    return lay_out(arena, host, true);
+    return lay_out(arena, host);
   }
 
-  /// Copies results back and waits for them.
-  void download(const CallArrays<Real>& host, const CallArrays<Real>& device) {
-    const auto get = [&](const auto& to, const auto& from) {
-      if (!to.empty()) gpu_->copy(to.data(), from.data(), to.size_bytes(), nullptr);
-    };
-    get(host.outputs.states, device.outputs.states);
-    get(host.outputs.energy, device.outputs.energy);
-    get(host.outputs.martingale, device.outputs.martingale);
-    get(host.outputs.interval_energy, device.outputs.interval_energy);
-    get(host.outputs.interval_martingale, device.outputs.interval_martingale);
-    get(host.outputs.status, device.outputs.status);
-    get(host.gradient.parameters, device.gradient.parameters);
-    get(host.gradient.x0, device.gradient.x0);
-    get(host.gradient.context, device.gradient.context);
+  /// Copies the results of the last upload's call back and waits for them.
+  void download() {
+    for (std::size_t i = 0; i < result_count_; ++i)
+      gpu_->copy(results_[i].host, results_[i].device, results_[i].bytes, nullptr);
     gpu_->synchronize(nullptr);
   }
 
  private:
-  CallArrays<Real> lay_out(Arena& arena, const CallArrays<Real>& host, bool copy) {
-    const auto output = [&]<class T>(std::span<T> from) {
-      T* to = from.empty() ? nullptr : arena.template take<T>(from.size());
-      return std::span<T>(to, to ? from.size() : 0);
-    };
-    const auto input = [&](std::span<const Real> from) {
-      const auto to = output(std::span<Real>(const_cast<Real*>(from.data()), from.size()));
-      if (copy && !from.empty()) gpu_->copy(to.data(), from.data(), from.size_bytes(), nullptr);
-      return std::span<const Real>(to);
-    };
-    CallArrays<Real> device = host;
-    device.parameters = input(host.parameters);
-    device.request.x0 = input(host.request.x0);
-    device.request.context = input(host.request.context);
-    device.outputs = {output(host.outputs.states),
-                      output(host.outputs.energy),
-                      output(host.outputs.martingale),
-                      output(host.outputs.interval_energy),
-                      output(host.outputs.interval_martingale),
-                      output(host.outputs.status)};
-    device.cotangents = {input(host.cotangents.states), input(host.cotangents.energy),
-                         input(host.cotangents.martingale), input(host.cotangents.interval_energy),
-                         input(host.cotangents.interval_martingale)};
-    device.gradient = {output(host.gradient.parameters), output(host.gradient.x0),
-                       output(host.gradient.context)};
-    return device;
+  struct Result {
+    void* host;
+    const void* device;
+    std::size_t bytes;
+  };
+
+  /// Over an arena of no memory it only counts.
+  CallArrays<Real> lay_out(Arena& arena, CallArrays<Real> arrays) {
+    result_count_ = 0;
+    arrays.for_each(
+        [&](std::span<const Real>& array) {
+          if (array.empty()) return;
+          Real* device = arena.take<Real>(array.size());
+          if (device) gpu_->copy(device, array.data(), array.size_bytes(), nullptr);
+          array = {device, device ? array.size() : 0};
+        },
+        [&]<class T>(std::span<T>& array) {
+          if (array.empty()) return;
+          T* device = arena.take<T>(array.size());
+          results_[result_count_++] = {array.data(), device, array.size_bytes()};
+          array = {device, device ? array.size() : 0};
+        });
+    return arrays;
   }
 
   std::shared_ptr<Gpu> gpu_;
   GpuBuffer memory_;
+  std::array<Result, 9> results_{};
+  std::size_t result_count_ = 0;
 };
 
 }  // namespace ito::cuda

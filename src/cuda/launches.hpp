@@ -8,10 +8,11 @@
 #include <ito/plan.hpp>
 
 #include "cuda/gpu.hpp"
+#include "cuda/kernel_source.hpp"
 
 namespace ito::cuda {
 
-inline constexpr unsigned service_threads = 256;  ///< of a block of the small kernels
+inline constexpr unsigned service_threads = KernelText::service_threads;
 
 template <class Arguments>
 void launch(Gpu& gpu, const GpuKernel& kernel, std::uint64_t blocks, int threads, int shared_bytes,
@@ -36,7 +37,7 @@ inline unsigned rows_of_sum(std::uint64_t terms) {
   return static_cast<unsigned>(std::bit_floor(std::clamp<std::uint64_t>(terms, 1, 32)));
 }
 
-/// `rows` threads for each of `sums` (ColumnTeams of kernels/device/teams.cuh).
+/// `rows` threads for each of `sums` (ColumnReductions of kernels/device/reductions.cuh).
 template <class Arguments>
 void launch_sums(Gpu& gpu, const GpuKernel& kernel, std::uint64_t sums, unsigned rows,
                  const Arguments& arguments, Stream stream) {

@@ -8,8 +8,7 @@
 #include <ito/plan_workspace.hpp>
 
 #include "cuda/buffer.hpp"
-#include "cuda/device_net.hpp"
-#include "cuda/stream.hpp"
+#include "cuda/layered/device_net.hpp"
 #include "cuda_training/training_kernels.hpp"
 #include "engine/workspace.hpp"
 #include "inference/latent_paths.hpp"

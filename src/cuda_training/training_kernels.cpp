@@ -5,6 +5,8 @@
 #include <string>
 #include <variant>
 
+#include "cuda/kernel_source.hpp"
+
 namespace ito::cuda {
 namespace {
 
@@ -21,30 +23,23 @@ std::string terms(const Likelihood& likelihood) {
       likelihood);
 }
 
-std::string kernel(const std::string& name, const char* arguments, const std::string& function) {
-  return fmt::format("ITO_KERNEL(ito_{}, ito::cuda::{}, {}) {{ ito::cuda::{}(arguments); }}\n",
-                     name, arguments, service_threads, function);
-}
-
 }  // namespace
 
 KernelSource training_source(const TrainingKind& kind) {
-  std::string text =
-      "#include \"kernels/training/training.cuh\"\n#include \"kernels/training/observation.cuh\"\n";
-  text += kernel("begin_step", "BeginArguments", "begin_step");
-  text += kernel("gather", "GatherArguments", "gather_rows");
-  text += kernel("clear_dropped", "DroppedArguments", "clear_dropped");
-  text += kernel("compare", "CompareArguments",
-                 fmt::format("compare_with_rows<{}>", terms(kind.likelihood)));
-  text += kernel("cotangents", "ObjectiveArguments",
-                 fmt::format("choose_cotangents<static_cast<ito::LossKind>({})>",
-                             static_cast<int>(kind.objective)));
-  text += kernel("weigh_slopes", "EtaArguments", "weigh_slopes");
-  text += kernel("add_block", "TotalArguments", "add_block_to_step");
-  text += kernel("norm", "NormArguments", "add_squares");
-  text += kernel("finish_step", "FinishArguments", "finish_step");
-  text += kernel("move", "AdamArguments", "move_parameters");
-  return {"training", text};
+  return KernelText({"training/training.cuh", "training/observation.cuh"})
+      .kernel("ito_begin_step", "BeginArguments", "begin_step")
+      .kernel("ito_gather", "GatherArguments", "gather_rows")
+      .kernel("ito_clear_dropped", "DroppedArguments", "clear_dropped")
+      .kernel("ito_compare", "CompareArguments",
+              fmt::format("compare_with_rows<{}>", terms(kind.likelihood)))
+      .kernel("ito_cotangents", "ObjectiveArguments",
+              fmt::format("choose_cotangents<ito::LossKind({})>", static_cast<int>(kind.objective)))
+      .kernel("ito_weigh_slopes", "EtaArguments", "weigh_slopes")
+      .kernel("ito_add_block", "TotalArguments", "add_block_to_step")
+      .kernel("ito_norm", "NormArguments", "add_squares")
+      .kernel("ito_finish_step", "FinishArguments", "finish_step")
+      .kernel("ito_move", "AdamArguments", "move_parameters")
+      .named("training");
 }
 
 TrainingKernels::TrainingKernels(const TrainingKind& kind, Gpu& gpu)

@@ -11,7 +11,7 @@ static_assert(static_cast<int>(Objective::sticking_the_landing) ==
 static_assert(static_cast<int>(Objective::importance_weighted) ==
               static_cast<int>(LossKind::importance_weighted));
 
-/// A team of one.
+/// One thread for a sum.
 struct Alone {
   unsigned member() const { return 0; }
   unsigned size() const { return 1; }

@@ -8,7 +8,7 @@
 
 #include "cuda/environment.hpp"
 #include "cuda/says.hpp"
-#include "cuda/stream.hpp"
+#include "cuda/buffer.hpp"
 #include "io/temporary_folder.hpp"
 #include "refusal.hpp"
 

@@ -5,7 +5,7 @@
 
 #include <ito/model.hpp>
 
-#include "cuda/model_spec.hpp"
+#include "cuda/kernel_source.hpp"
 #include "kernels/per_path/layout.cuh"
 #include "model/shape.hpp"
 

@@ -8,7 +8,7 @@
 #include <ito/ito.hpp>
 
 #include "cuda/buffer.hpp"
-#include "cuda/device_net.hpp"
+#include "cuda/layered/device_net.hpp"
 #include "cuda/gpu.hpp"
 #include "engine/engine.hpp"
 #include "simt/emulated_gpu.hpp"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cuda/buffer.hpp"
-#include "cuda/stream.hpp"
+#include "cuda/buffer.hpp"
 #include "engine/any_plan.hpp"
 #include "engine/model_table.hpp"
 

@@ -11,7 +11,7 @@
 #include <ito/error.hpp>
 
 #include "cuda/gpu.hpp"
-#include "cuda/stream.hpp"
+#include "cuda/buffer.hpp"
 #include "engine/any_plan.hpp"
 #include "engine/model_table.hpp"
 #include "refusal.hpp"

@@ -12,9 +12,13 @@
 
 #include <ito/error.hpp>
 
-#include "cuda/device_net.hpp"
+#include "cuda/fused/adjoint.hpp"
+#include "cuda/fused/simulate.hpp"
 #include "cuda/kernel_compiler.hpp"
-#include "cuda/source.hpp"
+#include "cuda/kernel_source.hpp"
+#include "cuda/layered/block.hpp"
+#include "cuda/layered/device_net.hpp"
+#include "cuda/per_path/tables.hpp"
 #include "gate/gate_jobs.hpp"
 #include "gate/ptxas_report.hpp"
 #include "kernels/per_path/arguments.cuh"
@@ -75,7 +79,7 @@ Compilation compilation(const SchemeJob& job) {
   const bool registers = job.method == GradientMethod::adjoint;
   return {fmt::format("sm_{:<4} per path {}  {}", job.target.compute_capability,
                       name(job.precision), job.text),
-          scheme_source(spec_of(job.shape), job.precision, job.method),
+          per_path_source(spec_of(job.shape), job.precision, job.method),
           job.target.compute_capability,
           "",
           outer_numbers * (job.precision == Precision::fp64 ? 8 : 4),
@@ -175,17 +179,17 @@ int main(int count, char** arguments) {
   program.add_option("--threads", threads, "Compilations side by side")->check(CLI::PositiveNumber);
   CLI11_PARSE(program, count, arguments);
   try {
-    std::vector<ito::Compilation> jobs;
-    for (const auto& job : all ? ito::all_jobs() : ito::covering_jobs())
-      jobs.push_back(ito::compilation(job));
-    for (const auto& job : ito::layered_jobs()) jobs.push_back(ito::compilation(job));
-    for (const auto& job : ito::scheme_jobs()) jobs.push_back(ito::compilation(job));
-    for (const auto& job : ito::training_jobs()) jobs.push_back(ito::compilation(job));
+    std::vector<ito::cuda::Compilation> jobs;
+    for (const auto& job : all ? ito::cuda::all_jobs() : ito::cuda::covering_jobs())
+      jobs.push_back(ito::cuda::compilation(job));
+    for (const auto& job : ito::cuda::layered_jobs()) jobs.push_back(ito::cuda::compilation(job));
+    for (const auto& job : ito::cuda::scheme_jobs()) jobs.push_back(ito::cuda::compilation(job));
+    for (const auto& job : ito::cuda::training_jobs()) jobs.push_back(ito::cuda::compilation(job));
     const std::regex expression(only);
-    std::erase_if(jobs, [&](const ito::Compilation& job) {
+    std::erase_if(jobs, [&](const ito::cuda::Compilation& job) {
       return !std::regex_search(job.label, expression);
     });
-    return ito::run(jobs, threads) == 0 ? 0 : 1;
+    return ito::cuda::run(jobs, threads) == 0 ? 0 : 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "ito_gate: {}\n", error.what());
     return 1;

@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "cuda/stream.hpp"
+#include "cuda/buffer.hpp"
 #include "refusal.hpp"
 
 namespace ito::cuda {

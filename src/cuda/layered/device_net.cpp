@@ -1,10 +1,10 @@
-#include "cuda/device_net.hpp"
+#include "cuda/layered/device_net.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "cuda/source.hpp"
+#include "cuda/kernel_source.hpp"
 
 namespace ito::cuda {
 namespace {
@@ -25,24 +25,19 @@ std::size_t numbers(int rows, int columns) {
 }  // namespace
 
 KernelSource device_net_source(Precision precision) {
-  const char* arithmetic = precision == Precision::fast   ? "Fast"
-                           : precision == Precision::fp64 ? "Exact"
-                                                          : "Faithful";
-  std::string text = fmt::format(
-      "#include \"kernels/layered/device_net.cuh\"\nusing P = ito::cuda::{};\n", arithmetic);
-  const auto kernel = [&](const std::string& name, const char* arguments, std::string function) {
-    text += fmt::format(
-        "ITO_KERNEL(ito_{}, ito::cuda::{}<P::Number>, {}) {{ ito::cuda::{}>(arguments); }}\n", name,
-        arguments, service_threads, function);
-  };
+  KernelText text({"layered/device_net.cuh"}, precision);
   for (int i = 0; i < activation_count; ++i) {
-    const std::string of = fmt::format("<P, static_cast<ito::Activation>({})", i);
-    kernel(fmt::format("layer_forward_{}", i), "LayerForwardArguments", "layer_forward" + of);
-    kernel(fmt::format("layer_backward_{}", i), "LayerBackwardArguments", "layer_backward" + of);
+    const auto of = [i](const char* function) {
+      return fmt::format("{}<P, ito::Activation({})>", function, i);
+    };
+    text.kernel(fmt::format("ito_layer_forward_{}", i), "LayerForwardArguments<Number>",
+                of("layer_forward"));
+    text.kernel(fmt::format("ito_layer_backward_{}", i), "LayerBackwardArguments<Number>",
+                of("layer_backward"));
   }
-  kernel("widen", "WidenArguments", "widen<P");
-  kernel("add_sums", "AddSumsArguments", "add_sums<P");
-  return {"device_net", text};
+  return text.kernel("ito_widen", "WidenArguments<Number>", "widen<P>")
+      .kernel("ito_add_sums", "AddSumsArguments<Number>", "add_sums<P>")
+      .named("device_net");
 }
 
 DeviceNetKernels::DeviceNetKernels(Gpu& gpu, Precision precision)
@@ -79,9 +74,9 @@ void NetWork<Real>::sum_tiles(const NetCall<Real>& call, Real* values, int strid
 template <class Real>
 void NetWork<Real>::add_sums(Stream stream, const Real* sums, int parts, int width, Real* gradient,
                              int gap) const {
-  const unsigned team = rows_of_sum(static_cast<std::uint64_t>(parts));
-  launch_sums(gpu, kernels.add_sums, static_cast<std::uint64_t>(width), team,
-              AddSumsArguments<Real>{sums, gradient, width, 1, width, parts, 0, 0, gap, team},
+  const unsigned threads = rows_of_sum(static_cast<std::uint64_t>(parts));
+  launch_sums(gpu, kernels.add_sums, static_cast<std::uint64_t>(width), threads,
+              AddSumsArguments<Real>{sums, gradient, width, 1, width, parts, 0, 0, gap, threads},
               stream);
 }
 

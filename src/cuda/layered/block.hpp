@@ -2,12 +2,17 @@
 
 #include <optional>
 
-#include "cuda/device_net.hpp"
+#include "cuda/kernel_source.hpp"
+#include "cuda/layered/device_net.hpp"
 #include "engine/workspace.hpp"
 
 namespace ito::cuda {
 
-/// The kernels of a model's steps (kernels/layered/simulate.cuh, kernels/layered/adjoint.cuh).
+/// The kernels of a step between whose launches nets are evaluated, `ito_pack`,
+/// `ito_sigma_gradient` and those of context rows.
+KernelSource layered_source(const FusedModel& model, bool refined = false);
+
+/// Those of a step (kernels/layered/simulate.cuh, kernels/layered/adjoint.cuh).
 struct StepKernels {
   StepKernels(Gpu& gpu, const KernelSource& source);
 
@@ -96,5 +101,14 @@ class LayeredCall {
   bool pull_back_nets(const NetCall<Real>& step, const LayeredAdjointArguments<Real>& arguments,
                       bool alone, bool weights, bool x_cotangent) const;
 };
+
+template <class Real>
+template <class Arguments>
+void LayeredCall<Real>::launch_step(const GpuKernel& kernel, const BlockTiles& tiles,
+                                    const Arguments& arguments) const {
+  launch(space.work.gpu, kernel,
+         static_cast<std::uint64_t>((tiles.count + layered_warps - 1) / layered_warps),
+         32 * layered_warps, 0, arguments, stream);
+}
 
 }  // namespace ito::cuda

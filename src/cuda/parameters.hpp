@@ -10,7 +10,7 @@
 
 namespace ito::cuda {
 
-/// Puts parameters where the kernels of a time loop read them (kernels/device/pack.cuh).
+/// Puts parameters where the kernels of a time loop read them (kernels/device/parameters.cuh).
 template <class Real>
 void pack_parameters(Gpu& gpu, const GpuKernel& kernel, Stream stream,
                      std::span<const Real> parameters, std::byte* fragments, int fragment_count,
@@ -20,7 +20,7 @@ void pack_parameters(Gpu& gpu, const GpuKernel& kernel, Stream stream,
                  PackArguments<Real>{parameters.data(), fragments, numbers}, stream);
 }
 
-/// The flat gradient from sums [blocks, numbers of a block's sums] (kernels/device/reduce.cuh).
+/// The flat gradient from sums [blocks, numbers of a block's sums] (kernels/device/parameters.cuh).
 template <class Real>
 void reduce_gradient(Gpu& gpu, const GpuKernel& kernel, Stream stream,
                      std::span<const Real> parameters, const Real* sums, std::uint64_t blocks,

@@ -1,8 +1,8 @@
-#include "cuda/scheme_tables.hpp"
+#include "cuda/per_path/tables.hpp"
 
 #include <functional>
 
-#include "cuda/image.hpp"
+#include "cuda/buffer.hpp"
 #include "engine/scheme_step.hpp"
 
 namespace ito::cuda {

@@ -1,8 +1,8 @@
-#include "cuda/model_constants.hpp"
+#include "cuda/arguments.hpp"
 
 #include <cmath>
 
-#include "cuda/image.hpp"
+#include "cuda/buffer.hpp"
 #include "engine/call.hpp"
 
 namespace ito::cuda {

@@ -1,4 +1,4 @@
-// From the flat parameter vector to what a time loop reads: weights in fragment order, numbers
+// From the flat parameter vector to what a time loop reads, weights in fragment order and numbers
 // padded to tiles. `Shape` says which parameter goes where: kForwardFragments, kPackedFragments,
 // kNumberCount, fragment_source(fragment, lane, j), number_source(number) (FusedShape,
 // ThreadShape).
@@ -8,6 +8,7 @@
 #include "kernels/device/device.cuh"
 #include "kernels/device/model_spec.cuh"
 #include "kernels/device/precision.cuh"
+#include "kernels/device/reductions.cuh"
 
 namespace ito::cuda {
 
@@ -56,6 +57,31 @@ ITO_DEVICE void pack_parameters(const PackArguments<typename P::Number>& argumen
   for (int i = first; i < Shape::kNumberCount; i += stride) {
     arguments.numbers[i] = number_from<Shape>(arguments.parameters, Shape::number_source(i));
   }
+}
+
+/// gradient[p] = Σ_blocks sums[block][sum_offset(p)]. Of `Shape`: kSumCount (numbers of a block),
+/// sum_offset(p), or −1 for parameters whose gradient comes from elsewhere.
+template <class P, class Shape>
+ITO_DEVICE void reduce_gradient(const ReduceArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  const ColumnReductions columns{gradient_rows};
+  const int p = static_cast<int>(columns.index());
+  const int offset = p < Shape::kParameterCount ? Shape::sum_offset(p) : -1;
+  double sum = 0;
+  if (offset >= 0) {
+    for (long long block = columns.row(); block < arguments.blocks; block += gradient_rows) {
+      sum += static_cast<double>(arguments.sums[block * Shape::kSumCount + offset]);
+    }
+  }
+  sum = columns.sum(sum);
+  if (columns.row() != 0 || p >= Shape::kParameterCount) return;
+  if constexpr (Shape::kSigmaCount > 0) {
+    const int entry = p - Shape::kSigmaParameter;
+    if (entry >= 0 && entry < Shape::kSigmaCount) {
+      sum *= static_cast<double>(constant_sigma<Shape>(arguments.parameters, entry).slope);
+    }
+  }
+  arguments.gradient[p] = static_cast<Number>(sum);
 }
 
 }  // namespace ito::cuda

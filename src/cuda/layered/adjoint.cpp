@@ -1,17 +1,11 @@
-#include "cuda/layered_block.hpp"
-
+// The reverse loop: kernels/layered/adjoint.cuh.
 #include <algorithm>
 
-#include "engine/call.hpp"
+#include "cuda/layered/block.hpp"
 
 namespace ito::cuda {
 namespace {
 
-int save_at(const ModelShape& shape, int k) {
-  const auto place = std::lower_bound(shape.save.begin(), shape.save.end(), k);
-  return place != shape.save.end() && *place == k ? static_cast<int>(place - shape.save.begin())
-                                                  : -1;
-}
 /// Save steps up to k.
 int saves_until(const ModelShape& shape, int k) {
   return static_cast<int>(std::upper_bound(shape.save.begin(), shape.save.end(), k) -
@@ -19,110 +13,6 @@ int saves_until(const ModelShape& shape, int k) {
 }
 
 }  // namespace
-
-StepKernels::StepKernels(Gpu& gpu, const KernelSource& source)
-    : module(gpu.compile(source)),
-      start(module->kernel("ito_start")),
-      step(module->kernel("ito_step")),
-      finish(module->kernel("ito_finish")),
-      add_cotangents(module->kernel("ito_add_cotangents")),
-      reverse(module->kernel("ito_reverse")),
-      initial_gradient(module->kernel("ito_initial_gradient")) {}
-
-template <class Real>
-BlockTiles LayeredCall<Real>::tiles(std::uint64_t first_block, std::uint64_t b) const {
-  const auto rows = static_cast<std::uint64_t>(space.work.rows);
-  const std::uint64_t begin = (first_block + b) * rows;
-  const std::uint64_t first = std::max<std::uint64_t>(path.first_path, begin) / 16;
-  const std::uint64_t last =
-      (std::min<std::uint64_t>(path.first_path + path.paths, begin + rows) - 1) / 16;
-  return {static_cast<int>(16 * first - begin), static_cast<int>(first - path.first_path / 16),
-          static_cast<int>(last - first + 1)};
-}
-
-template <class Real>
-Real* LayeredCall<Real>::on_tape(std::uint64_t b, int k) const {
-  const std::uint64_t checkpoint = static_cast<std::uint64_t>(k) / space.tape.stride;
-  const ChainSize chain{block_size(), 2 * block_size()};
-  return space.states + (b * space.tape.checkpoints + checkpoint) * space.tape.entry(chain);
-}
-
-template <class Real>
-NetCall<Real> LayeredCall<Real>::at(const BlockTiles& tiles, int k) const {
-  NetCall<Real> step;
-  step.stream = stream;
-  step.parameters = parameters;
-  step.rows = {tiles.first_row, 16 * tiles.count, tiles.first_index};
-  step.time = static_cast<Real>(shape.grid[static_cast<std::size_t>(k)]);
-  step.interval = shape.context_steps.empty() ? 0 : interval_of(shape, k);
-  step.intervals = path.intervals;
-  step.first_path = path.first_path;
-  step.paths = path.paths;
-  step.paths_per_observation = path.paths_per_observation;
-  step.bias_rows = space.bias_rows;
-  step.row_sums = space.row_sums;
-  return step;
-}
-
-template <class Real>
-NetOutputs<Real> LayeredCall<Real>::outputs() const {
-  const auto of = [](const std::optional<DeviceNet<Real>>& net) {
-    return net ? net->outputs_array() : nullptr;
-  };
-  return {of(space.drift), of(space.diffusion), of(space.control)};
-}
-
-template <class Real>
-template <class Arguments>
-void LayeredCall<Real>::launch_step(const GpuKernel& kernel, const BlockTiles& tiles,
-                                    const Arguments& arguments) const {
-  launch(space.work.gpu, kernel,
-         static_cast<std::uint64_t>((tiles.count + layered_warps - 1) / layered_warps),
-         32 * layered_warps, 0, arguments, stream);
-}
-
-template <class Real>
-void LayeredCall<Real>::evaluate_nets(const NetCall<Real>& step, const Real* x) const {
-  for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
-    if (*net) (*net)->forward(space.work, step, x, width());
-  }
-}
-
-template <class Real>
-void LayeredCall<Real>::forward(std::uint64_t b, const BlockTiles& tiles,
-                                const SimulateArguments<Real>& call, bool record) const {
-  const auto kept = [&](int k) {
-    return record && k < shape.steps && static_cast<std::uint64_t>(k) % space.tape.stride == 0;
-  };
-  const auto place = [&](int k) {
-    return kept(k) ? on_tape(b, k) : space.x[static_cast<std::size_t>(k % 2)];
-  };
-  const auto excess = [&](int k) {
-    return kept(k) && space.tape.stride > 1 ? on_tape(b, k) + block_size() : space.excess;
-  };
-  LayeredSimulateArguments<Real> arguments{};
-  arguments.call = call;
-  arguments.outputs = outputs();
-  arguments.tiles = tiles;
-  arguments.sums = space.running;
-  arguments.next = place(0);
-  arguments.next_excess = excess(0);
-  launch_step(kernels.start, tiles, arguments);
-  for (int k = 0; k < shape.steps; ++k) {
-    evaluate_nets(at(tiles, k), place(k));
-    arguments.x = place(k);
-    arguments.next = place(k + 1);
-    arguments.excess = excess(k);
-    arguments.next_excess = excess(k + 1);
-    arguments.step = k;
-    arguments.save = save_at(shape, k);
-    launch_step(kernels.step, tiles, arguments);
-  }
-  arguments.x = place(shape.steps);
-  arguments.next = nullptr;
-  arguments.save = save_at(shape, shape.steps);
-  launch_step(kernels.finish, tiles, arguments);
-}
 
 template <class Real>
 LayeredAdjointArguments<Real> LayeredCall<Real>::adjoint_arguments(
@@ -253,7 +143,9 @@ bool LayeredCall<Real>::pull_back_nets(const NetCall<Real>& step,
   return x_cotangent;
 }
 
-template class LayeredCall<float>;
-template class LayeredCall<double>;
+template void LayeredCall<float>::backward(std::uint64_t, const BlockTiles&,
+                                           const AdjointArguments<float>&, bool) const;
+template void LayeredCall<double>::backward(std::uint64_t, const BlockTiles&,
+                                            const AdjointArguments<double>&, bool) const;
 
 }  // namespace ito::cuda

@@ -1,4 +1,4 @@
-#include "cuda/layered_engine.hpp"
+#include "cuda/engine.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -7,12 +7,12 @@
 
 #include <ito/error.hpp>
 
-#include "cuda/call_arguments.hpp"
+#include "cuda/arguments.hpp"
 #include "cuda/context_rows.hpp"
 #include "cuda/host_calls.hpp"
-#include "cuda/layered_block.hpp"
-#include "cuda/parameter_passes.hpp"
-#include "cuda/source.hpp"
+#include "cuda/kernel_source.hpp"
+#include "cuda/layered/block.hpp"
+#include "cuda/parameters.hpp"
 
 namespace ito::cuda {
 namespace {

@@ -1,21 +1,21 @@
-#include "cuda/fused_engine.hpp"
+#include "cuda/engine.hpp"
 
 #include <algorithm>
 #include <optional>
 
-#include "cuda/call_arguments.hpp"
+#include "cuda/arguments.hpp"
 #include "cuda/context_rows.hpp"
+#include "cuda/fused/adjoint.hpp"
+#include "cuda/fused/simulate.hpp"
 #include "cuda/host_calls.hpp"
-#include "cuda/launches.hpp"
-#include "cuda/parameter_passes.hpp"
-#include "cuda/source.hpp"
+#include "cuda/parameters.hpp"
 
 namespace ito::cuda {
 namespace {
 
 /// One call's arrays in the workspace, on the device.
 template <class Real>
-struct CudaWorkspace {
+struct FusedWorkspace {
   Tape tape;
   std::byte* fragments;
   Real* numbers;
@@ -31,7 +31,7 @@ struct CudaWorkspace {
 
 /// How a call's paths are spread over tiles and blocks. Tiles are aligned to global path indices,
 /// and the number of blocks depends on the number of tiles alone.
-struct Spread {
+struct Blocks {
   std::uint64_t tiles, most_tiles, groups, blocks, observations;
 };
 
@@ -44,7 +44,7 @@ class FusedEngine final : public HostCalls<Real> {
         limit_(limit),
         model_(model),
         constants_(shape_, gpu_),
-        plain_forward_(compile_forward(false)),
+        plain_forward_(model_, *gpu_, false),
         pack_(plain_forward_.module->kernel("ito_pack")),
         rows_(shape_, model.spec.bias_row(), *plain_forward_.module) {}
 
@@ -53,41 +53,33 @@ class FusedEngine final : public HostCalls<Real> {
   std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
                               Keep keep) const override {
     const auto tiles = Partition::largest(paths, tile_paths, shape_.parameters).tiles;
-    return lay_out(nullptr, spread(tiles, tiles, observations), keep).bytes;
+    return lay_out(nullptr, blocks_of(tiles, tiles, observations), keep).bytes;
   }
 
   void simulate_on(Stream stream, std::span<const Real> parameters,
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                    std::span<std::byte> workspace, Keep keep) override {
-    const Spread cut = spread(request);
-    const CudaWorkspace<Real> space = space_in(workspace, cut, keep);
+    const Blocks cut = blocks_of(request);
+    const FusedWorkspace<Real> space = space_in(workspace, cut, keep);
     prepare(stream, parameters, request, cut, space);
-    const SimulateArguments<Real> arguments =
-        simulate_arguments(path_in(request, cut, space), outputs);
-    // Few paths take blocks of fewer warps, over all multiprocessors: no path depends on its warp.
-    const auto most = static_cast<std::uint64_t>(layout_.simulate.warps);
-    const auto multiprocessors = static_cast<std::uint64_t>(gpu_->properties().multiprocessors);
-    const std::uint64_t warps =
-        std::clamp<std::uint64_t>((cut.tiles + multiprocessors - 1) / multiprocessors, 1, most);
-    launch(*gpu_, forward(request).loop, (cut.tiles + warps - 1) / warps,
-           static_cast<int>(warps) * 32, layout_.simulate.shared_bytes, arguments, stream);
+    forward(request).run(*gpu_, layout_.simulate,
+                         simulate_arguments(path_in(request, cut, space), outputs), stream);
   }
 
   void adjoint_on(Stream stream, std::span<const Real> parameters,
                   const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
                   const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
                   AdjointOptions options) override {
-    const Spread cut = spread(request);
-    const CudaWorkspace<Real> space = space_in(workspace, cut, Keep::most);
+    const Blocks cut = blocks_of(request);
+    const FusedWorkspace<Real> space = space_in(workspace, cut, Keep::most);
     AdjointArguments<Real> arguments =
         adjoint_arguments(path_in(request, cut, space), cotangents, gradient, options);
     arguments.segments = space.segments;
     arguments.sums = space.sums;
     arguments.row_sums = space.row_sums;
     arguments.groups = static_cast<int>(cut.groups);
-    const Backward& kernels = backward(request);
-    launch(*gpu_, kernels.loop, cut.blocks, layout_.adjoint.warps * 32,
-           layout_.adjoint.shared_bytes, arguments, stream);
+    const FusedAdjoint& kernels = backward(request);
+    kernels.run(*gpu_, layout_.adjoint, cut.blocks, arguments, stream);
     if (!gradient.parameters.empty())
       reduce_gradient(*gpu_, kernels.reduce, stream, parameters, space.sums, cut.blocks,
                       gradient.parameters);
@@ -96,16 +88,8 @@ class FusedEngine final : public HostCalls<Real> {
   }
 
  private:
-  struct Forward {
-    std::shared_ptr<const GpuModule> module;
-    GpuKernel loop;
-  };
-  struct Backward {
-    std::shared_ptr<const GpuModule> module;
-    GpuKernel loop, reduce;
-  };
-
-  Spread spread(std::uint64_t tiles, std::uint64_t most_tiles, std::uint64_t observations) const {
+  Blocks blocks_of(std::uint64_t tiles, std::uint64_t most_tiles,
+                   std::uint64_t observations) const {
     const auto warps = static_cast<std::uint64_t>(layout_.adjoint.warps);
     constexpr std::size_t budget = std::size_t{64} << 20;  // bytes of the blocks' sums
     const std::size_t fit =
@@ -114,20 +98,20 @@ class FusedEngine final : public HostCalls<Real> {
     return {tiles, most_tiles, groups,
             std::min<std::uint64_t>(groups, std::clamp<std::size_t>(fit, 256, 4096)), observations};
   }
-  Spread spread(const BasicRequest<Real>& request) const {
+  Blocks blocks_of(const BasicRequest<Real>& request) const {
     const Partition cut(request.first_path, request.paths, tile_paths, shape_.parameters);
-    return spread(cut.tiles, cut.most_tiles, observation_count(request));
+    return blocks_of(cut.tiles, cut.most_tiles, observation_count(request));
   }
 
-  CudaWorkspace<Real> space_in(std::span<std::byte> workspace, const Spread& cut,
-                               Keep wanted) const {
+  FusedWorkspace<Real> space_in(std::span<std::byte> workspace, const Blocks& cut,
+                                Keep wanted) const {
     return lay_out_in(workspace, wanted,
                       [&](std::byte* base, Keep keep) { return lay_out(base, cut, keep); });
   }
 
-  CudaWorkspace<Real> lay_out(std::byte* base, const Spread& cut, Keep keep) const {
+  FusedWorkspace<Real> lay_out(std::byte* base, const Blocks& cut, Keep keep) const {
     Arena arena(base);
-    CudaWorkspace<Real> space{};
+    FusedWorkspace<Real> space{};
     space.fragments =
         arena.take<std::byte>(static_cast<std::size_t>(layout_.fragment_count) * fragment_bytes);
     space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
@@ -138,7 +122,7 @@ class FusedEngine final : public HostCalls<Real> {
     return space;
   }
 
-  void lay_out_gradient(Arena& arena, CudaWorkspace<Real>& space, const Spread& cut,
+  void lay_out_gradient(Arena& arena, FusedWorkspace<Real>& space, const Blocks& cut,
                         Keep keep) const {
     const auto state_tiles = static_cast<std::size_t>((shape_.state + 7) / 8);
     const ChainSize chain{state_tiles * 128, 2 * state_tiles * 128};
@@ -155,40 +139,31 @@ class FusedEngine final : public HostCalls<Real> {
     space.row_gradients = arena.take<Real>(cut.observations * rows_.size());
   }
 
-  Forward compile_forward(bool refined) const {
-    auto module = gpu_->compile(simulate_source(model_, refined));
-    const GpuKernel loop = module->kernel("ito_simulate");
-    return {std::move(module), loop};
-  }
-  Backward compile_backward(bool refined) {
-    auto module = gpu_->compile(adjoint_source(model_, refined));
-    const GpuKernel loop = module->kernel("ito_adjoint"), reduce = module->kernel("ito_reduce");
-    rows_.open_gradients(*module);
-    return {std::move(module), loop, reduce};
-  }
-
-  const Forward& forward(const BasicRequest<Real>& request) {
+  const FusedSimulate& forward(const BasicRequest<Real>& request) {
     if (request.refinement == 0) return plain_forward_;
-    if (!refined_forward_) refined_forward_ = compile_forward(true);
+    if (!refined_forward_) refined_forward_.emplace(model_, *gpu_, true);
     return *refined_forward_;
   }
-  const Backward& backward(const BasicRequest<Real>& request) {
+  const FusedAdjoint& backward(const BasicRequest<Real>& request) {
     const bool refined = request.refinement != 0;
-    std::optional<Backward>& kernels = refined ? refined_backward_ : plain_backward_;
-    if (!kernels) kernels = compile_backward(refined);
+    std::optional<FusedAdjoint>& kernels = refined ? refined_backward_ : plain_backward_;
+    if (!kernels) {
+      kernels.emplace(model_, *gpu_, refined);
+      rows_.open_gradients(*kernels->module);
+    }
     return *kernels;
   }
 
   /// Packs the parameters and makes the bias rows.
   void prepare(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
-               const Spread& cut, const CudaWorkspace<Real>& space) const {
+               const Blocks& cut, const FusedWorkspace<Real>& space) const {
     pack_parameters(*gpu_, pack_, stream, parameters, space.fragments, layout_.fragment_count,
                     space.numbers, layout_.number_count);
     rows_.make(*gpu_, stream, parameters, request, cut.observations, space.bias_rows);
   }
 
-  PathArguments<Real> path_in(const BasicRequest<Real>& request, const Spread& cut,
-                              const CudaWorkspace<Real>& space) const {
+  PathArguments<Real> path_in(const BasicRequest<Real>& request, const Blocks& cut,
+                              const FusedWorkspace<Real>& space) const {
     PathArguments<Real> path = path_arguments(shape_, constants_, request, cut.observations);
     path.fragments = space.fragments;
     path.numbers = space.numbers;
@@ -209,9 +184,10 @@ class FusedEngine final : public HostCalls<Real> {
   FusedModel model_;
   const FusedLayout& layout_ = model_.layout;
   ModelConstants<Real> constants_;
-  Forward plain_forward_;
-  std::optional<Forward> refined_forward_;  ///< compiled, as those below, when first asked for
-  std::optional<Backward> plain_backward_, refined_backward_;
+  FusedSimulate plain_forward_;
+  std::optional<FusedSimulate>
+      refined_forward_;  ///< compiled, as those below, when first asked for
+  std::optional<FusedAdjoint> plain_backward_, refined_backward_;
   GpuKernel pack_;
   ContextRows<Real> rows_;
 };

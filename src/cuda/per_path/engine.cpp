@@ -1,25 +1,48 @@
-#include "cuda/scheme_engine.hpp"
+#include "cuda/engine.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
-#include "cuda/call_arguments.hpp"
+#include "cuda/arguments.hpp"
 #include "cuda/context_rows.hpp"
 #include "cuda/host_calls.hpp"
+#include "cuda/kernel_source.hpp"
 #include "cuda/launches.hpp"
-#include "cuda/parameter_passes.hpp"
-#include "cuda/scheme_tables.hpp"
-#include "cuda/source.hpp"
+#include "cuda/parameters.hpp"
+#include "cuda/per_path/tables.hpp"
 #include "engine/directions.hpp"
 #include "kernels/per_path/layout.cuh"
 
 namespace ito::cuda {
+
+KernelSource per_path_source(const ModelSpec& spec, Precision precision, GradientMethod method) {
+  const char* reverse = method == GradientMethod::stochastic_adjoint ? "stochastic"
+                        : method == GradientMethod::reversible       ? "reversible"
+                                                                     : "stored";
+  return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "per_path/adjoint.cuh"},
+                    precision)
+      .model(spec, 0, false)
+      .shape("ThreadShape<Model>")
+      .kernel("ito_pack", "PackArguments<Number>", "pack_parameters<P, Shape>")
+      .kernel("ito_simulate", "SchemeSimulateArguments<Number>", "scheme_simulate<P, Shape>",
+              scheme_threads)
+      .kernel("ito_adjoint", "SchemeAdjointArguments<Number>",
+              fmt::format("scheme_adjoint<P, Shape, ito::cuda::SchemeReverse::{}>", reverse),
+              scheme_threads)
+      .kernel("ito_reduce", "ReduceArguments<Number>", "reduce_gradient<P, Shape>")
+      .context_rows(spec)
+      .context_row_gradients(spec)
+      .named("per_path");
+}
+
 namespace {
 
 constexpr std::uint64_t group_tiles = scheme_threads / tile_paths;
 
 /// One call's arrays in the workspace, on the device.
 template <class Real>
-struct SchemeWorkspace {
+struct PerPathWorkspace {
   Tape tape;
   Real* numbers;
   Real* bias_rows;
@@ -42,10 +65,10 @@ struct GroupCut {
 };
 
 template <class Real>
-class SchemeEngine final : public HostCalls<Real> {
+class PerPathEngine final : public HostCalls<Real> {
  public:
-  SchemeEngine(const ModelShape& shape, Precision precision, GradientMethod method,
-               std::size_t limit, std::shared_ptr<Gpu> gpu)
+  PerPathEngine(const ModelShape& shape, Precision precision, GradientMethod method,
+                std::size_t limit, std::shared_ptr<Gpu> gpu)
       : HostCalls<Real>(shape, std::move(gpu)),
         method_(method),
         limit_(limit),
@@ -53,7 +76,7 @@ class SchemeEngine final : public HostCalls<Real> {
         layout_(thread_layout(spec_)),
         constants_(shape_, gpu_),
         tables_(shape_, method, layout_.net_rows, gpu_),
-        module_(gpu_->compile(scheme_source(spec_, precision, method))),
+        module_(gpu_->compile(per_path_source(spec_, precision, method))),
         pack_(module_->kernel("ito_pack")),
         simulate_(module_->kernel("ito_simulate")),
         adjoint_(module_->kernel("ito_adjoint")),
@@ -74,7 +97,7 @@ class SchemeEngine final : public HostCalls<Real> {
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                    std::span<std::byte> workspace, Keep keep) override {
     const GroupCut groups = cut(request);
-    const SchemeWorkspace<Real> space = space_in(workspace, groups, keep);
+    const PerPathWorkspace<Real> space = space_in(workspace, groups, keep);
     prepare(stream, parameters, request, groups, space);
     const SchemeSimulateArguments<Real> arguments{
         simulate_arguments(path_in(request, groups, space), outputs), scheme_in(groups, space)};
@@ -86,7 +109,7 @@ class SchemeEngine final : public HostCalls<Real> {
                   const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
                   AdjointOptions options) override {
     const GroupCut groups = cut(request);
-    const SchemeWorkspace<Real> space = space_in(workspace, groups, Keep::most);
+    const PerPathWorkspace<Real> space = space_in(workspace, groups, Keep::most);
     SchemeAdjointArguments<Real> arguments{
         adjoint_arguments(path_in(request, groups, space), cotangents, gradient, options),
         scheme_in(groups, space)};
@@ -132,15 +155,15 @@ class SchemeEngine final : public HostCalls<Real> {
     return cut(tiles.tiles, tiles.most_tiles, observation_count(request));
   }
 
-  SchemeWorkspace<Real> space_in(std::span<std::byte> workspace, const GroupCut& groups,
-                                 Keep wanted) const {
+  PerPathWorkspace<Real> space_in(std::span<std::byte> workspace, const GroupCut& groups,
+                                  Keep wanted) const {
     return lay_out_in(workspace, wanted,
                       [&](std::byte* base, Keep keep) { return lay_out(base, groups, keep); });
   }
 
-  SchemeWorkspace<Real> lay_out(std::byte* base, const GroupCut& groups, Keep keep) const {
+  PerPathWorkspace<Real> lay_out(std::byte* base, const GroupCut& groups, Keep keep) const {
     Arena arena(base);
-    SchemeWorkspace<Real> space{};
+    PerPathWorkspace<Real> space{};
     space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
     space.bias_rows = arena.take<Real>(groups.observations * rows_.size());
     space.scratch = arena.take<Real>(groups.blocks * scratch_numbers());
@@ -150,7 +173,7 @@ class SchemeEngine final : public HostCalls<Real> {
     return space;
   }
 
-  void lay_out_gradient(Arena& arena, SchemeWorkspace<Real>& space, const GroupCut& groups,
+  void lay_out_gradient(Arena& arena, PerPathWorkspace<Real>& space, const GroupCut& groups,
                         Keep keep) const {
     space.tape = needs_tape(method_)
                      ? Tape::choose(groups.most_groups, shape_.steps, chain(sizeof(Real)),
@@ -169,14 +192,14 @@ class SchemeEngine final : public HostCalls<Real> {
 
   /// Packs the parameters and makes the bias rows.
   void prepare(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
-               const GroupCut& groups, const SchemeWorkspace<Real>& space) const {
+               const GroupCut& groups, const PerPathWorkspace<Real>& space) const {
     pack_parameters(*gpu_, pack_, stream, parameters, nullptr, 0, space.numbers,
                     layout_.number_count);
     rows_.make(*gpu_, stream, parameters, request, groups.observations, space.bias_rows);
   }
 
   PathArguments<Real> path_in(const BasicRequest<Real>& request, const GroupCut& groups,
-                              const SchemeWorkspace<Real>& space) const {
+                              const PerPathWorkspace<Real>& space) const {
     PathArguments<Real> path = path_arguments(shape_, constants_, request, groups.observations);
     path.numbers = space.numbers;
     path.bias_rows = space.bias_rows;
@@ -188,7 +211,7 @@ class SchemeEngine final : public HostCalls<Real> {
     return path;
   }
   SchemeArguments<Real> scheme_in(const GroupCut& groups,
-                                  const SchemeWorkspace<Real>& space) const {
+                                  const PerPathWorkspace<Real>& space) const {
     SchemeArguments<Real> scheme = tables_.arguments();
     scheme.scratch = space.scratch;
     scheme.groups = static_cast<int>(groups.groups);
@@ -209,17 +232,17 @@ class SchemeEngine final : public HostCalls<Real> {
 }  // namespace
 
 template <class Real>
-std::unique_ptr<Engine<Real>> make_scheme_engine(const ModelShape& shape, Precision precision,
-                                                 GradientMethod method, std::size_t limit,
-                                                 std::shared_ptr<Gpu> gpu) {
-  return std::make_unique<SchemeEngine<Real>>(shape, precision, method, limit, std::move(gpu));
+std::unique_ptr<Engine<Real>> make_per_path_engine(const ModelShape& shape, Precision precision,
+                                                   GradientMethod method, std::size_t limit,
+                                                   std::shared_ptr<Gpu> gpu) {
+  return std::make_unique<PerPathEngine<Real>>(shape, precision, method, limit, std::move(gpu));
 }
 
-template std::unique_ptr<Engine<float>> make_scheme_engine(const ModelShape&, Precision,
-                                                           GradientMethod, std::size_t,
-                                                           std::shared_ptr<Gpu>);
-template std::unique_ptr<Engine<double>> make_scheme_engine(const ModelShape&, Precision,
-                                                            GradientMethod, std::size_t,
-                                                            std::shared_ptr<Gpu>);
+template std::unique_ptr<Engine<float>> make_per_path_engine(const ModelShape&, Precision,
+                                                             GradientMethod, std::size_t,
+                                                             std::shared_ptr<Gpu>);
+template std::unique_ptr<Engine<double>> make_per_path_engine(const ModelShape&, Precision,
+                                                              GradientMethod, std::size_t,
+                                                              std::shared_ptr<Gpu>);
 
 }  // namespace ito::cuda

@@ -6,7 +6,7 @@
 namespace ito::cuda {
 
 /// The lanes of a warp; every one gets the results.
-struct WarpTeam {
+struct WarpReduction {
   ITO_DEVICE unsigned member() const { return lane_index(); }
   ITO_DEVICE unsigned size() const { return 32; }
   ITO_DEVICE double sum(double part) const {
@@ -23,10 +23,10 @@ struct WarpTeam {
 };
 
 /// The threads of a block, with a double of shared memory for every warp; thread 0 gets the sum.
-struct BlockTeam {
+struct BlockReduction {
   ITO_DEVICE double sum(double part) const {
     const auto parts = shared_memory().as<double>();
-    part = WarpTeam().sum(part);
+    part = WarpReduction().sum(part);
     block_barrier();  // others may still read an earlier sum's parts
     if (lane_index() == 0) parts.store(warp_index(), part);
     block_barrier();
@@ -39,7 +39,7 @@ struct BlockTeam {
 /// The columns of a block's threads, `rows` of them in each: a column shares a sum, whose terms its
 /// rows take in turn. Blocks have a double of shared memory for every thread, and a number of
 /// threads that `rows` divides.
-struct ColumnTeams {
+struct ColumnReductions {
   unsigned rows;
 
   ITO_DEVICE unsigned columns() const { return block_size() / rows; }

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+
+#include "cuda/kernel_source.hpp"
+#include "cuda/launches.hpp"
+#include "kernels/device/arguments.cuh"
+
+namespace ito::cuda {
+
+/// The kernels of a gradient: `ito_adjoint` (kernels/fused/adjoint.cuh), `ito_reduce` and, with a
+/// context, `ito_reduce_rows`, `ito_context_gradient`, `ito_context_weights`.
+inline KernelSource adjoint_source(const FusedModel& model, bool refined = false) {
+  return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "fused/adjoint.cuh"},
+                    model.precision)
+      .model(model.spec, model.shared_memory, refined)
+      .shape("FusedShape<Model, P, ito::cuda::FusedKernel::adjoint>")
+      .kernel("ito_adjoint", "AdjointArguments<Number>", "adjoint<P, Shape>",
+              32 * model.layout.adjoint.warps)
+      .kernel("ito_reduce", "ReduceArguments<Number>", "reduce_gradient<P, Shape>")
+      .context_row_gradients(model.spec)
+      .named("adjoint");
+}
+
+struct FusedAdjoint {
+  FusedAdjoint(const FusedModel& model, Gpu& gpu, bool refined)
+      : module(gpu.compile(adjoint_source(model, refined))),
+        loop(module->kernel("ito_adjoint")),
+        reduce(module->kernel("ito_reduce")) {}
+
+  /// Blocks take fixed runs of groups of tiles.
+  template <class Real>
+  void run(Gpu& gpu, const FusedLaunch& shape, std::uint64_t blocks,
+           const AdjointArguments<Real>& arguments, Stream stream) const {
+    launch(gpu, loop, blocks, 32 * shape.warps, shape.shared_bytes, arguments, stream);
+  }
+
+  std::shared_ptr<const GpuModule> module;
+  GpuKernel loop, reduce;
+};
+
+}  // namespace ito::cuda

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+
+#include "cuda/kernel_source.hpp"
+#include "cuda/launches.hpp"
+#include "kernels/device/arguments.cuh"
+
+namespace ito::cuda {
+
+/// The kernels of a forward run: `ito_pack`, with a context `ito_bias_rows`, and `ito_simulate`
+/// (kernels/fused/simulate.cuh).
+inline KernelSource simulate_source(const FusedModel& model, bool refined = false) {
+  return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "fused/simulate.cuh"},
+                    model.precision)
+      .model(model.spec, model.shared_memory, refined)
+      .shape("FusedShape<Model, P, ito::cuda::FusedKernel::simulate>")
+      .kernel("ito_pack", "PackArguments<Number>", "pack_parameters<P, Shape>")
+      .context_rows(model.spec)
+      .kernel("ito_simulate", "SimulateArguments<Number>", "simulate<P, Shape>",
+              32 * model.layout.simulate.warps)
+      .named("simulate");
+}
+
+struct FusedSimulate {
+  FusedSimulate(const FusedModel& model, Gpu& gpu, bool refined)
+      : module(gpu.compile(simulate_source(model, refined))),
+        loop(module->kernel("ito_simulate")) {}
+
+  /// Few paths take blocks of fewer warps, over all multiprocessors: no path depends on its warp.
+  template <class Real>
+  void run(Gpu& gpu, const FusedLaunch& shape, const SimulateArguments<Real>& arguments,
+           Stream stream) const {
+    const int multiprocessors = gpu.properties().multiprocessors, tiles = arguments.path.tiles;
+    const int warps = std::clamp((tiles + multiprocessors - 1) / multiprocessors, 1, shape.warps);
+    launch(gpu, loop, static_cast<std::uint64_t>((tiles + warps - 1) / warps), 32 * warps,
+           shape.shared_bytes, arguments, stream);
+  }
+
+  std::shared_ptr<const GpuModule> module;
+  GpuKernel loop;
+};
+
+}  // namespace ito::cuda

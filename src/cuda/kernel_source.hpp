@@ -1,0 +1,58 @@
+#pragma once
+
+#include <initializer_list>
+#include <string>
+
+#include <ito/plan.hpp>
+
+#include "cuda/gpu.hpp"
+#include "kernels/fused/layout.cuh"
+#include "model/shape.hpp"
+
+namespace ito::cuda {
+
+/// The sizes, kinds and offsets of a model.
+ModelSpec spec_of(const ModelShape& shape);
+
+/// What products of a precision ask of the packing.
+PackedFormat packed_format(Precision precision);
+
+/// What kernels on tensor cores are compiled for, and how memory is laid out for them.
+struct FusedModel {
+  /// `shared_memory_per_block`: bytes that a block may ask for. `nets`: whether kernels evaluate
+  /// them; otherwise that is done between launches.
+  FusedModel(const ModelShape& shape, Precision precision, std::size_t shared_memory_per_block,
+             bool nets = true);
+
+  ModelSpec spec;
+  Precision precision;
+  int shared_memory;
+  FusedLayout layout;
+};
+
+/// A translation unit of kernels: one include a kernel file, one initialiser of a ModelSpec and one
+/// instantiation a kernel.
+class KernelText {
+ public:
+  explicit KernelText(std::initializer_list<const char*> kernels);
+  KernelText(std::initializer_list<const char*> kernels, Precision precision);
+
+  /// `refined`: for requests whose noise is defined on other steps than the grid's.
+  KernelText& model(const ModelSpec& spec, int shared_memory, bool refined);
+  /// The type of the model's layout, a template of `Model`.
+  KernelText& shape(const char* type);
+  /// `arguments`: their type. `function`: with its template arguments. At most `threads` a block.
+  KernelText& kernel(const std::string& name, const std::string& arguments,
+                     const std::string& function, int threads = service_threads);
+  /// The bias rows of a context, where the model takes one, and their gradients.
+  KernelText& context_rows(const ModelSpec& spec);
+  KernelText& context_row_gradients(const ModelSpec& spec);
+  KernelSource named(const char* name) const { return {name, text_}; }
+
+  static constexpr int service_threads = 256;  ///< of a block of the small kernels
+
+ private:
+  std::string text_;
+};
+
+}  // namespace ito::cuda

@@ -1,0 +1,93 @@
+#include "cuda/layered/block.hpp"
+
+#include <algorithm>
+
+#include "engine/call.hpp"
+
+namespace ito::cuda {
+
+KernelSource layered_source(const FusedModel& model, bool refined) {
+  constexpr int threads = 32 * layered_warps;
+  const char* forward = "LayeredSimulateArguments<Number>";
+  const char* back = "LayeredAdjointArguments<Number>";
+  return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "layered/simulate.cuh",
+                     "layered/adjoint.cuh"},
+                    model.precision)
+      .model(model.spec, model.shared_memory, refined)
+      .shape("FusedShape<ito::cuda::OutputsAlone<Model>, P, ito::cuda::FusedKernel::step>")
+      .kernel("ito_pack", "PackArguments<Number>", "pack_parameters<P, Shape>")
+      .kernel("ito_start", forward, "layered_start<P, Shape>", threads)
+      .kernel("ito_step", forward, "layered_step<P, Shape>", threads)
+      .kernel("ito_finish", forward, "layered_finish<P, Shape>", threads)
+      .kernel("ito_add_cotangents", back, "layered_add_cotangents<P, Shape>", threads)
+      .kernel("ito_reverse", back, "layered_reverse<P, Shape>", threads)
+      .kernel("ito_initial_gradient", back, "layered_initial_gradient<P, Shape>", threads)
+      .kernel("ito_sigma_gradient", "SigmaGradientArguments<Number>", "sigma_gradient<P, Shape>")
+      .context_rows(model.spec)
+      .context_row_gradients(model.spec)
+      .named("layered");
+}
+
+StepKernels::StepKernels(Gpu& gpu, const KernelSource& source)
+    : module(gpu.compile(source)),
+      start(module->kernel("ito_start")),
+      step(module->kernel("ito_step")),
+      finish(module->kernel("ito_finish")),
+      add_cotangents(module->kernel("ito_add_cotangents")),
+      reverse(module->kernel("ito_reverse")),
+      initial_gradient(module->kernel("ito_initial_gradient")) {}
+
+template <class Real>
+BlockTiles LayeredCall<Real>::tiles(std::uint64_t first_block, std::uint64_t b) const {
+  const auto rows = static_cast<std::uint64_t>(space.work.rows);
+  const std::uint64_t begin = (first_block + b) * rows;
+  const std::uint64_t first = std::max<std::uint64_t>(path.first_path, begin) / 16;
+  const std::uint64_t last =
+      (std::min<std::uint64_t>(path.first_path + path.paths, begin + rows) - 1) / 16;
+  return {static_cast<int>(16 * first - begin), static_cast<int>(first - path.first_path / 16),
+          static_cast<int>(last - first + 1)};
+}
+
+template <class Real>
+Real* LayeredCall<Real>::on_tape(std::uint64_t b, int k) const {
+  const std::uint64_t checkpoint = static_cast<std::uint64_t>(k) / space.tape.stride;
+  const ChainSize chain{block_size(), 2 * block_size()};
+  return space.states + (b * space.tape.checkpoints + checkpoint) * space.tape.entry(chain);
+}
+
+template <class Real>
+NetCall<Real> LayeredCall<Real>::at(const BlockTiles& tiles, int k) const {
+  NetCall<Real> step;
+  step.stream = stream;
+  step.parameters = parameters;
+  step.rows = {tiles.first_row, 16 * tiles.count, tiles.first_index};
+  step.time = static_cast<Real>(shape.grid[static_cast<std::size_t>(k)]);
+  step.interval = shape.context_steps.empty() ? 0 : interval_of(shape, k);
+  step.intervals = path.intervals;
+  step.first_path = path.first_path;
+  step.paths = path.paths;
+  step.paths_per_observation = path.paths_per_observation;
+  step.bias_rows = space.bias_rows;
+  step.row_sums = space.row_sums;
+  return step;
+}
+
+template <class Real>
+NetOutputs<Real> LayeredCall<Real>::outputs() const {
+  const auto of = [](const std::optional<DeviceNet<Real>>& net) {
+    return net ? net->outputs_array() : nullptr;
+  };
+  return {of(space.drift), of(space.diffusion), of(space.control)};
+}
+
+template <class Real>
+void LayeredCall<Real>::evaluate_nets(const NetCall<Real>& step, const Real* x) const {
+  for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
+    if (*net) (*net)->forward(space.work, step, x, width());
+  }
+}
+
+template class LayeredCall<float>;
+template class LayeredCall<double>;
+
+}  // namespace ito::cuda
