@@ -41,22 +41,6 @@ std::string initializer(const NetSpec& net) {
       fmt::join(net.widths, net.widths + net.layers, ", "));
 }
 
-std::string initializer(const ModelSpec& spec) {
-  return fmt::format(
-      "{{.state = {}, .noise = {}, .parameters = {},\n"
-      "  .initial = {}, .initial_value = {}, .initial_log_std = {},\n"
-      "  .diffusion = {}, .diffusion_value = {}, .diffusion_output = {},\n"
-      "  .diffusion_scale = {:a}, .diffusion_floor = {:a},\n"
-      "  .control = {}, .control_value = {},\n"
-      "  .nets = {{{},\n           {},\n           {}}}}}",
-      spec.state, spec.noise, spec.parameters, kind("InitialKind", spec.initial),
-      spec.initial_value, spec.initial_log_std, kind("DiffusionKind", spec.diffusion),
-      spec.diffusion_value, kind("Activation", spec.diffusion_output), spec.diffusion_scale,
-      spec.diffusion_floor, kind("ControlKind", spec.control), spec.control_value,
-      initializer(spec.nets[drift_net]), initializer(spec.nets[diffusion_net]),
-      initializer(spec.nets[control_net]));
-}
-
 }  // namespace
 
 ModelSpec spec_of(const ModelShape& shape) {
@@ -79,6 +63,22 @@ ModelSpec spec_of(const ModelShape& shape) {
       spec_of(shape.diffusion_net, shape.diffusion == DiffusionKind::general ? shape.state : 1);
   spec.nets[control_net] = spec_of(shape.control_net, 1);
   return spec;
+}
+
+std::string initializer(const ModelSpec& spec) {
+  return fmt::format(
+      "{{.state = {}, .noise = {}, .parameters = {},\n"
+      "  .initial = {}, .initial_value = {}, .initial_log_std = {},\n"
+      "  .diffusion = {}, .diffusion_value = {}, .diffusion_output = {},\n"
+      "  .diffusion_scale = {:a}, .diffusion_floor = {:a},\n"
+      "  .control = {}, .control_value = {},\n"
+      "  .nets = {{{},\n           {},\n           {}}}}}",
+      spec.state, spec.noise, spec.parameters, kind("InitialKind", spec.initial),
+      spec.initial_value, spec.initial_log_std, kind("DiffusionKind", spec.diffusion),
+      spec.diffusion_value, kind("Activation", spec.diffusion_output), spec.diffusion_scale,
+      spec.diffusion_floor, kind("ControlKind", spec.control), spec.control_value,
+      initializer(spec.nets[drift_net]), initializer(spec.nets[diffusion_net]),
+      initializer(spec.nets[control_net]));
 }
 
 PackedFormat packed_format(Precision precision) {

@@ -14,6 +14,9 @@ namespace ito::cuda {
 /// The sizes, kinds and offsets of a model.
 ModelSpec spec_of(const ModelShape& shape);
 
+/// A ModelSpec as C++ text that initialises it.
+std::string initializer(const ModelSpec& spec);
+
 /// What products of a precision ask of the packing.
 PackedFormat packed_format(Precision precision);
 

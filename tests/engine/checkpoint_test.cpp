@@ -108,7 +108,7 @@ TEST_P(Checkpoint, OfACallersWorkspaceGivesTheBitsOfThePlansOwn) {
     const PathValues cotangents = random_cotangents(row.model, paths, 5);
     const std::size_t least = least_limit(GetParam(), row.model, call, 2);
     for (const std::size_t limit : {std::size_t{1} << 28, least}) {
-      AnyPlan plan(GetParam(), row.model, {limit, 2});
+      AnyPlan plan(GetParam(), row.model, {.workspace_limit = limit}, 2);
       const GradientValues wanted = plan.adjoint(knobs.parameters, call, cotangents);
       EXPECT_EQ(plan.adjoint_in_workspace(knobs.parameters, call, cotangents), wanted) << limit;
     }
@@ -135,7 +135,7 @@ TEST_P(Checkpoint, StaysWithinItsWorkspaceAroundTheLimit) {
           if (limit < least) continue;
           SCOPED_TRACE(std::to_string(paths) + " paths from " + std::to_string(first) +
                        ", room for the states of " + std::to_string(stored));
-          AnyPlan plan(GetParam(), row.model, {limit, 1});
+          AnyPlan plan(GetParam(), row.model, {.workspace_limit = limit}, 1);
           EXPECT_EQ(plan.adjoint_in_workspace(parameters, call, cotangents), wanted);
         }
       }
