@@ -14,7 +14,7 @@
 namespace ito {
 
 struct EvaluateOptions {
-  /// Paths per observation, a multiple of 16; with all observations up to 2^33.
+  /// Paths per observation, on CUDA best a multiple of 16; with all observations up to 2^33.
   std::size_t samples = 128;
   std::uint64_t seed = 0;
   Execution execution{};

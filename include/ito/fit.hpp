@@ -37,7 +37,7 @@ Schedule parse_schedule(std::string_view text);
 struct FitOptions {
   std::size_t epochs = 100;
   std::size_t batch = 100;   ///< observations per step
-  std::size_t samples = 16;  ///< paths per observation, a multiple of 16
+  std::size_t samples = 16;  ///< paths per observation; on CUDA best a multiple of 16
   Objective objective = Objective::free_energy;
   double learning_rate = 3e-3;           ///< Adam (Kingma & Ba 2015), β = (0.9, 0.999), ε = 1e-8
   Schedule schedule = Schedule::cosine;  ///< cosine: to 1 % of learning_rate at the last step

@@ -29,7 +29,7 @@ struct BasicRequest {
   /// [R, I, C]: R observations; empty when the control takes none.
   std::span<const Real> context{};
   /// Path i of the call belongs to observation i / paths_per_observation. 0: all to the one
-  /// observation. With R > 1 it is a multiple of 16, and so is first_path.
+  /// observation. On CUDA, multiples of 16 leave no lanes idle.
   std::uint64_t paths_per_observation = 0;
   /// How the grid's steps stand to those the noise is defined on. With ℓ = 0 they are the same.
   /// With ℓ < 0 a step is 2^−ℓ of them in a row and its increment their sum; with ℓ > 0 each of
@@ -276,8 +276,10 @@ class BasicPlan {
   // below: calls on memory of the host pass through memory of the device, which the plan allocates
   // at the first call of a size, and their workspace may be empty.
   /// Bytes of workspace for any call of up to `paths` paths and `observations` rows of context: the
-  /// more it is, the more states a recording keeps. Throws when even checkpointing does not fit
-  /// PlanOptions::workspace_limit, naming the least that does.
+  /// more it is, the more states a recording keeps. (On CUDA, with several rows and a
+  /// paths_per_observation that is no multiple of 16: for calls whose rows share `paths` evenly and
+  /// whose first_path is a multiple of that share; others say what they take.) Throws when even
+  /// checkpointing does not fit PlanOptions::workspace_limit, naming the least that does.
   std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1) const;
   /// Those of `simulate` alone: fewer, and within any limit, since such a run stores no states.
   std::size_t simulate_workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1) const;

@@ -9,10 +9,9 @@ namespace ito {
 
 /// A number of paths as the caller's user knows it.
 struct PathCount {
-  const char* field;         ///< the field's name
-  std::size_t count;         ///< its value
-  std::size_t multiple = 1;  ///< accepted values are multiples of it
-  std::size_t each = 1;      ///< paths that one of them makes
+  const char* field;     ///< the field's name
+  std::size_t count;     ///< its value
+  std::size_t each = 1;  ///< paths that one of them makes
 };
 
 /// Bytes of workspace for those paths and `observations` rows of context, to record them or only

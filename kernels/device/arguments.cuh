@@ -12,8 +12,38 @@ struct GridStep {
   int interval;
 };
 
-/// What simulation and adjoint share. N paths, d = state, tiles of 16 paths with one path's global
-/// index divided by 16.
+/// How a call's N paths fall into tiles of 16. A tile has one global index / 16, which is what the
+/// noise goes by, and one observation, whose bias row its paths share. Where paths of two
+/// observations have one such index each observation has a tile of it, in which the paths of the
+/// other are idle. An observation begins with a tile; the last may have fewer of them.
+struct TileMap {
+  unsigned long long first_path, paths, paths_per_observation;
+  unsigned long long last_observation, tiles_per_observation;
+};
+
+/// The paths of one tile.
+struct TilePaths {
+  unsigned long long tile;         ///< their global indices / 16
+  unsigned long long observation;  ///< of a tile beyond the last: the last
+  long long first;                 ///< index in the call of global index 16·tile; may be negative
+  long long begin, end;            ///< indices in the call of the observation's paths
+
+  ITO_INLINE bool has(long long path) const { return path >= begin && path < end; }
+};
+
+ITO_INLINE TilePaths tile_paths_of(const TileMap& map, unsigned long long index) {
+  unsigned long long observation = index / map.tiles_per_observation;
+  if (observation > map.last_observation) observation = map.last_observation;
+  const unsigned long long begin = observation * map.paths_per_observation;
+  const unsigned long long after = begin + map.paths_per_observation;
+  const unsigned long long tile =
+      (map.first_path + begin) / 16 + (index - observation * map.tiles_per_observation);
+  return {
+      tile, observation, static_cast<long long>(tile * 16) - static_cast<long long>(map.first_path),
+      static_cast<long long>(begin), static_cast<long long>(after < map.paths ? after : map.paths)};
+}
+
+/// What simulation and adjoint share. N paths, d = state.
 template <class Number>
 struct PathArguments {
   const void* fragments;         ///< packed weights
@@ -24,7 +54,8 @@ struct PathArguments {
   const Number* x0;              ///< null: the model's; else [N, d] or, with x0_shared, [d]
   Number* tape;                  ///< [tiles, checkpoints, tiles of an entry, 32, 4], or null
   unsigned char* tape_status;    ///< [tiles, 16]
-  unsigned long long seed, first_path, paths, paths_per_observation;
+  TileMap map;
+  unsigned long long seed;
   const unsigned long long* seed_on_device;  ///< read instead of `seed`, or null
   int steps, saves, intervals, tiles;
   int stride, checkpoints;
@@ -97,22 +128,10 @@ struct ContextGradientArguments {
   Number* row_gradients;     ///< [observations, intervals, row]
   Number* context_gradient;  ///< [observations, intervals, context] or null
   Number* gradient;          ///< [P] or null: its context weights are written
-  unsigned long long first_path, paths, paths_per_observation, observations;
+  TileMap map;
+  unsigned long long observations;
   int intervals;
   unsigned rows;  ///< threads that share a sum, a power of two
 };
-
-/// Which observation a tile of 16 paths belongs to. `tile`: global path index / 16. Observations
-/// are runs of `per` paths from `first_path` on; a tile that begins before the first path or ends
-/// after the last belongs to the nearest.
-ITO_INLINE unsigned long long observation_of_tile(unsigned long long tile,
-                                                  unsigned long long first_path,
-                                                  unsigned long long paths,
-                                                  unsigned long long per) {
-  const long long first = static_cast<long long>(tile * 16) - static_cast<long long>(first_path);
-  const long long last = static_cast<long long>(paths) - 1;
-  const long long nearest = first < 0 ? 0 : first > last ? last : first;
-  return static_cast<unsigned long long>(nearest) / per;
-}
 
 }  // namespace ito::cuda

@@ -47,16 +47,14 @@ ITO_DEVICE void reduce_rows_of_tiles(
   const ColumnReductions columns{arguments.rows};
   const unsigned long long i = columns.index();
   const unsigned long long r = i / row_size;
-  const unsigned long long base = arguments.first_path / 16;
-  const unsigned long long begin = r * arguments.paths_per_observation;
   double sum = 0;
-  if (r < arguments.observations && begin < arguments.paths) {
-    const unsigned long long after = begin + arguments.paths_per_observation;
-    const unsigned long long end = after < arguments.paths ? after : arguments.paths;
-    const unsigned long long last = (arguments.first_path + end - 1) / 16 - base;
+  if (r < arguments.observations) {
+    const unsigned long long first = r * arguments.map.tiles_per_observation;
+    const TilePaths paths = tile_paths_of(arguments.map, first);
+    const long long rest = paths.end - paths.first;  // of paths, from the first tile on
+    const unsigned long long end = first + static_cast<unsigned long long>(rest + 15) / 16;
     ITO_UNROLLED_4
-    for (unsigned long long tile = (arguments.first_path + begin) / 16 - base + columns.row();
-         tile <= last; tile += columns.rows) {
+    for (unsigned long long tile = first + columns.row(); tile < end; tile += columns.rows) {
       sum += static_cast<double>(arguments.row_sums[tile * row_size + i % row_size]);
     }
   }

@@ -74,21 +74,16 @@ struct WarpPaths {
   template <class Shape>
   ITO_DEVICE static WarpPaths of(const PathArguments<Number>& arguments, int index) {
     WarpPaths out;
-    out.tile = arguments.first_path / 16 + static_cast<unsigned long long>(index);
-    const long long first =
-        static_cast<long long>(out.tile * 16) - static_cast<long long>(arguments.first_path);
+    const TilePaths tile = tile_paths_of(arguments.map, static_cast<unsigned long long>(index));
+    out.tile = tile.tile;
     ITO_UNROLL
     for (int r = 0; r < 2; ++r) {
-      const long long path = first + static_cast<long long>(tile_row()) + 8 * r;
-      const bool inside =
-          index < arguments.tiles && path >= 0 && path < static_cast<long long>(arguments.paths);
-      out.path[r] = inside ? path : -1;
+      const long long path = tile.first + static_cast<long long>(tile_row()) + 8 * r;
+      out.path[r] = index < arguments.tiles && tile.has(path) ? path : -1;
     }
     out.bias_rows = nullptr;
     if constexpr (Shape::kRow > 0) {
-      const auto observation = observation_of_tile(out.tile, arguments.first_path, arguments.paths,
-                                                   arguments.paths_per_observation);
-      out.bias_rows = arguments.bias_rows + observation *
+      out.bias_rows = arguments.bias_rows + tile.observation *
                                                 static_cast<unsigned>(arguments.intervals) *
                                                 static_cast<unsigned>(Shape::kRow);
     }

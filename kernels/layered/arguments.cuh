@@ -70,7 +70,7 @@ struct LayerForwardArguments {
   const Number* bias;          ///< [width]
   const Number* time_weights;  ///< [width], `time_stride` apart, or null
   const Number* bias_rows;     ///< [observations, intervals, row] in the place of `bias`, or null
-  unsigned long long first_path, paths, paths_per_observation;
+  TileMap map;                 ///< of the call; for bias_rows
   NetRows rows;
   int width, stride, time_stride, row, intervals, interval;
   Number time;

@@ -34,10 +34,9 @@ ITO_DEVICE void layer_forward(const LayerForwardArguments<typename P::Number>& a
   if (place.count == 0) return;
   Number bias;
   if (arguments.bias_rows != nullptr) {
-    const unsigned long long tile =
-        arguments.first_path / 16 + static_cast<unsigned>(arguments.rows.first_tile + place.tile);
-    const auto observation = static_cast<long long>(observation_of_tile(
-        tile, arguments.first_path, arguments.paths, arguments.paths_per_observation));
+    const auto index = static_cast<unsigned>(arguments.rows.first_tile + place.tile);
+    const auto observation =
+        static_cast<long long>(tile_paths_of(arguments.map, index).observation);
     bias = arguments
                .bias_rows[(observation * arguments.intervals + arguments.interval) * arguments.row +
                           place.column];

@@ -61,16 +61,13 @@ class SchemeThread {
   /// Which paths of the call the block has from now on: four tiles.
   ITO_DEVICE void take_group(int group) {
     tile_ = 4 * group + static_cast<int>(thread_index()) / 16;
-    const auto tile = call_.first_path / 16 + static_cast<unsigned long long>(tile_);
-    path_ = tile * 16 + thread_index() % 16;
-    const bool inside =
-        tile_ < call_.tiles && path_ >= call_.first_path && path_ - call_.first_path < call_.paths;
-    index_ = inside ? static_cast<long long>(path_ - call_.first_path) : -1;
+    const TilePaths tile = tile_paths_of(call_.map, static_cast<unsigned long long>(tile_));
+    path_ = tile.tile * 16 + thread_index() % 16;
+    const long long index = tile.first + static_cast<long long>(thread_index() % 16);
+    index_ = tile_ < call_.tiles && tile.has(index) ? index : -1;
     if constexpr (Shape::kRow > 0) {
-      const auto observation =
-          observation_of_tile(tile, call_.first_path, call_.paths, call_.paths_per_observation);
       bias_rows_ =
-          call_.bias_rows + observation * static_cast<unsigned>(call_.intervals) * Shape::kRow;
+          call_.bias_rows + tile.observation * static_cast<unsigned>(call_.intervals) * Shape::kRow;
     }
   }
   /// Its index in the call, or −1.

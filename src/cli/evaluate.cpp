@@ -64,8 +64,7 @@ void add_evaluate(CLI::App& program, Action& action) {
   add_input(*command, "DATA", arguments->data, fmt::format("Observations, {}", observation_files))
       ->required();
   add_header(*command, arguments->header);
-  add_samples(*command, "--samples", arguments->options.samples,
-              "Paths per observation, a multiple of 16");
+  add_count(*command, "--samples", arguments->options.samples, "Paths per observation");
   add_whole_number(*command, "--seed", arguments->options.seed, "Seed of the paths");
   add_fit_parameters(*command, arguments->parameters);
   add_device(*command, arguments->options.execution.device);

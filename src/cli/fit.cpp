@@ -45,8 +45,8 @@ void add_data_options(CLI::App& command, FitArguments& arguments) {
   start->excludes(resume);
   command.add_flag("--compare", arguments.compare,
                    "Compare with three baselines on the held-out data (fits a second model)");
-  add_samples(command, "--evaluation-samples", arguments.evaluation_samples,
-              "Paths per observation of the final evaluation, a multiple of 16");
+  add_count(command, "--evaluation-samples", arguments.evaluation_samples,
+            "Paths per observation of the final evaluation");
   command.add_flag("--json", arguments.json, "Print the summary as one JSON object");
   command.add_flag("--quiet", arguments.quiet, "No progress on standard error");
 }
@@ -71,12 +71,9 @@ void add_training_options(CLI::App& command, FitArguments& arguments) {
   const auto count = [&](const char* name, std::size_t& value, const char* description) {
     add_count(command, name, value, description)->group("Training");
   };
-  const auto samples = [&](const char* name, std::size_t& value, const char* description) {
-    add_samples(command, name, value, description)->group("Training");
-  };
   count("--epochs", options.epochs, "Passes over the data");
   count("--batch", options.batch, "Observations per step");
-  samples("--samples", options.samples, "Paths per observation, a multiple of 16");
+  count("--samples", options.samples, "Paths per observation");
   number("--learning-rate", options.learning_rate, "Of Adam");
   number("--warmup-epochs", options.warmup_epochs, "Linear ramp of the learning rate");
   number("--clip-norm", options.clip_norm, "Scale down gradients with a larger norm; 0: never");
@@ -92,8 +89,8 @@ void add_training_options(CLI::App& command, FitArguments& arguments) {
             read_names)
       ->type_name("NAMES")
       ->group("Training");
-  samples("--held-out-samples", options.held_out_samples,
-          "Paths per held-out observation, once an epoch; a multiple of 16");
+  count("--held-out-samples", options.held_out_samples,
+        "Paths per held-out observation, once an epoch");
   count("--checkpoint-every", options.checkpoint_every, "Epochs");
   number("--non-finite-limit", options.non_finite_limit,
          "Stop when a larger fraction of a step's paths is not finite");

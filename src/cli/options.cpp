@@ -24,20 +24,6 @@ CLI::Option* add_count(CLI::App& command, const std::string& option, std::size_t
   return add_whole_number(command, option, value, description, std::size_t{1}, count_limit);
 }
 
-CLI::Option* add_samples(CLI::App& command, const std::string& option, std::size_t& value,
-                         const std::string& description) {
-  constexpr std::size_t most = count_limit / 16 * 16;
-  const std::string accepted = fmt::format("a multiple of 16, from 16 to {}", most);
-  return add_value(command, option, value, description,
-                   [accepted](const std::string& text) {
-                     const auto number = read_number<std::size_t>(text, 16, most, accepted);
-                     if (number % 16 != 0) throw Error("number", "'" + text + "'", accepted);
-                     return number;
-                   })
-      ->type_name("N")
-      ->default_str(fmt::format("{}", value));
-}
-
 CLI::Option* add_paths(CLI::App& command, const std::string& option, std::uint64_t& value,
                        const std::string& description, std::uint64_t least) {
   return add_whole_number(command, option, value, description, least, path_limit);

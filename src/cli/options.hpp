@@ -62,13 +62,9 @@ CLI::Option* add_whole_number(CLI::App& command, const std::string& option, Numb
 CLI::Option* add_number(CLI::App& command, const std::string& option, double& value,
                         const std::string& description);
 
-/// Of epochs, rows and the like: 1 to count_limit.
+/// Of epochs, rows, samples and the like: 1 to count_limit.
 CLI::Option* add_count(CLI::App& command, const std::string& option, std::size_t& value,
                        const std::string& description);
-
-/// Paths per observation: a positive multiple of 16, as many as share a row of context.
-CLI::Option* add_samples(CLI::App& command, const std::string& option, std::size_t& value,
-                         const std::string& description);
 
 /// A value of an enumeration whose `name` `parse` reads.
 template <class Enum>

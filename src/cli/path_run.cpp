@@ -41,7 +41,7 @@ void add_path_options(CLI::App& command, PathArguments& arguments) {
             "Context, .npy or .npz: [observations, intervals, size], of a control that "
             "takes one");
   add_paths(command, "--paths-per-observation", arguments.paths_per_observation,
-            "Paths that share one observation's context, a multiple of 16; 0: paths divided by "
+            "Paths that share one observation's context; 0: paths divided by "
             "observations",
             0);
   add_device(command, arguments.execution.device);

@@ -10,7 +10,7 @@
 namespace ito::cli {
 namespace {
 
-constexpr std::size_t reconstruction_paths = 64;  // per observation, a multiple of 16
+constexpr std::size_t reconstruction_paths = 64;  // per observation
 
 std::vector<float> context_of(const FitReport& report, const Dataset& data) {
   if (!takes_context(report.latent)) return {};

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <numeric>
+#include <string>
 
+#include <ito/error.hpp>
 #include <ito/plan.hpp>
 
 #include "cuda/buffer.hpp"
@@ -26,11 +30,56 @@ class ModelConstants {
   GpuBuffer memory_;
 };
 
+inline constexpr std::uint64_t tile_paths = 16;  ///< that share a row of context
+
+/// A call's tiles (TileMap).
+struct TileCut {
+  TileMap map;
+  std::uint64_t observations, tiles;
+  std::uint64_t most_tiles;  ///< that its workspace must have room for
+
+  TileCut(std::uint64_t first, std::uint64_t paths, std::uint64_t rows, std::uint64_t per)
+      : map{first, paths, rows == 1 ? paths : per, rows - 1, 0}, observations(rows) {
+    if (rows == 1) {
+      map.tiles_per_observation = tiles = tiles_of(first % tile_paths, paths);
+    } else {
+      const std::uint64_t unit = std::gcd(per, tile_paths), last = map.last_observation * per;
+      map.tiles_per_observation = tiles_of(tile_paths - unit + first % unit, per);
+      tiles = map.last_observation * map.tiles_per_observation +
+              tiles_of((first + last) % tile_paths, paths - last);
+    }
+    most_tiles = std::max(tiles, most(paths, rows));
+    if (tiles > std::numeric_limits<int>::max())
+      throw Error("request.paths", std::to_string(paths), "fewer at a time, on CUDA");
+  }
+
+  /// Tiles of any call of up to so many paths, wherever the first lies; with several observations
+  /// that share them evenly, of one whose first path is a multiple of paths_per_observation.
+  static std::uint64_t most(std::uint64_t paths, std::uint64_t observations) {
+    if (observations <= 1) return tiles_of(tile_paths - 1, paths);
+    const std::uint64_t per = (paths + observations - 1) / observations;
+    const std::uint64_t unit = std::gcd(per, tile_paths);
+    if (unit == tile_paths) return tiles_of(tile_paths - 1, paths);
+    return observations * tiles_of(tile_paths - unit, per);
+  }
+  /// Whether tiles go on from one global index / 16 to the next, as observations do.
+  bool contiguous() const {
+    return observations == 1 ||
+           (map.paths_per_observation % tile_paths == 0 && map.first_path % tile_paths == 0);
+  }
+
+ private:
+  /// Of paths from a place in the first one on.
+  static std::uint64_t tiles_of(std::uint64_t place, std::uint64_t paths) {
+    return (place + paths + tile_paths - 1) / tile_paths;
+  }
+};
+
 /// What of a call the kernels are told, whatever engine launches them. Addresses in a workspace are
 /// left out.
 template <class Real>
 PathArguments<Real> path_arguments(const ModelShape& shape, const ModelConstants<Real>& constants,
-                                   const BasicRequest<Real>& request, std::uint64_t observations) {
+                                   const BasicRequest<Real>& request, const TileCut& cut) {
   PathArguments<Real> path{};
   path.grid = constants.grid;
   path.save = constants.save;
@@ -40,9 +89,8 @@ PathArguments<Real> path_arguments(const ModelShape& shape, const ModelConstants
   path.seed = request.seed;
   static_assert(sizeof(std::uint64_t) == sizeof(unsigned long long));
   path.seed_on_device = reinterpret_cast<const unsigned long long*>(request.seed_on_device);
-  path.first_path = request.first_path;
-  path.paths = request.paths;
-  path.paths_per_observation = observations == 1 ? request.paths : request.paths_per_observation;
+  path.map = cut.map;
+  path.tiles = static_cast<int>(cut.tiles);
   path.steps = shape.steps;
   path.saves = static_cast<int>(shape.save.size());
   path.intervals = std::max(1, shape.intervals());

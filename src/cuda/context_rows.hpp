@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cuda/call_arguments.hpp"
 #include "cuda/launches.hpp"
 #include "engine/engine.hpp"
 #include "kernels/device/arguments.cuh"
@@ -50,7 +51,7 @@ class ContextRows {
   /// row_sums [tiles, intervals, row]; row_gradients [observations, intervals, row] is scratch.
   void reduce(Gpu& gpu, Stream stream, std::span<const Real> parameters,
               const BasicRequest<Real>& request, const BasicGradientOutputs<Real>& gradient,
-              std::uint64_t observations, const Real* row_sums, Real* row_gradients) const {
+              const TileCut& cut, const Real* row_sums, Real* row_gradients) const {
     if (row_ == 0) return;
     ContextGradientArguments<Real> arguments{};
     arguments.parameters = parameters.data();
@@ -59,13 +60,11 @@ class ContextRows {
     arguments.row_gradients = row_gradients;
     arguments.context_gradient = gradient.context.data();
     arguments.gradient = gradient.parameters.data();
-    arguments.first_path = request.first_path;
-    arguments.paths = request.paths;
-    arguments.paths_per_observation =
-        observations == 1 ? request.paths : request.paths_per_observation;
+    const std::uint64_t observations = cut.observations;
+    arguments.map = cut.map;
     arguments.observations = observations;
     arguments.intervals = intervals_;
-    arguments.rows = rows_of_sum(arguments.paths_per_observation / 16);
+    arguments.rows = rows_of_sum(cut.map.paths_per_observation / 16);
     launch_sums(gpu, reduce_, observations * size(), arguments.rows, arguments, stream);
     if (!gradient.context.empty()) {
       launch_threads(gpu, gradient_,

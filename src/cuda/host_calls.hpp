@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
+#include "cuda/call_arguments.hpp"
 #include "cuda/host_staging.hpp"
 #include "engine/call.hpp"
 #include "engine/engine.hpp"
 
 namespace ito::cuda {
-
-inline constexpr std::uint64_t tile_paths = 16;  ///< that share a row of context
 
 /// An engine of a device whose calls on host arrays are its calls on a stream, between copies, in a
 /// workspace of its own.
@@ -16,11 +15,19 @@ template <class Real>
 class HostCalls : public Engine<Real> {
  public:
   bool has_own_workspace() const override { return true; }
+  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
+                              Keep keep) const override {
+    return bytes_of_tiles(TileCut::most(paths, observations), observations, keep);
+  }
+  std::size_t request_bytes(const BasicRequest<Real>& request, std::uint64_t observations,
+                            Keep keep) const override {
+    return bytes_of_tiles(tile_cut(request).most_tiles, observations, keep);
+  }
 
   void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
                 const BasicOutputs<Real>& outputs, std::span<std::byte>, Keep keep) override {
     CallArrays<Real> host{parameters.first(shape_.parameters), request, outputs, {}, {}};
-    workspace_.reserve(this->workspace_bytes(request.paths, observation_count(request), keep));
+    workspace_.reserve(request_bytes(request, observation_count(shape_, request), keep));
     const CallArrays<Real> device = staging_.upload(host);
     this->simulate_on({}, device.parameters, device.request, device.outputs, workspace_.bytes(),
                       keep);
@@ -43,10 +50,13 @@ class HostCalls : public Engine<Real> {
 
   std::size_t state() const { return static_cast<std::size_t>(shape_.state); }
   int intervals() const { return std::max(1, shape_.intervals()); }
-  std::uint64_t observation_count(const BasicRequest<Real>& request) const {
-    const Partition tiles(request.first_path, request.paths, tile_paths, 1);
-    return ObservationMap(shape_, request, tile_paths, tiles).rows;
+  TileCut tile_cut(const BasicRequest<Real>& request) const {
+    return {request.first_path, request.paths, observation_count(shape_, request),
+            request.paths_per_observation};
   }
+  /// Of a workspace for so many tiles and rows of context.
+  virtual std::size_t bytes_of_tiles(std::uint64_t tiles, std::uint64_t observations,
+                                     Keep keep) const = 0;
 
   ModelShape shape_;
   std::shared_ptr<Gpu> gpu_;

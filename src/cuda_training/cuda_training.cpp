@@ -105,13 +105,9 @@ class CudaTraining final : public TrainingEngine {
     if (shape.encoder && sizes_.context_numbers > 0)
       encoder_.emplace(*task_.shape.encoder, NetUse::once);
     if (shape.decoder) decoder_.emplace(*task_.shape.decoder, NetUse::once);
-    plan_workspace_.reserve(workspace_for(plan_,
-                                          {.field = "fit.samples",
-                                           .count = sizes_.samples,
-                                           .multiple = 16,
-                                           .each = sizes_.observations},
-                                          sizes_.context_numbers > 0 ? sizes_.observations : 1,
-                                          true));
+    plan_workspace_.reserve(workspace_for(
+        plan_, {.field = "fit.samples", .count = sizes_.samples, .each = sizes_.observations},
+        sizes_.context_numbers > 0 ? sizes_.observations : 1, true));
     Arena count(nullptr);
     lay_out(count);
     memory_.reserve(count.bytes());

@@ -10,6 +10,14 @@
 
 namespace ito {
 
+/// R: rows of context in a request, one where the control takes none.
+template <class Real>
+std::uint64_t observation_count(const ModelShape& shape, const BasicRequest<Real>& request) {
+  if (shape.context() == 0) return 1;
+  return request.context.size() /
+         (static_cast<std::size_t>(shape.context()) * shape.context_steps.size());
+}
+
 /// Which observation a path of a request belongs to. Engines gather gradients by observation in
 /// entries, one for each (chunk, observation) that meet, so that threads never share one; entries
 /// of a chunk begin at `entry(chunk)` and follow its observations.
@@ -24,10 +32,7 @@ struct ObservationMap {
   template <class Real>
   ObservationMap(const ModelShape& shape, const BasicRequest<Real>& request, std::uint64_t tile,
                  const Partition& cut)
-      : rows(shape.context() == 0
-                 ? 1
-                 : request.context.size() /
-                       (static_cast<std::size_t>(shape.context()) * shape.context_steps.size())),
+      : rows(observation_count(shape, request)),
         paths(request.paths),
         per(rows == 1 ? request.paths : request.paths_per_observation),
         first_path(request.first_path),

@@ -21,6 +21,11 @@ class Engine {
 
   virtual std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
                                       Keep keep) const = 0;
+  /// Those of one request.
+  virtual std::size_t request_bytes(const BasicRequest<Real>& request, std::uint64_t observations,
+                                    Keep keep) const {
+    return workspace_bytes(request.paths, observations, keep);
+  }
   virtual void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
                         const BasicOutputs<Real>& outputs, std::span<std::byte> workspace,
                         Keep keep) = 0;

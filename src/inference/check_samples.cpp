@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <ito/check.hpp>
 #include <ito/error.hpp>
 
 #include "inference/latent_shape.hpp"
@@ -25,19 +26,13 @@ double bytes_of_path(const LatentShape& shape, Device device, bool gradient) {
 
 }  // namespace
 
-void check_samples(const char* field, std::size_t samples) {
-  if (samples >= 16 && samples % 16 == 0 && samples <= count_limit) return;
-  throw Error(field, fmt::format("{}", samples),
-              fmt::format("a positive multiple of 16, up to {}", count_limit / 16 * 16));
-}
-
 void check_samples(const char* field, std::size_t samples, std::size_t observations,
                    const LatentModel& latent, Device device, bool gradient) {
-  check_samples(field, samples);
+  check_count(field, samples);
   if (samples > path_limit / std::max<std::size_t>(observations, 1)) {
     throw Error(field, fmt::format("{} for each of {} observations", samples, observations),
                 fmt::format("up to {} of them: indices of paths are below 2^33",
-                            path_limit / observations / 16 * 16));
+                            path_limit / observations));
   }
   check_memory(
       field, samples,

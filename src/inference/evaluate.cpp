@@ -5,6 +5,7 @@
 #include <limits>
 
 #include <fmt/format.h>
+#include <ito/check.hpp>
 #include <ito/error.hpp>
 #include <ito/weights.hpp>
 
@@ -145,7 +146,7 @@ Evaluation Evaluator::run(std::span<const float> parameters) {
 
 Evaluation evaluate(const LatentModel& latent, std::span<const float> parameters,
                     const EvaluateOptions& options, const Dataset& data) {
-  check_samples("evaluate.samples", options.samples);
+  check_count("evaluate.samples", options.samples);
   if (!(options.non_finite_limit >= 0 && options.non_finite_limit <= 1))
     throw Error("evaluate.non_finite_limit", fmt::format("{}", options.non_finite_limit),
                 "a fraction from 0 to 1");

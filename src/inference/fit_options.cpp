@@ -7,7 +7,6 @@
 #include <ito/error.hpp>
 
 #include <ito/check.hpp>
-#include "inference/check_samples.hpp"
 #include "model/names.hpp"
 #include "model/sizes.hpp"
 
@@ -29,8 +28,8 @@ void check_number(const char* field, double value, bool accepted, const char* wo
 void check_options(const FitOptions& options) {
   check_count("fit.epochs", options.epochs);
   check_count("fit.batch", options.batch);
-  check_samples("fit.samples", options.samples);
-  check_samples("fit.held_out_samples", options.held_out_samples);
+  check_count("fit.samples", options.samples);
+  check_count("fit.held_out_samples", options.held_out_samples);
   check_count("fit.checkpoint_every", options.checkpoint_every);
   check_number("fit.learning_rate", options.learning_rate, options.learning_rate > 0,
                "a number above 0");

@@ -127,9 +127,9 @@ LatentPathsIn<Real>::LatentPathsIn(const LatentModel& latent, const LatentShape&
   if (shape_.encoder) encoder_net_ = make_network<Real>(*shape_.encoder, options.execution);
   if (shape_.decoder) decoder_net_ = make_network<Real>(*shape_.decoder, options.execution);
   const std::size_t rows = options.observations, n = rows * samples_;
-  workspace_.resize(workspace_for(
-      plan_, {.field = options.samples_field, .count = samples_, .multiple = 16, .each = rows},
-      context_numbers_ > 0 ? rows : 1, gradient_));
+  workspace_.resize(workspace_for(plan_,
+                                  {.field = options.samples_field, .count = samples_, .each = rows},
+                                  context_numbers_ > 0 ? rows : 1, gradient_));
   if constexpr (std::is_same_v<Real, double>) own_parameters_.resize(shape_.parameters);
   if (encoder_net_) scaled_.resize(rows * row_numbers_);
   context_.resize(rows * context_numbers_);

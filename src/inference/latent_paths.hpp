@@ -16,7 +16,7 @@ namespace ito {
 
 struct LatentPathsOptions {
   std::size_t observations = 1;           ///< capacity R of a block
-  std::size_t samples = 16;               ///< S paths an observation, a multiple of 16
+  std::size_t samples = 16;               ///< S paths an observation
   const char* samples_field = "samples";  ///< what the caller calls S
   bool gradient = false;                  ///< `backward` will be called
   Execution execution{};

@@ -20,23 +20,23 @@ std::size_t workspace_for(const BasicPlan<Real>& plan, const PathCount& paths,
     }
   };
   if (const auto found = bytes(paths.count)) return *found;
-  std::size_t fits = 0, exceeds = paths.count / paths.multiple;
+  std::size_t fits = 0, exceeds = paths.count;
   while (exceeds - fits > 1) {
     const std::size_t middle = fits + (exceeds - fits) / 2;
-    (bytes(middle * paths.multiple) ? fits : exceeds) = middle;
+    (bytes(middle) ? fits : exceeds) = middle;
   }
   if (fits == 0) {
     const Model& model = plan.model();
     throw Error("model",
                 fmt::format("{} steps of {} channels, too many for a gradient of {} paths",
-                            model.grid.size() - 1, model.state, paths.multiple * paths.each),
+                            model.grid.size() - 1, model.state, paths.each),
                 "fewer steps or a smaller state");
   }
   throw Error(
       paths.field, fmt::format("{}", paths.count),
       fmt::format("up to {} with this model: a gradient keeps states of all these paths at a "
                   "time",
-                  fits * paths.multiple));
+                  fits));
 }
 
 // Instances of a function template are exported by name.

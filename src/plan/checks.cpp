@@ -108,7 +108,7 @@ void check_layout(const ModelShape& shape, std::uint64_t paths, std::uint64_t ob
   if (shape.context() == 0) return;
   const int widest = std::max(shape.context(), shape.control_net->layers.front().outputs);
   checked_elements<double>("observations × context_steps",
-                           {std::max(observations, paths / 16) + 128, shape.context_steps.size(),
+                           {2 * observations + paths / 16 + 128, shape.context_steps.size(),
                             2 * static_cast<std::size_t>(widest)});
 }
 
@@ -144,14 +144,10 @@ void check_request(const ModelShape& shape, std::size_t parameters,
     }
     return;
   }
-  if (per == 0 || per % 16 != 0 || (request.paths - 1) / per + 1 != rows) {
+  if (per == 0 || (request.paths - 1) / per + 1 != rows) {
     throw Error("request.paths_per_observation", text(per),
-                "a multiple of 16 that spreads " + text(request.paths) + " paths over " +
-                    text(rows) + " observations");
-  }
-  if (request.first_path % 16 != 0) {
-    throw Error("request.first_path", text(request.first_path),
-                "a multiple of 16, with several observations");
+                "a number that spreads " + text(request.paths) + " paths over " + text(rows) +
+                    " observations");
   }
 }
 

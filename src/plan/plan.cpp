@@ -105,7 +105,7 @@ struct BasicPlan<Real>::Compiled {
     }
     const Keep least = keep == Keep::nothing ? keep : Keep::least;
     const std::size_t needed =
-        stream ? engine->workspace_bytes(request.paths, observations(shape, request), least)
+        stream ? engine->request_bytes(request, observations(shape, request), least)
                : host_workspace_bytes(request, least);
     if (workspace.size() < needed) {
       throw Error("workspace", std::to_string(workspace.size()) + " bytes",

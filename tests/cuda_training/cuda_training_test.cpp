@@ -102,7 +102,10 @@ std::vector<TrainingCase> training_cases() {
   add("binomial_clipped_and_annealed", full_model(Binomial{3}), counts(20, 2, 5),
       [](FitOptions& o) { o.clip_norm = 0.5, o.annealing_epochs = 1.5; });
   add("gaussian_importance_weighted", full_model(Gaussian{.scale = 0.7, .learned = true}),
-      counts(20, 2, 5), [](FitOptions& o) { o.objective = Objective::importance_weighted; });
+      counts(20, 2, 5), [](FitOptions& o) {
+        o.objective = Objective::importance_weighted;
+        o.samples = 20;
+      });
   add("student_sticking_the_landing_with_fixed_parts",
       with_activations(full_model(StudentT{.degrees = 3, .scale = 0.8, .learned = true})),
       counts(20, 2, 5), [](FitOptions& o) {
@@ -110,7 +113,7 @@ std::vector<TrainingCase> training_cases() {
         o.fixed = {"drift", "decoder.0.weight"};
       });
   add("poisson_without_nets", without_nets(Poisson{}, true), counts(20, 2, 2),
-      [](FitOptions& o) { o.samples = 32; });
+      [](FitOptions& o) { o.samples = 7; });
   add("bernoulli_without_encoder", without_nets(Bernoulli{}, false), bits(20),
       [](FitOptions& o) { o.averaging = 0, o.schedule = Schedule::constant; });
   add("gaussian_of_fixed_scale", without_nets(Gaussian{.scale = 0.5}, true), counts(16, 2, 2),

@@ -59,9 +59,9 @@ const std::vector<BadCall>& bad_calls() {
        [](Call& c) { c.context = {1.0}; }},
       {"request.paths_per_observation: got 0", "context_of_three",
        [](Call& c) { c.paths_per_observation = 0; }},
-      // 3 observations, and not a multiple of 16; 4 observations; 2 observations.
-      {"request.paths_per_observation: got 40", "context_of_three",
-       [](Call& c) { c.paths_per_observation = 40; }},
+      // Of 100 paths these make 2, 4 and 2 observations.
+      {"request.paths_per_observation: got 50", "context_of_three",
+       [](Call& c) { c.paths_per_observation = 50; }},
       {"request.paths_per_observation: got 32", "context_of_three",
        [](Call& c) { c.paths_per_observation = 32; }},
       {"request.paths_per_observation: got 64", "context_of_three",
@@ -70,7 +70,6 @@ const std::vector<BadCall>& bad_calls() {
        [](Call& c) { c.paths_per_observation = ~std::uint64_t{15}; }},
       {"request.paths_per_observation: got 16", "context_of_one",
        [](Call& c) { c.paths_per_observation = 16; }},
-      {"request.first_path: got 8", "context_of_three", [](Call& c) { c.first_path = 8; }},
   };
   return all;
 }

@@ -340,8 +340,8 @@ TEST(Fit, RefusesEveryBadOptionByName) {
   };
   expect("epochs", [](FitOptions& o) { o.epochs = 0; });
   expect("batch", [](FitOptions& o) { o.batch = 0; });
-  expect("samples", [](FitOptions& o) { o.samples = 8; });
-  expect("held_out_samples", [](FitOptions& o) { o.held_out_samples = 17; });
+  expect("samples", [](FitOptions& o) { o.samples = 0; });
+  expect("held_out_samples", [](FitOptions& o) { o.held_out_samples = 0; });
   expect("checkpoint_every", [](FitOptions& o) { o.checkpoint_every = 0; });
   expect("learning_rate", [](FitOptions& o) { o.learning_rate = 0; });
   expect("learning_rate", [&](FitOptions& o) { o.learning_rate = nan; });

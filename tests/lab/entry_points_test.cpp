@@ -76,7 +76,23 @@ std::vector<EntryPoint> of_every_device() {
 
 /// Those that run on the CPU and the reference alone.
 std::vector<EntryPoint> of_the_host() {
+  LatentModel latent = brownian(1, 2, 1.0, FeedbackControl{.net = Mlp{}, .context = 1});
+  latent.encoder = MlpEncoder{};
+  latent.decoder = MlpDecoder{};
+  const Parameters parameters = initialize(latent, 1);
   return {
+      {"make_network",
+       [](Device device, int n) {
+         make_network(Mlp{}, 1, 1, {device, n});
+       }},
+      {"encode",
+       [=](Device device, int n) {
+         encode(latent, parameters, one_row, {device, n});
+       }},
+      {"decode",
+       [=](Device device, int n) {
+         decode(latent, parameters, std::vector{0.5f}, {device, n});
+       }},
       {"random_mesh_mean",
        [](Device device, int n) {
          Model model;
@@ -119,17 +135,15 @@ TEST(EntryPoints, RefuseThreadsThatNoMachineHas) {
   }
 }
 
+TEST(EntryPoints, TakeADeviceAsAnExecutionOfAllThreads) {
+  const Execution execution = Device::reference();
+  EXPECT_EQ(execution.device, Device::reference());
+  EXPECT_EQ(execution.threads, 0);
+  EXPECT_TRUE(Execution(Device::best()).device.automatic());
+}
+
 TEST(EntryPoints, OfTheHostRefuseACudaDeviceThatIsAskedFor) {
-  std::vector<EntryPoint> all = of_the_host();
-  LatentModel latent = brownian(1, 2, 1.0, FeedbackControl{.net = Mlp{}, .context = 1});
-  latent.encoder = IdentityEncoder{};
-  const Parameters parameters = initialize(latent, 1);
-  all.push_back(
-      {"encode", [=](Device device, int) { encode(latent, parameters, one_row, device); }});
-  all.push_back({"decode", [=](Device device, int) {
-                   decode(latent, parameters, std::vector{0.5f}, device);
-                 }});
-  for (const EntryPoint& entry : all) {
+  for (const EntryPoint& entry : of_the_host()) {
     EXPECT_EQ(refusal([&] { entry.call(Device::cuda(1), 1); }),
               "device: got cuda:1; accepted: auto, cpu or reference: this runs on the CPU")
         << entry.name;

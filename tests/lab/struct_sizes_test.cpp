@@ -158,10 +158,9 @@ TEST(StructSizes, OfSamplesThatAGradientCannotHoldAreToldWithTheMostThatItCan) {
   const std::string begin = "fit.samples: got 16777216; accepted: up to ";
   ASSERT_TRUE(message.starts_with(begin)) << message;
   const std::size_t most = std::stoull(message.substr(begin.size()));
-  EXPECT_EQ(most % 16, 0u);
   const Plan plan(latent.model, {Device::cpu(), 1});
   EXPECT_EQ(refusal([&] { plan.workspace_bytes(most); }), "accepted");
-  EXPECT_NE(refusal([&] { plan.workspace_bytes(most + 16); }), "accepted");
+  EXPECT_NE(refusal([&] { plan.workspace_bytes(most + 1); }), "accepted");
 }
 
 TEST(StructSizes, OfAMeshAreBounded) {

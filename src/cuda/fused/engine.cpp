@@ -29,8 +29,7 @@ struct FusedWorkspace {
   std::size_t bytes;
 };
 
-/// How a call's paths are spread over tiles and blocks. Tiles are aligned to global path indices,
-/// and the number of blocks depends on the number of tiles alone.
+/// How a call's tiles are spread over blocks, whose number depends on the number of tiles alone.
 struct Blocks {
   std::uint64_t tiles, most_tiles, groups, blocks, observations;
 };
@@ -50,30 +49,26 @@ class FusedEngine final : public HostCalls<Real> {
 
   CudaKernels kernels() const override { return CudaKernels::fused; }
 
-  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                              Keep keep) const override {
-    const auto tiles = Partition::largest(paths, tile_paths, shape_.parameters).tiles;
-    return lay_out(nullptr, blocks_of(tiles, tiles, observations), keep).bytes;
-  }
-
   void simulate_on(Stream stream, std::span<const Real> parameters,
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                    std::span<std::byte> workspace, Keep keep) override {
-    const Blocks cut = blocks_of(request);
+    const TileCut tiles = tile_cut(request);
+    const Blocks cut = blocks_of(tiles);
     const FusedWorkspace<Real> space = space_in(workspace, cut, keep);
     prepare(stream, parameters, request, cut, space);
     forward(request).run(*gpu_, layout_.simulate,
-                         simulate_arguments(path_in(request, cut, space), outputs), stream);
+                         simulate_arguments(path_in(request, tiles, space), outputs), stream);
   }
 
   void adjoint_on(Stream stream, std::span<const Real> parameters,
                   const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
                   const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
                   AdjointOptions options) override {
-    const Blocks cut = blocks_of(request);
+    const TileCut tiles = tile_cut(request);
+    const Blocks cut = blocks_of(tiles);
     const FusedWorkspace<Real> space = space_in(workspace, cut, Keep::most);
     AdjointArguments<Real> arguments =
-        adjoint_arguments(path_in(request, cut, space), cotangents, gradient, options);
+        adjoint_arguments(path_in(request, tiles, space), cotangents, gradient, options);
     arguments.segments = space.segments;
     arguments.sums = space.sums;
     arguments.row_sums = space.row_sums;
@@ -83,11 +78,16 @@ class FusedEngine final : public HostCalls<Real> {
     if (!gradient.parameters.empty())
       reduce_gradient(*gpu_, kernels.reduce, stream, parameters, space.sums, cut.blocks,
                       gradient.parameters);
-    rows_.reduce(*gpu_, stream, parameters, request, gradient, cut.observations, space.row_sums,
+    rows_.reduce(*gpu_, stream, parameters, request, gradient, tiles, space.row_sums,
                  space.row_gradients);
   }
 
  private:
+  std::size_t bytes_of_tiles(std::uint64_t tiles, std::uint64_t observations,
+                             Keep keep) const override {
+    return lay_out(nullptr, blocks_of(tiles, tiles, observations), keep).bytes;
+  }
+
   Blocks blocks_of(std::uint64_t tiles, std::uint64_t most_tiles,
                    std::uint64_t observations) const {
     const auto warps = static_cast<std::uint64_t>(layout_.adjoint.warps);
@@ -98,9 +98,8 @@ class FusedEngine final : public HostCalls<Real> {
     return {tiles, most_tiles, groups,
             std::min<std::uint64_t>(groups, std::clamp<std::size_t>(fit, 256, 4096)), observations};
   }
-  Blocks blocks_of(const BasicRequest<Real>& request) const {
-    const Partition cut(request.first_path, request.paths, tile_paths, shape_.parameters);
-    return blocks_of(cut.tiles, cut.most_tiles, observation_count(request));
+  Blocks blocks_of(const TileCut& cut) const {
+    return blocks_of(cut.tiles, cut.most_tiles, cut.observations);
   }
 
   FusedWorkspace<Real> space_in(std::span<std::byte> workspace, const Blocks& cut,
@@ -162,15 +161,14 @@ class FusedEngine final : public HostCalls<Real> {
     rows_.make(*gpu_, stream, parameters, request, cut.observations, space.bias_rows);
   }
 
-  PathArguments<Real> path_in(const BasicRequest<Real>& request, const Blocks& cut,
+  PathArguments<Real> path_in(const BasicRequest<Real>& request, const TileCut& tiles,
                               const FusedWorkspace<Real>& space) const {
-    PathArguments<Real> path = path_arguments(shape_, constants_, request, cut.observations);
+    PathArguments<Real> path = path_arguments(shape_, constants_, request, tiles);
     path.fragments = space.fragments;
     path.numbers = space.numbers;
     path.bias_rows = space.bias_rows;
     path.tape = space.states;
     path.tape_status = space.status;
-    path.tiles = static_cast<int>(cut.tiles);
     path.stride = static_cast<int>(space.tape.stride);
     path.checkpoints = static_cast<int>(space.tape.checkpoints);
     return path;
@@ -178,7 +176,7 @@ class FusedEngine final : public HostCalls<Real> {
 
   using HostCalls<Real>::shape_;
   using HostCalls<Real>::gpu_;
-  using HostCalls<Real>::observation_count;
+  using HostCalls<Real>::tile_cut;
 
   std::size_t limit_;
   FusedModel model_;

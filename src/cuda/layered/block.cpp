@@ -38,14 +38,14 @@ StepKernels::StepKernels(Gpu& gpu, const KernelSource& source)
       initial_gradient(module->kernel("ito_initial_gradient")) {}
 
 template <class Real>
-BlockTiles LayeredCall<Real>::tiles(std::uint64_t first_block, std::uint64_t b) const {
-  const auto rows = static_cast<std::uint64_t>(space.work.rows);
-  const std::uint64_t begin = (first_block + b) * rows;
-  const std::uint64_t first = std::max<std::uint64_t>(path.first_path, begin) / 16;
-  const std::uint64_t last =
-      (std::min<std::uint64_t>(path.first_path + path.paths, begin + rows) - 1) / 16;
-  return {static_cast<int>(16 * first - begin), static_cast<int>(first - path.first_path / 16),
-          static_cast<int>(last - first + 1)};
+BlockTiles LayeredCall<Real>::tiles(std::uint64_t first_place, std::uint64_t b) const {
+  const auto places = static_cast<std::uint64_t>(space.work.rows) / 16;  // of tiles in a block
+  const std::uint64_t begin = b * places;
+  const std::uint64_t first = std::max(first_place, begin);
+  const std::uint64_t end =
+      std::min(first_place + static_cast<std::uint64_t>(path.tiles), begin + places);
+  return {static_cast<int>(16 * (first - begin)), static_cast<int>(first - first_place),
+          static_cast<int>(end - first)};
 }
 
 template <class Real>
@@ -64,9 +64,7 @@ NetCall<Real> LayeredCall<Real>::at(const BlockTiles& tiles, int k) const {
   step.time = static_cast<Real>(shape.grid[static_cast<std::size_t>(k)]);
   step.interval = shape.context_steps.empty() ? 0 : interval_of(shape, k);
   step.intervals = path.intervals;
-  step.first_path = path.first_path;
-  step.paths = path.paths;
-  step.paths_per_observation = path.paths_per_observation;
+  step.map = path.map;
   step.bias_rows = space.bias_rows;
   step.row_sums = space.row_sums;
   return step;

@@ -70,8 +70,8 @@ class LayeredCall {
   const Real* parameters;
   PathArguments<Real> path;
 
-  /// Block `b` of the call, whose first block is number `first_block` of all.
-  BlockTiles tiles(std::uint64_t first_block, std::uint64_t b) const;
+  /// Block `b` of the call, whose first tile has that place in its block.
+  BlockTiles tiles(std::uint64_t first_place, std::uint64_t b) const;
 
   /// From x_0 to outputs and status, keeping states where `record`.
   void forward(std::uint64_t b, const BlockTiles& tiles, const SimulateArguments<Real>& call,

@@ -183,9 +183,7 @@ void DeviceNet<Real>::forward(const NetWork<Real>& work, const NetCall<Real>& ca
     if (l == 0 && shape_->time_inputs > 0)
       arguments.time_weights = call.parameters + parameters_of(0).weight + shape_->state_inputs;
     if (l == 0 && row_ > 0) arguments.bias_rows = call.bias_rows;
-    arguments.first_path = call.first_path;
-    arguments.paths = call.paths;
-    arguments.paths_per_observation = call.paths_per_observation;
+    arguments.map = call.map;
     arguments.rows = call.rows;
     arguments.width = layer.outputs;
     arguments.stride = layer.stride;

@@ -38,7 +38,7 @@ struct NetCall {
   NetRows rows{};
   Real time = 0;
   int interval = 0, intervals = 1;
-  unsigned long long first_path = 0, paths = 0, paths_per_observation = 0;
+  TileMap map{};                    ///< of the call, for bias_rows and row_sums
   const Real* bias_rows = nullptr;  ///< [observations, intervals, row]
   Real* row_sums = nullptr;         ///< [tiles of the call, intervals, row]
 };

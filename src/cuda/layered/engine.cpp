@@ -21,10 +21,11 @@ namespace {
 /// excess (RunningSums of kernels/fused/simulate.cuh).
 constexpr std::size_t running_numbers = 16;
 
-/// How a call's paths fall into blocks of rows and into tiles.
+/// How a call's tiles fall into blocks of rows. Tiles that go by the global indices of paths have
+/// places in blocks by those too, so that a path's row does not depend on the split.
 struct BlockCut {
-  Partition blocks, tiles;
-  std::uint64_t observations;
+  std::uint64_t blocks, most_blocks, most_tiles, observations;
+  std::uint64_t first_place = 0;  ///< of the first tile in the first block
 };
 
 template <class Real>
@@ -48,56 +49,58 @@ class LayeredEngine final : public HostCalls<Real> {
 
   CudaKernels kernels() const override { return CudaKernels::layered; }
 
-  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                              Keep keep) const override {
-    const auto rows = static_cast<std::uint64_t>(block_rows_);
-    const BlockCut cut{Partition::largest(paths, rows, 1), Partition::largest(paths, tile_paths, 1),
-                       observations};
-    return lay_out(nullptr, cut, keep).bytes;
-  }
-
   void simulate_on(Stream stream, std::span<const Real> parameters,
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                    std::span<std::byte> workspace, Keep keep) override {
-    const BlockCut cut = block_cut(request);
+    const TileCut tiles = tile_cut(request);
+    const BlockCut cut = block_cut(tiles);
     const LayeredWorkspace<Real> space = space_in(workspace, cut, keep);
     pack(stream, parameters, request, cut, space);
-    const LayeredCall<Real> call = call_on(stream, parameters, request, cut, space);
+    const LayeredCall<Real> call = call_on(stream, parameters, request, tiles, space);
     const SimulateArguments<Real> arguments = simulate_arguments(call.path, outputs);
-    for (std::uint64_t b = 0; b < cut.blocks.tiles; ++b)
-      call.forward(b, call.tiles(cut.blocks.first_tile, b), arguments, keep != Keep::nothing);
+    for (std::uint64_t b = 0; b < cut.blocks; ++b)
+      call.forward(b, call.tiles(cut.first_place, b), arguments, keep != Keep::nothing);
   }
 
   void adjoint_on(Stream stream, std::span<const Real> parameters,
                   const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
                   const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
                   AdjointOptions options) override {
-    const BlockCut cut = block_cut(request);
+    const TileCut tiles = tile_cut(request);
+    const BlockCut cut = block_cut(tiles);
     const LayeredWorkspace<Real> space = space_in(workspace, cut, Keep::most);
-    const LayeredCall<Real> call = call_on(stream, parameters, request, cut, space);
+    const LayeredCall<Real> call = call_on(stream, parameters, request, tiles, space);
     const AdjointArguments<Real> arguments =
         adjoint_arguments(call.path, cotangents, gradient, options);
     gpu_->clear(space.sums_begin, static_cast<std::size_t>(space.sums_end - space.sums_begin),
                 stream.handle);
-    for (std::uint64_t b = 0; b < cut.blocks.tiles; ++b) {
-      call.backward(b, call.tiles(cut.blocks.first_tile, b), arguments,
-                    !gradient.parameters.empty());
+    for (std::uint64_t b = 0; b < cut.blocks; ++b) {
+      call.backward(b, call.tiles(cut.first_place, b), arguments, !gradient.parameters.empty());
     }
     if (!gradient.parameters.empty()) gather(stream, parameters, gradient.parameters, space);
-    context_.reduce(*gpu_, stream, parameters, request, gradient, cut.observations, space.row_sums,
+    context_.reduce(*gpu_, stream, parameters, request, gradient, tiles, space.row_sums,
                     space.row_gradients);
   }
 
  private:
   using HostCalls<Real>::shape_;
   using HostCalls<Real>::gpu_;
-  using HostCalls<Real>::observation_count;
+  using HostCalls<Real>::tile_cut;
 
-  BlockCut block_cut(const BasicRequest<Real>& request) const {
-    const auto rows = static_cast<std::uint64_t>(block_rows_);
-    return {Partition(request.first_path, request.paths, rows, 1),
-            Partition(request.first_path, request.paths, tile_paths, 1),
-            observation_count(request)};
+  BlockCut block_cut(std::uint64_t tiles, std::uint64_t most_tiles, std::uint64_t observations,
+                     std::uint64_t first_place) const {
+    const std::uint64_t places = static_cast<std::uint64_t>(block_rows_) / tile_paths;
+    return {(first_place + tiles + places - 1) / places, (most_tiles + 2 * places - 2) / places,
+            most_tiles, observations, first_place};
+  }
+  BlockCut block_cut(const TileCut& tiles) const {
+    const std::uint64_t places = static_cast<std::uint64_t>(block_rows_) / tile_paths;
+    return block_cut(tiles.tiles, tiles.most_tiles, tiles.observations,
+                     tiles.contiguous() ? tiles.map.first_path / tile_paths % places : 0);
+  }
+  std::size_t bytes_of_tiles(std::uint64_t tiles, std::uint64_t observations,
+                             Keep keep) const override {
+    return lay_out(nullptr, block_cut(tiles, tiles, observations, 0), keep).bytes;
   }
 
   /// The nets and vectors that the model has, without memory.
@@ -174,12 +177,12 @@ class LayeredEngine final : public HostCalls<Real> {
     const auto rows = static_cast<std::size_t>(block_rows_);
     const std::size_t block = block_numbers();
     const auto noise = static_cast<std::size_t>(row_stride(shape_.noise));
-    space.tape = Tape::choose(cut.blocks.most_tiles, shape_.steps,
+    space.tape = Tape::choose(cut.most_blocks, shape_.steps,
                               {block * sizeof(Real), 2 * block * sizeof(Real)}, 1, limit_, keep);
-    space.states = arena.take<Real>(cut.blocks.most_tiles * space.tape.checkpoints *
+    space.states = arena.take<Real>(cut.most_blocks * space.tape.checkpoints *
                                     space.tape.entry({block, 2 * block}));
     space.segment = arena.take<Real>(space.tape.segment * block);
-    space.status = arena.take<unsigned char>(cut.tiles.most_tiles * tile_paths);
+    space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);
     for (Real** array :
          {&space.masked_x, &space.costate, &space.costate_excess, &space.x_cotangent})
       *array = arena.take<Real>(block);
@@ -205,20 +208,19 @@ class LayeredEngine final : public HostCalls<Real> {
       vector->sums = arena.take<Real>(rows / tile_paths * static_cast<std::size_t>(vector->width));
     if (mixes)
       space.mixed_gradient = arena.take<Real>(static_cast<std::size_t>(shape_.state) * noise);
-    space.row_sums = arena.take<Real>(cut.tiles.most_tiles * context_.size());
+    space.row_sums = arena.take<Real>(cut.most_tiles * context_.size());
     space.sums_end = arena.take<std::byte>(0);
   }
 
   LayeredCall<Real> call_on(Stream stream, std::span<const Real> parameters,
-                            const BasicRequest<Real>& request, const BlockCut& cut,
+                            const BasicRequest<Real>& request, const TileCut& tiles,
                             const LayeredWorkspace<Real>& space) {
     LayeredCall<Real> call{
         shape_, steps(request),    space,
-        stream, parameters.data(), path_arguments(shape_, constants_, request, cut.observations)};
+        stream, parameters.data(), path_arguments(shape_, constants_, request, tiles)};
     call.path.fragments = space.fragments;
     call.path.numbers = space.numbers;
     call.path.tape_status = space.status;
-    call.path.tiles = static_cast<int>(cut.tiles.tiles);
     return call;
   }
 

@@ -58,8 +58,8 @@ struct PerPathWorkspace {
   std::size_t bytes;
 };
 
-/// How a call's paths fall into groups of a block's threads. The number of blocks depends on the
-/// number of paths alone.
+/// How a call's tiles fall into groups of a block's threads. The number of blocks depends on the
+/// number of tiles alone.
 struct GroupCut {
   std::uint64_t tiles, groups, most_groups, blocks, observations;
 };
@@ -87,20 +87,15 @@ class PerPathEngine final : public HostCalls<Real> {
 
   CudaKernels kernels() const override { return CudaKernels::per_path; }
 
-  std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations,
-                              Keep keep) const override {
-    const auto tiles = Partition::largest(paths, tile_paths, 1).tiles;
-    return lay_out(nullptr, cut(tiles, tiles, observations), keep).bytes;
-  }
-
   void simulate_on(Stream stream, std::span<const Real> parameters,
                    const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                    std::span<std::byte> workspace, Keep keep) override {
-    const GroupCut groups = cut(request);
+    const TileCut tiles = tile_cut(request);
+    const GroupCut groups = cut(tiles);
     const PerPathWorkspace<Real> space = space_in(workspace, groups, keep);
     prepare(stream, parameters, request, groups, space);
     const SchemeSimulateArguments<Real> arguments{
-        simulate_arguments(path_in(request, groups, space), outputs), scheme_in(groups, space)};
+        simulate_arguments(path_in(request, tiles, space), outputs), scheme_in(groups, space)};
     launch(*gpu_, simulate_, groups.blocks, scheme_threads, 0, arguments, stream);
   }
 
@@ -108,10 +103,11 @@ class PerPathEngine final : public HostCalls<Real> {
                   const BasicRequest<Real>& request, const BasicCotangents<Real>& cotangents,
                   const BasicGradientOutputs<Real>& gradient, std::span<std::byte> workspace,
                   AdjointOptions options) override {
-    const GroupCut groups = cut(request);
+    const TileCut tiles = tile_cut(request);
+    const GroupCut groups = cut(tiles);
     const PerPathWorkspace<Real> space = space_in(workspace, groups, Keep::most);
     SchemeAdjointArguments<Real> arguments{
-        adjoint_arguments(path_in(request, groups, space), cotangents, gradient, options),
+        adjoint_arguments(path_in(request, tiles, space), cotangents, gradient, options),
         scheme_in(groups, space)};
     arguments.call.segments = space.segments;
     arguments.call.sums = space.sums;
@@ -123,14 +119,19 @@ class PerPathEngine final : public HostCalls<Real> {
     if (!gradient.parameters.empty())
       reduce_gradient(*gpu_, reduce_, stream, parameters, space.sums, groups.blocks,
                       gradient.parameters);
-    rows_.reduce(*gpu_, stream, parameters, request, gradient, groups.observations, space.row_sums,
+    rows_.reduce(*gpu_, stream, parameters, request, gradient, tiles, space.row_sums,
                  space.row_gradients);
   }
 
  private:
   using HostCalls<Real>::shape_;
   using HostCalls<Real>::gpu_;
-  using HostCalls<Real>::observation_count;
+  using HostCalls<Real>::tile_cut;
+
+  std::size_t bytes_of_tiles(std::uint64_t tiles, std::uint64_t observations,
+                             Keep keep) const override {
+    return lay_out(nullptr, cut(tiles, tiles, observations), keep).bytes;
+  }
 
   /// A group's chain, `unit` a number.
   ChainSize chain(std::size_t unit) const {
@@ -150,9 +151,8 @@ class PerPathEngine final : public HostCalls<Real> {
     return {tiles, groups(tiles), most,
             std::min<std::uint64_t>(most, std::clamp<std::size_t>(fit, 64, 2048)), observations};
   }
-  GroupCut cut(const BasicRequest<Real>& request) const {
-    const Partition tiles(request.first_path, request.paths, tile_paths, 1);
-    return cut(tiles.tiles, tiles.most_tiles, observation_count(request));
+  GroupCut cut(const TileCut& tiles) const {
+    return cut(tiles.tiles, tiles.most_tiles, tiles.observations);
   }
 
   PerPathWorkspace<Real> space_in(std::span<std::byte> workspace, const GroupCut& groups,
@@ -198,14 +198,13 @@ class PerPathEngine final : public HostCalls<Real> {
     rows_.make(*gpu_, stream, parameters, request, groups.observations, space.bias_rows);
   }
 
-  PathArguments<Real> path_in(const BasicRequest<Real>& request, const GroupCut& groups,
+  PathArguments<Real> path_in(const BasicRequest<Real>& request, const TileCut& tiles,
                               const PerPathWorkspace<Real>& space) const {
-    PathArguments<Real> path = path_arguments(shape_, constants_, request, groups.observations);
+    PathArguments<Real> path = path_arguments(shape_, constants_, request, tiles);
     path.numbers = space.numbers;
     path.bias_rows = space.bias_rows;
     path.tape = space.states;
     path.tape_status = space.status;
-    path.tiles = static_cast<int>(groups.tiles);
     path.stride = static_cast<int>(space.tape.stride);
     path.checkpoints = static_cast<int>(space.tape.checkpoints);
     return path;
