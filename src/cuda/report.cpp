@@ -6,9 +6,10 @@
 #include "cuda/nvrtc.hpp"
 #include "cuda/runtime.hpp"
 
-namespace ito::cuda {
+namespace ito {
 
 CudaReport cuda_report() {
+  using namespace cuda;
   CudaReport report;
   for (int ordinal = 0; ordinal < gpu_count(); ++ordinal) {
     CudaReport::Gpu& gpu = report.gpus.emplace_back();
@@ -41,4 +42,4 @@ CudaReport cuda_report() {
   return report;
 }
 
-}  // namespace ito::cuda
+}  // namespace ito
