@@ -1,13 +1,7 @@
-// Products of tiles with packed weights on the tensor cores, one struct for each kind of number.
-// With
+// Products of tiles with packed weights on the tensor cores, one struct for each kind of number:
 //     sum [16 paths, 8 out] += left [16 paths, 8·kDepth in] · weights [8·kDepth in, 8 out]
-// the left operand is the result of an earlier product with its channels renumbered: mma's
-// contraction index may be permuted freely as long as both operands agree, so channel 2q takes
-// index q and channel 2q + 1 index q + 4 where a lane holds one k of each (tf32, f64). Lanes
-// exchange nothing (the idea of FlashAttention's two chained products, Dao et al. 2022, for an
-// MLP).
-//
-// Weights are packed by pack.cuh: one 128-bit fragment of a lane serves kDepth × kGroup tiles.
+// The left operand is the result of an earlier product, in the lanes where that is. Why it can be,
+// and how pack.cuh packs weights, is in docs/kernels.md, "Fragments".
 #pragma once
 
 #include "kernels/device/tile.cuh"

@@ -1,10 +1,5 @@
-// Inline PTX, all of it: one instruction a function, for sm_80 and up. Fragment layouts: PTX ISA,
-// "Warp-level matrix instructions"; with g = lane / 4 and q = lane % 4, two 16-bit (one 32- or
-// 64-bit) elements a register unless said otherwise,
-//     m16n8k16  A: (g, 2q) (g+8, 2q) (g, 2q+8) (g+8, 2q+8)   B: (2q, g) (2q+8, g)   16-bit pairs
-//     m16n8k8   A: (g, q) (g+8, q) (g, q+4) (g+8, q+4)       B: (q, g) (q+4, g)     tf32
-//     m8n8k4    A: (g, q)                                    B: (q, g)              f64
-//     D         (g, 2q) (g, 2q+1), and for m16 (g+8, 2q) (g+8, 2q+1)
+// Inline PTX, all of it: one instruction a function, for sm_80 and up. Which lane holds which
+// element of an operand is in docs/kernels.md, "Fragments".
 #pragma once
 
 #include "kernels/arithmetic/inline.cuh"

@@ -1,11 +1,6 @@
-// A tile: 16 paths × 8 channels spread over a warp, the layout in which mma leaves its results.
-//
-// Lane = 4 g + q, with g = 0…7 and q = 0…3, holds four numbers:
-//     v[0], v[1]   path g      channels 2q, 2q + 1
-//     v[2], v[3]   path g + 8  channels 2q, 2q + 1
-// This is the accumulator layout of mma.m16n8 (PTX ISA, "Matrix Fragments for mma"). States, noise,
-// controls and hidden units of a warp's 16 paths are arrays of tiles; nothing about a path leaves
-// its warp.
+// A tile: 16 paths × 8 channels spread over a warp, as mma leaves its results (docs/kernels.md,
+// "Fragments", says which lane holds what). States, noise, controls and hidden units of a warp's 16
+// paths are arrays of tiles; nothing about a path leaves its warp.
 #pragma once
 
 #include "kernels/device/device.cuh"
