@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cuda/call_arguments.hpp"
+#include "cuda/arguments.hpp"
 #include "cuda/launches.hpp"
 #include "engine/engine.hpp"
 #include "kernels/device/arguments.cuh"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cuda/call_arguments.hpp"
+#include "cuda/arguments.hpp"
 #include "cuda/host_staging.hpp"
 #include "engine/call.hpp"
 #include "engine/engine.hpp"

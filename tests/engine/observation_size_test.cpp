@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "cuda/call_arguments.hpp"
+#include "cuda/arguments.hpp"
 #include "engine/any_plan.hpp"
 #include "engine/closeness.hpp"
 #include "engine/model_table.hpp"
