@@ -3,7 +3,7 @@
 #include <iterator>
 
 #include "digits.hpp"
-#include "io/peak_memory.hpp"
+#include "model/check.hpp"
 #include "rows.hpp"
 
 namespace bench {

@@ -1,7 +1,7 @@
 #include "workload_rows.hpp"
 
-#include "io/peak_memory.hpp"
 #include "limit.hpp"
+#include "model/check.hpp"
 #include "rows.hpp"
 
 namespace bench {

@@ -25,7 +25,7 @@ set(cli        io model inference)
 # On the public headers alone.
 set(lab        "")
 set(study      "")
-set(study_command cli io study)
+set(study_command cli io model study)
 
 # A public header belongs to the lowest folder that knows what it describes, and goes with it. The program
 # includes all of the core, and the lab also its own.

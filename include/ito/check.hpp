@@ -43,6 +43,8 @@ void check_function(const char* field, const Function& function) {
 /// From `least` to `most`.
 void check_count(std::string_view field, std::uint64_t value, std::uint64_t least = 1,
                  std::uint64_t most = count_limit);
+/// Parameters of which a model's `wanted` own ones come first.
+void check_parameters(std::size_t got, std::size_t wanted, const char* field = "parameters");
 /// Paths of a call.
 void check_paths(std::string_view field, std::uint64_t paths, std::uint64_t least = 1);
 
@@ -58,9 +60,8 @@ struct Holding {
 void check_memory(std::string_view field, std::uint64_t count, Holding holding,
                   const char* instead);
 
-/// `threads` is 0 or a number of threads that machines have.
-void check_threads(int threads);
-/// The number of threads a request for `threads` means: 0 asks for OpenMP's own choice.
+/// The number of threads a request for `threads` means: 0 asks for OpenMP's own choice. Throws
+/// where it is neither 0 nor a number of threads that machines have.
 int thread_count(int threads);
 
 }  // namespace ito

@@ -7,8 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/file.hpp"
-#include "io/file_kind.hpp"
-#include "model/printable.hpp"
+#include "model/text.hpp"
 
 namespace ito::cli {
 namespace {

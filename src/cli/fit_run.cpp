@@ -25,7 +25,7 @@
 #include "inference/check_samples.hpp"
 #include "inference/fit_options.hpp"
 #include "io/file.hpp"
-#include "model/printable.hpp"
+#include "model/text.hpp"
 
 namespace ito::cli {
 namespace {

@@ -7,7 +7,7 @@
 #include <ito/version.hpp>
 
 #include "cli/weight_tails.hpp"
-#include "model/printable.hpp"
+#include "model/text.hpp"
 
 namespace ito::cli {
 namespace {

@@ -12,9 +12,8 @@
 #include "cli/output.hpp"
 #include "cli/output_file.hpp"
 #include "cli/path_run.hpp"
-#include "io/peak_memory.hpp"
 #include "io/safetensors.hpp"
-#include "model/sizes.hpp"
+#include "model/check.hpp"
 
 namespace ito::cli {
 namespace {

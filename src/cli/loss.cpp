@@ -6,7 +6,7 @@
 #include <ito/error.hpp>
 #include <nlohmann/json.hpp>
 
-#include "model/printable.hpp"
+#include "model/text.hpp"
 
 namespace ito::cli {
 

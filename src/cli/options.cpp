@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "model/sizes.hpp"
+#include "model/check.hpp"
 
 namespace ito::cli {
 

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/interrupt.hpp"
-#include "model/printable.hpp"
+#include "model/text.hpp"
 
 namespace ito::cli {
 namespace {

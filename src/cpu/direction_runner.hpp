@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cpu/tile_runner.hpp"
-#include "engine/directions.hpp"
+#include "engine/call.hpp"
 
 namespace ito::cpu {
 

@@ -11,7 +11,7 @@
 #include <ito/error.hpp>
 
 #include "io/file.hpp"
-#include "model/printable.hpp"
+#include "model/text.hpp"
 
 namespace ito::cuda {
 namespace {

@@ -6,13 +6,13 @@
 #include <string>
 #include <type_traits>
 
-#include <ito/check.hpp>
 #include "cpu/engine.hpp"
 #include "cuda/engine.hpp"
 #include "cuda/gpu.hpp"
 #include "cuda_training/cuda_training.hpp"
 #include "engine/engine.hpp"
 #include "inference/training_engine.hpp"
+#include "model/check.hpp"
 #include "reference/engine.hpp"
 
 namespace ito {

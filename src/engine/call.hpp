@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 #include <ito/plan.hpp>
@@ -59,5 +60,23 @@ inline int interval_of(const ModelShape& shape, int k) {
   const auto after = std::upper_bound(shape.context_steps.begin(), shape.context_steps.end(), k);
   return static_cast<int>(after - shape.context_steps.begin()) - 1;
 }
+
+/// Directions that one run of the paths carries.
+inline constexpr std::size_t directions_at_once = 8;
+
+/// The unit directions of everything a pathwise gradient is of: parameters, then X_0, then context.
+struct UnitDirections {
+  std::size_t parameters, state, context;
+
+  std::size_t count() const { return parameters + state + context; }
+  bool is_parameter(std::size_t n) const { return n < parameters; }
+  bool is_state(std::size_t n) const { return n >= parameters && n < parameters + state; }
+  std::size_t place(std::size_t n) const {
+    return is_parameter(n) ? n : is_state(n) ? n - parameters : n - parameters - state;
+  }
+};
+
+/// Whether a method needs the states of every step.
+inline bool needs_tape(GradientMethod method) { return method == GradientMethod::adjoint; }
 
 }  // namespace ito

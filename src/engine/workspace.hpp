@@ -8,7 +8,7 @@
 
 #include <ito/error.hpp>
 
-#include "model/sizes.hpp"
+#include "model/check.hpp"
 
 namespace ito {
 

@@ -7,7 +7,7 @@
 
 #include "inference/latent_shape.hpp"
 #include "inference/observation_model.hpp"
-#include "model/sizes.hpp"
+#include "model/check.hpp"
 
 namespace ito {
 

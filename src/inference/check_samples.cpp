@@ -7,7 +7,7 @@
 #include <ito/error.hpp>
 
 #include "inference/latent_shape.hpp"
-#include "model/sizes.hpp"
+#include "model/check.hpp"
 
 namespace ito {
 namespace {

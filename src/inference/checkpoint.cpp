@@ -11,7 +11,7 @@
 
 #include "inference/fit_options.hpp"
 #include "io/safetensors.hpp"
-#include "model/sizes.hpp"
+#include "model/check.hpp"
 
 namespace ito {
 namespace {

@@ -7,7 +7,6 @@
 
 #include "inference/layer_shape.hpp"
 #include "model/check.hpp"
-#include "model/sizes.hpp"
 
 namespace ito {
 namespace {

@@ -8,7 +8,7 @@
 #include <ito/check.hpp>
 #include "engine/engine.hpp"
 #include "inference/layer_shape.hpp"
-#include "model/sizes.hpp"
+#include "model/check.hpp"
 
 namespace ito {
 

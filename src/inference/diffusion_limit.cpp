@@ -9,7 +9,6 @@
 #include "inference/layer_shape.hpp"
 #include "model/check.hpp"
 #include "model/diffusion.hpp"
-#include "model/sizes.hpp"
 
 // A deep latent Gaussian model and the diffusion it tends to, one from the other.
 namespace ito {

@@ -7,8 +7,8 @@
 #include <ito/error.hpp>
 
 #include <ito/check.hpp>
-#include "model/names.hpp"
-#include "model/sizes.hpp"
+#include "model/check.hpp"
+#include "model/text.hpp"
 
 namespace ito {
 namespace {

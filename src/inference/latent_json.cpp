@@ -107,9 +107,7 @@ struct Writer {
 LatentModel parse_latent_model(std::string_view text) {
   const nlohmann::json document = parse_json(text, "model");
   const JsonReader reader(document, "");
-  std::vector<std::string_view> keys = model_keys();
-  keys.insert(keys.end(), {"observed", "encoder", "decoder", "likelihood"});
-  reader.accept(keys);
+  accept_keys(reader);
   LatentModel latent;
   latent.model = read_model(reader);
   latent.observed = reader.at("observed").integer(observed_range);

@@ -8,7 +8,7 @@
 #include <ito/check.hpp>
 #include <ito/plan_workspace.hpp>
 #include "engine/engine.hpp"
-#include "model/sizes.hpp"
+#include "model/check.hpp"
 
 namespace ito {
 std::size_t block_observations(const LatentShape& shape, std::size_t samples, std::size_t wanted,

@@ -12,7 +12,6 @@
 #include "inference/optimizer.hpp"
 #include "inference/shuffle.hpp"
 #include "model/check.hpp"
-#include "model/sizes.hpp"
 
 namespace ito {
 namespace {

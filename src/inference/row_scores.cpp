@@ -10,7 +10,6 @@
 #include <ito/averages.hpp>
 #include "inference/observation_model.hpp"
 #include "model/check.hpp"
-#include "model/sizes.hpp"
 
 namespace ito {
 

@@ -9,7 +9,7 @@
 #include "engine/engine.hpp"
 #include "inference/latent_paths.hpp"
 #include "inference/sample.hpp"
-#include "model/sizes.hpp"
+#include "model/check.hpp"
 
 namespace ito {
 namespace {

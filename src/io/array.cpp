@@ -4,7 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <bit>
-#include <limits>
+
+#include "model/check.hpp"
 
 namespace ito {
 
@@ -37,18 +38,11 @@ std::string to_string(std::span<const std::size_t> shape) {
 
 std::size_t bytes_of(std::span<const std::size_t> shape, std::size_t element,
                      const std::string& what) {
-  // An empty axis makes any other length possible.
-  for (const std::size_t length : shape) {
-    if (length == 0) return 0;
-  }
-  std::size_t bytes = element;
-  for (const std::size_t length : shape) {
-    if (bytes > std::numeric_limits<std::ptrdiff_t>::max() / length) {
-      throw Error(what, "shape " + to_string(shape), "shapes that fit in memory");
-    }
-    bytes *= length;
-  }
-  return bytes;
+  std::vector<std::size_t> sizes(shape.begin(), shape.end());
+  sizes.push_back(element);
+  const auto bytes = product_of(sizes);
+  if (!bytes) throw Error(what, "shape " + to_string(shape), "shapes that fit in memory");
+  return *bytes;
 }
 
 void ArrayView::check() const {

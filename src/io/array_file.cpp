@@ -7,7 +7,6 @@
 #include <system_error>
 
 #include "io/file.hpp"
-#include "io/file_kind.hpp"
 #include "io/npy.hpp"
 
 namespace ito {

@@ -8,9 +8,8 @@
 
 #include <ito/error.hpp>
 
-#include "io/csv_cell.hpp"
-#include "io/file_kind.hpp"
-#include "model/printable.hpp"
+#include "io/file.hpp"
+#include "model/text.hpp"
 
 namespace ito {
 namespace {

@@ -1,4 +1,4 @@
-#include "io/csv_cell.hpp"
+#include "io/csv.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "io/csv_header.hpp"
+#include "io/csv.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,9 +9,7 @@
 
 #include <ito/error.hpp>
 
-#include "io/csv_cell.hpp"
-#include "model/names.hpp"
-#include "model/printable.hpp"
+#include "model/text.hpp"
 
 namespace ito {
 namespace {

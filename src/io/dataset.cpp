@@ -10,9 +10,8 @@
 #include "io/csv.hpp"
 #include "io/dataset_file.hpp"
 #include "io/file.hpp"
-#include "io/file_kind.hpp"
-#include "model/printable.hpp"
-#include "model/sizes.hpp"
+#include "model/check.hpp"
+#include "model/text.hpp"
 
 namespace ito {
 namespace {

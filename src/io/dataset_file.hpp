@@ -5,7 +5,7 @@
 
 #include <ito/dataset.hpp>
 
-#include "io/csv_header.hpp"
+#include "io/csv.hpp"
 
 namespace ito {
 

@@ -1,4 +1,4 @@
-#include "io/file_kind.hpp"
+#include "io/file.hpp"
 
 #include <algorithm>
 #include <array>

@@ -8,8 +8,6 @@
 #include <optional>
 
 #include "io/file.hpp"
-#include "io/file_kind.hpp"
-#include "io/npy_type.hpp"
 
 namespace ito {
 namespace {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -51,5 +52,24 @@ bool is_npz(std::string_view bytes);
 std::vector<Array> read_npz(const std::filesystem::path& file);
 /// Stored, not compressed; the same bytes whenever it is written.
 void write_npz(const std::filesystem::path& file, std::span<const ArrayView> arrays);
+
+/// How a .npy file stores an element, NumPy's `descr`: "<f4" is a little-endian float of 4 bytes.
+struct NpyType {
+  char kind = 'f';  ///< 'f', 'i', 'u' or 'b'
+  std::size_t size = 4;
+  bool big_endian = false;
+
+  /// Without the byte order: "f4".
+  std::string name() const { return kind + std::to_string(size); }
+};
+
+/// Throws ito::Error naming the types there are. Their numbers all have a place in an Array.
+NpyType parse_npy_type(std::string_view descr);
+
+/// The type an Array has such elements in: the same, or the next wider one. Only u8 may round, to
+/// f64.
+DataType widened_type(const NpyType& type);
+/// Elements of that type.
+std::vector<std::byte> widened(const NpyType& type, std::string_view bytes);
 
 }  // namespace ito

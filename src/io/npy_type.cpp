@@ -1,4 +1,4 @@
-#include "io/npy_type.hpp"
+#include "io/npy.hpp"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "io/half.hpp"
-#include "model/printable.hpp"
+#include "io/array.hpp"
+#include "model/text.hpp"
 
 namespace ito {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "io/file.hpp"
 #include "io/npy.hpp"
-#include "model/printable.hpp"
+#include "model/text.hpp"
 
 namespace ito {
 namespace {

@@ -10,9 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "io/array.hpp"
 #include "io/file.hpp"
-#include "io/file_kind.hpp"
-#include "io/half.hpp"
 #include "model/json_reader.hpp"
 
 namespace ito {

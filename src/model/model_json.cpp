@@ -201,11 +201,10 @@ void write_grid(Object& document, const std::vector<double>& grid) {
 
 }  // namespace
 
-const std::vector<std::string_view>& model_keys() {
-  static const std::vector<std::string_view> keys{"state",     "noise",   "horizon",  "steps",
-                                                  "grid",      "save",    "initial",  "drift",
-                                                  "diffusion", "control", "calculus", "solver"};
-  return keys;
+void accept_keys(const JsonReader& document) {
+  document.accept({"state", "noise", "horizon", "steps", "grid", "save", "initial", "drift",
+                   "diffusion", "control", "calculus", "solver", "observed", "encoder", "decoder",
+                   "likelihood"});
 }
 
 Mlp read_net(const JsonReader& object, Mlp defaults, bool time) {
@@ -269,10 +268,7 @@ std::string format_document(const Object& document) {
 Model parse_model(std::string_view text) {
   const nlohmann::json document = parse_json(text, "model");
   const JsonReader reader(document, "");
-  std::vector<std::string_view> keys = model_keys();
-  // The rest of a latent model may stand beside the diffusion; parse_latent_model checks it.
-  keys.insert(keys.end(), {"observed", "encoder", "decoder", "likelihood"});
-  reader.accept(keys);
+  accept_keys(reader);  // parse_latent_model checks what stands around the diffusion
   return read_model(reader);
 }
 

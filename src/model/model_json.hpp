@@ -9,10 +9,10 @@
 
 namespace ito {
 
-/// The model's keys of a document; the caller has checked that there are no keys it does not know.
+/// Refuses keys that neither a model nor a latent model around it has.
+void accept_keys(const JsonReader& document);
+/// The model's keys of a document whose keys are accepted.
 Model read_model(const JsonReader& document);
-/// The keys `read_model` knows.
-const std::vector<std::string_view>& model_keys();
 
 /// Keys hidden, activation, output and, with `time`, time. Absent ones stay as in `defaults`.
 Mlp read_net(const JsonReader& object, Mlp defaults, bool time = true);

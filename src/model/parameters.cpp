@@ -7,7 +7,6 @@
 
 #include "model/check.hpp"
 #include "model/shape.hpp"
-#include "model/sizes.hpp"
 
 namespace ito {
 

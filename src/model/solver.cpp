@@ -2,7 +2,7 @@
 
 #include <ranges>
 
-#include "model/names.hpp"
+#include "model/text.hpp"
 
 namespace ito {
 namespace {

@@ -8,8 +8,8 @@
 
 #include <ito/error.hpp>
 
+#include "model/check.hpp"
 #include "model/diffusion.hpp"
-#include "model/sizes.hpp"
 
 namespace ito {
 namespace {

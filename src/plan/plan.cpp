@@ -9,7 +9,7 @@
 
 #include <ito/check.hpp>
 #include "engine/engine.hpp"
-#include "model/sizes.hpp"
+#include "model/check.hpp"
 #include "plan/checks.hpp"
 
 namespace ito {

@@ -8,7 +8,6 @@
 
 #include <ito/check.hpp>
 #include "engine/call.hpp"
-#include "engine/directions.hpp"
 #include "kernels/arithmetic/compensated_sum.cuh"
 #include "reference/path.hpp"
 

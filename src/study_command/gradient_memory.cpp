@@ -9,7 +9,7 @@
 #include "cli/child_process.hpp"
 #include "cli/temporary_folder.hpp"
 #include "io/file.hpp"
-#include "io/peak_memory.hpp"
+#include "model/check.hpp"
 
 namespace ito::cli {
 

@@ -2,7 +2,7 @@
 
 #include "cli/fixture.hpp"
 #include "io/npy.hpp"
-#include "model/printable.hpp"
+#include "model/text.hpp"
 
 namespace {
 

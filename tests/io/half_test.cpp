@@ -1,4 +1,4 @@
-#include "io/half.hpp"
+#include "io/array.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "model/sizes.hpp"
+#include "model/check.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -11,7 +11,7 @@
 #include "cuda/launches.hpp"
 #include "cuda/parameters.hpp"
 #include "cuda/per_path/tables.hpp"
-#include "engine/directions.hpp"
+#include "engine/call.hpp"
 #include "kernels/per_path/layout.cuh"
 
 namespace ito::cuda {

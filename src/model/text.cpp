@@ -1,4 +1,4 @@
-#include "model/printable.hpp"
+#include "model/text.hpp"
 
 #include <cstddef>
 #include <cstdint>

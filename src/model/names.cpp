@@ -1,9 +1,11 @@
-#include <ito/gradient_method.hpp>
-
 #include <cstddef>
 #include <ranges>
 
-#include "model/names.hpp"
+#include <ito/activation.hpp>
+#include <ito/gradient_method.hpp>
+#include <ito/version.hpp>
+
+#include "model/text.hpp"
 
 namespace ito {
 namespace {
@@ -23,6 +25,15 @@ constexpr GradientMethodProperties method_table[] = {
 
 }  // namespace
 
+std::string_view name(Activation activation) {
+  return activation_table[static_cast<std::size_t>(activation)].name;
+}
+
+Activation parse_activation(std::string_view text, std::string_view field) {
+  return parse_name<Activation>(
+      std::views::transform(activation_table, &ActivationProperties::name), text, field);
+}
+
 std::span<const GradientMethodProperties> gradient_methods() { return method_table; }
 
 std::string_view name(GradientMethod method) {
@@ -33,5 +44,7 @@ GradientMethod parse_gradient_method(std::string_view text) {
   return parse_name<GradientMethod>(
       std::views::transform(method_table, &GradientMethodProperties::name), text, "method");
 }
+
+const char* version() { return ITO_VERSION; }
 
 }  // namespace ito
