@@ -14,6 +14,9 @@
 #pragma GCC visibility push(default)
 namespace ito {
 
+template <class Real>
+class BasicPlan;
+
 /// Inclusive bounds of an integer field.
 struct Range {
   int least = 0;
@@ -63,6 +66,20 @@ void check_memory(std::string_view field, std::uint64_t count, Holding holding,
 /// The number of threads a request for `threads` means: 0 asks for OpenMP's own choice. Throws
 /// where it is neither 0 nor a number of threads that machines have.
 int thread_count(int threads);
+
+/// A number of paths as the caller's user knows it.
+struct PathCount {
+  const char* field;     ///< the field's name
+  std::size_t count;     ///< its value
+  std::size_t each = 1;  ///< paths that one of them makes
+};
+
+/// Bytes of workspace to record those paths with `observations` rows of context, where the plan's
+/// workspace_limit is none of the user's: throws ito::Error naming the field and the most of it
+/// that the limit allows, not the limit.
+template <class Real>
+std::size_t workspace_for(const BasicPlan<Real>& plan, const PathCount& paths,
+                          std::size_t observations);
 
 }  // namespace ito
 #pragma GCC visibility pop

@@ -21,7 +21,6 @@
 #include <ito/optimizer.hpp>
 #include <ito/parameters.hpp>
 #include <ito/plan.hpp>
-#include <ito/plan_workspace.hpp>
 #include <ito/sample.hpp>
 #include <ito/solver.hpp>
 #include <ito/version.hpp>

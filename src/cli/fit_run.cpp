@@ -22,8 +22,7 @@
 #include "cli/observations.hpp"
 #include "cli/output.hpp"
 #include "cli/usage_error.hpp"
-#include "inference/check_samples.hpp"
-#include "inference/fit_options.hpp"
+#include "inference/checks.hpp"
 #include "io/file.hpp"
 #include "model/text.hpp"
 

@@ -4,8 +4,8 @@
 #include <optional>
 #include <variant>
 
+#include <ito/check.hpp>
 #include <ito/plan.hpp>
-#include <ito/plan_workspace.hpp>
 
 #include "cuda/buffer.hpp"
 #include "cuda/layered/device_net.hpp"
@@ -107,7 +107,7 @@ class CudaTraining final : public TrainingEngine {
     if (shape.decoder) decoder_.emplace(*task_.shape.decoder, NetUse::once);
     plan_workspace_.reserve(workspace_for(
         plan_, {.field = "fit.samples", .count = sizes_.samples, .each = sizes_.observations},
-        sizes_.context_numbers > 0 ? sizes_.observations : 1, true));
+        sizes_.context_numbers > 0 ? sizes_.observations : 1));
     Arena count(nullptr);
     lay_out(count);
     memory_.reserve(count.bytes());

@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
-#include "inference/log_gamma.hpp"
+#include "inference/distributions.hpp"
 #include "inference/row_scores.hpp"
 
 namespace ito {

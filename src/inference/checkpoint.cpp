@@ -9,7 +9,7 @@
 #include <ito/error.hpp>
 #include <nlohmann/json.hpp>
 
-#include "inference/fit_options.hpp"
+#include "inference/checks.hpp"
 #include "io/safetensors.hpp"
 #include "model/check.hpp"
 

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
-#include "inference/layer_shape.hpp"
+#include "inference/latent_shape.hpp"
 #include "model/check.hpp"
 
 namespace ito {

@@ -5,9 +5,8 @@
 #include <ito/error.hpp>
 #include <ito/noise.hpp>
 
-#include <ito/check.hpp>
 #include "engine/engine.hpp"
-#include "inference/layer_shape.hpp"
+#include "inference/latent_shape.hpp"
 #include "model/check.hpp"
 
 namespace ito {

@@ -6,7 +6,7 @@
 #include <ito/error.hpp>
 
 #include "engine/engine.hpp"
-#include "inference/layer_shape.hpp"
+#include "inference/latent_shape.hpp"
 #include "model/check.hpp"
 #include "model/diffusion.hpp"
 
@@ -124,9 +124,7 @@ Diffusion constant_noise(const DeepLatentGaussian& model) {
 DeepLatentGaussian deep_latent_gaussian(const Model& given, std::span<const float> parameters) {
   const Model model = prior(validated(given));
   const ModelShape shape = resolve(model);
-  if (parameters.size() < shape.parameters)
-    throw Error("parameters", fmt::format("{} numbers", parameters.size()),
-                fmt::format("at least {}, the model's own first", shape.parameters));
+  check_parameters(parameters.size(), shape.parameters);
   DeepLatentGaussian result{
       .state = shape.state, .noise = shape.noise, .initial = initial_point(shape, parameters)};
   if (const auto* drift = std::get_if<Mlp>(&model.drift)) result.map = *drift;
@@ -145,9 +143,7 @@ DeepLatentGaussian deep_latent_gaussian(const Model& given, std::span<const floa
 MeanField mean_field(const Model& model, std::span<const float> parameters,
                      std::span<const float> context) {
   const ModelShape shape = resolve(model);
-  if (parameters.size() < shape.parameters)
-    throw Error("parameters", fmt::format("{} numbers", parameters.size()),
-                fmt::format("at least {}, the model's own first", shape.parameters));
+  check_parameters(parameters.size(), shape.parameters);
   const std::size_t m = size(shape.noise), wanted = size(shape.context()) * size(shape.intervals());
   if (context.size() != wanted)
     throw Error("context", fmt::format("{} numbers", context.size()),

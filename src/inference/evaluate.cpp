@@ -10,7 +10,7 @@
 #include <ito/weights.hpp>
 
 #include <ito/averages.hpp>
-#include "inference/check_samples.hpp"
+#include "inference/checks.hpp"
 #include "inference/evaluator.hpp"
 
 namespace ito {

@@ -7,11 +7,10 @@
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
-#include "inference/check_samples.hpp"
-#include "inference/fit_options.hpp"
-#include "inference/shuffle.hpp"
-#include "inference/step_refusal.hpp"
+#include "inference/checks.hpp"
+#include "inference/optimizer.hpp"
 #include "inference/trainer.hpp"
+#include "inference/training_engine.hpp"
 
 namespace ito {
 namespace {

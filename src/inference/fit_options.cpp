@@ -1,4 +1,3 @@
-#include "inference/fit_options.hpp"
 
 #include <array>
 #include <cmath>
@@ -6,7 +5,7 @@
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
-#include <ito/check.hpp>
+#include "inference/checks.hpp"
 #include "model/check.hpp"
 #include "model/text.hpp"
 

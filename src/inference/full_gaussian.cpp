@@ -11,8 +11,8 @@
 #include <ito/baselines.hpp>
 #include <ito/error.hpp>
 
+#include "inference/optimizer.hpp"
 #include "inference/row_scores.hpp"
-#include "inference/shuffle.hpp"
 
 namespace ito {
 namespace {

@@ -5,8 +5,7 @@
 #include <type_traits>
 #include <variant>
 
-#include <ito/check.hpp>
-#include <ito/plan_workspace.hpp>
+#include <ito/plan.hpp>
 #include "engine/engine.hpp"
 #include "model/check.hpp"
 
@@ -127,9 +126,10 @@ LatentPathsIn<Real>::LatentPathsIn(const LatentModel& latent, const LatentShape&
   if (shape_.encoder) encoder_net_ = make_network<Real>(*shape_.encoder, options.execution);
   if (shape_.decoder) decoder_net_ = make_network<Real>(*shape_.decoder, options.execution);
   const std::size_t rows = options.observations, n = rows * samples_;
-  workspace_.resize(workspace_for(plan_,
-                                  {.field = options.samples_field, .count = samples_, .each = rows},
-                                  context_numbers_ > 0 ? rows : 1, gradient_));
+  const std::size_t contexts = context_numbers_ > 0 ? rows : 1;
+  const PathCount paths{options.samples_field, samples_, rows};
+  workspace_.resize(gradient_ ? workspace_for(plan_, paths, contexts)
+                              : plan_.simulate_workspace_bytes(n, contexts));
   if constexpr (std::is_same_v<Real, double>) own_parameters_.resize(shape_.parameters);
   if (encoder_net_) scaled_.resize(rows * row_numbers_);
   context_.resize(rows * context_numbers_);

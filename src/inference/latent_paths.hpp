@@ -8,6 +8,7 @@
 
 #include <ito/latent_model.hpp>
 #include <ito/plan.hpp>
+#include <ito/sample.hpp>
 
 #include "inference/latent_shape.hpp"
 #include "inference/observation_model.hpp"
@@ -97,5 +98,9 @@ void check_parameters(const LatentShape& shape, std::span<const float> parameter
 /// scale · (y − shift) as the encoder says; y itself without an encoder.
 template <class Real>
 void scale_observations(const Encoder& encoder, std::span<const float> y, std::span<Real> scaled);
+
+/// `sample`, holding about `memory` bytes of paths at a time. The draws do not depend on it.
+Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> parameters,
+                         std::size_t count, const SampleOptions& options, std::size_t memory);
 
 }  // namespace ito

@@ -10,7 +10,6 @@
 #include <ito/averages.hpp>
 #include <ito/log_density.hpp>
 #include "inference/optimizer.hpp"
-#include "inference/shuffle.hpp"
 #include "model/check.hpp"
 
 namespace ito {

@@ -7,8 +7,7 @@
 
 #include <xsimd/xsimd.hpp>
 
-#include "inference/draws.hpp"
-#include "inference/log_gamma.hpp"
+#include "inference/distributions.hpp"
 #include "kernels/arithmetic/likelihood.cuh"
 
 namespace ito {

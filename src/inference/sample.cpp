@@ -8,7 +8,6 @@
 
 #include "engine/engine.hpp"
 #include "inference/latent_paths.hpp"
-#include "inference/sample.hpp"
 #include "model/check.hpp"
 
 namespace ito {

@@ -77,4 +77,12 @@ std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
 /// Takes each step when it is asked for. For devices that a Plan can be called on from the host.
 std::unique_ptr<TrainingEngine> make_host_training(const TrainingTask& task, TrainingState& state);
 
+/// Throws the ito::Error of a step that was refused: `plan` is the step's, `rows` the data it saw,
+/// `parameters` those it ran with. Runs its paths once more to find out whether it is for few rows
+/// of the data, which are then named, or for the parameters.
+[[noreturn]] void explain_refusal(const StepRefused& refused, const TrainingTask& task,
+                                  std::uint64_t epoch, const StepPlan& plan,
+                                  std::span<const std::size_t> rows,
+                                  std::span<const float> parameters);
+
 }  // namespace ito

@@ -6,7 +6,7 @@
 #include <ito/error.hpp>
 #include <ito/weights.hpp>
 
-#include "inference/generalized_pareto.hpp"
+#include "inference/distributions.hpp"
 
 namespace ito {
 namespace {

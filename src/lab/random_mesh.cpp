@@ -263,10 +263,7 @@ RandomMeshEstimate random_mesh_mean(const Model& model, std::span<const float> p
   const Model whole = validated(model);
   check(whole, options);
   const std::size_t wanted = zero_parameters(whole).size();
-  if (parameters.size() < wanted) {
-    throw Error("parameters", fmt::format("{} numbers", parameters.size()),
-                fmt::format("at least {}, the model's own first", wanted));
-  }
+  check_parameters(parameters.size(), wanted);
   RandomMeshOptions served = options;
   served.execution = on_host(options.execution);
   return RandomMeshRun(whole, parameters.first(wanted), g, served).run();

@@ -8,7 +8,7 @@
 #include <ito/check.hpp>
 #include <ito/error.hpp>
 #include <ito/log_density.hpp>
-#include <ito/plan_workspace.hpp>
+#include <ito/plan.hpp>
 
 #include "lab/sampler_loss.hpp"
 
@@ -34,10 +34,7 @@ void check_own(int part, const PriorReference& own) {
   if (model.state != part)
     throw Error("reference.model.state", fmt::format("{}", model.state),
                 fmt::format("{}, the dimension of the target or of one of its parts", part));
-  const std::size_t wanted = zero_parameters(model).size();
-  if (own.parameters.size() < wanted)
-    throw Error("reference.parameters", fmt::format("{} numbers", own.parameters.size()),
-                fmt::format("at least {}, the model's own first", wanted));
+  check_parameters(own.parameters.size(), zero_parameters(model).size(), "reference.parameters");
 }
 
 }  // namespace
@@ -83,9 +80,11 @@ SamplerPaths::SamplerPaths(const Target& target, const Sampler& sampler,
       state_(static_cast<std::size_t>(target.dimension)),
       parts_(static_cast<std::size_t>(sampler.parts)),
       options_(options),
-      workspace_(workspace_for(plan_,
-                               {.field = "sampler.paths", .count = options.paths, .each = parts_},
-                               1, options.record)) {
+      workspace_(
+          options.record
+              ? workspace_for(plan_,
+                              {.field = "sampler.paths", .count = options.paths, .each = parts_}, 1)
+              : plan_.simulate_workspace_bytes(options.paths * parts_, 1)) {
   const std::size_t each = state_ * (sizeof(float) + (options.gradient ? sizeof(double) : 0)) +
                            2 * sizeof(double) + parts_ * (2 * sizeof(float) + 1);
   check_memory("sampler.paths", options.paths,

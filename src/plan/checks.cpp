@@ -1,15 +1,20 @@
 #include "plan/checks.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <type_traits>
 
+#include <fmt/format.h>
 #include <ito/error.hpp>
+#include <ito/plan.hpp>
 
 #include "model/check.hpp"
 #include "model/diffusion.hpp"
+#include "model/text.hpp"
 
 namespace ito {
 namespace {
@@ -39,12 +44,33 @@ void check_refinement(const ModelShape& shape, int refinement) {
   }
 }
 
+void check_size(const char* owner, const char* field, std::size_t got, std::size_t wanted,
+                const char* shape) {
+  if (got == 0 || got == wanted) return;
+  throw Error(std::string(owner) + field, text(got) + " numbers",
+              "none, or " + text(wanted) + " (" + shape + ")");
+}
+
+/// What outputs and cotangents have in common.
+template <class Arrays>
+void check_path_arrays(const char* owner, const ModelShape& shape, std::size_t n,
+                       const Arrays& of) {
+  const std::size_t saves = n * shape.save.size();
+  check_size(owner, "states", of.states.size(), saves * size(shape.state), "paths × saves × state");
+  check_size(owner, "energy", of.energy.size(), n, "paths");
+  check_size(owner, "martingale", of.martingale.size(), n, "paths");
+  check_size(owner, "interval_energy", of.interval_energy.size(), saves, "paths × saves");
+  check_size(owner, "interval_martingale", of.interval_martingale.size(), saves, "paths × saves");
+}
+
+// In the order of the enumerators.
+constexpr std::array<std::string_view, 3> precisions{"fp32", "fast", "fp64"};
+constexpr std::array<std::string_view, 4> kernels{"auto", "fused", "layered", "per-path"};
+
 }  // namespace
 
 void check_size(const char* field, std::size_t got, std::size_t wanted, const char* shape) {
-  if (got != 0 && got != wanted) {
-    throw Error(field, text(got) + " numbers", "none, or " + text(wanted) + " (" + shape + ")");
-  }
+  check_size("", field, got, wanted, shape);
 }
 
 template <class Real>
@@ -115,10 +141,7 @@ void check_layout(const ModelShape& shape, std::uint64_t paths, std::uint64_t ob
 template <class Real>
 void check_request(const ModelShape& shape, std::size_t parameters,
                    const BasicRequest<Real>& request) {
-  if (parameters < shape.parameters) {
-    throw Error("parameters", text(parameters) + " numbers",
-                "at least " + text(shape.parameters) + ", the model's own first");
-  }
+  check_parameters(parameters, shape.parameters);
   check_paths("request.paths", request.paths);
   if (request.first_path > path_limit - request.paths) {
     throw Error("request.first_path",
@@ -166,14 +189,8 @@ void check_diffusion(const ModelShape& shape, std::span<const Real> parameters) 
 template <class Real>
 void check_outputs(const ModelShape& shape, const BasicRequest<Real>& request,
                    const BasicOutputs<Real>& outputs) {
-  const std::size_t n = request.paths, s = shape.save.size();
-  check_size("outputs.states", outputs.states.size(), n * s * static_cast<std::size_t>(shape.state),
-             "paths × saves × state");
-  check_size("outputs.energy", outputs.energy.size(), n, "paths");
-  check_size("outputs.martingale", outputs.martingale.size(), n, "paths");
-  check_size("outputs.interval_energy", outputs.interval_energy.size(), n * s, "paths × saves");
-  check_size("outputs.interval_martingale", outputs.interval_martingale.size(), n * s,
-             "paths × saves");
+  const std::size_t n = request.paths;
+  check_path_arrays("outputs.", shape, n, outputs);
   check_size("outputs.status", outputs.status.size(), n, "paths");
 }
 
@@ -181,17 +198,10 @@ template <class Real>
 void check_derivatives(const ModelShape& shape, const BasicRequest<Real>& request,
                        const BasicCotangents<Real>& cotangents,
                        const BasicGradientOutputs<Real>& gradient) {
-  const std::size_t n = request.paths, s = shape.save.size();
-  const std::size_t d = static_cast<std::size_t>(shape.state);
-  check_size("cotangents.states", cotangents.states.size(), n * s * d, "paths × saves × state");
-  check_size("cotangents.energy", cotangents.energy.size(), n, "paths");
-  check_size("cotangents.martingale", cotangents.martingale.size(), n, "paths");
-  check_size("cotangents.interval_energy", cotangents.interval_energy.size(), n * s,
-             "paths × saves");
-  check_size("cotangents.interval_martingale", cotangents.interval_martingale.size(), n * s,
-             "paths × saves");
+  const std::size_t n = request.paths;
+  check_path_arrays("cotangents.", shape, n, cotangents);
   check_size("gradient.parameters", gradient.parameters.size(), shape.parameters, "parameters");
-  check_size("gradient.x0", gradient.x0.size(), n * d, "paths × state");
+  check_size("gradient.x0", gradient.x0.size(), n * size(shape.state), "paths × state");
   check_size("gradient.context", gradient.context.size(), request.context.size(),
              "as the request's context");
 }
@@ -213,5 +223,53 @@ template void check_outputs(const ModelShape&, const BasicRequest<double>&,
 template void check_derivatives(const ModelShape&, const BasicRequest<double>&,
                                 const BasicCotangents<double>&,
                                 const BasicGradientOutputs<double>&);
+
+std::string_view name(Precision precision) {
+  return precisions.at(static_cast<std::size_t>(precision));
+}
+std::string_view name(CudaKernels choice) { return kernels.at(static_cast<std::size_t>(choice)); }
+
+Precision parse_precision(std::string_view text) {
+  return parse_name<Precision>(precisions, text, "precision");
+}
+CudaKernels parse_cuda_kernels(std::string_view text) {
+  return parse_name<CudaKernels>(kernels, text, "cuda_kernels");
+}
+
+template <class Real>
+std::size_t workspace_for(const BasicPlan<Real>& plan, const PathCount& paths,
+                          std::size_t observations) {
+  const auto bytes = [&](std::size_t count) -> std::optional<std::size_t> {
+    try {
+      return plan.workspace_bytes(count * paths.each, observations);
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  };
+  if (const auto found = bytes(paths.count)) return *found;
+  std::size_t fits = 0, exceeds = paths.count;
+  while (exceeds - fits > 1) {
+    const std::size_t middle = fits + (exceeds - fits) / 2;
+    (bytes(middle) ? fits : exceeds) = middle;
+  }
+  if (fits == 0) {
+    const Model& model = plan.model();
+    throw Error("model",
+                fmt::format("{} steps of {} channels, too many for a gradient of {} paths",
+                            model.grid.size() - 1, model.state, paths.each),
+                "fewer steps or a smaller state");
+  }
+  throw Error(
+      paths.field, fmt::format("{}", paths.count),
+      fmt::format("up to {} with this model: a gradient keeps states of all these paths at a "
+                  "time",
+                  fits));
+}
+
+// Instances of a function template are exported by name.
+template __attribute__((visibility("default"))) std::size_t workspace_for(const Plan&,
+                                                                          const PathCount&,
+                                                                          std::size_t);
+template std::size_t workspace_for(const DoublePlan&, const PathCount&, std::size_t);
 
 }  // namespace ito

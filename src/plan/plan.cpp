@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 
-#include <ito/check.hpp>
 #include "engine/engine.hpp"
 #include "model/check.hpp"
 #include "plan/checks.hpp"
@@ -26,11 +25,7 @@ double bytes_of(std::size_t numbers) {
   return static_cast<double>(numbers) * sizeof(Real);
 }
 
-/// Bytes that a call returns, and that are held besides at its peak.
-void check_results(const char* field, std::uint64_t count, double results, double beside,
-                   const char* instead = "fewer at a time") {
-  check_memory(field, count, {.results = results, .beside = beside}, instead);
-}
+constexpr const char* in_parts = "fewer at a time";
 
 void check_intervals(const char* field, SimulateOptions options) {
   if (!options.intervals)
@@ -117,36 +112,30 @@ struct BasicPlan<Real>::Compiled {
   /// later run has overwritten.
   void check_recording(std::optional<Stream> stream, std::span<const Real> parameters,
                        const typename Recording::Parts& of) const {
-    if (of.id == 0)
-      throw Error("recording", "an empty one, or one that was moved from", "one from `record`");
-    if (of.plan != id) throw Error("recording.plan", "another plan", "the plan that made it");
-    if (of.stream.has_value() != stream.has_value() ||
-        (stream && stream->handle != of.stream->handle)) {
-      throw Error("recording.stream",
-                  !stream     ? "no stream"
-                  : of.stream ? "another stream"
-                              : "a stream",
-                  of.stream ? "the stream it was put on" : "none: it was recorded without one");
-    }
-    const auto unchanged = [](const char* field, bool same, const char* got) {
-      if (!same) throw Error(field, got, "those it was recorded with");
+    const auto require = [](bool met, const char* field, const char* got,
+                            const char* accepted = "those it was recorded with") {
+      if (!met) throw Error(field, got, accepted);
     };
-    if (parameters.size() < shape.parameters)
-      unchanged("recording.parameters", false, "fewer parameters");
+    require(of.id != 0, "recording", "an empty one, or one that was moved from",
+            "one from `record`");
+    require(of.plan == id, "recording.plan", "another plan", "the plan that made it");
+    require(stream ? of.stream && of.stream->handle == stream->handle : !of.stream,
+            "recording.stream",
+            !stream     ? "no stream"
+            : of.stream ? "another stream"
+                        : "a stream",
+            of.stream ? "the stream it was put on" : "none: it was recorded without one");
+    const char* const given = "recording.parameters";
+    require(parameters.size() >= shape.parameters, given, "fewer parameters");
     if (stream) {
-      unchanged("recording.parameters", parameters.data() == of.parameters,
-                "parameters at another address");
+      require(parameters.data() == of.parameters, given, "parameters at another address");
     } else {
-      unchanged("recording.parameters", hash_of(own(parameters)) == of.parameters_hash,
-                "other numbers");
-      unchanged("recording.x0", hash_of(of.request.x0) == of.x0_hash, "other numbers");
-      unchanged("recording.context", hash_of(of.request.context) == of.context_hash,
-                "other numbers");
+      require(hash_of(own(parameters)) == of.parameters_hash, given, "other numbers");
+      require(hash_of(of.request.x0) == of.x0_hash, "recording.x0", "other numbers");
+      require(hash_of(of.request.context) == of.context_hash, "recording.context", "other numbers");
     }
-    if (!holds(of)) {
-      throw Error("recording.workspace", "one that a later call has written to",
-                  "the workspace as `record` left it");
-    }
+    require(holds(of), "recording.workspace", "one that a later call has written to",
+            "the workspace as `record` left it");
   }
 
   /// One run of paths, recorded unless `keep` is nothing.
@@ -163,19 +152,20 @@ struct BasicPlan<Real>::Compiled {
     }
     Recording made;
     if (keep == Keep::nothing) return made;
-    made.parts_.id = next_id();
-    made.parts_.plan = id;
-    made.parts_.request = request;
-    made.parts_.workspace = workspace;
-    made.parts_.stream = stream;
+    auto& parts = made.parts_;
+    parts.id = next_id();
+    parts.plan = id;
+    parts.request = request;
+    parts.workspace = workspace;
+    parts.stream = stream;
     if (stream) {
-      made.parts_.parameters = parameters.data();
+      parts.parameters = parameters.data();
     } else {
-      made.parts_.parameters_hash = hash_of(own(parameters));
-      made.parts_.x0_hash = hash_of(request.x0);
-      made.parts_.context_hash = hash_of(request.context);
+      parts.parameters_hash = hash_of(own(parameters));
+      parts.x0_hash = hash_of(request.x0);
+      parts.context_hash = hash_of(request.context);
     }
-    stamp(stream, workspace, made.parts_.id);
+    stamp(stream, workspace, parts.id);
     return made;
   }
 
@@ -187,11 +177,11 @@ struct BasicPlan<Real>::Compiled {
     const std::size_t states = n * s * static_cast<std::size_t>(shape.state);
     const std::size_t intervals = options.intervals ? n * s : 0;
     const std::size_t needed = host_workspace_bytes(request, keep);
-    check_results("request.paths", n,
-                  bytes_of<Real>(states + 2 * intervals + 2 * n) + bytes_of<std::uint8_t>(n),
+    check_memory("request.paths", n,
+                 {bytes_of<Real>(states + 2 * intervals + 2 * n) + bytes_of<std::uint8_t>(n),
                   bytes_of<Real>(2 * (request.x0.size() + request.context.size())) +
-                      bytes_of<std::byte>(needed),
-                  "fewer at a time (first_path goes on where a run ended), or fewer save steps");
+                      bytes_of<std::byte>(needed)},
+                 "fewer at a time (first_path goes on where a run ended), or fewer save steps");
     BasicPaths<Real> paths;
     paths.options_ = options;
     paths.states_.resize(states);
@@ -389,14 +379,14 @@ BasicGradient<Real> BasicPlan<Real>::adjoint(std::span<const Real> parameters,
   const auto& of = recording.parts_;
   compiled_->check_recording(std::nullopt, parameters, of);
   const std::size_t x0 = of.request.paths * static_cast<std::size_t>(model_.state);
-  check_results("request.paths", of.request.paths,
-                bytes_of<Real>(parameter_count() + x0 + of.request.context.size()),
+  check_memory("request.paths", of.request.paths,
+               {bytes_of<Real>(parameter_count() + x0 + of.request.context.size()),
                 bytes_of<Real>(of.paths.states().size() + cotangents.states.size()) +
-                    bytes_of<std::byte>(of.workspace.size()));
-  BasicGradient<Real> gradient;
-  gradient.parameters.resize(parameter_count());
-  gradient.x0.resize(x0);
-  gradient.context.resize(of.request.context.size());
+                    bytes_of<std::byte>(of.workspace.size())},
+               in_parts);
+  using Numbers = std::vector<Real>;
+  BasicGradient<Real> gradient{Numbers(parameter_count()), Numbers(x0),
+                               Numbers(of.request.context.size())};
   compiled_->reverse(parameters, of, cotangents,
                      {gradient.parameters, gradient.x0, gradient.context}, options);
   return gradient;
@@ -422,23 +412,19 @@ BasicTangents<Real> BasicPlan<Real>::tangents(std::span<const Real> parameters,
              "directions × the request's context");
   const std::size_t states = k * n * s * d, intervals = options.intervals ? k * n * s : 0;
   const std::size_t workspace_bytes = compiled_->host_workspace_bytes(request, Keep::nothing);
-  check_results("directions.count", k, bytes_of<Real>(states + 2 * intervals + 2 * k * n),
-                bytes_of<std::byte>(workspace_bytes));
-  BasicTangents<Real> result;
-  result.states.resize(states);
-  result.energy.resize(k * n);
-  result.martingale.resize(k * n);
-  result.interval_energy.resize(intervals);
-  result.interval_martingale.resize(intervals);
+  check_memory(
+      "directions.count", k,
+      {bytes_of<Real>(states + 2 * intervals + 2 * k * n), bytes_of<std::byte>(workspace_bytes)},
+      in_parts);
+  using Numbers = std::vector<Real>;
+  BasicTangents<Real> result{Numbers(states), Numbers(k * n), Numbers(k * n), Numbers(intervals),
+                             Numbers(intervals)};
   const auto memory = uncleared(workspace_bytes);
   const std::span<std::byte> workspace(memory.get(), workspace_bytes);
   compiled_->check_run(std::nullopt, parameters, request, workspace, Keep::nothing);
   compiled_->engine->tangents(parameters, request, directions,
-                              {.states = result.states,
-                               .energy = result.energy,
-                               .martingale = result.martingale,
-                               .interval_energy = result.interval_energy,
-                               .interval_martingale = result.interval_martingale},
+                              {result.states, result.energy, result.martingale,
+                               result.interval_energy, result.interval_martingale},
                               compiled_->engine_part(workspace));
   return result;
 }
@@ -456,7 +442,9 @@ BasicTangents<Real> BasicPlan<Real>::jacobian(std::span<const Real> parameters,
                 "up to " + std::to_string(parameter_count() - first) + ", the parameters from " +
                     std::to_string(first) + " on");
   }
-  check_results("count", count, 0, bytes_of<Real>(count) * bytes_of<std::byte>(parameter_count()));
+  check_memory("count", count,
+               {.beside = bytes_of<Real>(count) * bytes_of<std::byte>(parameter_count())},
+               in_parts);
   std::vector<Real> units(checked_elements<Real>("count", {count, parameter_count()}));
   for (std::size_t q = 0; q < count; ++q) units[q * parameter_count() + first + q] = 1;
   return tangents(parameters, request, {.count = count, .parameters = units}, options);

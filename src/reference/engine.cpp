@@ -143,13 +143,19 @@ class ReferenceEngine final : public Engine<Real> {
     path.start_chain(chain);
   }
 
+  ReferencePath& bound_path(const BasicRequest<Real>& request, const ReferenceWorkspace& space,
+                            const ObservationMap& map, std::uint64_t i) {
+    ReferencePath& path = paths_[self()];
+    path.bind(space.parameters, space.context + map.row(request.first_path + i) * row_size(),
+              request.seed, request.first_path + i, request.refinement);
+    return path;
+  }
+
   void simulate_path(const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
                      const ReferenceWorkspace& space, const ObservationMap& map, std::uint64_t i,
                      bool record) {
-    ReferencePath& path = paths_[self()];
+    ReferencePath& path = bound_path(request, space, map, i);
     const std::span<double> x = x_[self()];
-    path.bind(space.parameters, space.context + map.row(request.first_path + i) * row_size(),
-              request.seed, request.first_path + i, request.refinement);
     load_initial(request, i, path, x);
     PathSums total, interval;
     std::size_t s = 0;
@@ -224,10 +230,8 @@ class ReferenceEngine final : public Engine<Real> {
     const std::span<double> lambda = lambda_[self()];
     std::fill(lambda.begin(), lambda.end(), 0.0);
     if (space.status[i] == 0) {
-      ReferencePath& path = paths_[self()];
+      ReferencePath& path = bound_path(request, space, map, i);
       const std::uint64_t row = map.row(request.first_path + i);
-      path.bind(space.parameters, space.context + row * row_size(), request.seed,
-                request.first_path + i, request.refinement);
       double* sums = space.gradients + chunk * shape_.parameters;
       double* context_sums = space.context_gradients + (row + chunk) * row_size();
       reverse_steps(cotangents, space, path, i, options, sums, context_sums);
@@ -334,10 +338,8 @@ class ReferenceEngine final : public Engine<Real> {
   bool run_along(const BasicRequest<Real>& request, const ReferenceWorkspace& space,
                  const ObservationMap& map, std::uint64_t i, std::size_t count, Along& along,
                  Save save, Finish finish) {
-    ReferencePath& path = paths_[self()];
+    ReferencePath& path = bound_path(request, space, map, i);
     const std::span<double> x = x_[self()];
-    path.bind(space.parameters, space.context + map.row(request.first_path + i) * row_size(),
-              request.seed, request.first_path + i, request.refinement);
     path.take_directions(std::span<const PathDirection>(along.directions).first(count));
     load_initial(request, i, path, x);
     for (std::size_t q = 0; q < count; ++q) {

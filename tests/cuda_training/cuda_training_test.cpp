@@ -12,7 +12,7 @@
 
 #include "cuda/gpu.hpp"
 #include "cuda_training/cuda_training.hpp"
-#include "inference/fit_options.hpp"
+#include "inference/checks.hpp"
 #include "inference/models.hpp"
 #include "io/temporary_folder.hpp"
 #include "refusal.hpp"

@@ -1,4 +1,4 @@
-#include "inference/draws.hpp"
+#include "inference/distributions.hpp"
 
 #include <gtest/gtest.h>
 

@@ -9,9 +9,9 @@
 
 #include <ito/ito.hpp>
 
-#include "inference/fit_options.hpp"
+#include "inference/checks.hpp"
 #include "inference/models.hpp"
-#include "inference/shuffle.hpp"
+#include "inference/optimizer.hpp"
 
 namespace ito::test {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <ito/ito.hpp>
 
+#include "inference/latent_paths.hpp"
 #include "inference/models.hpp"
-#include "inference/sample.hpp"
 
 namespace ito::test {
 namespace {

@@ -1,4 +1,3 @@
-#include "inference/objective.hpp"
 
 #include <gtest/gtest.h>
 

@@ -8,8 +8,6 @@
 #include <set>
 #include <vector>
 
-#include "inference/shuffle.hpp"
-
 namespace ito {
 namespace {
 

@@ -7,8 +7,7 @@
 
 #include <ito/ito.hpp>
 
-#include "inference/draws.hpp"
-#include "inference/generalized_pareto.hpp"
+#include "inference/distributions.hpp"
 #include "inference/models.hpp"
 
 namespace ito::test {

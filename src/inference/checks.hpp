@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include <ito/device.hpp>
+#include <ito/fit.hpp>
 #include <ito/latent_model.hpp>
 
 namespace ito {
@@ -12,5 +13,8 @@ namespace ito {
 /// has where those of one observation are held at a time.
 void check_samples(const char* field, std::size_t samples, std::size_t observations,
                    const LatentModel& latent, Device device, bool gradient);
+
+/// Throws ito::Error naming the first option out of its range.
+void check_options(const FitOptions& options);
 
 }  // namespace ito
