@@ -23,7 +23,5 @@ void add_sample(CLI::App& program, Action& action);
 void add_solvers(CLI::App& program, Action& action);
 /// One for each of study::studies().
 void add_studies(CLI::App& program, Action& action);
-/// `ito help COMMAND` is `ito COMMAND --help`.
-void add_help(CLI::App& program, Action& action);
 
 }  // namespace ito::cli

@@ -6,13 +6,12 @@
 #include <ito/evaluate.hpp>
 #include <nlohmann/json.hpp>
 
+#include "cli/bounds.hpp"
 #include "cli/commands.hpp"
 #include "cli/file_options.hpp"
 #include "cli/fit_folder.hpp"
-#include "cli/observations.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
-#include "cli/weight_tails.hpp"
 
 namespace ito::cli {
 namespace {
@@ -73,11 +72,7 @@ void add_evaluate(CLI::App& program, Action& action) {
              "Largest accepted fraction of non-finite paths");
   command->add_flag("--per-observation", arguments->per_observation,
                     "Also list log p(y) and the tail shape of every observation");
-  command->callback([arguments, command, &action] {
-    action = [arguments, command] {
-      return in_options(*command, [&] { return evaluate_fit(*arguments); });
-    };
-  });
+  set_action(*command, action, arguments, evaluate_fit);
 }
 
 }  // namespace ito::cli

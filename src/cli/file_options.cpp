@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/options.hpp"
 #include "io/file.hpp"
 
 namespace ito::cli {
@@ -41,6 +42,22 @@ CLI::Option* add_folder(CLI::App& command, const std::string& option, std::strin
 CLI::Option* add_output_file(CLI::App& command, std::string& file, const std::string& description) {
   return command.add_option("--out", file, description + "; - is standard output")
       ->type_name("FILE");
+}
+
+CLI::Option* add_header(CLI::App& command, Header& header) {
+  return add_name(command, "--header", header,
+                  "Whether line 1 of a .csv names its columns: yes, no or auto, which says what it "
+                  "took and refuses a line that may be either",
+                  parse_header);
+}
+
+DatasetFile read_observations(const std::string& file, std::size_t times, Header header) {
+  return read_dataset_file(file, times, header, {.yes = "--header yes", .no = "--header no"});
+}
+
+std::string reading_of(const DatasetFile& file) {
+  return fmt::format("{} observations{}{}", file.data.count, file.reading.empty() ? "" : "; ",
+                     file.reading);
 }
 
 }  // namespace ito::cli

@@ -11,7 +11,6 @@
 #include "cli/commands.hpp"
 #include "cli/file_options.hpp"
 #include "cli/fit_run.hpp"
-#include "cli/observations.hpp"
 #include "cli/options.hpp"
 
 namespace ito::cli {
@@ -115,11 +114,7 @@ void add_fit(CLI::App& program, Action& action, std::vector<std::string> command
   arguments->command_line = std::move(command_line);
   add_data_options(*command, *arguments);
   add_training_options(*command, *arguments);
-  command->callback([arguments, command, &action] {
-    action = [arguments, command] {
-      return in_options(*command, [&] { return run_fit(*arguments); });
-    };
-  });
+  set_action(*command, action, arguments, run_fit);
 }
 
 }  // namespace ito::cli

@@ -6,10 +6,9 @@
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
+#include "cli/bounds.hpp"
 #include "cli/figures.hpp"
 #include "cli/html.hpp"
-#include "cli/report_html.hpp"
-#include "cli/weight_tails.hpp"
 
 namespace ito::cli {
 namespace {

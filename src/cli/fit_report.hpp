@@ -8,7 +8,7 @@
 #include <ito/evaluate.hpp>
 #include <ito/fit.hpp>
 
-#include "cli/comparison.hpp"
+#include "cli/bounds.hpp"
 
 namespace ito::cli {
 

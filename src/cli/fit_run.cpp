@@ -15,13 +15,11 @@
 #include <ito/plan.hpp>
 
 #include "cli/description.hpp"
+#include "cli/file_options.hpp"
 #include "cli/fit_folder.hpp"
 #include "cli/fit_report.hpp"
-#include "cli/fit_summary.hpp"
 #include "cli/interrupt.hpp"
-#include "cli/observations.hpp"
 #include "cli/output.hpp"
-#include "cli/usage_error.hpp"
 #include "inference/checks.hpp"
 #include "io/file.hpp"
 #include "model/text.hpp"

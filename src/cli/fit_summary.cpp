@@ -1,4 +1,4 @@
-#include "cli/fit_summary.hpp"
+#include "cli/fit_run.hpp"
 
 #include <cmath>
 
@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 #include <ito/version.hpp>
 
-#include "cli/weight_tails.hpp"
+#include "cli/bounds.hpp"
 #include "model/text.hpp"
 
 namespace ito::cli {

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <ito/error.hpp>
@@ -7,16 +8,76 @@
 
 #include "cli/commands.hpp"
 #include "cli/file_options.hpp"
-#include "cli/loss.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/output_file.hpp"
 #include "cli/path_run.hpp"
 #include "io/safetensors.hpp"
 #include "model/check.hpp"
+#include "model/text.hpp"
 
 namespace ito::cli {
 namespace {
+
+/// The mean over finite paths of state·½|x_T|² + energy·E + martingale·M.
+struct Loss {
+  double state = 0, energy = 0, martingale = 0;
+};
+
+/// From {"state": a, "energy": b, "martingale": c}; what is left out is 0. Throws ito::Error.
+Loss parse_loss(const std::string& text) {
+  const std::string accepted = R"(an object like {"state": 1, "energy": 0.5, "martingale": 0})";
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object() || json.empty())
+    throw Error("loss", "'" + shortened(text, 60) + "'", accepted);
+  Loss loss;
+  for (const auto& [key, value] : json.items()) {
+    double* weight = key == "state"        ? &loss.state
+                     : key == "energy"     ? &loss.energy
+                     : key == "martingale" ? &loss.martingale
+                                           : nullptr;
+    if (weight == nullptr) throw Error("loss", "key '" + shortened(key, 60) + "'", accepted);
+    if (!value.is_number() || !std::isfinite(value.get<double>()))
+      throw Error("loss", key + " " + shortened(value.dump(), 60), "a finite number there");
+    *weight = value.get<double>();
+  }
+  return loss;
+}
+
+/// The loss of paths whose last save step is the end, with its derivatives.
+template <class Real>
+struct LossValue {
+  double total = 0, state = 0, energy = 0, martingale = 0;  ///< the total, and its unweighted means
+  std::vector<Real> state_cotangent, energy_cotangent, martingale_cotangent;
+};
+template <class Real>
+LossValue<Real> evaluate_loss(const Loss& loss, const BasicPaths<Real>& paths, const Model& model) {
+  const auto d = static_cast<std::size_t>(model.state);
+  const std::size_t n = paths.size(), saves = model.save.size();
+  const std::uint64_t finite = n - paths.non_finite();
+  if (finite == 0)
+    throw Error("ito gradient", "no finite path", "parameters under which some path stays finite");
+  const double share = 1.0 / static_cast<double>(finite);
+
+  LossValue<Real> value;
+  value.state_cotangent.assign(n * saves * d, Real{0});
+  value.energy_cotangent.assign(n, static_cast<Real>(share * loss.energy));
+  value.martingale_cotangent.assign(n, static_cast<Real>(share * loss.martingale));
+  for (std::size_t i = 0; i < n; ++i) {
+    if (paths.status()[i] != 0) continue;  // the adjoint leaves these out as well
+    for (std::size_t j = 0; j < d; ++j) {
+      const std::size_t last = (i * saves + saves - 1) * d + j;
+      const auto x = static_cast<double>(paths.states()[last]);
+      value.state += 0.5 * x * x * share;
+      value.state_cotangent[last] = static_cast<Real>(share * loss.state * x);
+    }
+    value.energy += static_cast<double>(paths.energy()[i]) * share;
+    value.martingale += static_cast<double>(paths.martingale()[i]) * share;
+  }
+  value.total =
+      loss.state * value.state + loss.energy * value.energy + loss.martingale * value.martingale;
+  return value;
+}
 
 struct GradientArguments {
   PathArguments run;
@@ -156,11 +217,7 @@ void add_gradient(CLI::App& program, Action& action) {
                    "Bytes to store states in; with less, steps are recomputed from checkpoints");
   command->add_flag("--json", arguments->json, "Print the loss as one JSON object");
   add_output_file(*command, arguments->out, "File to write (safetensors)")->required();
-  command->callback([arguments, command, &action] {
-    action = [arguments, command] {
-      return in_options(*command, [&] { return gradient(*arguments); });
-    };
-  });
+  set_action(*command, action, arguments, gradient);
 }
 
 }  // namespace ito::cli

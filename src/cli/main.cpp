@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
 #include <sstream>
 #include <string>
@@ -14,7 +15,6 @@
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/output.hpp"
-#include "cli/usage_error.hpp"
 
 namespace {
 
@@ -28,6 +28,28 @@ std::string explained(const CLI::App& program, const CLI::ParseError& error) {
   const std::vector<std::string> rest = program.remaining();
   const std::string what = rest.empty() ? "no command given" : "no command '" + rest.front() + "'";
   return what + "; see `ito --help`";
+}
+
+int help(const CLI::App& program, const std::string& command) {
+  if (command.empty()) {
+    print(program.get_formatter()->make_help(&program, program.get_name(),
+                                             CLI::AppFormatMode::Normal));
+    return 0;
+  }
+  const auto chosen =
+      program.get_subcommands([&](const CLI::App* one) { return one->get_name() == command; });
+  if (chosen.empty()) throw UsageError("no command '" + command + "'; see `ito --help`");
+  print(chosen.front()->help(program.get_name()));
+  return 0;
+}
+
+/// `ito help COMMAND` is `ito COMMAND --help`.
+void add_help(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand("help", "What the program or one of its commands takes");
+  auto name = std::make_shared<std::string>();
+  command->add_option("COMMAND", *name, "A command; none: the program");
+  command->callback(
+      [&program, name, &action] { action = [&program, name] { return help(program, *name); }; });
 }
 
 int run(int count, char** arguments) {

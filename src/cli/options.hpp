@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <concepts>
+#include <functional>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -94,6 +96,17 @@ decltype(auto) in_options(const CLI::App& command, Call&& call) {
     if (option.empty()) throw;
     throw Error(option + std::string(what.substr(end)));
   }
+}
+
+/// What the command does: `run` with the arguments read, its refusals in the options' names.
+template <class Arguments>
+void set_action(CLI::App& command, std::function<int()>& action,
+                std::shared_ptr<Arguments> arguments, int (*run)(const Arguments&)) {
+  command.callback([&command, &action, arguments, run] {
+    action = [&command, arguments, run] {
+      return in_options(command, [&] { return run(*arguments); });
+    };
+  });
 }
 
 CLI::Option* add_device(CLI::App& command, Device& device);

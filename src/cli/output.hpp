@@ -25,4 +25,10 @@ void print_message(std::string_view message);
 /// The same error with `name` in place of a file's path.
 Error renamed(const Error& error, const std::filesystem::path& path, const std::string& name);
 
+/// A command line that asks for something impossible; the program ends with status 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace ito::cli

@@ -11,8 +11,7 @@
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
-#include "cli/kept_work.hpp"
-#include "cli/publication.hpp"
+#include "cli/lock_contents.hpp"
 
 namespace ito::cli {
 namespace {

@@ -35,7 +35,7 @@ class OutputFolder {
   void keep_work() const;
 
   /// Replaces the files `names` by those in the folder `set`, on the same file system: all of them,
-  /// whatever happens meanwhile (see publication.hpp).
+  /// whatever happens meanwhile (see lock_contents.hpp).
   void publish(const std::filesystem::path& set, std::span<const char* const> names) const;
 
  private:

@@ -20,9 +20,8 @@
 #include <ito/error.hpp>
 
 #include "cli/interrupt.hpp"
-#include "cli/kept_work.hpp"
+#include "cli/lock_contents.hpp"
 #include "cli/lock_owner.hpp"
-#include "cli/publication.hpp"
 
 namespace ito::cli {
 namespace {

@@ -1,13 +1,17 @@
 #include "cli/path_run.hpp"
 
+#include <cmath>
+#include <limits>
+#include <string_view>
+#include <utility>
+
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
 #include "cli/file_options.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
-#include "cli/path_arrays.hpp"
-#include "cli/usage_error.hpp"
+#include "io/array_file.hpp"
 
 namespace ito::cli {
 namespace {
@@ -21,6 +25,91 @@ std::size_t context_size(const Model& model) {
           return 0;
       },
       model.control);
+}
+
+Array read(const std::string& option, const std::string& file,
+           const std::vector<std::string_view>& names) {
+  try {
+    return read_array(file, names);
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: {}", option, error.what()));
+  }
+}
+
+[[noreturn]] void refuse_shape(const std::string& option, const Array& array,
+                               const std::string& accepted) {
+  throw Error(option, "shape " + to_string(array.shape), accepted);
+}
+
+/// Numbers that an option reads from a .npy or .npz file.
+template <class Real>
+struct PathArray {
+  std::vector<std::size_t> shape;
+  std::vector<Real> values;
+};
+
+/// The numbers as they are. Refuses one that is not finite as a Real; rows are along the last axis.
+template <class Real>
+PathArray<Real> converted(const std::string& option, const std::string& file, Array array) {
+  const std::size_t width = array.shape.back();
+  PathArray<Real> result{.shape = std::move(array.shape), .values = {}};
+  result.values.reserve(array.size());
+  with_type(array.type, [&](auto element) {
+    for (const auto value : array.values<decltype(element)>()) {
+      const auto wide = static_cast<double>(value);
+      if (!(std::abs(wide) <= static_cast<double>(std::numeric_limits<Real>::max()))) {
+        const std::size_t place = result.values.size();
+        throw Error(fmt::format("{}: {}, row {}, column {}", option, file, place / width + 1,
+                                place % width + 1),
+                    fmt::format("{}", wide),
+                    fmt::format("finite numbers up to {:.1e}",
+                                static_cast<double>(std::numeric_limits<Real>::max())));
+      }
+      result.values.push_back(static_cast<Real>(value));
+    }
+  });
+  return result;
+}
+
+/// Of states [paths, saves, state] those at the last save, [paths, state].
+Array last_save(const Array& x) {
+  const std::size_t saves = x.shape[1], row = x.shape[2] * size_of(x.type);
+  Array result{.name = x.name, .type = x.type, .shape = {x.shape[0], x.shape[2]}, .bytes = {}};
+  for (std::size_t path = 0; path < x.shape[0]; ++path) {
+    const auto begin =
+        x.bytes.begin() + static_cast<std::ptrdiff_t>((path * saves + saves - 1) * row);
+    result.bytes.insert(result.bytes.end(), begin, begin + static_cast<std::ptrdiff_t>(row));
+  }
+  return result;
+}
+
+/// Of --x0: [paths, state] or one [state], or `x` [paths, saves, state] of a .npz file that `ito
+/// simulate` wrote, whose last save it takes. Throws ito::Error naming the option, the file and
+/// what is wrong: the shape, or the row and column of a number that is not finite.
+template <class Real>
+PathArray<Real> read_x0(const std::string& file, std::size_t state) {
+  const std::string option = "--x0";
+  Array array = read(option, file, {"x0", "x"});
+  const bool simulated = array.name == "x" && array.shape.size() == 3;
+  const bool fits = simulated || array.shape.size() == 1 || array.shape.size() == 2;
+  // Transposed states would pass a check of their number.
+  if (!fits || array.size() == 0 || array.shape.back() != state) {
+    refuse_shape(option, array,
+                 fmt::format("[paths, {0}] or [{0}], or x [paths, saves, {0}] of a .npz file that "
+                             "`ito simulate` wrote",
+                             state));
+  }
+  return converted<Real>(option, file, simulated ? last_save(array) : std::move(array));
+}
+
+/// Of --context: [observations, intervals, size], or fewer axes. Throws likewise.
+template <class Real>
+PathArray<Real> read_context(const std::string& file, std::size_t size) {
+  const std::string option = "--context";
+  Array array = read(option, file, {"context"});
+  if (array.shape.empty() || array.shape.back() != size)
+    refuse_shape(option, array, fmt::format("an array whose last axis has {} numbers", size));
+  return converted<Real>(option, file, std::move(array));
 }
 
 }  // namespace

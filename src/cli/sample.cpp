@@ -58,11 +58,7 @@ void add_sample(CLI::App& program, Action& action) {
   add_fit_parameters(*command, arguments->parameters);
   add_device(*command, arguments->options.execution.device);
   add_threads(*command, arguments->options.execution.threads);
-  command->callback([arguments, command, &action] {
-    action = [arguments, command] {
-      return in_options(*command, [&] { return draw(*arguments); });
-    };
-  });
+  set_action(*command, action, arguments, draw);
 }
 
 }  // namespace ito::cli

@@ -38,7 +38,7 @@ void write(const OutputFile& out, const SimulateArguments& arguments, const Mode
 }
 
 template <class Real>
-int simulate(const OutputFile& out, const SimulateArguments& arguments) {
+int run_paths(const OutputFile& out, const SimulateArguments& arguments) {
   const PathRun<Real> run(arguments.run);
   BasicPlan<Real> plan(run.model, arguments.run.execution, arguments.run.plan_options());
   const BasicPaths<Real> paths =
@@ -48,6 +48,12 @@ int simulate(const OutputFile& out, const SimulateArguments& arguments) {
   out.say(fmt::format("{} paths of {} steps, {} saved, written to {}\n", paths.size(),
                       run.model.grid.size() - 1, run.model.save.size(), out.name()));
   return 0;
+}
+
+int simulate(const SimulateArguments& arguments) {
+  const OutputFile out("--out", arguments.out, OutputFile::Kind::binary);
+  return arguments.run.in_double() ? run_paths<double>(out, arguments)
+                                   : run_paths<float>(out, arguments);
 }
 
 }  // namespace
@@ -63,15 +69,7 @@ void add_simulate(CLI::App& program, Action& action) {
       "Also interval_energy and interval_martingale [paths, saves]: the parts between "
       "one save step and the next");
   add_output_file(*command, arguments->out, "File to write (.npz)")->required();
-  command->callback([arguments, command, &action] {
-    action = [arguments, command] {
-      const OutputFile out("--out", arguments->out, OutputFile::Kind::binary);
-      return in_options(*command, [&] {
-        return arguments->run.in_double() ? simulate<double>(out, *arguments)
-                                          : simulate<float>(out, *arguments);
-      });
-    };
-  });
+  set_action(*command, action, arguments, simulate);
 }
 
 }  // namespace ito::cli

@@ -1,6 +1,7 @@
-#include "cli/publication.hpp"
+#include "cli/lock_contents.hpp"
 
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "io/file.hpp"
@@ -30,6 +31,14 @@ void remove_obsolete(const fs::path& lock) {
   }
 }
 
+void remove_temporaries(const fs::path& folder) {
+  std::error_code error, ignored;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (is_temporary(entry->path())) fs::remove(entry->path(), ignored);
+  }
+}
+
 }  // namespace
 
 void publish(const fs::path& lock, const fs::path& set, std::span<const char* const> names) {
@@ -52,6 +61,22 @@ void finish_publication(const fs::path& lock) {
     move_file(file, lock.parent_path() / file.filename());
   remove_obsolete(lock);
   fs::remove(ready_in(lock));
+}
+
+fs::path work_in(const fs::path& lock) { return lock / "work"; }
+
+void keep_work(const fs::path& lock) {
+  const fs::path stopped = lock / "stopped", unfinished = lock.parent_path() / "unfinished";
+  if (fs::exists(work_in(lock))) move_file(work_in(lock), stopped);
+  if (!fs::exists(stopped)) return;
+  remove_temporaries(stopped);
+  if (!fs::exists(unfinished)) {
+    move_file(stopped, unfinished);
+    return;
+  }
+  // Somebody keeps files of their own there.
+  for (const auto& entry : fs::directory_iterator(stopped))
+    move_file(entry.path(), unfinished / entry.path().filename());
 }
 
 }  // namespace ito::cli

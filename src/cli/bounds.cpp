@@ -1,9 +1,9 @@
-#include "cli/comparison.hpp"
+#include "cli/bounds.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
-
 #include <ito/averages.hpp>
 
 namespace ito::cli {
@@ -24,6 +24,9 @@ Difference difference_of(const Comparison& a, const Comparison& b) {
     differences.add(a.log_marginal[i] - b.log_marginal[i]);
   return {differences.mean(), differences.error()};
 }
+
+/// Above, no number of paths makes up for it (Vehtari et al. 2024).
+constexpr double too_heavy = 0.7;
 
 }  // namespace
 
@@ -57,6 +60,49 @@ std::vector<std::string> verdict(const std::vector<Comparison>& rows) {
       all ? fmt::format("{} beats all {} baselines.", model.name, rows.size() - 1)
           : fmt::format("{} does not beat all {} baselines.", model.name, rows.size() - 1));
   return lines;
+}
+
+void add_bounds(nlohmann::ordered_json& object, const Evaluation& result) {
+  object["elbo"] = result.elbo;
+  object["elbo_error"] = result.elbo_error;
+  object["reconstruction"] = result.reconstruction;
+  object["energy"] = result.energy;
+  object["iwae"] = result.iwae;
+  object["iwae_error"] = result.iwae_error;
+  object["log_marginal"] = result.iwae;
+  object["log_marginal_error"] = result.log_marginal_error;
+  object["log_marginal_smoothed"] = result.smoothed_log_marginal;
+  object["log_marginal_smoothed_error"] = result.smoothed_log_marginal_error;
+  object["ess"] = result.ess;
+  object["ess_smoothed"] = result.smoothed_ess;
+  object["tail_shape"] = result.tail_shape;
+  object["tail_shape_limit"] = result.tail_shape_limit;
+  object["tail_shape_above"] = result.tail_shape_above;
+  if (const std::string warning = tail_warning(result); !warning.empty())
+    object["warning"] = warning;
+}
+
+std::string tail_text(const Evaluation& result) {
+  if (std::isnan(result.tail_shape)) return "not known: that takes 32 paths an observation";
+  return fmt::format("k̂ up to {:.2f}; above {:.2f} for {:.0f} % of observations", result.tail_shape,
+                     result.tail_shape_limit, 100 * result.tail_shape_above);
+}
+
+std::string tail_warning(const Evaluation& result) {
+  // Of few paths k̂ is a rough estimate, and of many observations some are above the limit by
+  // chance.
+  const bool many = 4 * result.tail_shape_above > 1;
+  const double limit = many ? result.tail_shape_limit : too_heavy;
+  const auto above =
+      std::ranges::count_if(result.tail_shapes, [&](double shape) { return shape > limit; });
+  if (above == 0) return "";
+  const std::string error =
+      std::isnan(result.log_marginal_error) ? " and has no standard error" : "";
+  return fmt::format(
+      "the weights of {} of {} observations have tails too heavy for log p(y) (k̂ above {:.2f}, up "
+      "to {:.2f}): their importance-weighted value is a lower bound and no estimate{}; more "
+      "samples or a better control may help",
+      above, result.observations, limit, result.tail_shape, error);
 }
 
 }  // namespace ito::cli
