@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "study/gradient_sweeps.hpp"
+#include "study/gradient_cost.hpp"
 
 namespace ito::lab::study {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "study/gradient_sweeps.hpp"
+#include "study/gradient_cost.hpp"
 
 // What a gradient costs by every route and what it is off by, over steps, dimension, parameters and
 // paths, and which route to take.

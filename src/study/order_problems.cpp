@@ -1,4 +1,4 @@
-#include "study/order_problems.hpp"
+#include "study/order_measure.hpp"
 
 #include <algorithm>
 #include <cmath>

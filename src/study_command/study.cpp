@@ -14,6 +14,7 @@
 #include <ito/error.hpp>
 #include <ito/version.hpp>
 
+#include "cli/child_process.hpp"
 #include "cli/commands.hpp"
 #include "cli/file_options.hpp"
 #include "cli/html.hpp"
@@ -21,9 +22,10 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/output_folder.hpp"
+#include "cli/temporary_folder.hpp"
 #include "io/file.hpp"
+#include "model/check.hpp"
 #include "study/study.hpp"
-#include "study_command/gradient_memory.hpp"
 #include "study_command/study_figures.hpp"
 
 namespace ito::cli {
@@ -152,6 +154,40 @@ Dataset read_digits(const std::string& file, Header header) {
   } catch (const Error& error) {
     throw Error(fmt::format("--digits: {}", error.what()));
   }
+}
+
+/// The most bytes `ito gradient` has resident, run as a child process; 0 where the system does not
+/// say. Throws ito::Error where it fails.
+double peak_memory_of(const study::GradientRun& run) {
+  if (peak_memory() == 0) return 0;
+  const TemporaryFolder folder;
+  const auto file = [&](const char* name) { return (folder.path() / name).string(); };
+  write_file(file("model.json"), to_json(run.model));
+  save_safetensors(run.parameters, file("parameters.safetensors"));
+  const int status = run_child(folder.path(), "/proc/self/exe",
+                               {"ito",
+                                "gradient",
+                                file("model.json"),
+                                "--params",
+                                file("parameters.safetensors"),
+                                "--paths",
+                                fmt::format("{}", run.paths),
+                                "--loss",
+                                R"({"state": 1, "energy": 1})",
+                                "--method",
+                                std::string(name(run.method)),
+                                "--workspace-limit",
+                                fmt::format("{}", run.workspace_limit),
+                                "--threads",
+                                fmt::format("{}", run.threads),
+                                "--device",
+                                "cpu",
+                                "--json",
+                                "--out",
+                                file("gradient.safetensors")});
+  const std::string said = read_file(folder.path() / "log");
+  if (status != 0) throw Error(fmt::format("ito gradient ended with status {}: {}", status, said));
+  return nlohmann::json::parse(said)["peak_memory"];
 }
 
 /// Runs the parts and writes what they found. Throws Stopped where a signal has come in.
