@@ -41,7 +41,7 @@ export device_tests='*cuda*:CudaSolvers.*:*CudaSizes*:*CudaCaptures*:LayeredKern
 export training_tests='-*OneGraph*'
 # The loops there and back, with and without contexts, from stored states and from checkpoints.
 small_set='Engines/Detach.IsTheGradient*/cuda:Engines/Checkpoint.GivesTheBitsOfStoredStates/cuda'
-small_set+=':Engines/BatchSplit.LeavesThePathsOfWhole*/cuda:Engines/Precision.IsFaithfulForEveryNumberOfPaths/cuda*'
+small_set+=':Engines/BatchSplit.ChangesNoPathOfWhole*/cuda:Engines/Precision.IsFaithfulForEveryNumberOfPaths/cuda*'
 export small_set
 
 build_here() {

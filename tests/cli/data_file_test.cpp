@@ -41,7 +41,7 @@ class DataFiles : public ProgramTest {
                             R"("likelihood": {"kind": "gaussian", "scale": 0.5}})";
 };
 
-TEST_F(DataFiles, AreReadAsSaidAndTheSummarySaysWhatLine1Is) {
+TEST_F(DataFiles, FollowTheHeaderOptionAndTheSummaryNamesLine1) {
   const Outcome quiet = fit("good.csv", {"--quiet"});
   ASSERT_EQ(quiet.status, 0) << quiet.err;
   EXPECT_EQ(quiet.err, "");

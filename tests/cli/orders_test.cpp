@@ -62,7 +62,7 @@ TEST_F(Orders, AreTheDeclaredOnesOfEverySolverSlow) {
 
 using Gradients = ProgramTest;
 
-TEST_F(Gradients, TendToTheExactOneOrAreItSlow) {
+TEST_F(Gradients, ConvergeToTheExactOneOrEqualItSlow) {
   const Outcome outcome =
       run({"gradients", "convergence", "reversal", "--effort", "0.1", "--out", at("gradients")});
   ASSERT_EQ(outcome.status, 0) << outcome.err;

@@ -69,7 +69,7 @@ void expect_told(const Outcome& outcome, const NumberOption& option) {
   }
 }
 
-TEST_F(Sizes, ThatNoMachineHasAreToldByTheOptionTheyWereGivenFor) {
+TEST_F(Sizes, ThatNoMachineHasAreRefusedByTheOption) {
   ASSERT_EQ(run(fit_arguments({"--epochs", "1", "--quiet"})).status, 0);
   const std::string sde = at("sde.json"), p = at("p.safetensors");
   const std::map<std::string, std::vector<std::string>> commands{
@@ -111,7 +111,7 @@ TEST_F(Sizes, ThatNoMachineHasAreRefusedByStudies) {
   }
 }
 
-TEST_F(Sizes, OfSamplesThatAGradientCannotHoldAreToldWithTheMostThatItCan) {
+TEST_F(Sizes, OfTooManySamplesForAGradientAreRefusedWithTheMostThatFit) {
   const Outcome outcome = run(fit_arguments({"--samples", "160000000", "--quiet"}));
   expect_error(outcome, 1, {"--samples: got 160000000", "accepted: up to ", "this model"});
   EXPECT_EQ(outcome.err.find("workspace"), std::string::npos) << outcome.err;
@@ -126,12 +126,12 @@ TEST_F(Sizes, OfSamplesTimesObservationsStayBelowTheNoisesIndices) {
                {"--evaluation-samples: got 1073741840 for each of 8", "up to 1073741824"});
 }
 
-TEST_F(Sizes, OfRequestsAreToldByTheOption) {
+TEST_F(Sizes, OfRequestsAreRefusedByTheOption) {
   expect_error(run(simulate(at("sde.json"), {"--paths", "2", "--first-path", "8589934591"})), 1,
                {"--first-path: got 8589934591 with 2 paths", "up to 8589934590"});
 }
 
-TEST_F(Sizes, OfModelsAreToldByTheField) {
+TEST_F(Sizes, OfModelsAreRefusedByTheField) {
   const std::string sde = R"({"state": 1, "horizon": 1.0, "steps": 4, )";
   const std::vector<std::pair<std::string, std::string>> models{
       {R"({"state": 4294967297, "horizon": 1.0, "steps": 4})", "state"},
@@ -154,7 +154,7 @@ TEST_F(Sizes, OfModelsAreToldByTheField) {
 }
 
 /// What is written is 1001 states, E, M and a status a path, 4013 bytes; 2^33 of them, 32 104 GiB.
-TEST_F(Sizes, OfResultsThatDoNotFitTheMachineAreTrue) {
+TEST_F(Sizes, OfResultsBeyondTheMachinesMemoryAreRefusedWithTheirBytes) {
   std::string save = "0";
   for (int k = 1; k <= 1000; ++k) save += fmt::format(",{}", k);
   write(folder / "long.json",
@@ -167,7 +167,7 @@ TEST_F(Sizes, OfResultsThatDoNotFitTheMachineAreTrue) {
                {"--paths: got 8589934592, whose results take 96168.0 GiB, in all 96168.0 GiB"});
 }
 
-TEST_F(Sizes, OfAGradientThatDoesNotFitTheMachineAreTold) {
+TEST_F(Sizes, OfAGradientBeyondTheMachinesMemoryAreRefused) {
   write(folder / "wide.json", R"({"state": 1024, "horizon": 1.0, "steps": 4})");
   ASSERT_EQ(run({"init", at("wide.json"), "--out", at("p.safetensors")}).status, 0);
   // 3 numbers of 4 bytes a channel: states, their cotangents and the gradient by X_0.

@@ -71,7 +71,7 @@ TEST(CubinCache, RemovesWhatAKilledProcessLeftAndNothingThatIsBeingWritten) {
   EXPECT_TRUE(fs::exists(folder / "mine.tmp"));
 }
 
-TEST(CubinCache, GoesWithoutAFolderThatCannotBeWritten) {
+TEST(CubinCache, KeepsNothingWhereNoFolderCanBeWritten) {
   const TemporaryFolder folder;
   std::ofstream(folder / "file") << "not a folder";
   // /proc refuses even the superuser.
@@ -142,7 +142,7 @@ TEST(CubinCache, ThreadsAndProcessesThatRaceFindWholeEntries) {
   EXPECT_EQ(folder.size(), 1u);
 }
 
-TEST(CubinCache, StandsWhereTheEnvironmentSays) {
+TEST(CubinCache, IsInTheFolderThatTheEnvironmentNames) {
   const EnvironmentVariable home("HOME", "/home/somebody");
   const EnvironmentVariable cache("XDG_CACHE_HOME", nullptr);
   const EnvironmentVariable own("ITO_CACHE_DIR", nullptr);

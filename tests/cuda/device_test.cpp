@@ -12,7 +12,7 @@
 namespace ito::cuda {
 namespace {
 
-TEST(CudaDevice, NamesAreReadBack) {
+TEST(CudaDevice, NamesAreParsedBack) {
   EXPECT_EQ(Device::parse("cuda"), Device::cuda());
   EXPECT_EQ(Device::parse("cuda:0"), Device::cuda(0));
   EXPECT_EQ(Device::parse("cuda:12"), Device::cuda(12));

@@ -124,8 +124,10 @@ std::vector<TrainingCase> training_cases() {
   return cases;
 }
 
-class AgainstTheHost : public CudaTraining, public ::testing::WithParamInterface<std::size_t> {};
-INSTANTIATE_TEST_SUITE_P(Cases, AgainstTheHost, ::testing::Range(std::size_t{0}, std::size_t{7}),
+class CudaAndHostTraining : public CudaTraining,
+                            public ::testing::WithParamInterface<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(Cases, CudaAndHostTraining,
+                         ::testing::Range(std::size_t{0}, std::size_t{7}),
                          [](const auto& row) { return training_cases()[row.param].name; });
 
 /// Norm of a − b over that of c − b.
@@ -144,7 +146,7 @@ double relative_difference(std::span<const Number> a, std::span<const Number> b,
 
 // Adam divides a gradient by its own size, so a parameter whose gradient is small against rounding
 // may differ by much of its way: hence norm-wise. The emulated device's differences are near 1e-6.
-TEST_P(AgainstTheHost, ParametersAndHistoryAgreeToRounding) {
+TEST_P(CudaAndHostTraining, AgreeOnParametersAndHistoryToRounding) {
   const TrainingCase row = training_cases()[GetParam()];
   FitOptions host_options = row.options;
   host_options.execution = Device::cpu();

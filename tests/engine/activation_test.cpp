@@ -80,7 +80,7 @@ TEST_P(ActivationAccuracy, IsWithinAFewUlpOfLongDoubleEverywhere) {
   EXPECT_LE(worst, GetParam().ulp) << "at " << at;
 }
 
-TEST_P(ActivationAccuracy, PassesNotANumberOn) {
+TEST_P(ActivationAccuracy, GivesNaNForNaN) {
   EXPECT_TRUE(
       std::isnan(apply(GetParam().activation, {std::numeric_limits<float>::quiet_NaN()}).front()));
 }

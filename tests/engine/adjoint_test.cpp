@@ -22,9 +22,9 @@ std::uint64_t paths_of(const ModelCase& row) {
 }
 
 /// Where the paths of a call start, [N, d].
-std::vector<double> start(Model model, const Knobs& knobs, const Call& call) {
+std::vector<double> start(Model model, const ChainInputs& inputs, const Call& call) {
   model.save = {0};
-  return plan_of(model).simulate(knobs.parameters, call).states;
+  return plan_of(model).simulate(inputs.parameters, call).states;
 }
 
 /// Norm-wise 1e-7; where all of `got` is below 1e-9 of the gradient's size, the differences may
@@ -46,16 +46,16 @@ TEST_P(Adjoint, IsTheGradientOfTheForwardRun) {
   const std::uint64_t paths = paths_of(row);
   AnyPlan plan = plan_of(row.model);
   const PathValues cotangents = random_cotangents(row.model, paths, row.seed + 7);
-  Knobs knobs = row.knobs(paths);
+  ChainInputs inputs = row.inputs(paths);
   Call call = row.call(paths);
-  const auto loss_now = [&] { return loss(plan.simulate(knobs.parameters, call), cotangents); };
+  const auto loss_now = [&] { return loss(plan.simulate(inputs.parameters, call), cotangents); };
 
-  const GradientValues got = plan.adjoint(knobs.parameters, call, cotangents);
+  const GradientValues got = plan.adjoint(inputs.parameters, call, cotangents);
   const double size = norm(got.parameters) + norm(got.x0);
   ASSERT_GT(size, 1e-3);
-  expect_close("parameters", got.parameters, differences(knobs.parameters, loss_now), size);
+  expect_close("parameters", got.parameters, differences(inputs.parameters, loss_now), size);
   expect_close("context", got.context, differences(call.context, loss_now), size);
-  call.x0 = start(row.model, knobs, call);
+  call.x0 = start(row.model, inputs, call);
   expect_close("x0", got.x0, differences(call.x0, loss_now), size);
 }
 
@@ -63,18 +63,18 @@ TEST_P(Adjoint, OfEachOutputAloneAddsUpToThatOfAll) {
   const ModelCase& row = GetParam();
   const std::uint64_t paths = paths_of(row);
   AnyPlan plan = plan_of(row.model);
-  const Knobs knobs = row.knobs(paths);
+  const ChainInputs inputs = row.inputs(paths);
   const Call call = row.call(paths);
-  const auto adjoint = [&](Seen seen) {
-    return plan.adjoint(knobs.parameters, call,
-                        random_cotangents(row.model, paths, row.seed + 7, seen));
+  const auto adjoint = [&](LossTerm term) {
+    return plan.adjoint(inputs.parameters, call,
+                        random_cotangents(row.model, paths, row.seed + 7, term));
   };
-  const GradientValues all = adjoint(Seen::all);
+  const GradientValues all = adjoint(LossTerm::all);
   GradientValues sum{std::vector<double>(all.parameters.size()), std::vector<double>(all.x0.size()),
                      std::vector<double>(all.context.size())};
-  for (const Seen seen : {Seen::states, Seen::energy, Seen::martingale, Seen::interval_energy,
-                          Seen::interval_martingale}) {
-    const GradientValues part = adjoint(seen);
+  for (const LossTerm term : {LossTerm::states, LossTerm::energy, LossTerm::martingale,
+                              LossTerm::interval_energy, LossTerm::interval_martingale}) {
+    const GradientValues part = adjoint(term);
     for (const auto field :
          {&GradientValues::parameters, &GradientValues::x0, &GradientValues::context}) {
       for (std::size_t i = 0; i < (sum.*field).size(); ++i) (sum.*field)[i] += (part.*field)[i];
@@ -89,18 +89,18 @@ TEST_P(Adjoint, OfEachOutputAloneAddsUpToThatOfAll) {
 TEST(AdjointOfOneOutput, IsTheGradientOfTheForwardRun) {
   for (const char* name : {"mlp_diagonal_feedback", "affine_diagonal_drift",
                            "mlp_general_rectangular_feedback", "save_every_step"}) {
-    for (const Seen seen : every_seen) {
-      SCOPED_TRACE(std::string(name) + ", output " + std::to_string(static_cast<int>(seen)));
+    for (const LossTerm term : every_loss_term) {
+      SCOPED_TRACE(std::string(name) + ", output " + std::to_string(static_cast<int>(term)));
       const ModelCase& row = model_case(name);
       const std::uint64_t paths = paths_of(row);
       AnyPlan plan = plan_of(row.model);
-      const PathValues cotangents = random_cotangents(row.model, paths, row.seed + 8, seen);
-      Knobs knobs = row.knobs(paths);
+      const PathValues cotangents = random_cotangents(row.model, paths, row.seed + 8, term);
+      ChainInputs inputs = row.inputs(paths);
       const Call call = row.call(paths);
-      const auto got = plan.adjoint(knobs.parameters, call, cotangents).parameters;
+      const auto got = plan.adjoint(inputs.parameters, call, cotangents).parameters;
       ASSERT_GT(norm(got), 1e-3);
-      const auto wanted = differences(knobs.parameters, [&] {
-        return loss(plan.simulate(knobs.parameters, call), cotangents);
+      const auto wanted = differences(inputs.parameters, [&] {
+        return loss(plan.simulate(inputs.parameters, call), cotangents);
       });
       EXPECT_LE(relative_error(got, wanted), 1e-7);
     }

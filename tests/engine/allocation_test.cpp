@@ -60,7 +60,7 @@ long allocations_of_a_call(const ModelCase& row, Execution execution, std::size_
   BasicPlan<Real> plan(row.model, execution, {.workspace_limit = limit});
   const Call call = row.call(paths);
   const PathValues weights = random_cotangents(row.model, paths, 1);
-  const std::vector<Real> parameters(real<Real>(row.knobs(paths).parameters)),
+  const std::vector<Real> parameters(real<Real>(row.inputs(paths).parameters)),
       x0(real<Real>(call.x0)), context(real<Real>(call.context)),
       state_weights(real<Real>(weights.states)), energy_weights(real<Real>(weights.energy));
   const BasicRequest<Real> request{call.paths, call.seed, call.first_path,
@@ -108,7 +108,7 @@ TEST(Allocation, DoesNotHappenInACall) {
 
 /// Of a state of one channel at 65 steps: as many numbers each as the states are those of E and of
 /// M by interval.
-TEST(Allocation, OfPathsIsThatOfWhatIsAskedFor) {
+TEST(Allocation, OfASimulationIsThatOfTheRequestedOutputs) {
   constexpr std::size_t paths = 4096, saves = 65;
   Model model;
   model.grid = uniform_grid(1.0, 64);

@@ -48,21 +48,21 @@ Call part(const Call& whole, std::size_t state, std::uint64_t begin, std::uint64
   return out;
 }
 
-TEST_P(BatchSplit, LeavesEveryPathAsItIs) {
+TEST_P(BatchSplit, ChangesNoPath) {
   constexpr std::uint64_t paths = 1100;
   for (const char* name : models) {
     const ModelCase& row = model_case(name);
     const auto d = static_cast<std::size_t>(row.model.state);
-    const Knobs knobs = row.knobs(paths);
+    const ChainInputs inputs = row.inputs(paths);
     const Call call = row.call(paths);
-    const PathValues whole = AnyPlan(GetParam(), row.model).simulate(knobs.parameters, call);
+    const PathValues whole = AnyPlan(GetParam(), row.model).simulate(inputs.parameters, call);
     AnyPlan plan(GetParam(), row.model, {}, 1);
     for (const std::uint64_t size : {1u, 3u, 16u, 63u, 64u, 65u, 1000u}) {
       // Single paths: those around the seams of tiles.
       const std::uint64_t begin = size == 1 ? 40 : 0, end = size == 1 ? 140 : paths;
       for (std::uint64_t at = begin; at < end; at += size) {
         const std::uint64_t count = std::min(size, end - at);
-        ASSERT_EQ(plan.simulate(knobs.parameters, part(call, d, at, count)),
+        ASSERT_EQ(plan.simulate(inputs.parameters, part(call, d, at, count)),
                   part(whole, paths, at, count))
             << name << ": " << count << " paths from " << at;
       }
@@ -70,31 +70,31 @@ TEST_P(BatchSplit, LeavesEveryPathAsItIs) {
   }
 }
 
-TEST_P(BatchSplit, KeepsAPathInACallOfManyAsInACallOfOne) {
+TEST_P(BatchSplit, GivesAPathTheSameBitsAloneAndAmongMany) {
   const ModelCase& row = model_case("mlp_diagonal_feedback");
   AnyPlan plan(GetParam(), row.model);
-  const auto parameters = row.knobs(1).parameters;
+  const auto parameters = row.inputs(1).parameters;
   Call call{.paths = 1, .seed = 4};
   const PathValues alone = plan.simulate(parameters, call);
   call.paths = GetParam().sample;
   EXPECT_EQ(part(plan.simulate(parameters, call), call.paths, 0, 1), alone);
 }
 
-TEST_P(BatchSplit, LeavesThePathsOfWholeObservationsAsTheyAre) {
+TEST_P(BatchSplit, ChangesNoPathOfWholeObservations) {
   constexpr std::uint64_t paths = 200;
   const ModelCase& row = model_case("context_of_three");
   const auto d = static_cast<std::size_t>(row.model.state);
-  const Knobs knobs = row.knobs(paths);
+  const ChainInputs inputs = row.inputs(paths);
   const Call call = row.call(paths);
   const std::uint64_t per = call.paths_per_observation, rows = call.observations();
   ASSERT_EQ(rows, 3u);
   AnyPlan plan(GetParam(), row.model);
-  const PathValues whole = plan.simulate(knobs.parameters, call);
+  const PathValues whole = plan.simulate(inputs.parameters, call);
   for (std::uint64_t r = 0; r < rows; ++r) {
     const std::uint64_t count = std::min(per, paths - r * per);
     Call one = part(call, d, r * per, count);
     one.context = part(call.context, rows, r, 1);
-    EXPECT_EQ(plan.simulate(knobs.parameters, one), part(whole, paths, r * per, count));
+    EXPECT_EQ(plan.simulate(inputs.parameters, one), part(whole, paths, r * per, count));
   }
 }
 
@@ -102,16 +102,16 @@ TEST_P(BatchSplit, OfThreadsChangesNoBitOfPathsOrGradients) {
   constexpr std::uint64_t paths = 700;
   for (const char* name : models) {
     const ModelCase& row = model_case(name);
-    const Knobs knobs = row.knobs(paths);
+    const ChainInputs inputs = row.inputs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 3);
     AnyPlan one(GetParam(), row.model, {}, 1);
-    const PathValues states = one.simulate(knobs.parameters, call);
-    const GradientValues gradient = one.adjoint(knobs.parameters, call, cotangents);
+    const PathValues states = one.simulate(inputs.parameters, call);
+    const GradientValues gradient = one.adjoint(inputs.parameters, call, cotangents);
     for (const int threads : {2, 3, 7}) {
       AnyPlan plan(GetParam(), row.model, {}, threads);
-      EXPECT_EQ(plan.simulate(knobs.parameters, call), states) << name << threads;
-      EXPECT_EQ(plan.adjoint(knobs.parameters, call, cotangents), gradient) << name << threads;
+      EXPECT_EQ(plan.simulate(inputs.parameters, call), states) << name << threads;
+      EXPECT_EQ(plan.adjoint(inputs.parameters, call, cotangents), gradient) << name << threads;
     }
   }
 }
@@ -120,12 +120,12 @@ TEST_P(BatchSplit, OfThreadsChangesNoBitWithSeveralObservations) {
   constexpr std::uint64_t paths = 700;
   for (const char* name : {"context_of_three", "context_affine", "context_wide_drift"}) {
     const ModelCase& row = model_case(name);
-    const Knobs knobs = row.knobs(paths);
+    const ChainInputs inputs = row.inputs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 3);
     const GradientValues one =
-        AnyPlan(GetParam(), row.model, {}, 1).adjoint(knobs.parameters, call, cotangents);
-    EXPECT_EQ(AnyPlan(GetParam(), row.model, {}, 3).adjoint(knobs.parameters, call, cotangents),
+        AnyPlan(GetParam(), row.model, {}, 1).adjoint(inputs.parameters, call, cotangents);
+    EXPECT_EQ(AnyPlan(GetParam(), row.model, {}, 3).adjoint(inputs.parameters, call, cotangents),
               one)
         << name;
   }
@@ -139,11 +139,11 @@ TEST_P(BatchSplit, AddsGradientsUpToRounding) {
   for (const char* name : models) {
     const ModelCase& row = model_case(name);
     const auto d = static_cast<std::size_t>(row.model.state);
-    const Knobs knobs = row.knobs(paths);
+    const ChainInputs inputs = row.inputs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 3);
     AnyPlan plan(GetParam(), row.model, {}, 1);
-    const GradientValues whole = plan.adjoint(knobs.parameters, call, cotangents);
+    const GradientValues whole = plan.adjoint(inputs.parameters, call, cotangents);
     for (const std::uint64_t size : {3u, 16u, 65u}) {
       SCOPED_TRACE(name + std::to_string(size));
       GradientValues sum{std::vector<double>(whole.parameters.size()),
@@ -151,7 +151,7 @@ TEST_P(BatchSplit, AddsGradientsUpToRounding) {
                          std::vector<double>(whole.context.size())};
       for (std::uint64_t at = 0; at < paths; at += size) {
         const std::uint64_t count = std::min(size, paths - at);
-        const GradientValues piece = plan.adjoint(knobs.parameters, part(call, d, at, count),
+        const GradientValues piece = plan.adjoint(inputs.parameters, part(call, d, at, count),
                                                   part(cotangents, paths, at, count));
         for (std::size_t p = 0; p < sum.parameters.size(); ++p) {
           sum.parameters[p] += piece.parameters[p];

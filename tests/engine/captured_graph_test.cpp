@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "cuda/buffer.hpp"
-#include "cuda/buffer.hpp"
 #include "engine/any_plan.hpp"
 #include "engine/model_table.hpp"
 
@@ -63,7 +62,7 @@ TEST_P(CudaCaptures, GiveTheBitsOfHostCallsForTheSeedInDeviceMemory) {
   kind.kernels = GetParam();
   constexpr std::uint64_t paths = 40;
   const ModelCase& row = model_case("context_of_three");
-  const Knobs knobs = row.knobs(paths);
+  const ChainInputs inputs = row.inputs(paths);
   Call call = row.call(paths);
   const PathValues cotangents = random_cotangents(row.model, paths, 3);
   AnyPlan other(kind, row.model);  // and with it the device
@@ -73,7 +72,7 @@ TEST_P(CudaCaptures, GiveTheBitsOfHostCallsForTheSeedInDeviceMemory) {
   const auto d = static_cast<std::size_t>(row.model.state);
   const std::size_t states = paths * plan.model().save.size() * d;
   const auto seed = device<std::uint64_t>(1);
-  const auto parameters = device(knobs.parameters);
+  const auto parameters = device(inputs.parameters);
   const Request request{.paths = paths,
                         .first_path = call.first_path,
                         .x0 = device(call.x0),
@@ -98,8 +97,8 @@ TEST_P(CudaCaptures, GiveTheBitsOfHostCallsForTheSeedInDeviceMemory) {
     upload(seed, std::vector<std::uint64_t>{value});
     graph->launch(stream.handle());
     gpu->synchronize(stream.handle());
-    EXPECT_EQ(host(outputs.states), other.simulate(knobs.parameters, call).states);
-    const GradientValues wanted = other.adjoint(knobs.parameters, call, seen);
+    EXPECT_EQ(host(outputs.states), other.simulate(inputs.parameters, call).states);
+    const GradientValues wanted = other.adjoint(inputs.parameters, call, seen);
     EXPECT_EQ(host(gradient.parameters), wanted.parameters);
     EXPECT_EQ(host(gradient.context), wanted.context);
   }

@@ -48,15 +48,15 @@ TEST_P(Checkpoint, GivesTheBitsOfStoredStates) {
     for (const int threads : {1, 3}) {
       SCOPED_TRACE(name + std::to_string(threads));
       const ModelCase& row = model_case(name);
-      const Knobs knobs = row.knobs(paths);
+      const ChainInputs inputs = row.inputs(paths);
       const Call call = row.call(paths);
       const PathValues cotangents = random_cotangents(row.model, paths, 5);
       const GradientValues stored =
-          AnyPlan(GetParam(), row.model, {}, threads).adjoint(knobs.parameters, call, cotangents);
+          AnyPlan(GetParam(), row.model, {}, threads).adjoint(inputs.parameters, call, cotangents);
       const std::size_t least = least_limit(GetParam(), row.model, call, threads);
       for (const std::size_t limit : {least, least + least / 3, 2 * least}) {
         AnyPlan plan(GetParam(), row.model, {.workspace_limit = limit}, threads);
-        EXPECT_EQ(plan.adjoint(knobs.parameters, call, cotangents), stored) << limit;
+        EXPECT_EQ(plan.adjoint(inputs.parameters, call, cotangents), stored) << limit;
       }
     }
   }
@@ -71,14 +71,14 @@ TEST_P(Checkpoint, GivesTheBitsOfStoredStatesOnLongPaths) {
     row.model.grid = uniform_grid(1.0, steps);
     row.model.save = {0, 7, steps / 2, steps - 1};
     std::get<DriftControl>(row.model.control).context_steps = {0, 13, steps - 2};
-    const Knobs knobs = row.knobs(paths);
+    const ChainInputs inputs = row.inputs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 5);
     const GradientValues stored =
-        AnyPlan(GetParam(), row.model).adjoint(knobs.parameters, call, cotangents);
+        AnyPlan(GetParam(), row.model).adjoint(inputs.parameters, call, cotangents);
     const std::size_t least = least_limit(GetParam(), row.model, call, 2);
     EXPECT_EQ(AnyPlan(GetParam(), row.model, {.workspace_limit = least}, 2)
-                  .adjoint(knobs.parameters, call, cotangents),
+                  .adjoint(inputs.parameters, call, cotangents),
               stored);
   }
 }
@@ -94,7 +94,7 @@ TEST_P(Checkpoint, RefusesALimitBelowTheLeastItNames) {
       AnyPlan(GetParam(), row.model, {.workspace_limit = least - 1}, 2).workspace_bytes(call.paths),
       Error);
   EXPECT_THROW(AnyPlan(GetParam(), row.model, {.workspace_limit = least - 1}, 2)
-                   .adjoint_in_workspace(row.knobs(1000).parameters, call, {}),
+                   .adjoint_in_workspace(row.inputs(1000).parameters, call, {}),
                Error);
 }
 
@@ -103,14 +103,14 @@ TEST_P(Checkpoint, OfACallersWorkspaceGivesTheBitsOfThePlansOwn) {
   for (const char* name : models) {
     SCOPED_TRACE(name);
     const ModelCase& row = model_case(name);
-    const Knobs knobs = row.knobs(paths);
+    const ChainInputs inputs = row.inputs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 5);
     const std::size_t least = least_limit(GetParam(), row.model, call, 2);
     for (const std::size_t limit : {std::size_t{1} << 28, least}) {
       AnyPlan plan(GetParam(), row.model, {.workspace_limit = limit}, 2);
-      const GradientValues wanted = plan.adjoint(knobs.parameters, call, cotangents);
-      EXPECT_EQ(plan.adjoint_in_workspace(knobs.parameters, call, cotangents), wanted) << limit;
+      const GradientValues wanted = plan.adjoint(inputs.parameters, call, cotangents);
+      EXPECT_EQ(plan.adjoint_in_workspace(inputs.parameters, call, cotangents), wanted) << limit;
     }
   }
 }
@@ -121,7 +121,7 @@ TEST_P(Checkpoint, StaysWithinItsWorkspaceAroundTheLimit) {
   const ModelCase& row = model_case("one_dimension");
   const std::size_t steps = row.model.grid.size() - 1;
   for (const std::uint64_t paths : {64u, 640u, 641u, 700u}) {
-    const auto parameters = row.knobs(paths).parameters;
+    const auto parameters = row.inputs(paths).parameters;
     Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 5);
     AnyPlan roomy(GetParam(), row.model, {}, 1);
@@ -144,7 +144,7 @@ TEST_P(Checkpoint, StaysWithinItsWorkspaceAroundTheLimit) {
 }
 
 /// Memory for the states of 100,000 steps grows as the root of their number.
-TEST_P(Checkpoint, NeedsLittleForManySteps) {
+TEST_P(Checkpoint, NeedsLittleMemoryForManySteps) {
   const auto least = [&](int steps) {
     Model model = model_case("one_dimension").model;
     model.save = {};
@@ -183,20 +183,20 @@ TEST(Workspace, ForManyPathsServesFewer) {
 INSTANTIATE_TEST_SUITE_P(Engines, ForwardRun, ::testing::ValuesIn(engines_of_every_kernel()),
                          engine_name);
 
-TEST_P(ForwardRun, NeedsNoRoomForTheStatesOfAGradient) {
+TEST_P(ForwardRun, NeedsNoMemoryForTheStatesOfAGradient) {
   constexpr std::uint64_t paths = 70;
   const ModelCase& row = model_case("context_of_three");
-  const Knobs knobs = row.knobs(paths);
+  const ChainInputs inputs = row.inputs(paths);
   const Call call = row.call(paths);
   AnyPlan roomy(GetParam(), row.model, {}, 2);
   AnyPlan plan(GetParam(), row.model, {.workspace_limit = 0}, 2);
-  const PathValues wanted = roomy.simulate(knobs.parameters, call);
-  EXPECT_EQ(plan.simulate(knobs.parameters, call), wanted);
-  EXPECT_EQ(plan.simulate_in_workspace(knobs.parameters, call), wanted);
+  const PathValues wanted = roomy.simulate(inputs.parameters, call);
+  EXPECT_EQ(plan.simulate(inputs.parameters, call), wanted);
+  EXPECT_EQ(plan.simulate_in_workspace(inputs.parameters, call), wanted);
   const std::size_t needed = plan.simulate_workspace_bytes(paths, call.observations());
   EXPECT_EQ(needed, roomy.simulate_workspace_bytes(paths, call.observations()));
   EXPECT_LT(needed, roomy.workspace_bytes(paths, call.observations()));
-  EXPECT_THROW(plan.adjoint(knobs.parameters, call, {}), Error);
+  EXPECT_THROW(plan.adjoint(inputs.parameters, call, {}), Error);
 }
 
 /// The bytes of every state of all paths there can be would wrap around to nothing.

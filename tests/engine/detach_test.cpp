@@ -20,7 +20,8 @@ constexpr std::uint64_t paths = 18;
 ///     detach_state                  E(x(θ'); θ) + M(x(θ'); θ)
 ///     detach_martingale_parameters  E(x(θ); θ) + M(x(θ); θ')
 /// and both flags together E(x(θ'); θ).
-SplitKnobs frozen_where_detached(AdjointOptions options, const Knobs& live, const Knobs& frozen) {
+SplitChainInputs frozen_where_detached(AdjointOptions options, const ChainInputs& live,
+                                       const ChainInputs& frozen) {
   return {options.detach_state ? frozen : live, live,
           options.detach_martingale_parameters ? frozen : live};
 }
@@ -46,8 +47,8 @@ const GradientValues& wanted(const char* name, AdjointOptions options) {
   const ModelCase& row = model_case(name);
   const TextbookChain chain(row.model);
   const Call call = row.call(paths);
-  const Knobs frozen = row.knobs(paths);
-  Knobs live = frozen;
+  const ChainInputs frozen = row.inputs(paths);
+  ChainInputs live = frozen;
   const PathValues cotangents = random_cotangents(row.model, paths, row.seed + 9);
   const auto loss_now = [&] {
     return loss(chain.simulate(call, frozen_where_detached(options, live, frozen)), cotangents);
@@ -69,7 +70,7 @@ TEST_P(Detach, IsTheGradientOfTheLossWithThosePartsFrozen) {
       const ModelCase& row = model_case(name);
       const GradientValues got =
           AnyPlan(GetParam(), row.model)
-              .adjoint(row.knobs(paths).parameters, row.call(paths),
+              .adjoint(row.inputs(paths).parameters, row.call(paths),
                        random_cotangents(row.model, paths, row.seed + 9), options);
       EXPECT_LE(relative_error(got.parameters, wanted(name, options).parameters), tolerance);
       EXPECT_LE(relative_error(got.context, wanted(name, options).context), tolerance);
@@ -77,27 +78,27 @@ TEST_P(Detach, IsTheGradientOfTheLossWithThosePartsFrozen) {
   }
 }
 
-TEST_P(Detach, StateLeavesNothingForTheInitialStates) {
+TEST_P(Detach, OfTheStateLeavesTheInitialStatesNoGradient) {
   for (const char* name : models) {
     const ModelCase& row = model_case(name);
-    const Knobs knobs = row.knobs(paths);
+    const ChainInputs inputs = row.inputs(paths);
     const GradientValues got =
         AnyPlan(GetParam(), row.model)
-            .adjoint(knobs.parameters, row.call(paths),
+            .adjoint(inputs.parameters, row.call(paths),
                      random_cotangents(row.model, paths, row.seed + 9), {.detach_state = true});
     EXPECT_EQ(got.x0, std::vector<double>(got.x0.size(), 0.0)) << name;
   }
 }
 
 /// The initial states see E and M through the path alone, so M's parameters change nothing there.
-TEST_P(Detach, MartingaleParametersLeaveTheGradientOfTheInitialStates) {
+TEST_P(Detach, OfTheMartingalesParametersKeepsTheGradientOfTheInitialStates) {
   for (const char* name : models) {
     const ModelCase& row = model_case(name);
-    const Knobs knobs = row.knobs(paths);
+    const ChainInputs inputs = row.inputs(paths);
     AnyPlan plan(GetParam(), row.model);
     const PathValues cotangents = random_cotangents(row.model, paths, row.seed + 9);
     const auto x0 = [&](AdjointOptions options) {
-      return plan.adjoint(knobs.parameters, row.call(paths), cotangents, options).x0;
+      return plan.adjoint(inputs.parameters, row.call(paths), cotangents, options).x0;
     };
     EXPECT_LE(relative_error(x0({.detach_martingale_parameters = true}), x0({})),
               GetParam().gradient_tolerance)

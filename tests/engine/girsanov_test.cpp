@@ -41,9 +41,9 @@ TEST_P(Girsanov, SumsAreTheTransitionDensitiesRatioPathByPath) {
     row.model.save.clear();
     for (int k = 0; k < static_cast<int>(row.model.grid.size()); ++k) row.model.save.push_back(k);
     const TextbookChain chain(row.model);
-    const Knobs knobs = row.knobs(paths);
+    const ChainInputs inputs = row.inputs(paths);
     const Call call = row.call(paths);
-    const PathValues got = AnyPlan(GetParam(), row.model).simulate(knobs.parameters, call);
+    const PathValues got = AnyPlan(GetParam(), row.model).simulate(inputs.parameters, call);
     const auto d = static_cast<std::ptrdiff_t>(row.model.state);
     std::vector<double> sums, ratios;
     auto x = got.states.begin();
@@ -51,7 +51,7 @@ TEST_P(Girsanov, SumsAreTheTransitionDensitiesRatioPathByPath) {
       double ratio = 0;
       for (int k = 0; k < chain.steps(); ++k, x += d) {
         const Vector before(x, x + d), after(x + d, x + 2 * d);
-        const auto at = chain.coefficients(knobs, chain.context_of(call, knobs, i), before, k);
+        const auto at = chain.coefficients(inputs, chain.context_of(call, inputs, i), before, k);
         ratio += log_ratio(at, before, after, chain.step_size(k));
       }
       ratios.push_back(ratio);
@@ -70,7 +70,7 @@ TEST_P(Girsanov, WeightsAverageToOne) {
         "context_of_one", "grid_from_negative_times", "one_noise_two_states", "one_step"}) {
     const ModelCase& row = model_case(name);
     const std::uint64_t paths = GetParam().sample;
-    auto parameters = row.knobs(paths).parameters;
+    auto parameters = row.inputs(paths).parameters;
     // Half the control: weights of moderate variance.
     const Parameters layout = zero_parameters(row.model);
     for (const Tensor& tensor : layout.tensors()) {

@@ -32,13 +32,13 @@ ModelCase case_of(const char* name, Solver solver) {
 void expect_same_gradient(const EngineKind& kind, const ModelCase& row, GradientMethod method,
                           double tolerance) {
   SCOPED_TRACE(row.name + ", " + std::string(name(row.model.solver)));
-  const Knobs knobs = row.knobs(paths);
+  const ChainInputs inputs = row.inputs(paths);
   const Call call = row.call(paths);
   const PathValues cotangents = random_cotangents(row.model, paths, 5);
   const GradientValues wanted =
-      AnyPlan(kind, row.model).adjoint(knobs.parameters, call, cotangents);
+      AnyPlan(kind, row.model).adjoint(inputs.parameters, call, cotangents);
   const GradientValues got =
-      AnyPlan(kind, row.model, {.gradient = method}).adjoint(knobs.parameters, call, cotangents);
+      AnyPlan(kind, row.model, {.gradient = method}).adjoint(inputs.parameters, call, cotangents);
   EXPECT_LE(relative_error(got.parameters, wanted.parameters), tolerance);
   EXPECT_LE(relative_error(got.x0, wanted.x0), tolerance);
   EXPECT_LE(relative_error(got.context, wanted.context), tolerance);
@@ -103,7 +103,7 @@ TEST_P(GradientMethods, ThatDoNotGoWithTheSolverAreRefusedByName) {
   const ModelCase row = model_case("mlp_diagonal_feedback");
   AnyPlan plan(GetParam(), model, {.gradient = GradientMethod::pathwise});
   EXPECT_EQ(refusal([&] {
-              plan.adjoint(row.knobs(3).parameters, row.call(3), random_cotangents(model, 3, 1),
+              plan.adjoint(row.inputs(3).parameters, row.call(3), random_cotangents(model, 3, 1),
                            {.detach_state = true});
             }),
             "options: got detach_state with gradient \"pathwise\"; accepted: it with \"adjoint\", "
@@ -120,10 +120,10 @@ void expect_transposed(const Device& device, const ModelCase& row, double tolera
   const auto real = [](const std::vector<double>& values) {
     return std::vector<Real>(values.begin(), values.end());
   };
-  const Knobs knobs = row.knobs(paths);
+  const ChainInputs inputs = row.inputs(paths);
   const Call call = row.call(paths);
   const std::size_t d = static_cast<std::size_t>(row.model.state);
-  const auto parameters = real(knobs.parameters), x0 = real(call.x0), context = real(call.context);
+  const auto parameters = real(inputs.parameters), x0 = real(call.x0), context = real(call.context);
   const BasicRequest<Real> request{
       call.paths,     call.seed, call.first_path, x0, context, call.paths_per_observation,
       call.refinement};
@@ -187,15 +187,15 @@ std::vector<double> gradient_on(const EngineKind& kind, const ModelCase& row, in
   Model model = row.model;
   model.grid = uniform_grid(1.0, steps);
   model.save = {};
-  const Knobs knobs = row.knobs(60);
+  const ChainInputs inputs = row.inputs(60);
   Call call = row.call(60);
   call.refinement = -static_cast<int>(std::lround(std::log2(1024 / steps)));
   AnyPlan plan(kind, model, {.gradient = method});
   PathValues cotangents;
-  cotangents.states = plan.simulate(knobs.parameters, call).states;
+  cotangents.states = plan.simulate(inputs.parameters, call).states;
   cotangents.energy.assign(60, 1.0);
   cotangents.martingale.assign(60, 0.5);
-  return plan.adjoint(knobs.parameters, call, cotangents).parameters;
+  return plan.adjoint(inputs.parameters, call, cotangents).parameters;
 }
 
 /// A diffusion that mixes coordinates, where converting between calculuses entry by entry would
@@ -224,16 +224,16 @@ TEST(StochasticAdjoint, IsTheReferencesOnTheCpuEngine) {
                            "context_wide_drift", "affine_constant_drift"}) {
     for (const Solver solver : {Solver::euler_maruyama, Solver::midpoint}) {
       const ModelCase row = case_of(name, solver);
-      const Knobs knobs = row.knobs(paths);
+      const ChainInputs inputs = row.inputs(paths);
       const Call call = row.call(paths);
       const PathValues cotangents = random_cotangents(row.model, paths, 5);
       const PlanOptions options{.gradient = GradientMethod::stochastic_adjoint};
       for (const AdjointOptions detach : {AdjointOptions{}, AdjointOptions{.detach_state = true},
                                           AdjointOptions{.detach_martingale_parameters = true}}) {
         const GradientValues got = AnyPlan(engine("cpu"), row.model, options)
-                                       .adjoint(knobs.parameters, call, cotangents, detach);
+                                       .adjoint(inputs.parameters, call, cotangents, detach);
         const GradientValues wanted = AnyPlan(engine("reference64"), row.model, options)
-                                          .adjoint(knobs.parameters, call, cotangents, detach);
+                                          .adjoint(inputs.parameters, call, cotangents, detach);
         EXPECT_LE(relative_error(got.parameters, wanted.parameters), 2e-4) << name;
         EXPECT_LE(relative_error(got.x0, wanted.x0), 2e-4) << name;
         EXPECT_LE(relative_error(got.context, wanted.context), 2e-4) << name;

@@ -52,7 +52,7 @@ class Layered : public ::testing::TestWithParam<Case> {
  protected:
   const EngineKind& kind() const { return std::get<0>(GetParam()); }
   ModelCase row = model_of(std::get<1>(GetParam()));
-  Knobs knobs = row.knobs(paths);
+  ChainInputs inputs = row.inputs(paths);
   Call call = row.call(paths);
   PathValues cotangents = random_cotangents(row.model, paths, 6);
 
@@ -83,8 +83,8 @@ INSTANTIATE_TEST_SUITE_P(Of, Layered, ::testing::ValuesIn(cases()), [](const aut
 
 TEST_P(Layered, IsWithinToleranceOfTheReference) {
   AnyPlan exact(engine("reference64"), row.model), plan(kind(), row.model);
-  const PathValues wanted = exact.simulate(knobs.parameters, call);
-  const PathValues got = plan.simulate(knobs.parameters, call);
+  const PathValues wanted = exact.simulate(inputs.parameters, call);
+  const PathValues got = plan.simulate(inputs.parameters, call);
   EXPECT_LE(relative_error(got.states, wanted.states), kind().state_tolerance);
   EXPECT_LE(relative_error(got.energy, wanted.energy), kind().state_tolerance);
   EXPECT_LE(relative_error(got.martingale, wanted.martingale), kind().state_tolerance);
@@ -97,8 +97,8 @@ TEST_P(Layered, IsWithinToleranceOfTheReference) {
     SCOPED_TRACE(options.detach_state                   ? "state detached"
                  : options.detach_martingale_parameters ? "martingale detached"
                                                         : "");
-    expect_near(plan.adjoint(knobs.parameters, call, cotangents, options),
-                exact.adjoint(knobs.parameters, call, cotangents, options));
+    expect_near(plan.adjoint(inputs.parameters, call, cotangents, options),
+                exact.adjoint(inputs.parameters, call, cotangents, options));
   }
 }
 
@@ -118,15 +118,15 @@ ModelCase wide() {
 TEST(LayeredKernels, AreChosenForWideAndDeepNetsAndHoldThem) {
   ModelCase row = wide();
   EngineKind kind = layered_engines().front();
-  const Knobs knobs = row.knobs(20);
+  const ChainInputs inputs = row.inputs(20);
   const Call call = row.call(20);
   const PathValues cotangents = random_cotangents(row.model, 20, 6);
   AnyPlan exact(engine("reference64"), row.model), plan(kind, row.model);
-  EXPECT_LE(relative_error(plan.simulate(knobs.parameters, call).states,
-                           exact.simulate(knobs.parameters, call).states),
+  EXPECT_LE(relative_error(plan.simulate(inputs.parameters, call).states,
+                           exact.simulate(inputs.parameters, call).states),
             kind.state_tolerance);
-  EXPECT_LE(relative_error(plan.adjoint(knobs.parameters, call, cotangents).parameters,
-                           exact.adjoint(knobs.parameters, call, cotangents).parameters),
+  EXPECT_LE(relative_error(plan.adjoint(inputs.parameters, call, cotangents).parameters,
+                           exact.adjoint(inputs.parameters, call, cotangents).parameters),
             kind.gradient_tolerance);
 
   const auto chosen = [](const Model& model, CudaKernels wanted = CudaKernels::automatic) {
@@ -166,16 +166,16 @@ TEST(LayeredKernels, GiveAPathTheSameBitsInEveryCall) {
   ModelCase row = wide();
   row.x0 = X0::shared;
   AnyPlan plan(layered_engines().front(), row.model);
-  const Knobs knobs = row.knobs(90);
+  const ChainInputs inputs = row.inputs(90);
   const Call call = row.call(90);
-  const PathValues whole = plan.simulate(knobs.parameters, call);
+  const PathValues whole = plan.simulate(inputs.parameters, call);
   const std::size_t each = whole.states.size() / 90;
   std::size_t done = 0;
   for (const std::size_t part : {1, 40, 30, 19}) {
     Call piece = call;
     piece.first_path += done;
     piece.paths = part;
-    const PathValues got = plan.simulate(knobs.parameters, piece);
+    const PathValues got = plan.simulate(inputs.parameters, piece);
     const auto begin = static_cast<std::ptrdiff_t>(done);
     EXPECT_TRUE(std::equal(got.states.begin(), got.states.end(),
                            whole.states.begin() + begin * static_cast<std::ptrdiff_t>(each)));
@@ -195,25 +195,25 @@ std::size_t block_rows(const EngineKind& kind) {
 TEST(LayeredKernels, GiveTheSameGradientFromCheckpointsAndAfterARecording) {
   const ModelCase row = model_of("mlp_diagonal_drift");
   const EngineKind& kind = layered_engines().front();
-  const Knobs knobs = row.knobs(paths);
+  const ChainInputs inputs = row.inputs(paths);
   const Call call = row.call(paths);
   const PathValues cotangents = random_cotangents(row.model, paths, 6);
   AnyPlan stored(kind, row.model);
-  const GradientValues wanted = stored.adjoint(knobs.parameters, call, cotangents);
-  EXPECT_EQ(stored.adjoint_in_workspace(knobs.parameters, call, cotangents), wanted);
+  const GradientValues wanted = stored.adjoint(inputs.parameters, call, cotangents);
+  EXPECT_EQ(stored.adjoint_in_workspace(inputs.parameters, call, cotangents), wanted);
   const auto steps = row.model.grid.size() - 1;
   const std::size_t rows = block_rows(kind);
   const auto blocks = Partition::largest(paths, rows, 1).tiles;
   const std::size_t every_state = blocks * steps * rows * 8 * sizeof(float);
   AnyPlan checkpointed(kind, row.model, {.workspace_limit = every_state - 1});
   EXPECT_LT(checkpointed.workspace_bytes(paths), stored.workspace_bytes(paths));
-  EXPECT_EQ(checkpointed.adjoint(knobs.parameters, call, cotangents), wanted);
+  EXPECT_EQ(checkpointed.adjoint(inputs.parameters, call, cotangents), wanted);
 }
 
 TEST(LayeredKernels, ReportPathsThatAreNotFiniteAndLeaveThemOut) {
   const ModelCase row = model_of("context_of_three");
   AnyPlan plan(layered_engines().front(), row.model);
-  const Knobs knobs = row.knobs(paths);
+  const ChainInputs inputs = row.inputs(paths);
   const Call good = row.call(paths);
   Call spoilt = good;
   PathValues cotangents = random_cotangents(row.model, paths, 6);
@@ -229,22 +229,22 @@ TEST(LayeredKernels, ReportPathsThatAreNotFiniteAndLeaveThemOut) {
                          &without.interval_energy, &without.interval_martingale})
       clear(*values, path);
   }
-  const PathValues got = plan.simulate(knobs.parameters, spoilt);
+  const PathValues got = plan.simulate(inputs.parameters, spoilt);
   for (std::size_t path = 0; path < paths; ++path)
     EXPECT_EQ(got.status[path], path == 0 || path == 77 || path == 149) << path;
-  EXPECT_EQ(plan.adjoint(knobs.parameters, spoilt, cotangents),
-            plan.adjoint(knobs.parameters, good, without));
+  EXPECT_EQ(plan.adjoint(inputs.parameters, spoilt, cotangents),
+            plan.adjoint(inputs.parameters, good, without));
 }
 
 TEST(LayeredKernels, TakeNoiseOfOtherSteps) {
   const ModelCase row = model_of("mlp_constant_constant");
   const EngineKind& kind = layered_engines().front();
   AnyPlan exact(engine("reference64"), row.model), plan(kind, row.model);
-  const Knobs knobs = row.knobs(20);
+  const ChainInputs inputs = row.inputs(20);
   Call call = row.call(20);
   call.refinement = -2;
-  EXPECT_LE(relative_error(plan.simulate(knobs.parameters, call).states,
-                           exact.simulate(knobs.parameters, call).states),
+  EXPECT_LE(relative_error(plan.simulate(inputs.parameters, call).states,
+                           exact.simulate(inputs.parameters, call).states),
             kind.state_tolerance);
 }
 

@@ -165,7 +165,7 @@ LinearGaussian exact_chain(const std::vector<Affine>& maps) {
 }
 
 /// As h → 0 the chain's law becomes the target's, and its energy KL(N(m, Σ) | N(0, I)).
-TEST(FoellmerOracle, ReachesTheTargetAtItsDivergence) {
+TEST(FollmerOracle, ReachesTheTargetAtItsDivergence) {
   const double determinant = 0.7 * 1.6 - 0.3 * 0.3;
   const double divergence =
       0.5 * (trace(target_covariance) - 2 + squared(target_mean) - std::log(determinant));
@@ -187,7 +187,7 @@ TEST(FoellmerOracle, ReachesTheTargetAtItsDivergence) {
   }
 }
 
-TEST_P(LinearChain, FoellmerDriftReachesTheTargetThroughTheDiscreteLaw) {
+TEST_P(LinearChain, FollmerDriftReachesTheTargetThroughTheDiscreteLaw) {
   for (const int steps : {1, 5, 24}) {
     SCOPED_TRACE(steps);
     const LinearGaussian wanted = exact_chain(foellmer(steps));

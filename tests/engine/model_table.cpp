@@ -235,7 +235,7 @@ std::vector<double> random_parameters(const Model& model, std::uint64_t seed) {
   return values;
 }
 
-Knobs ModelCase::knobs(std::uint64_t paths) const {
+ChainInputs ModelCase::inputs(std::uint64_t paths) const {
   return {random_parameters(model, seed), call(paths).context};
 }
 
@@ -294,19 +294,19 @@ const ModelCase& model_case(const std::string& name) {
 }
 
 PathValues random_cotangents(const Model& model, std::uint64_t paths, std::uint64_t seed,
-                             Seen seen) {
+                             LossTerm term) {
   const Model full = validated(model);
   const std::size_t saves = full.save.size(), d = static_cast<std::size_t>(full.state);
-  const auto take = [&](Seen part, std::size_t count) {
-    const bool wanted = seen == Seen::all || seen == part;
+  const auto take = [&](LossTerm part, std::size_t count) {
+    const bool wanted = term == LossTerm::all || term == part;
     return random_values(wanted ? count : 0, seed + static_cast<std::uint64_t>(part));
   };
   PathValues out;
-  out.states = take(Seen::states, paths * saves * d);
-  out.energy = take(Seen::energy, paths);
-  out.martingale = take(Seen::martingale, paths);
-  out.interval_energy = take(Seen::interval_energy, paths * saves);
-  out.interval_martingale = take(Seen::interval_martingale, paths * saves);
+  out.states = take(LossTerm::states, paths * saves * d);
+  out.energy = take(LossTerm::energy, paths);
+  out.martingale = take(LossTerm::martingale, paths);
+  out.interval_energy = take(LossTerm::interval_energy, paths * saves);
+  out.interval_martingale = take(LossTerm::interval_martingale, paths * saves);
   return out;
 }
 

@@ -24,7 +24,7 @@ struct ModelCase {
   std::uint64_t seed = 0;
   std::uint64_t first_path = 0;
 
-  Knobs knobs(std::uint64_t paths) const;
+  ChainInputs inputs(std::uint64_t paths) const;
   /// `paths` spread over the observations; the last ones stay empty where paths are too few.
   Call call(std::uint64_t paths) const;
 };
@@ -46,14 +46,14 @@ std::vector<ModelCase> model_table(const EngineKind& kind);
 const ModelCase& model_case(const std::string& name);
 
 /// Which outputs a loss looks at.
-enum class Seen { all, states, energy, martingale, interval_energy, interval_martingale };
-inline constexpr Seen every_seen[] = {
-    Seen::all,        Seen::states,          Seen::energy,
-    Seen::martingale, Seen::interval_energy, Seen::interval_martingale};
+enum class LossTerm { all, states, energy, martingale, interval_energy, interval_martingale };
+inline constexpr LossTerm every_loss_term[] = {
+    LossTerm::all,        LossTerm::states,          LossTerm::energy,
+    LossTerm::martingale, LossTerm::interval_energy, LossTerm::interval_martingale};
 
-/// Cotangents in (−1, 1) for the outputs seen, none for the others.
+/// Cotangents in (−1, 1) for the outputs in the loss, none for the others.
 PathValues random_cotangents(const Model& model, std::uint64_t paths, std::uint64_t seed,
-                             Seen seen = Seen::all);
+                             LossTerm term = LossTerm::all);
 
 /// Uniform float32 values in (−1, 1).
 std::vector<double> random_values(std::size_t count, std::uint64_t seed);

@@ -57,8 +57,8 @@ struct NetworkKind {
   double value_tolerance, gradient_tolerance;
 };
 
-class NetworkOf : public ::testing::TestWithParam<NetworkKind> {};
-INSTANTIATE_TEST_SUITE_P(Engines, NetworkOf,
+class NetworkEngines : public ::testing::TestWithParam<NetworkKind> {};
+INSTANTIATE_TEST_SUITE_P(Engines, NetworkEngines,
                          ::testing::Values(NetworkKind{"reference", Device::reference(), 1e-7,
                                                        1e-6},
                                            NetworkKind{"cpu", Device::cpu(), 1e-5, 1e-4}),
@@ -102,7 +102,7 @@ std::vector<double> outputs_of(const NetCase& net, const Placed& placed,
 
 constexpr std::size_t row_counts[] = {1, 2, 7, 15, 16, 17, 63, 64, 65, 128, 200};
 
-TEST_P(NetworkOf, GivesTheNetsOutputsForEveryNumberOfRows) {
+TEST_P(NetworkEngines, GivesTheNetsOutputsForEveryNumberOfRows) {
   for (const NetCase& net : nets()) {
     const Placed placed(net);
     const auto network = make_network(placed.shape, {GetParam().device, 2});
@@ -117,7 +117,7 @@ TEST_P(NetworkOf, GivesTheNetsOutputsForEveryNumberOfRows) {
   }
 }
 
-TEST_P(NetworkOf, GivesTheGradientByDifferences) {
+TEST_P(NetworkEngines, GivesTheGradientByDifferences) {
   for (const NetCase& net : nets()) {
     if (net.inputs > 5 || net.mlp.hidden.size() > 2) continue;  // many differences
     SCOPED_TRACE(net.name);
@@ -144,7 +144,7 @@ TEST_P(NetworkOf, GivesTheGradientByDifferences) {
 }
 
 /// For shapes and rows beyond differences: against the reference, which they hold.
-TEST_P(NetworkOf, GivesTheReferencesGradientForEveryNumberOfRows) {
+TEST_P(NetworkEngines, GivesTheReferencesGradientForEveryNumberOfRows) {
   for (const NetCase& net : nets()) {
     const Placed placed(net);
     const auto parameters = floats(placed.parameters);
@@ -165,7 +165,7 @@ TEST_P(NetworkOf, GivesTheReferencesGradientForEveryNumberOfRows) {
   }
 }
 
-TEST_P(NetworkOf, AddsToItsOwnPartOfTheGradientAlone) {
+TEST_P(NetworkEngines, AddsToItsOwnPartOfTheGradientAlone) {
   const NetCase net = nets()[2];
   const Placed placed(net);
   const auto inputs = floats(random_values(20 * 5, 6)), weights = floats(random_values(20 * 7, 7));
@@ -183,7 +183,7 @@ TEST_P(NetworkOf, AddsToItsOwnPartOfTheGradientAlone) {
   }
 }
 
-TEST_P(NetworkOf, GivesTheSameBitsForAnyNumberOfThreads) {
+TEST_P(NetworkEngines, GivesTheSameBitsForAnyNumberOfThreads) {
   const NetCase net = nets()[3];
   const Placed placed(net);
   const auto parameters = floats(placed.parameters);

@@ -49,12 +49,12 @@ Pair calls(const ModelCase& row) {
   return out;
 }
 
-TEST_P(NonFinite, PathsAreReportedAndTheOthersStay) {
+TEST_P(NonFinite, PathsAreReportedAndTheOthersUnchanged) {
   for (const char* name : models) {
     const ModelCase& row = model_case(name);
     const auto [good, spoilt] = calls(row);
     AnyPlan plan(GetParam(), row.model);
-    const auto parameters = row.knobs(paths).parameters;
+    const auto parameters = row.inputs(paths).parameters;
     const PathValues wanted = plan.simulate(parameters, good);
     const PathValues got = plan.simulate(parameters, spoilt);
     const std::size_t each = wanted.states.size() / paths;
@@ -73,14 +73,14 @@ TEST_P(NonFinite, PathsAreReportedAndTheOthersStay) {
 }
 
 /// A non-finite path contributes nothing: the gradient is that without its cotangents.
-TEST_P(NonFinite, PathsLeaveTheGradientOfTheOthers) {
+TEST_P(NonFinite, PathsDoNotChangeTheGradientOfTheOthers) {
   for (const char* name : models) {
     for (const AdjointOptions options : {AdjointOptions{}, AdjointOptions{.detach_state = true},
                                          AdjointOptions{.detach_martingale_parameters = true}}) {
       const ModelCase& row = model_case(name);
       const auto [good, spoilt] = calls(row);
       AnyPlan plan(GetParam(), row.model);
-      const auto parameters = row.knobs(paths).parameters;
+      const auto parameters = row.inputs(paths).parameters;
       const PathValues cotangents = random_cotangents(row.model, paths, 4);
       PathValues without = cotangents;
       for (const auto part : {&PathValues::states, &PathValues::energy, &PathValues::martingale,
@@ -203,19 +203,19 @@ TEST_P(ZeroDiffusion, IsNoTroubleForAFeedbackControl) {
        {Diffusion{IdentityDiffusion{0.0}}, Diffusion{ConstantDiffusion{}},
         Diffusion{DiagonalDiffusion{Mlp{.hidden = {4}, .output = Activation::relu}}}}) {
     const Model model = three_states<FeedbackControl>(diffusion);
-    Knobs knobs{random_parameters(model, 1), {}};
+    ChainInputs inputs{random_parameters(model, 1), {}};
     if (std::holds_alternative<ConstantDiffusion>(diffusion)) {
-      assign(knobs.parameters, model, "diffusion.value", {{0.0, 0.7, 0.0}});
+      assign(inputs.parameters, model, "diffusion.value", {{0.0, 0.7, 0.0}});
     }
     const Call call{.paths = 70, .seed = 3};
     AnyPlan plan(GetParam(), model);
-    const PathValues got = plan.simulate(knobs.parameters, call);
-    const PathValues wanted = TextbookChain(model).simulate(call, knobs);
+    const PathValues got = plan.simulate(inputs.parameters, call);
+    const PathValues wanted = TextbookChain(model).simulate(call, inputs);
     EXPECT_LE(relative_error(got.states, wanted.states), GetParam().state_tolerance);
     EXPECT_LE(relative_error(got.energy, wanted.energy), GetParam().state_tolerance);
     EXPECT_EQ(got.status, std::vector<std::uint8_t>(70, 0));
     EXPECT_TRUE(all_finite(
-        plan.adjoint(knobs.parameters, call, random_cotangents(model, 70, 2)).parameters));
+        plan.adjoint(inputs.parameters, call, random_cotangents(model, 70, 2)).parameters));
   }
 }
 

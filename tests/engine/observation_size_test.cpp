@@ -116,7 +116,7 @@ INSTANTIATE_TEST_SUITE_P(Engines, ObservationSize, ::testing::ValuesIn(all_kinds
 TEST_P(ObservationSize, ChangesNoBitOfAPath) {
   for (const char* name : {"context_of_three", "context_affine"}) {
     const ModelCase& row = model_case(name);
-    const std::vector<double> parameters = row.knobs(1).parameters;
+    const std::vector<double> parameters = row.inputs(1).parameters;
     AnyPlan plan(GetParam(), row.model);
     for (const Size size : sizes) {
       SCOPED_TRACE(name + (" " + std::to_string(size.per)) + " from " +
@@ -139,7 +139,7 @@ TEST_P(ObservationSize, GivesTheReferencesPathsAndGradients) {
   const EngineKind& kind = GetParam();
   for (const char* name : {"context_of_three", "context_affine"}) {
     const ModelCase& row = model_case(name);
-    const std::vector<double> parameters = row.knobs(1).parameters;
+    const std::vector<double> parameters = row.inputs(1).parameters;
     AnyPlan plan(kind, row.model), exact(engine("reference64"), row.model);
     for (const Size size : sizes) {
       SCOPED_TRACE(name + (" " + std::to_string(size.per)) + " from " +
@@ -165,7 +165,7 @@ TEST_P(ObservationSize, GivesTheReferencesPathsAndGradients) {
 TEST_P(ObservationSize, LeavesTheContextGradientOfAnObservationToItsPaths) {
   const double rounding = GetParam().double_precision ? 1e-13 : 2e-6;
   const ModelCase& row = model_case("context_of_three");
-  const std::vector<double> parameters = row.knobs(1).parameters;
+  const std::vector<double> parameters = row.inputs(1).parameters;
   AnyPlan plan(GetParam(), row.model);
   for (const Size size : {Size{1, 13}, Size{7, 21}, Size{20, 17}}) {
     const Call call = call_of(row.model, size, false);

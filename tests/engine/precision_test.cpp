@@ -4,13 +4,13 @@
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <string>
 
 #include <ito/device.hpp>
 #include <ito/error.hpp>
 
+#include "cuda/environment.hpp"
 #include "engine/any_plan.hpp"
 #include "engine/closeness.hpp"
 #include "engine/model_table.hpp"
@@ -38,9 +38,9 @@ const Answer& answer(const ModelCase& row, std::uint64_t paths) {
   const auto [at, fresh] = known.try_emplace(row.name + std::to_string(paths));
   if (fresh) {
     AnyPlan plan(reference64(), row.model);
-    const Knobs knobs = row.knobs(paths);
-    at->second = {plan.simulate(knobs.parameters, row.call(paths)),
-                  plan.adjoint(knobs.parameters, row.call(paths),
+    const ChainInputs inputs = row.inputs(paths);
+    at->second = {plan.simulate(inputs.parameters, row.call(paths)),
+                  plan.adjoint(inputs.parameters, row.call(paths),
                                random_cotangents(row.model, paths, row.seed + 11))};
   }
   return at->second;
@@ -50,13 +50,13 @@ void expect_faithful(const EngineKind& kind, const ModelCase& row, std::uint64_t
   SCOPED_TRACE(fmt::format("{}, {} paths", row.name, paths));
   const Answer& wanted = answer(row, paths);
   AnyPlan plan(kind, row.model);
-  const Knobs knobs = row.knobs(paths);
-  const PathValues got = plan.simulate(knobs.parameters, row.call(paths));
+  const ChainInputs inputs = row.inputs(paths);
+  const PathValues got = plan.simulate(inputs.parameters, row.call(paths));
   EXPECT_LE(relative_error(got.states, wanted.paths.states), kind.state_tolerance);
   EXPECT_LE(relative_error(got.energy, wanted.paths.energy), kind.state_tolerance);
   EXPECT_LE(relative_error(got.martingale, wanted.paths.martingale), kind.state_tolerance);
   EXPECT_EQ(got.status, wanted.paths.status);
-  const GradientValues gradient = plan.adjoint(knobs.parameters, row.call(paths),
+  const GradientValues gradient = plan.adjoint(inputs.parameters, row.call(paths),
                                                random_cotangents(row.model, paths, row.seed + 11));
   EXPECT_LE(relative_error(gradient.parameters, wanted.gradient.parameters),
             kind.gradient_tolerance);
@@ -117,33 +117,12 @@ TEST_P(Precision, IsFaithfulForEverySize) {
   }
 }
 
-/// Sets ITO_CPU_ISA while it lives.
-class AskedFor {
- public:
-  explicit AskedFor(const char* name) {
-    if (const char* value = std::getenv("ITO_CPU_ISA")) before_ = value;
-    setenv("ITO_CPU_ISA", name, 1);
-  }
-  ~AskedFor() {
-    if (before_.empty()) {
-      unsetenv("ITO_CPU_ISA");
-    } else {
-      setenv("ITO_CPU_ISA", before_.c_str(), 1);
-    }
-  }
-  AskedFor(const AskedFor&) = delete;
-  AskedFor& operator=(const AskedFor&) = delete;
-
- private:
-  std::string before_;
-};
-
 class InstructionSet : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Of, InstructionSet, ::testing::Values("sse2", "avx2", "avx512"),
                          [](const auto& row) { return std::string(row.param); });
 
 TEST_P(InstructionSet, IsFaithfulForEveryModel) {
-  const AskedFor set(GetParam());
+  const cuda::EnvironmentVariable isa("ITO_CPU_ISA", GetParam());
   try {
     ASSERT_EQ(cpu_instruction_set(), GetParam());
   } catch (const Error&) {
@@ -155,15 +134,15 @@ TEST_P(InstructionSet, IsFaithfulForEveryModel) {
 TEST(InstructionSetName, ThatIsEmptyAsksForNone) {
   std::string best;
   {
-    const AskedFor set("");
+    const cuda::EnvironmentVariable isa("ITO_CPU_ISA", "");
     best = cpu_instruction_set();
   }
-  const AskedFor set(best.c_str());
+  const cuda::EnvironmentVariable isa("ITO_CPU_ISA", best.c_str());
   EXPECT_EQ(cpu_instruction_set(), best);
 }
 
 TEST(InstructionSetName, ThatIsUnknownIsRefused) {
-  const AskedFor set("mmx");
+  const cuda::EnvironmentVariable isa("ITO_CPU_ISA", "mmx");
   try {
     Plan plan(model_case("one_step").model, Device::cpu());
     FAIL();

@@ -47,7 +47,7 @@ struct Case {
                 PlanOptions options = {})
       : row(std::move(of)), plan(make_plan<Real>(kind, row.model, options)) {
     const Call call = row.call(paths);
-    parameters = real<Real>(row.knobs(paths).parameters);
+    parameters = real<Real>(row.inputs(paths).parameters);
     x0 = real<Real>(call.x0.empty() ? std::vector<double>(paths * d(), 0.25) : call.x0);
     context = real<Real>(call.context);
     request = {call.paths, call.seed, call.first_path, x0, context, call.paths_per_observation};

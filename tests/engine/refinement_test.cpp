@@ -110,17 +110,17 @@ TEST_P(Refinement, IsTheReferencesOnEveryEngine) {
   row.model.grid = uniform_grid(1.0, 8);
   for (const Solver solver : each_solver) {
     row.model.solver = solver;
-    const Knobs knobs = row.knobs(70);
+    const ChainInputs inputs = row.inputs(70);
     Call call = row.call(70);
     const PathValues cotangents = random_cotangents(row.model, 70, 5);
     for (const int refinement : {-2, 3}) {
       call.refinement = refinement;
       AnyPlan plan(GetParam(), row.model), reference(engine("reference64"), row.model);
-      EXPECT_LE(relative_error(plan.simulate(knobs.parameters, call).states,
-                               reference.simulate(knobs.parameters, call).states),
+      EXPECT_LE(relative_error(plan.simulate(inputs.parameters, call).states,
+                               reference.simulate(inputs.parameters, call).states),
                 GetParam().state_tolerance);
-      EXPECT_LE(relative_error(plan.adjoint(knobs.parameters, call, cotangents).parameters,
-                               reference.adjoint(knobs.parameters, call, cotangents).parameters),
+      EXPECT_LE(relative_error(plan.adjoint(inputs.parameters, call, cotangents).parameters,
+                               reference.adjoint(inputs.parameters, call, cotangents).parameters),
                 GetParam().gradient_tolerance);
     }
   }

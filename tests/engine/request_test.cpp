@@ -80,7 +80,7 @@ TEST_P(Request, OfTheWrongSizeIsRefusedByName) {
     Call call = row.call(100);
     ASSERT_EQ(call.observations(), row.observations);
     bad.spoil(call);
-    const auto parameters = row.knobs(100).parameters;
+    const auto parameters = row.inputs(100).parameters;
     AnyPlan plan(GetParam(), row.model);
     const auto got = message([&] { plan.simulate(parameters, call); });
     EXPECT_TRUE(got.starts_with(bad.field)) << "wanted " << bad.field << "\ngot    " << got;
@@ -90,7 +90,7 @@ TEST_P(Request, OfTheWrongSizeIsRefusedByName) {
 
 TEST_P(Request, WithTooFewParametersIsRefused) {
   const ModelCase& row = model_case("one_step");
-  auto parameters = row.knobs(1).parameters;
+  auto parameters = row.inputs(1).parameters;
   AnyPlan plan(GetParam(), row.model);
   ASSERT_EQ(parameters.size(), plan.parameter_count());
   EXPECT_NO_THROW(plan.simulate(parameters, row.call(1)));
@@ -103,7 +103,7 @@ TEST_P(Request, WithTooFewParametersIsRefused) {
 /// A latent model's encoder and decoder follow the model's own parameters.
 TEST_P(Request, WithMoreParametersReadsTheModelsOwn) {
   const ModelCase& row = model_case("one_step");
-  auto parameters = row.knobs(1).parameters;
+  auto parameters = row.inputs(1).parameters;
   AnyPlan plan(GetParam(), row.model);
   const PathValues wanted = plan.simulate(parameters, row.call(20));
   parameters.resize(parameters.size() + 100, 1e30);
@@ -115,7 +115,7 @@ TEST_P(Request, WithMoreParametersReadsTheModelsOwn) {
 
 TEST_P(Request, WithOneInitialStateStartsEveryPathThere) {
   const ModelCase& row = model_case("one_step");
-  const auto parameters = row.knobs(1).parameters;
+  const auto parameters = row.inputs(1).parameters;
   AnyPlan plan(GetParam(), row.model);
   Call call = row.call(20);
   call.x0 = {0.25, -1.5, 3.0};
@@ -145,7 +145,7 @@ TEST_P(Request, WithCotangentsOfTheWrongSizeIsRefusedByName) {
     PathValues cotangents = random_cotangents(row.model, 20, 1);
     bad.spoil(cotangents);
     const auto got =
-        message([&] { plan.adjoint(row.knobs(20).parameters, row.call(20), cotangents); });
+        message([&] { plan.adjoint(row.inputs(20).parameters, row.call(20), cotangents); });
     EXPECT_TRUE(got.starts_with(bad.field + ": got ")) << got;
   }
 }

@@ -53,7 +53,7 @@ std::vector<EngineKind> engines_in_every_precision() {
 INSTANTIATE_TEST_SUITE_P(Engines, SmallIncrement, ::testing::ValuesIn(engines_in_every_precision()),
                          engine_name);
 
-TEST_P(SmallIncrement, MovesALargeState) {
+TEST_P(SmallIncrement, IsNotLostInALargeState) {
   const EngineKind& kind = GetParam();
   // Products of `fast` take states up to 65,504. Emulated kernels are slow.
   const double largest = kind.precision == Precision::fast ? 5e4 : 1e5;
@@ -74,7 +74,7 @@ TEST_P(SmallIncrement, MovesALargeState) {
   }
 }
 
-TEST_P(SmallIncrement, MovesALargeStateUnderEverySolver) {
+TEST_P(SmallIncrement, IsNotLostInALargeStateUnderEverySolver) {
   const EngineKind& kind = GetParam();
   if (kind.kernels != CudaKernels::automatic || kind.precision == Precision::fast) return;
   for (const SolverProperties& solver : solvers()) {
@@ -88,7 +88,7 @@ TEST_P(SmallIncrement, MovesALargeStateUnderEverySolver) {
 }
 
 /// dX = θX dt: λ_0 = (1 + θh)^K. θh is below half an ulp of 1.
-TEST_P(SmallIncrement, MovesTheCostate) {
+TEST_P(SmallIncrement, IsNotLostInTheCostate) {
   const EngineKind& kind = GetParam();
   const int steps = kind.emulated ? 300 : 5'000;
   const double rate = 1e-8 * steps, wanted = std::exp(rate);
@@ -121,7 +121,7 @@ TEST_P(SmallIncrement, MovesTheCostate) {
 }
 
 /// A loss of every state adds little to λ at a time.
-TEST_P(SmallIncrement, MovesTheCostateAtSaveSteps) {
+TEST_P(SmallIncrement, IsNotLostInTheCostateAtSaveSteps) {
   const int steps = GetParam().emulated ? 300 : 20'000;
   Model model = drifting(1.0, steps, 0.0);
   for (int k = 1; k <= steps; ++k) model.save.push_back(k);
@@ -156,7 +156,7 @@ TEST_P(SmallIncrement, SurvivesACheckpoint) {
 }
 
 /// 10⁶ steps, where float32 alone loses all of the drift.
-TEST(SlowSmallIncrement, MovesALargeStateOverAMillionSteps) {
+TEST(SlowSmallIncrement, IsNotLostInALargeStateOverAMillionSteps) {
   for (const double x0 : {1.0, 100.0, 1e5}) {
     for (const double sigma : {0.0, 0.2}) {
       SCOPED_TRACE("x0 = " + std::to_string(x0) + ", sigma = " + std::to_string(sigma));

@@ -49,13 +49,13 @@ void for_models(const SolverProperties& solver, const Names& names, Each each) {
 void expect_the_references(const EngineKind& kind, const ModelCase& row, std::uint64_t count,
                            PlanOptions options = {}) {
   SCOPED_TRACE(kind.name);
-  const Knobs knobs = row.knobs(count);
+  const ChainInputs inputs = row.inputs(count);
   const Call call = row.call(count);
   const PathValues cotangents = random_cotangents(row.model, count, 5);
   AnyPlan plan(kind, row.model, options),
       reference(engine("reference64"), row.model, {.gradient = options.gradient});
-  const PathValues got = plan.simulate(knobs.parameters, call);
-  const PathValues wanted = reference.simulate(knobs.parameters, call);
+  const PathValues got = plan.simulate(inputs.parameters, call);
+  const PathValues wanted = reference.simulate(inputs.parameters, call);
   const double tolerance = kind.state_tolerance;
   EXPECT_LE(relative_error(got.states, wanted.states), tolerance);
   EXPECT_LE(relative_error(got.energy, wanted.energy), tolerance);
@@ -64,8 +64,8 @@ void expect_the_references(const EngineKind& kind, const ModelCase& row, std::ui
   EXPECT_EQ(got.status, wanted.status);
   for (const AdjointOptions detached : {AdjointOptions{}, AdjointOptions{.detach_state = true},
                                         AdjointOptions{.detach_martingale_parameters = true}}) {
-    const GradientValues g = plan.adjoint(knobs.parameters, call, cotangents, detached);
-    const GradientValues w = reference.adjoint(knobs.parameters, call, cotangents, detached);
+    const GradientValues g = plan.adjoint(inputs.parameters, call, cotangents, detached);
+    const GradientValues w = reference.adjoint(inputs.parameters, call, cotangents, detached);
     EXPECT_LE(relative_error(g.parameters, w.parameters), kind.gradient_tolerance);
     EXPECT_LE(relative_error(g.x0, w.x0), kind.gradient_tolerance);
     EXPECT_LE(relative_error(g.context, w.context), kind.gradient_tolerance);
@@ -84,14 +84,14 @@ TEST_P(SolverEngines, GiveTheSameBitsFromCheckpoints) {
     ModelCase row = model_case("save_every_step");
     row.model.solver = solver;
     row.model.grid = uniform_grid(1.0, 200);
-    const Knobs knobs = row.knobs(paths);
+    const ChainInputs inputs = row.inputs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 5);
     AnyPlan stored(GetParam(), row.model, {}, 1);
-    const GradientValues wanted = stored.adjoint(knobs.parameters, call, cotangents);
+    const GradientValues wanted = stored.adjoint(inputs.parameters, call, cotangents);
     AnyPlan plan(GetParam(), row.model, {.workspace_limit = stored.workspace_bytes(paths) / 3}, 1);
     ASSERT_LT(plan.workspace_bytes(paths), stored.workspace_bytes(paths));
-    EXPECT_EQ(plan.adjoint_in_workspace(knobs.parameters, call, cotangents), wanted);
+    EXPECT_EQ(plan.adjoint_in_workspace(inputs.parameters, call, cotangents), wanted);
   }
 }
 
@@ -150,17 +150,17 @@ TEST(CudaSolvers, GiveTheSameBitsFromCheckpointsAndAfterARecording) {
   for (const Solver solver : {Solver::heun, Solver::reversible_heun}) {
     ModelCase row = of_every_step(solver);
     row.model.grid = uniform_grid(1.0, 24);
-    const Knobs knobs = row.knobs(few_paths);
+    const ChainInputs inputs = row.inputs(few_paths);
     const Call call = row.call(few_paths);
     const PathValues cotangents = random_cotangents(row.model, few_paths, 5);
     AnyPlan stored(kind, row.model);
-    const GradientValues wanted = stored.adjoint(knobs.parameters, call, cotangents);
-    EXPECT_EQ(stored.adjoint_in_workspace(knobs.parameters, call, cotangents), wanted);
+    const GradientValues wanted = stored.adjoint(inputs.parameters, call, cotangents);
+    EXPECT_EQ(stored.adjoint_in_workspace(inputs.parameters, call, cotangents), wanted);
     const std::size_t steps = row.model.grid.size() - 1;
     const std::size_t chain = (solver == Solver::heun ? 3 : 12) * 64 * sizeof(double);
     AnyPlan plan(kind, row.model, {.workspace_limit = 2 * steps * chain - 1});
     ASSERT_LT(plan.workspace_bytes(few_paths), stored.workspace_bytes(few_paths));
-    EXPECT_EQ(plan.adjoint(knobs.parameters, call, cotangents), wanted);
+    EXPECT_EQ(plan.adjoint(inputs.parameters, call, cotangents), wanted);
   }
 }
 
@@ -169,14 +169,14 @@ TEST(CudaSolvers, GiveAPathTheSameBitsInEveryCall) {
   row.model.diffusion = ConstantDiffusion{};
   row.x0 = X0::shared;
   AnyPlan plan(engine("cuda64"), row.model);
-  const Knobs knobs = row.knobs(few_paths);
+  const ChainInputs inputs = row.inputs(few_paths);
   Call call = row.call(few_paths);
-  const PathValues whole = plan.simulate(knobs.parameters, call);
+  const PathValues whole = plan.simulate(inputs.parameters, call);
   const std::size_t each = whole.states.size() / few_paths;
   std::size_t done = 0;
   for (const std::size_t part : {1, 40, 29}) {
     call.paths = part;
-    const std::vector<double> got = plan.simulate(knobs.parameters, call).states;
+    const std::vector<double> got = plan.simulate(inputs.parameters, call).states;
     EXPECT_TRUE(std::equal(got.begin(), got.end(),
                            whole.states.begin() + static_cast<std::ptrdiff_t>(done * each)));
     call.first_path += part;
@@ -187,14 +187,14 @@ TEST(CudaSolvers, GiveAPathTheSameBitsInEveryCall) {
 /// Of a path that is lost nothing reaches the gradient.
 TEST(CudaSolvers, LeaveOutPathsThatAreNotFinite) {
   const ModelCase row = of_every_step(Solver::heun);
-  const Knobs knobs = row.knobs(few_paths);
+  const ChainInputs inputs = row.inputs(few_paths);
   Call call = row.call(few_paths);
   call.x0[4] = std::numeric_limits<double>::infinity();
   const PathValues cotangents = random_cotangents(row.model, few_paths, 5);
   AnyPlan plan(engine("cuda64"), row.model), reference(engine("reference64"), row.model);
-  EXPECT_EQ(plan.simulate(knobs.parameters, call).status[1], 1);
-  const GradientValues got = plan.adjoint(knobs.parameters, call, cotangents);
-  const GradientValues wanted = reference.adjoint(knobs.parameters, call, cotangents);
+  EXPECT_EQ(plan.simulate(inputs.parameters, call).status[1], 1);
+  const GradientValues got = plan.adjoint(inputs.parameters, call, cotangents);
+  const GradientValues wanted = reference.adjoint(inputs.parameters, call, cotangents);
   EXPECT_LE(relative_error(got.parameters, wanted.parameters), 1e-12);
   EXPECT_LE(relative_error(got.x0, wanted.x0), 1e-12);
 }

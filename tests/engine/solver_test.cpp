@@ -70,12 +70,14 @@ TEST_P(SolverTest, HasTheAdjointOfItsForwardRun) {
       const std::uint64_t paths = row.observations > 1 ? 16 * row.observations - 5 : 3;
       AnyPlan plan(engine("reference64"), row.model, {}, 1);
       const PathValues cotangents = random_cotangents(row.model, paths, row.seed + 7);
-      Knobs knobs = row.knobs(paths);
+      ChainInputs inputs = row.inputs(paths);
       Call call = row.call(paths);
-      const auto loss_now = [&] { return loss(plan.simulate(knobs.parameters, call), cotangents); };
-      const GradientValues got = plan.adjoint(knobs.parameters, call, cotangents);
+      const auto loss_now = [&] {
+        return loss(plan.simulate(inputs.parameters, call), cotangents);
+      };
+      const GradientValues got = plan.adjoint(inputs.parameters, call, cotangents);
       ASSERT_GT(norm(got.parameters), 1e-3);
-      EXPECT_LE(relative_error(got.parameters, differences(knobs.parameters, loss_now)), 1e-7);
+      EXPECT_LE(relative_error(got.parameters, differences(inputs.parameters, loss_now)), 1e-7);
       if (!call.context.empty()) {
         EXPECT_LE(relative_error(got.context, differences(call.context, loss_now)), 1e-7);
       }

@@ -10,8 +10,8 @@
 
 #include <ito/error.hpp>
 
-#include "cuda/gpu.hpp"
 #include "cuda/buffer.hpp"
+#include "cuda/gpu.hpp"
 #include "engine/any_plan.hpp"
 #include "engine/model_table.hpp"
 #include "refusal.hpp"
@@ -97,13 +97,13 @@ TEST_F(OnAStream, CallsAllocateNothingWaitForNothingAndGiveTheBitsOfHostCalls) {
   for (const char* name : {"mlp_diagonal_feedback", "context_of_three", "mlp_general_none"}) {
     SCOPED_TRACE(name);
     const ModelCase& row = model_case(name);
-    const Knobs knobs = row.knobs(paths);
+    const ChainInputs inputs = row.inputs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 3);
     Plan plan(row.model, Device::cuda());
     const std::size_t n = paths, s = plan.model().save.size();
     const auto d = static_cast<std::size_t>(row.model.state);
-    const auto parameters = device(knobs.parameters);
+    const auto parameters = device(inputs.parameters);
     const Request request = device(call);
     const Outputs outputs{device<float>(n * s * d), device<float>(n),     device<float>(n),
                           device<float>(n * s),     device<float>(n * s), device<std::uint8_t>(n)};
@@ -124,25 +124,25 @@ TEST_F(OnAStream, CallsAllocateNothingWaitForNothingAndGiveTheBitsOfHostCalls) {
     EXPECT_EQ(gpu->streams, std::vector<GpuStream>(gpu->streams.size(), &handle));
 
     AnyPlan other(cuda_engines().front(), row.model);
-    const PathValues wanted = other.simulate(knobs.parameters, call);
+    const PathValues wanted = other.simulate(inputs.parameters, call);
     EXPECT_EQ(host(outputs.states), wanted.states);
     EXPECT_EQ(host(outputs.energy), wanted.energy);
     EXPECT_EQ(host(outputs.martingale), wanted.martingale);
     EXPECT_EQ(host(outputs.interval_energy), wanted.interval_energy);
     EXPECT_EQ(host(outputs.interval_martingale), wanted.interval_martingale);
-    const GradientValues wanted_gradient = other.adjoint(knobs.parameters, call, cotangents);
+    const GradientValues wanted_gradient = other.adjoint(inputs.parameters, call, cotangents);
     EXPECT_EQ(host(gradient.parameters), wanted_gradient.parameters);
     EXPECT_EQ(host(gradient.x0), wanted_gradient.x0);
     EXPECT_EQ(host(gradient.context), wanted_gradient.context);
   }
 }
 
-TEST_F(OnAStream, ARunWithoutAGradientStaysWithinTheWorkspaceOfOne) {
+TEST_F(OnAStream, ASimulationStaysWithinTheWorkspaceItAskedFor) {
   constexpr std::uint64_t paths = 70;
   constexpr std::size_t guard = 1 << 12;
   const ModelCase& row = model_case("context_of_three");
   const Call call = row.call(paths);
-  const auto parameters = device(row.knobs(paths).parameters);
+  const auto parameters = device(row.inputs(paths).parameters);
   const Request request = device(call);
   for (const CudaKernels kernels :
        {CudaKernels::fused, CudaKernels::layered, CudaKernels::per_path}) {
@@ -167,13 +167,13 @@ TEST_F(OnAStream, ARunWithoutAGradientStaysWithinTheWorkspaceOfOne) {
 TEST_F(OnAStream, ACapturedGraphFollowsTheSeedInDeviceMemory) {
   constexpr std::uint64_t paths = 40;
   const ModelCase& row = model_case("mlp_diagonal_feedback");
-  const Knobs knobs = row.knobs(paths);
+  const ChainInputs inputs = row.inputs(paths);
   Call call = row.call(paths);
   Plan plan(row.model, Device::cuda());
   const auto d = static_cast<std::size_t>(row.model.state);
   const PathValues cotangents = random_cotangents(row.model, paths, 3);
   const auto seed = device<std::uint64_t>(1);
-  const auto parameters = device(knobs.parameters);
+  const auto parameters = device(inputs.parameters);
   const Request request{.paths = paths,
                         .seed = 99,
                         .first_path = call.first_path,
@@ -193,10 +193,10 @@ TEST_F(OnAStream, ACapturedGraphFollowsTheSeedInDeviceMemory) {
   for (const std::uint64_t value : {std::uint64_t{7}, std::uint64_t{0x123456789ABCDEF0}}) {
     seed[0] = call.seed = value;
     graph->launch(stream.handle());
-    EXPECT_EQ(host(outputs.states), other.simulate(knobs.parameters, call).states);
+    EXPECT_EQ(host(outputs.states), other.simulate(inputs.parameters, call).states);
     PathValues states;
     states.states = cotangents.states;
-    EXPECT_EQ(host(gradient.parameters), other.adjoint(knobs.parameters, call, states).parameters);
+    EXPECT_EQ(host(gradient.parameters), other.adjoint(inputs.parameters, call, states).parameters);
   }
   std::vector<std::byte> on_host(plan.workspace_bytes(paths));
   std::vector<float> host_parameters(plan.parameter_count());
@@ -209,10 +209,10 @@ TEST_F(OnAStream, ACapturedGraphFollowsTheSeedInDeviceMemory) {
 TEST_F(OnAStream, LayeredKernelsAreCapturedAndRepeatTheirBits) {
   constexpr std::uint64_t paths = 40;
   const ModelCase& row = model_case("hidden_silu");
-  const Knobs knobs = row.knobs(paths);
+  const ChainInputs inputs = row.inputs(paths);
   Plan plan(row.model, Device::cuda(), {.cuda_kernels = CudaKernels::layered});
   const PathValues cotangents = random_cotangents(row.model, paths, 3);
-  const auto parameters = device(knobs.parameters);
+  const auto parameters = device(inputs.parameters);
   const Request request{.paths = paths, .seed = 7};
   const Cotangents given{.states = device(cotangents.states), .energy = device(cotangents.energy)};
   const GradientOutputs gradient{.parameters = device<float>(plan.parameter_count())};
@@ -239,7 +239,7 @@ TEST_F(OnAStream, LayeredKernelsAreCapturedAndRepeatTheirBits) {
 TEST_F(OnAStream, ProductsOfAForwardRunHaveTheSameRowsForAnyPaths) {
   const ModelCase& row = model_case("hidden_silu");
   Plan plan(row.model, Device::cuda(), {.cuda_kernels = CudaKernels::layered});
-  const std::vector<double> values = row.knobs(1).parameters;
+  const std::vector<double> values = row.inputs(1).parameters;
   const std::vector<float> parameters(values.begin(), values.end());
   for (const std::uint64_t paths : {1, 50, 200}) {
     gpu->product_rows.clear();
@@ -252,14 +252,14 @@ TEST_F(OnAStream, ProductsOfAForwardRunHaveTheSameRowsForAnyPaths) {
 TEST_F(OnAStream, TwoPlansInTurnDoNotDisturbEachOther) {
   constexpr std::uint64_t paths = 40;
   const ModelCase& row = model_case("mlp_diagonal_feedback");
-  const Knobs knobs = row.knobs(paths);
+  const ChainInputs inputs = row.inputs(paths);
   const PathValues cotangents = random_cotangents(row.model, paths, 3);
   AnyPlan one(cuda_engines().front(), row.model), two(cuda_engines().front(), row.model);
   Call other = row.call(paths);
   other.seed += 1;
-  const GradientValues wanted = one.adjoint(knobs.parameters, row.call(paths), cotangents);
-  two.simulate(knobs.parameters, other);
-  EXPECT_EQ(one.adjoint(knobs.parameters, row.call(paths), cotangents), wanted);
+  const GradientValues wanted = one.adjoint(inputs.parameters, row.call(paths), cotangents);
+  two.simulate(inputs.parameters, other);
+  EXPECT_EQ(one.adjoint(inputs.parameters, row.call(paths), cotangents), wanted);
 }
 
 TEST_F(OnAStream, EnginesWithoutStreamsRefuseThem) {

@@ -104,7 +104,7 @@ std::vector<double> textbook_net(std::span<const double> parameters,
   return input;
 }
 
-std::vector<double> TextbookChain::diffusion(const Knobs& knobs, std::span<const double> x,
+std::vector<double> TextbookChain::diffusion(const ChainInputs& inputs, std::span<const double> x,
                                              double t) const {
   const auto d = static_cast<std::size_t>(model_.state), m = static_cast<std::size_t>(model_.noise);
   std::vector<double> entries;  // [d] on the diagonal, or [d, m]
@@ -112,12 +112,13 @@ std::vector<double> TextbookChain::diffusion(const Knobs& knobs, std::span<const
     entries.assign(d, identity->scale);
   }
   if (const auto* constant = std::get_if<ConstantDiffusion>(&model_.diffusion)) {
-    for (const double raw : view(knobs.parameters, diffusion_.at(0))) {
+    for (const double raw : view(inputs.parameters, diffusion_.at(0))) {
       entries.push_back(constant->floor + constant->scale * activate(constant->output, raw));
     }
   }
   const auto from_net = [&](const auto& kind) {
-    entries = textbook_net(knobs.parameters, diffusion_, kind.net, joined(x, kind.net.time, t, {}));
+    entries =
+        textbook_net(inputs.parameters, diffusion_, kind.net, joined(x, kind.net.time, t, {}));
     for (double& v : entries) v = kind.floor + kind.scale * v;
   };
   if (const auto* diagonal = std::get_if<DiagonalDiffusion>(&model_.diffusion)) from_net(*diagonal);
@@ -131,13 +132,14 @@ std::vector<double> TextbookChain::diffusion(const Knobs& knobs, std::span<const
   return sigma;
 }
 
-std::vector<double> TextbookChain::control(const Knobs& knobs, std::span<const double> context,
+std::vector<double> TextbookChain::control(const ChainInputs& inputs,
+                                           std::span<const double> context,
                                            std::span<const double> x, int k,
                                            const Coefficients& at) const {
   const auto m = static_cast<std::size_t>(model_.noise);
   if (std::holds_alternative<NoControl>(model_.control)) return std::vector<double>(m, 0.0);
   if (std::holds_alternative<ConstantControl>(model_.control)) {
-    const auto value = view(knobs.parameters, control_.at(0));
+    const auto value = view(inputs.parameters, control_.at(0));
     return {value.begin(), value.end()};
   }
   const NetControl given = net_control(model_.control);
@@ -153,7 +155,7 @@ std::vector<double> TextbookChain::control(const Knobs& knobs, std::span<const d
   }
   const bool open_loop = std::holds_alternative<OpenLoopControl>(model_.control);
   const double t = model_.grid[static_cast<std::size_t>(k)];
-  std::vector<double> u = textbook_net(knobs.parameters, control_, *given.net,
+  std::vector<double> u = textbook_net(inputs.parameters, control_, *given.net,
                                        joined(open_loop ? x.first(0) : x, given.net->time, t, row));
   if (std::holds_alternative<DriftControl>(model_.control)) {
     for (std::size_t j = 0; j < m; ++j) u[j] = (u[j] - at.drift[j]) / at.diffusion[j * m + j];
@@ -161,16 +163,16 @@ std::vector<double> TextbookChain::control(const Knobs& knobs, std::span<const d
   return u;
 }
 
-Coefficients TextbookChain::coefficients(const Knobs& knobs, std::span<const double> context,
+Coefficients TextbookChain::coefficients(const ChainInputs& inputs, std::span<const double> context,
                                          std::span<const double> x, int k) const {
   const double t = model_.grid[static_cast<std::size_t>(k)];
   Coefficients at;
   at.drift.assign(x.size(), 0.0);
   if (const auto* mlp = std::get_if<Mlp>(&model_.drift)) {
-    at.drift = textbook_net(knobs.parameters, drift_, *mlp, joined(x, mlp->time, t, {}));
+    at.drift = textbook_net(inputs.parameters, drift_, *mlp, joined(x, mlp->time, t, {}));
   }
-  at.diffusion = diffusion(knobs, x, t);
-  at.control = control(knobs, context, x, k, at);
+  at.diffusion = diffusion(inputs, x, t);
+  at.control = control(inputs, context, x, k, at);
   return at;
 }
 
@@ -183,7 +185,7 @@ std::vector<double> TextbookChain::normals(std::uint64_t seed, std::uint64_t pat
   return z;
 }
 
-std::vector<double> TextbookChain::initial(const Call& call, const Knobs& knobs,
+std::vector<double> TextbookChain::initial(const Call& call, const ChainInputs& inputs,
                                            std::uint64_t i) const {
   const auto d = static_cast<std::size_t>(model_.state);
   if (!call.x0.empty()) {
@@ -195,10 +197,10 @@ std::vector<double> TextbookChain::initial(const Call& call, const Knobs& knobs,
     return point->value.empty() ? std::vector<double>(d, 0.0) : point->value;
   }
   const bool learned = std::holds_alternative<LearnedInitial>(model_.initial);
-  const auto mean = view(knobs.parameters, initial_.at(0));
+  const auto mean = view(inputs.parameters, initial_.at(0));
   std::vector<double> x(mean.begin(), mean.end());
   if (learned) return x;
-  const auto log_std = view(knobs.parameters, initial_.at(1));
+  const auto log_std = view(inputs.parameters, initial_.at(1));
   for (std::size_t j = 0; j < d; ++j) {
     x[j] +=
         std::exp(log_std[j]) * standard_normal(call.seed, call.first_path + i, 0,
@@ -207,17 +209,17 @@ std::vector<double> TextbookChain::initial(const Call& call, const Knobs& knobs,
   return x;
 }
 
-std::span<const double> TextbookChain::context_of(const Call& call, const Knobs& knobs,
+std::span<const double> TextbookChain::context_of(const Call& call, const ChainInputs& inputs,
                                                   std::uint64_t i) const {
   const std::uint64_t row = call.paths_per_observation == 0 ? 0 : i / call.paths_per_observation;
-  return std::span(knobs.context).subspan(row * context_row_, context_row_);
+  return std::span(inputs.context).subspan(row * context_row_, context_row_);
 }
 
-PathValues TextbookChain::simulate(const Call& call, const SplitKnobs& knobs) const {
+PathValues TextbookChain::simulate(const Call& call, const SplitChainInputs& inputs) const {
   PathValues out;
   const auto m = static_cast<std::size_t>(model_.noise);
   for (std::uint64_t i = 0; i < call.paths; ++i) {
-    std::vector<double> x = initial(call, knobs.path, i);
+    std::vector<double> x = initial(call, inputs.path, i);
     double energy = 0, martingale = 0, energy_before = 0, martingale_before = 0;
     for (int k = 0; k <= steps(); ++k) {
       if (std::ranges::binary_search(model_.save, k)) {
@@ -228,16 +230,16 @@ PathValues TextbookChain::simulate(const Call& call, const SplitKnobs& knobs) co
         martingale_before = martingale;
       }
       if (k == steps()) break;
-      const Coefficients at = coefficients(knobs.path, context_of(call, knobs.path, i), x, k);
-      const auto control_of = [&](const Knobs& some) {
-        if (&some == &knobs.path) return at.control;
+      const Coefficients at = coefficients(inputs.path, context_of(call, inputs.path, i), x, k);
+      const auto control_of = [&](const ChainInputs& some) {
+        if (&some == &inputs.path) return at.control;
         return coefficients(some, context_of(call, some, i), x, k).control;
       };
       const std::vector<double> z = normals(call.seed, call.first_path + i, k);
       const double h = step_size(k);
-      const std::vector<double> u_energy = control_of(knobs.energy);
+      const std::vector<double> u_energy = control_of(inputs.energy);
       energy += 0.5 * h * dot(u_energy, u_energy);
-      martingale += std::sqrt(h) * dot(control_of(knobs.martingale), z);
+      martingale += std::sqrt(h) * dot(control_of(inputs.martingale), z);
       for (std::size_t r = 0; r < x.size(); ++r) {
         double noise = 0, shift = 0;
         for (std::size_t j = 0; j < m; ++j) {

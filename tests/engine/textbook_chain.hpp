@@ -13,16 +13,16 @@
 namespace ito::test {
 
 /// What a chain's functions read: all parameters, and the context [R, I, C].
-struct Knobs {
+struct ChainInputs {
   std::vector<double> parameters;
   std::vector<double> context;
 };
 
-/// Which knobs rule which part, so that a detached part is a frozen one.
-struct SplitKnobs {
-  const Knobs& path;        ///< x_k
-  const Knobs& energy;      ///< the u of E
-  const Knobs& martingale;  ///< the u of M
+/// Which inputs rule which part, so that a detached part is a frozen one.
+struct SplitChainInputs {
+  const ChainInputs& path;        ///< x_k
+  const ChainInputs& energy;      ///< the u of E
+  const ChainInputs& martingale;  ///< the u of M
 };
 
 /// Functions of a model at one point.
@@ -44,14 +44,14 @@ class TextbookChain {
   explicit TextbookChain(const Model& model);
 
   /// b, σ and u at (x, t_k). `context` is the [I, C] of the path's observation.
-  Coefficients coefficients(const Knobs& knobs, std::span<const double> context,
+  Coefficients coefficients(const ChainInputs& inputs, std::span<const double> context,
                             std::span<const double> x, int k) const;
   /// The normals z_k of a path, [m].
   std::vector<double> normals(std::uint64_t seed, std::uint64_t path, int k) const;
 
-  PathValues simulate(const Call& call, const SplitKnobs& knobs) const;
-  PathValues simulate(const Call& call, const Knobs& knobs) const {
-    return simulate(call, {knobs, knobs, knobs});
+  PathValues simulate(const Call& call, const SplitChainInputs& inputs) const;
+  PathValues simulate(const Call& call, const ChainInputs& inputs) const {
+    return simulate(call, {inputs, inputs, inputs});
   }
 
   const Model& model() const { return model_; }
@@ -61,13 +61,15 @@ class TextbookChain {
     return model_.grid[static_cast<std::size_t>(k) + 1] - model_.grid[static_cast<std::size_t>(k)];
   }
   /// The [I, C] of path i of a call.
-  std::span<const double> context_of(const Call& call, const Knobs& knobs, std::uint64_t i) const;
+  std::span<const double> context_of(const Call& call, const ChainInputs& inputs,
+                                     std::uint64_t i) const;
 
  private:
-  std::vector<double> diffusion(const Knobs& knobs, std::span<const double> x, double t) const;
-  std::vector<double> control(const Knobs& knobs, std::span<const double> context,
+  std::vector<double> diffusion(const ChainInputs& inputs, std::span<const double> x,
+                                double t) const;
+  std::vector<double> control(const ChainInputs& inputs, std::span<const double> context,
                               std::span<const double> x, int k, const Coefficients& at) const;
-  std::vector<double> initial(const Call& call, const Knobs& knobs, std::uint64_t i) const;
+  std::vector<double> initial(const Call& call, const ChainInputs& inputs, std::uint64_t i) const;
 
   Model model_;
   // The tensors of each part, in order: of a net weight, bias, weight, bias, …

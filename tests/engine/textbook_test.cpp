@@ -19,9 +19,9 @@ TEST_P(Textbook, StatesAndSumsAreThoseOfTheChain) {
   for (const ModelCase& row : model_table(GetParam())) {
     SCOPED_TRACE(row.name);
     const Call call = row.call(paths);
-    const Knobs knobs = row.knobs(paths);
-    const PathValues wanted = TextbookChain(row.model).simulate(call, knobs);
-    const PathValues got = AnyPlan(GetParam(), row.model).simulate(knobs.parameters, call);
+    const ChainInputs inputs = row.inputs(paths);
+    const PathValues wanted = TextbookChain(row.model).simulate(call, inputs);
+    const PathValues got = AnyPlan(GetParam(), row.model).simulate(inputs.parameters, call);
     ASSERT_LT(norm(wanted.states), 1e3) << "the model is not of order 1: choose another seed";
     const double tolerance = GetParam().state_tolerance;
     EXPECT_LE(relative_error(got.states, wanted.states), tolerance);
@@ -40,8 +40,8 @@ TEST_P(Textbook, IntervalsAddUpWhereTheLastStepIsSaved) {
     if (model.save.back() != static_cast<int>(model.grid.size()) - 1) continue;
     SCOPED_TRACE(row.name);
     ++seen;
-    const Knobs knobs = row.knobs(paths);
-    const PathValues got = AnyPlan(GetParam(), model).simulate(knobs.parameters, row.call(paths));
+    const ChainInputs inputs = row.inputs(paths);
+    const PathValues got = AnyPlan(GetParam(), model).simulate(inputs.parameters, row.call(paths));
     const std::size_t saves = model.save.size();
     std::vector<double> energy(paths), martingale(paths);
     for (std::size_t at = 0; at < paths * saves; ++at) {
@@ -57,9 +57,9 @@ TEST_P(Textbook, IntervalsAddUpWhereTheLastStepIsSaved) {
 TEST_P(Textbook, WithoutControlTheSumsAreExactlyZero) {
   for (const ModelCase& row : model_table(GetParam())) {
     if (!std::holds_alternative<NoControl>(row.model.control)) continue;
-    const Knobs knobs = row.knobs(paths);
+    const ChainInputs inputs = row.inputs(paths);
     const PathValues got =
-        AnyPlan(GetParam(), row.model).simulate(knobs.parameters, row.call(paths));
+        AnyPlan(GetParam(), row.model).simulate(inputs.parameters, row.call(paths));
     EXPECT_EQ(got.energy, std::vector<double>(paths, 0.0)) << row.name;
     EXPECT_EQ(got.martingale, std::vector<double>(paths, 0.0)) << row.name;
   }
@@ -67,10 +67,10 @@ TEST_P(Textbook, WithoutControlTheSumsAreExactlyZero) {
 
 TEST_P(Textbook, StatesAtStepZeroAreTheInitialStates) {
   const ModelCase& row = model_case("save_start_only");
-  const Knobs knobs = row.knobs(paths);
+  const ChainInputs inputs = row.inputs(paths);
   Call call = row.call(paths);
   call.x0 = random_values(paths * 3, 5);
-  EXPECT_EQ(AnyPlan(GetParam(), row.model).simulate(knobs.parameters, call).states, call.x0);
+  EXPECT_EQ(AnyPlan(GetParam(), row.model).simulate(inputs.parameters, call).states, call.x0);
 }
 
 }  // namespace

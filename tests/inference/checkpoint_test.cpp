@@ -129,7 +129,7 @@ TEST_F(Checkpoint, AnotherSafetensorsFileIsRefused) {
   EXPECT_NE(refusal().find("checkpoint"), std::string::npos);
 }
 
-TEST_F(Checkpoint, WhatDiffersIsNamed) {
+TEST_F(Checkpoint, OfOtherOptionsDataOrModelIsRefusedByWhatDiffers) {
   run();
   const auto expect_named = [&](const std::string& what) {
     EXPECT_NE(refusal().find(what), std::string::npos) << refusal();
@@ -244,7 +244,7 @@ TEST_F(Checkpoint, AnErrorLeavesTheLastOneIntact) {
   EXPECT_EQ(bytes_of(options_.checkpoint), before);
 }
 
-TEST_F(Checkpoint, NothingIsWrittenBesideIt) {
+TEST_F(Checkpoint, IsTheOnlyFileWritten) {
   run();
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1);
 }

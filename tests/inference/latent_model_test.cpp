@@ -98,9 +98,9 @@ struct Refusal {
   const char* message;
 };
 
-class LatentRefused : public testing::TestWithParam<Refusal> {};
+class InvalidLatentModel : public testing::TestWithParam<Refusal> {};
 
-TEST_P(LatentRefused, NamesFieldValueAndWhatIsAccepted) {
+TEST_P(InvalidLatentModel, IsRefusedByFieldValueAndWhatIsAccepted) {
   LatentModel latent = full();
   GetParam().spoil(latent);
   EXPECT_EQ(refusal([&] { validated(latent); }), GetParam().message);
@@ -160,7 +160,7 @@ const Refusal refusals[] = {
     {"student_scale", [](LatentModel& m) { m.likelihood = StudentT{.scale = -1}; },
      "likelihood.scale: got -1; accepted: from 1e-30 to 1e+30"},
 };
-INSTANTIATE_TEST_SUITE_P(LatentModel, LatentRefused, testing::ValuesIn(refusals),
+INSTANTIATE_TEST_SUITE_P(LatentModel, InvalidLatentModel, testing::ValuesIn(refusals),
                          [](const auto& test) { return test.param.name; });
 
 TEST(LatentModel, AnIdentityEncoderFitsWhenContextHoldsY) {

@@ -116,12 +116,12 @@ struct GradientCase {
   Objective objective;
 };
 
-class WholeGradient : public testing::TestWithParam<GradientCase> {};
+class ObjectiveGradient : public testing::TestWithParam<GradientCase> {};
 
 // Fourth-order differences. The engine is double inside; float32 at its edges (states, η, terms of
 // log p) leaves the loss with an error of about |log p| · 6e-8 ~ 1e-6, so a difference with h =
 // 0.03 has about 1e-6/h ~ 5e-5 of it, and h⁴/30 · f⁽⁵⁾ of truncation, as small.
-TEST_P(WholeGradient, IsTheDifferenceQuotientOfTheLoss) {
+TEST_P(ObjectiveGradient, IsTheDifferenceQuotientOfTheLoss) {
   const LatentModel latent = full_model(GetParam().likelihood);
   Training training(latent, counts(3, 2, 5), GetParam().objective);
   training.annealing = 0.7;
@@ -152,7 +152,7 @@ TEST_P(WholeGradient, IsTheDifferenceQuotientOfTheLoss) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Cases, WholeGradient,
+    Cases, ObjectiveGradient,
     testing::Values(GradientCase{"gaussian", Gaussian{.scale = 1.3, .learned = true},
                                  Objective::free_energy},
                     GradientCase{"student", StudentT{.degrees = 4, .scale = 0.8, .learned = true},

@@ -204,7 +204,7 @@ Parameters holding(double strength) {
   return parameters;
 }
 
-TEST(TailShape, OfAnEvaluationSaysWhichAreNoEstimates) {
+TEST(TailShape, OfAnEvaluationSaysWhichEstimatesAreUnreliable) {
   const Dataset data = repeated({0.0F}, 12);
   const EvaluateOptions options{.samples = 1024, .execution = Device::cpu()};
   const Evaluation held = evaluate(hardly_seen(), holding(4), options, data);

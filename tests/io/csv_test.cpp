@@ -16,9 +16,9 @@ struct Accepted {
   std::vector<float> values;
 };
 
-class CsvAccepted : public testing::TestWithParam<Accepted> {};
+class ValidCsv : public testing::TestWithParam<Accepted> {};
 
-TEST_P(CsvAccepted, GivesItsNumbers) {
+TEST_P(ValidCsv, GivesItsNumbers) {
   const CsvTable table = parse_csv(GetParam().text, "a.csv");
   EXPECT_EQ(table.columns, GetParam().columns);
   EXPECT_EQ(table.values, GetParam().values);
@@ -46,7 +46,7 @@ const Accepted accepted[] = {
     // Halfway between two floats but for one digit a double cannot hold: rounding twice gives 1.
     {"rounded_once", "1.00000005960464477540\n", 1, {1.00000012F}},
 };
-INSTANTIATE_TEST_SUITE_P(Csv, CsvAccepted, testing::ValuesIn(accepted),
+INSTANTIATE_TEST_SUITE_P(Csv, ValidCsv, testing::ValuesIn(accepted),
                          [](const auto& test) { return test.param.name; });
 
 struct Refused {
@@ -55,9 +55,9 @@ struct Refused {
   const char* message;
 };
 
-class CsvRefused : public testing::TestWithParam<Refused> {};
+class InvalidCsv : public testing::TestWithParam<Refused> {};
 
-TEST_P(CsvRefused, NamesFileLineAndColumn) {
+TEST_P(InvalidCsv, IsRefusedByFileLineAndColumn) {
   EXPECT_EQ(refusal([] { parse_csv(GetParam().text, "a.csv"); }), GetParam().message);
 }
 
@@ -99,7 +99,7 @@ const Refused refused[] = {
     {"column_number_counts_the_label", "a,label,b\n1,2,x\n",
      "a.csv:2, column 3: got \"x\"; accepted: a number"},
 };
-INSTANTIATE_TEST_SUITE_P(Csv, CsvRefused, testing::ValuesIn(refused),
+INSTANTIATE_TEST_SUITE_P(Csv, InvalidCsv, testing::ValuesIn(refused),
                          [](const auto& test) { return test.param.name; });
 
 /// What reading says after the file's name, or "header" or "data" for what line 1 was taken for.

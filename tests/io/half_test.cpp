@@ -25,13 +25,13 @@ void expect_same(float value, double expected, unsigned pattern) {
   EXPECT_EQ(std::signbit(value), std::signbit(expected)) << pattern;
 }
 
-TEST(Half, EveryNumberIsAFloat) {
+TEST(Half, ConvertsExactlyToFloat) {
   for (unsigned pattern = 0; pattern < 0x10000; ++pattern)
     expect_same(from_half(static_cast<std::uint16_t>(pattern)), by_the_book(pattern, 5, 10),
                 pattern);
 }
 
-TEST(Bfloat16, EveryNumberIsAFloat) {
+TEST(Bfloat16, ConvertsExactlyToFloat) {
   for (unsigned pattern = 0; pattern < 0x10000; ++pattern)
     expect_same(from_bfloat16(static_cast<std::uint16_t>(pattern)), by_the_book(pattern, 8, 7),
                 pattern);

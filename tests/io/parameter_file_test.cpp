@@ -85,14 +85,14 @@ class ParameterFileRefusal : public testing::Test {
 constexpr const char* all =
     "initial.value, drift.0.weight, drift.0.bias, drift.1.weight, drift.1.bias";
 
-TEST_F(ParameterFileRefusal, MissingTensor) {
+TEST_F(ParameterFileRefusal, NamesAMissingTensor) {
   EXPECT_EQ(
       loading([](auto& arrays) { arrays.erase(arrays.begin() + 2); }),
       std::string("drift.0.bias: got no such tensor in the file; accepted: all of the model's: ") +
           all);
 }
 
-TEST_F(ParameterFileRefusal, ExtraTensor) {
+TEST_F(ParameterFileRefusal, NamesAnExtraTensor) {
   EXPECT_EQ(loading([](auto& arrays) {
               arrays.push_back(arrays[0]);
               arrays.back().name = "extra";
@@ -100,7 +100,7 @@ TEST_F(ParameterFileRefusal, ExtraTensor) {
             std::string("tensor: got \"extra\", which the model does not have; accepted: ") + all);
 }
 
-TEST_F(ParameterFileRefusal, MisshapenTensor) {
+TEST_F(ParameterFileRefusal, NamesATensorOfAnotherShape) {
   EXPECT_EQ(loading([](auto& arrays) { arrays[1].shape = {9}; }),
             "drift.0.weight: got shape [9]; accepted: shape [3, 3]");
   EXPECT_EQ(loading([](auto& arrays) {
@@ -109,7 +109,7 @@ TEST_F(ParameterFileRefusal, MisshapenTensor) {
             "drift.1.weight: got shape [3, 2]; accepted: shape [2, 3]");
 }
 
-TEST_F(ParameterFileRefusal, OtherType) {
+TEST_F(ParameterFileRefusal, NamesATensorOfAnotherType) {
   EXPECT_EQ(loading([](auto& arrays) {
               arrays[0].type = DataType::i64;
               arrays[0].bytes.resize(8 * arrays[0].shape[0]);
@@ -117,7 +117,7 @@ TEST_F(ParameterFileRefusal, OtherType) {
             "initial.value: got i64; accepted: f32, f64, f16 or bf16");
 }
 
-TEST_F(ParameterFileRefusal, NonFiniteValues) {
+TEST_F(ParameterFileRefusal, NamesAValueThatIsNotFinite) {
   EXPECT_EQ(loading([](auto& arrays) { set(arrays[1], 4, NAN); }),
             "drift.0.weight, element 4: got nan; accepted: finite float32 numbers");
   EXPECT_EQ(loading([](auto& arrays) { set(arrays[4], 1, -INFINITY); }),

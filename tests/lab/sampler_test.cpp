@@ -33,15 +33,15 @@ const Reference ornstein_uhlenbeck = OrnsteinUhlenbeckReference{.rate = 2.0, .st
 
 const Reference cooled = BrownianReference{.start = {0.3}, .scale = 1.2, .cooling = 6.0};
 
-class References : public ::testing::TestWithParam<Reference> {};
+class SamplerReferences : public ::testing::TestWithParam<Reference> {};
 std::string reference_name(const ::testing::TestParamInfo<Reference>& kind) {
   const std::vector<std::string> names{"Brownian", "OrnsteinUhlenbeck", "Cooled"};
   return names[kind.index];
 }
-INSTANTIATE_TEST_SUITE_P(, References, ::testing::Values(brownian, ornstein_uhlenbeck, cooled),
-                         reference_name);
+INSTANTIATE_TEST_SUITE_P(, SamplerReferences,
+                         ::testing::Values(brownian, ornstein_uhlenbeck, cooled), reference_name);
 
-TEST_P(References, UntrainedWeightsGiveTheNormalizerWithinTheirError) {
+TEST_P(SamplerReferences, UntrainedWeightsGiveTheNormalizerWithinTheirError) {
   const Target target = scaled_gaussian(0.5, 0.8, 3.0);
   const Sampler sampler = make_sampler(target, {.reference = GetParam(), .steps = 10});
   const SampleSet set = run_sampler(target, sampler, 20'000, 5);
@@ -50,7 +50,7 @@ TEST_P(References, UntrainedWeightsGiveTheNormalizerWithinTheirError) {
   EXPECT_EQ(set.estimate.non_finite, 0u);
 }
 
-TEST_P(References, MarginalIsThatOfTheEulerChain) {
+TEST_P(SamplerReferences, MarginalIsThatOfTheEulerChain) {
   // A target equal to the reference's marginal has all weights 1 without control.
   const Sampler probe =
       make_sampler(scaled_gaussian(0, 1, 0), {.reference = GetParam(), .steps = 5});
@@ -105,7 +105,7 @@ Target pair(double mean, double variance, double c) {
           .log_normalizer = c};
 }
 
-TEST(LikeParts, AreSteeredByOneControlAndTheirWeightsMultiply) {
+TEST(IndependentParts, ShareOneControlAndMultiplyTheirWeights) {
   const double one_mean = 1.5, one_variance = 0.5;
   for (const SamplerLoss loss : {SamplerLoss::sticking_the_landing, SamplerLoss::log_variance}) {
     const SamplerOptions options{.reference = cooled,
@@ -137,7 +137,7 @@ TEST(LikeParts, AreSteeredByOneControlAndTheirWeightsMultiply) {
   }
 }
 
-TEST(Annealing, WeighsTheTargetByHowFarItIs) {
+TEST(Annealing, RaisesTheWeightOfTheTargetToOne) {
   const Target target = scaled_gaussian(2.0, 1.0, -2.0);
   SamplerOptions options{.reference = brownian, .steps = 8, .iterations = 10, .paths = 64};
   const auto elbos = [&] {
@@ -159,7 +159,7 @@ struct Trained {
   Reference reference;
   SamplerLoss loss;
 };
-class Losses : public ::testing::TestWithParam<Trained> {};
+class SamplerLosses : public ::testing::TestWithParam<Trained> {};
 
 std::vector<Trained> trained_kinds() {
   std::vector<Trained> all;
@@ -176,9 +176,9 @@ std::string kind_name(const ::testing::TestParamInfo<Trained>& kind) {
   return (kind.index < 4 ? "Brownian" : "OrnsteinUhlenbeck") + names[kind.index % 4];
 }
 
-INSTANTIATE_TEST_SUITE_P(, Losses, ::testing::ValuesIn(trained_kinds()), kind_name);
+INSTANTIATE_TEST_SUITE_P(, SamplerLosses, ::testing::ValuesIn(trained_kinds()), kind_name);
 
-TEST_P(Losses, TrainingRaisesTheEffectiveSampleSizeAndKeepsTheNormalizer) {
+TEST_P(SamplerLosses, TrainingRaisesTheEffectiveSampleSizeAndKeepsTheNormalizer) {
   const Target target = scaled_gaussian(2.0, 1.0, -2.0);
   // The Euler chain of 32 steps cannot reach the target exactly: the bound keeps a gap.
   const SamplerOptions options{.reference = GetParam().reference,

@@ -101,7 +101,7 @@ TEST(StructSizes, ThatNoMachineHasAreRefusedByName) {
 }
 
 /// Sizes of data whose product wraps around to the numbers that there are.
-TEST(StructSizes, OfDataMustMultiplyToItsNumbers) {
+TEST(StructSizes, OfDataMustMultiplyToItsNumberOfValues) {
   const LatentModel latent = brownian(1, 2, 1.0, FeedbackControl{.net = Mlp{}});
   const Parameters parameters = initialize(latent, 1);
   LatentModel four = latent;
@@ -127,14 +127,14 @@ TEST(StructSizes, OfDataMustMultiplyToItsNumbers) {
               }).starts_with("data.times: got 1099511627776"));
 }
 
-TEST(StructSizes, OfTensorsMustMultiplyToTheirNumbers) {
+TEST(StructSizes, OfTensorsMustMultiplyToTheirNumberOfValues) {
   const Tensor wraps{.name = "w", .shape = {two_to(62), 4}, .offset = 0, .size = 0};
   EXPECT_TRUE(refusal([&] { Parameters({wraps}); }).starts_with("w: got 4611686018427387904 × 4"));
   const Tensor large{.name = "w", .shape = {two_to(62)}, .offset = 0, .size = two_to(62)};
   EXPECT_TRUE(refusal([&] { Parameters({large}); }).starts_with("parameters: got"));
 }
 
-TEST(StructSizes, OfSamplersPartsStayADimension) {
+TEST(StructSizes, OfASamplersPartsAreBounded) {
   const Target target{.dimension = 1, .log_density = flat};
   Sampler sampler = make_sampler(target);
   for (const int parts : {0, -1, 1 << 30, std::numeric_limits<int>::max()}) {
@@ -148,7 +148,7 @@ TEST(StructSizes, OfSamplersPartsStayADimension) {
   }
 }
 
-TEST(StructSizes, OfSamplesThatAGradientCannotHoldAreToldWithTheMostThatItCan) {
+TEST(StructSizes, OfTooManySamplesForAGradientAreRefusedWithTheMostThatFit) {
   // Of a path at least 8 numbers of 4 bytes are kept, of 2^24 paths twice the 2^28 bytes there are.
   const LatentModel latent = brownian(8, 64, 1.0, FeedbackControl{.net = Mlp{}});
   const Dataset row{.count = 1, .times = 1, .dimension = 8, .values = std::vector<float>(8)};

@@ -28,7 +28,7 @@ void expect_names(Enum (*parse)(std::string_view), const std::string& field,
     EXPECT_EQ(refusal([&] { parse(wrong); }), field + ": got \"" + wrong + "\"; accepted: " + all);
 }
 
-TEST(Names, AreReadBackAndOthersRefusedWithAllThereAre) {
+TEST(Names, AreParsedBackAndOthersRefusedWithTheListOfAll) {
   expect_names(parse_precision, "precision", {"fp32", "fast", "fp64"});
   expect_names(parse_cuda_kernels, "cuda_kernels", {"auto", "fused", "layered", "per-path"});
   expect_names(parse_objective, "objective",

@@ -16,7 +16,7 @@ TEST(Sizes, MultiplyUpToTheLargestArray) {
   EXPECT_EQ(product_of({two_to(62), 1}), two_to(62));
 }
 
-TEST(Sizes, WhoseProductWrapsHaveNone) {
+TEST(Sizes, WhoseProductOverflowsHaveNoProduct) {
   EXPECT_EQ(product_of({two_to(62), 4}), std::nullopt);  // 2^64, which wraps to 0
   EXPECT_EQ(product_of({two_to(63)}), std::nullopt);
   EXPECT_EQ(product_of({two_to(32), two_to(32), 3}), std::nullopt);
@@ -41,7 +41,7 @@ TEST(Sizes, ThatDoNotFitAreRefusedByTheNameOfTheField) {
             "x: got 1152921504606846976 × 2; accepted: sizes whose product fits in memory");
 }
 
-TEST(Sizes, ThatAreCountedHaveBounds) {
+TEST(Sizes, OfCountsAreBounded) {
   check_count("epochs", 1);
   check_count("epochs", count_limit);
   EXPECT_EQ(refusal([] { check_count("epochs", 0); }), "epochs: got 0; accepted: 1 to 2147483647");

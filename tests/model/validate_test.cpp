@@ -28,9 +28,9 @@ struct Refusal {
   const char* message;
 };
 
-class Refused : public testing::TestWithParam<Refusal> {};
+class InvalidModel : public testing::TestWithParam<Refusal> {};
 
-TEST_P(Refused, NamesFieldValueAndWhatIsAccepted) {
+TEST_P(InvalidModel, IsRefusedByFieldValueAndWhatIsAccepted) {
   Model model = plain();
   GetParam().spoil(model);
   EXPECT_EQ(refusal([&] { validated(model); }), GetParam().message);
@@ -282,14 +282,15 @@ const Refusal drift_controls[] = {
 };
 
 const auto case_name = [](const auto& info) { return info.param.name; };
-INSTANTIATE_TEST_SUITE_P(SizesAndTimes, Refused, testing::ValuesIn(sizes_and_times), case_name);
-INSTANTIATE_TEST_SUITE_P(InitialsAndDrifts, Refused, testing::ValuesIn(initials_and_drifts),
+INSTANTIATE_TEST_SUITE_P(SizesAndTimes, InvalidModel, testing::ValuesIn(sizes_and_times),
                          case_name);
-INSTANTIATE_TEST_SUITE_P(Diffusions, Refused, testing::ValuesIn(diffusions), case_name);
-INSTANTIATE_TEST_SUITE_P(Controls, Refused, testing::ValuesIn(controls), case_name);
-INSTANTIATE_TEST_SUITE_P(DriftControls, Refused, testing::ValuesIn(drift_controls), case_name);
+INSTANTIATE_TEST_SUITE_P(InitialsAndDrifts, InvalidModel, testing::ValuesIn(initials_and_drifts),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(Diffusions, InvalidModel, testing::ValuesIn(diffusions), case_name);
+INSTANTIATE_TEST_SUITE_P(Controls, InvalidModel, testing::ValuesIn(controls), case_name);
+INSTANTIATE_TEST_SUITE_P(DriftControls, InvalidModel, testing::ValuesIn(drift_controls), case_name);
 
-TEST(Validated, FillsWhatWasLeftAtItsDefault) {
+TEST(Validation, FillsInDefaults) {
   Model model = plain();
   set_context<FeedbackControl>(model, 0, {});
   model = validated(model);
@@ -300,7 +301,7 @@ TEST(Validated, FillsWhatWasLeftAtItsDefault) {
   EXPECT_EQ(std::get<OpenLoopControl>(validated(model).control).context_steps, std::vector<int>{0});
 }
 
-TEST(Validated, AcceptsEveryBoundItself) {
+TEST(Validation, AcceptsEveryBoundItself) {
   Model model;
   model.state = model.noise = 1024;
   model.grid = {-2, 3};
@@ -310,7 +311,7 @@ TEST(Validated, AcceptsEveryBoundItself) {
   EXPECT_EQ(refusal([&] { validated(model); }), "accepted");
 }
 
-TEST(Validated, ADriftControlTakesEveryDiagonalThatIsNowhereZero) {
+TEST(Validation, AcceptsADriftControlOnEveryDiagonalThatIsNowhereZero) {
   const Diffusion accepted[] = {
       IdentityDiffusion{-0.5},
       ConstantDiffusion{},

@@ -97,7 +97,7 @@ TEST(Conversion, F16RoundsTiesToEven) {
   EXPECT_TRUE(std::isnan(simt::f16_value(pack_f16(not_a_number, 0) & 0xFFFFu)));
 }
 
-TEST(Conversion, MultiplyWide) {
+TEST(Conversion, MultiplyWideGivesBothHalvesOfTheProduct) {
   EXPECT_EQ(Math<unsigned>::multiply_wide(0xFFFFFFFFu, 0xFFFFFFFFu).high, 0xFFFFFFFEu);
   EXPECT_EQ(Math<unsigned>::multiply_wide(0x10000u, 0x30000u).high, 3u);
   EXPECT_EQ(Math<unsigned>::multiply_wide(0x10001u, 0x30000u).low, 0x30000u);

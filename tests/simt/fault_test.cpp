@@ -36,14 +36,14 @@ auto exchange(unsigned distance, Barrier barrier) {
   };
 }
 
-TEST(Fault, MissingBlockBarrier) {
+TEST(Fault, AMissingBlockBarrierIsReported) {
   expect_clean(64, 256, exchange(32, [] { block_barrier(); }));
   expect_fault(64, 256, exchange(32, [] { warp_barrier(); }),
                {"kernel test, block 0, thread ", " (simt/fault_test.cpp:",
                 " shared memory at byte ", ", which thread ", ") with no barrier between them"});
 }
 
-TEST(Fault, ReadAfterWriteWithoutABarrier) {
+TEST(Fault, AReadAfterAWriteWithoutABarrierIsReported) {
   const auto hand_over = [](auto barrier) {
     return [barrier] {
       if (warp_index() == 1) floats().store(thread_index() - 32, 0.0f);
@@ -58,17 +58,17 @@ TEST(Fault, ReadAfterWriteWithoutABarrier) {
                {"thread 0 ", "reads shared memory at byte 0, which thread 32 wrote"});
 }
 
-TEST(Fault, MissingWarpBarrier) {
+TEST(Fault, AMissingWarpBarrierIsReported) {
   expect_clean(32, 128, exchange(1, [] { warp_barrier(); }));
   expect_fault(32, 128, exchange(31, [] {}), {"with no barrier between them"});
 }
 
-TEST(Fault, AShuffleOrdersNoMemory) {
+TEST(Fault, AShuffleIsNoBarrier) {
   expect_fault(32, 128, exchange(1, [] { shuffle(0u, 0); }),
                {"reads shared memory at byte 124, which thread 31 wrote"});
 }
 
-TEST(Fault, WriteAfterReadWithoutABarrier) {
+TEST(Fault, AWriteAfterAReadWithoutABarrierIsReported) {
   const auto reuse = [](auto barrier) {
     return [barrier] {
       floats().store(thread_index(), 1.0f);
@@ -83,12 +83,12 @@ TEST(Fault, WriteAfterReadWithoutABarrier) {
                {"thread 7 ", "writes shared memory at byte 0, which ", " read ("});
 }
 
-TEST(Fault, TwoWritesWithoutABarrier) {
+TEST(Fault, TwoWritesWithoutABarrierAreReported) {
   expect_fault(64, 4, [] { floats().store(0, 1.0f); },
                {"thread 1 ", "writes shared memory at byte 0, which thread 0 wrote"});
 }
 
-TEST(Fault, HalvesOfAWordAreTwoPlaces) {
+TEST(Fault, HalvesOfAWordAreCheckedSeparately) {
   const auto halves = [] { return shared_memory().as<unsigned short>(); };
   const auto write = [halves] { halves().store(thread_index(), 7); };
   expect_clean(32, 64, [=] {
@@ -110,7 +110,7 @@ TEST(Fault, HalvesOfAWordAreTwoPlaces) {
                {"reads shared memory at byte 0, which thread 0 wrote"});
 }
 
-TEST(Fault, AVectorCoversItsWords) {
+TEST(Fault, AVectorReadChecksEveryWord) {
   expect_fault(32, 512,
                [] {
                  floats().store(thread_index(), 1.0f);
@@ -119,7 +119,7 @@ TEST(Fault, AVectorCoversItsWords) {
                {"thread 31 ", "reads shared memory at byte 64, which thread 16 wrote"});
 }
 
-TEST(Fault, MatrixMovesAreOfTheWholeWarp) {
+TEST(Fault, MatrixLoadsReadTheRowsOfTheWholeWarp) {
   const auto row = [] { return shared_memory().as<unsigned short>() + 8 * thread_index(); };
   const auto stage = [row](auto barrier) {
     return [row, barrier] {
@@ -145,7 +145,7 @@ TEST(Fault, MatrixMovesAreOfTheWholeWarp) {
   expect_fault(32, 512, reuse([] {}), {"which warp 0 read"});
 }
 
-TEST(Fault, ReadOfUnwrittenSharedMemory) {
+TEST(Fault, AReadOfUnwrittenSharedMemoryIsReported) {
   expect_fault(
       32, 128,
       [] {
@@ -156,7 +156,7 @@ TEST(Fault, ReadOfUnwrittenSharedMemory) {
       {"block 0, thread 31 ", "reads shared memory at byte 124, which nothing has written"});
 }
 
-TEST(Fault, SharedMemoryOfThePreviousBlockIsGone) {
+TEST(Fault, ABlockDoesNotSeeSharedMemoryOfThePreviousOne) {
   expect_fault(32, 4,
                [] {
                  if (block_index() == 0 && thread_index() == 0) floats().store(0, 1.0f);
@@ -166,7 +166,7 @@ TEST(Fault, SharedMemoryOfThePreviousBlockIsGone) {
                {"block 1, thread 31 ", "nothing has written"});
 }
 
-TEST(Fault, SharedOutOfBounds) {
+TEST(Fault, SharedMemoryOutOfBoundsIsReported) {
   expect_fault(
       32, 124, [] { floats().store(thread_index(), 1.0f); },
       {"thread 31 ", "writes 4 bytes at byte 124 of shared memory, of which the block has 124"});
@@ -176,20 +176,20 @@ TEST(Fault, SharedOutOfBounds) {
                {"writes 16 bytes at byte 496 of shared memory"});
 }
 
-TEST(Fault, SharedMisaligned) {
+TEST(Fault, MisalignedSharedMemoryIsReported) {
   expect_fault(32, 256, [] { (shared_memory() + 2).as<float>().store(0, 1.0f); },
                {"writes 4 bytes at byte 2 of shared memory, which is misaligned"});
   expect_fault(32, 256, [] { (shared_memory() + 8).as<Quad<float>>().load(0); },
                {"reads 16 bytes at byte 8 of shared memory, which is misaligned"});
 }
 
-TEST(Fault, GlobalMisaligned) {
+TEST(Fault, MisalignedGlobalMemoryIsReported) {
   alignas(16) const float values[8] = {};
   expect_fault(32, 0, [&] { load_read_only(reinterpret_cast<const Quad<float>*>(values + 1)); },
                {"reads 16 bytes at ", "which is misaligned"});
 }
 
-TEST(Fault, DivergentCollective) {
+TEST(Fault, ADivergentCollectiveIsReported) {
   expect_fault(32, 0,
                [] {
                  if (thread_index() == 5) {
@@ -211,7 +211,7 @@ TEST(Fault, DivergentCollective) {
                {"thread 16 ", "the warp has diverged"});
 }
 
-TEST(Fault, AThreadThatReturnsLeavesOthersWaiting) {
+TEST(Fault, AThreadThatReturnsBeforeABarrierIsReported) {
   expect_fault(64, 0,
                [] {
                  if (thread_index() != 40) block_barrier();
@@ -225,7 +225,7 @@ TEST(Fault, AThreadThatReturnsLeavesOthersWaiting) {
                {"1 of 32 threads have returned", "31 threads of warp 0 at shuffle"});
 }
 
-TEST(Fault, ABlockBarrierThatOneWarpSkips) {
+TEST(Fault, ABlockBarrierThatOneWarpSkipsIsReported) {
   expect_fault(
       96, 0,
       [] {

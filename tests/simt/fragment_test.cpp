@@ -102,13 +102,13 @@ void check_16_bit(float (*element)(), const Pack& pack, const Multiply& multiply
   expect_product(d, c, a, b, 16, 16, 1e-5);
 }
 
-TEST(Fragment, ProductOfF16) {
+TEST(Fragment, ProductOfF16IsThatOfTheMatrices) {
   check_16_bit(
       normal_f16, [](float low, float high) { return pack_f16(low, high); },
       [](auto& d, auto& a, auto& b) { mma_f16(d, a, b); });
 }
 
-TEST(Fragment, ProductOfBf16) {
+TEST(Fragment, ProductOfBf16IsThatOfTheMatrices) {
   check_16_bit(
       normal_bf16, [](float low, float high) { return pack_bf16(low, high); },
       [](auto& d, auto& a, auto& b) { mma_bf16(d, a, b); });
@@ -131,7 +131,7 @@ TEST(Fragment, ProductOfTf32IgnoresTheLowBitsOfItsOperands) {
   expect_product(d, c, a, b, 16, 8, 1e-5);
 }
 
-TEST(Fragment, ProductOfF64) {
+TEST(Fragment, ProductOfF64IsThatOfTheMatrices) {
   Matrix<double> a(8, 4), b(4, 8), c(8, 8), d(8, 8);
   a.fill(normal);
   b.fill(normal);
