@@ -69,7 +69,7 @@ class CpuNetwork final : public Network {
  private:
   static std::size_t sums_size(const NetShape& shape) {
     ScratchLayout scratch, sums;
-    TileNet(shape, scratch, sums);
+    const TileNet net(shape, scratch, sums);
     return sums.size();
   }
   std::size_t self() const { return static_cast<std::size_t>(omp_get_thread_num()); }

@@ -96,7 +96,7 @@ void TileRunner::set_interval(int k) {
                                  static_cast<std::size_t>(interval_)) *
                                     static_cast<std::size_t>(h);
     float* to = at(call_.model.lane_bias) + lane;
-    for (int r = 0; r < h; ++r) to[r * tile_paths] = row[r];
+    for (int r = 0; r < h; ++r, to += tile_paths) *to = row[r];
   }
 }
 

@@ -23,7 +23,7 @@ std::vector<GridStep<Real>> grid_steps(const ModelShape& shape) {
 }  // namespace
 
 template <class Real>
-ModelConstants<Real>::ModelConstants(const ModelShape& shape, std::shared_ptr<Gpu> gpu)
+ModelConstants<Real>::ModelConstants(const ModelShape& shape, const std::shared_ptr<Gpu>& gpu)
     : memory_(gpu) {
   Image image;
   const std::size_t at_grid = image.add(grid_steps<Real>(shape));

@@ -20,7 +20,7 @@ namespace ito::cuda {
 template <class Real>
 class ModelConstants {
  public:
-  ModelConstants(const ModelShape& shape, std::shared_ptr<Gpu> gpu);
+  ModelConstants(const ModelShape& shape, const std::shared_ptr<Gpu>& gpu);
 
   const GridStep<Real>* grid = nullptr;
   const int* save = nullptr;

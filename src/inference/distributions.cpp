@@ -132,7 +132,7 @@ double GeneralizedPareto::quantile(double probability) const {
 GeneralizedPareto fit_generalized_pareto(std::span<const double> sorted) {
   const auto count = static_cast<double>(sorted.size());
   const auto candidates = static_cast<std::size_t>(30 + std::sqrt(count));
-  const double quartile = sorted[static_cast<std::size_t>(count / 4 + 0.5) - 1];
+  const double quartile = sorted[(sorted.size() + 2) / 4 - 1];
   // b = −shape/scale lies below 1/largest; candidates are quantiles of a prior whose scale is that
   // of the first quartile.
   std::vector<double> b(candidates), log_likelihood(candidates);

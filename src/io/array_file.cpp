@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <span>
 #include <system_error>
 
 #include "io/file.hpp"
@@ -15,7 +16,7 @@ namespace {
 /// "y, x and 3 more"
 std::string list(const std::vector<std::string>& names) {
   constexpr std::size_t most = 8;
-  const std::vector<std::string> first(names.begin(), names.begin() + std::min(names.size(), most));
+  const std::span first = std::span(names).first(std::min(names.size(), most));
   const std::size_t rest = names.size() - first.size();
   return fmt::format("{}{}", fmt::join(first, ", "),
                      rest == 0 ? "" : fmt::format(" and {} more", rest));

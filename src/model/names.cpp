@@ -1,5 +1,4 @@
 #include <cstddef>
-#include <ranges>
 
 #include <ito/activation.hpp>
 #include <ito/gradient_method.hpp>
@@ -30,8 +29,7 @@ std::string_view name(Activation activation) {
 }
 
 Activation parse_activation(std::string_view text, std::string_view field) {
-  return parse_name<Activation>(
-      std::views::transform(activation_table, &ActivationProperties::name), text, field);
+  return parse_name<Activation>(activation_table, text, field, &ActivationProperties::name);
 }
 
 std::span<const GradientMethodProperties> gradient_methods() { return method_table; }
@@ -41,8 +39,7 @@ std::string_view name(GradientMethod method) {
 }
 
 GradientMethod parse_gradient_method(std::string_view text) {
-  return parse_name<GradientMethod>(
-      std::views::transform(method_table, &GradientMethodProperties::name), text, "method");
+  return parse_name<GradientMethod>(method_table, text, "method", &GradientMethodProperties::name);
 }
 
 const char* version() { return ITO_VERSION; }

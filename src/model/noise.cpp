@@ -19,7 +19,7 @@ double standard_normal(std::uint64_t seed, std::uint64_t path, std::uint32_t ste
                        std::uint32_t channel, NoiseStream stream) {
   const auto r = philox4x32(
       {step, noise_counter(path), channel / 2, static_cast<std::uint32_t>(stream)}, seed);
-  const std::size_t half = 2 * noise_half(path);
+  const auto half = 2 * noise_half(path);
   const double u = (r[half] + 0.5) * 0x1p-32;
   const double angle = 2 * std::numbers::pi * (r[half + 1] * 0x1p-32);
   const double radius = std::sqrt(-2 * std::log(u));

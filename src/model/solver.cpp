@@ -1,7 +1,5 @@
 #include <ito/solver.hpp>
 
-#include <ranges>
-
 #include "model/text.hpp"
 
 namespace ito {
@@ -92,8 +90,7 @@ std::string_view name(NoiseKind kind) {
 }
 
 Solver parse_solver(std::string_view text) {
-  return parse_name<Solver>(std::views::transform(solver_table, &SolverProperties::name), text,
-                            "solver");
+  return parse_name<Solver>(solver_table, text, "solver", &SolverProperties::name);
 }
 Calculus parse_calculus(std::string_view text) {
   return parse_name<Calculus>(calculus_names, text, "calculus");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -7,13 +8,15 @@
 
 namespace ito {
 
-/// The enumerator that `text` names, where `names` are those of all of them in order. Throws
-/// ito::Error with the names there are.
-template <class Enum, class Names>
-Enum parse_name(const Names& names, std::string_view text, std::string_view field) {
+/// The enumerator that `text` names, where `table` has a row for each of them in order and
+/// `name_of` gives a row's name. Throws ito::Error with the names there are.
+template <class Enum, class Table, class NameOf = std::identity>
+Enum parse_name(const Table& table, std::string_view text, std::string_view field,
+                NameOf name_of = {}) {
   int number = 0;
   std::string all;
-  for (const std::string_view name : names) {
+  for (const auto& row : table) {
+    const std::string_view name = std::invoke(name_of, row);
     if (name == text) return static_cast<Enum>(number);
     ++number;
     all += all.empty() ? "" : ", ";

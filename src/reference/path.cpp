@@ -71,9 +71,9 @@ void ReferencePath::draw_initial(std::span<double> x) const {
 
 void ReferencePath::start_chain(std::span<double> chain) const {
   const auto state = static_cast<std::size_t>(shape_.state);
-  std::fill_n(chain.begin() + shape_.state, state, 0.0);
+  std::ranges::fill(chain.subspan(state, state), 0.0);
   if (chain.size() > 2 * state) {
-    std::copy_n(chain.begin(), 2 * state, chain.begin() + 2 * shape_.state);
+    std::ranges::copy(chain.first(2 * state), chain.subspan(2 * state).begin());
   }
 }
 
@@ -105,7 +105,8 @@ void ReferencePath::run_net(std::optional<ReferenceNet>& net, std::span<const do
   if (shape.state_inputs > 0) in = std::copy(x.begin(), x.end(), in);
   if (shape.time_inputs > 0) *in++ = t;
   if (shape.context_inputs > 0) {
-    std::copy_n(context_ + interval_of(shape_, k) * shape.context_inputs, shape.context_inputs, in);
+    const auto columns = static_cast<std::size_t>(shape.context_inputs);
+    std::copy_n(context_ + static_cast<std::size_t>(interval_of(shape_, k)) * columns, columns, in);
   }
   net->forward(parameters_);
 }

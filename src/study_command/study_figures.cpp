@@ -109,7 +109,8 @@ Figure draw(Gnuplot& gnuplot, const study::Figure& figure) {
     for (const Series& series : panel.series) {
       if (series.x.empty()) continue;
       named += series.name.empty() ? 0 : 1;
-      clauses += (clauses.empty() ? "" : ", ") + plot_clause(series, table_of(gnuplot, series));
+      if (!clauses.empty()) clauses += ", ";
+      clauses += plot_clause(series, table_of(gnuplot, series));
     }
     if (clauses.empty()) continue;
     if (named == 0) script += "unset key\n";

@@ -80,7 +80,7 @@ std::function<void(const std::byte*, SchemeTable<Real>&)> place(Image& image, co
 
 template <class Real>
 SchemeTables<Real>::SchemeTables(const ModelShape& shape, GradientMethod method, int first_row,
-                                 std::shared_ptr<Gpu> gpu)
+                                 const std::shared_ptr<Gpu>& gpu)
     : memory_(gpu) {
   auto next = static_cast<std::size_t>(first_row);
   const auto rows = [&next](int count) {

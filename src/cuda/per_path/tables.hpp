@@ -18,7 +18,7 @@ class SchemeTables {
  public:
   /// `first_row`: of the rows to hand out.
   SchemeTables(const ModelShape& shape, GradientMethod method, int first_row,
-               std::shared_ptr<Gpu> gpu);
+               const std::shared_ptr<Gpu>& gpu);
 
   /// But for the scratch memory and the groups.
   const SchemeArguments<Real>& arguments() const { return arguments_; }

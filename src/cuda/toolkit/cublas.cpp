@@ -17,7 +17,7 @@ using GemmEx = cublasStatus_t (*)(cublasHandle_t, cublasOperation_t, cublasOpera
                                   cudaDataType, int, const void*, void*, cudaDataType, int,
                                   cublasComputeType_t, cublasGemmAlgo_t);
 
-struct Functions {
+struct CublasFunctions {
   SharedLibrary library{{"cuBLAS, which multiplies the matrices of wide nets", "ITO_CUBLAS",
                          toolkit_files("cublas"), "nvidia-cublas"}};
   ITO_FUNCTION(cublasGetProperty);
@@ -29,7 +29,7 @@ struct Functions {
       library.find<GemmEx>("cublasGemmEx");
   CudaLibrary found{"", library.path()};
 
-  Functions() {
+  CublasFunctions() {
     int major = 0, minor = 0;
     check(cublasGetProperty(MAJOR_VERSION, &major), "cublasGetProperty");
     check(cublasGetProperty(MINOR_VERSION, &minor), "cublasGetProperty");
@@ -42,8 +42,8 @@ struct Functions {
   }
 };
 
-const Functions& functions() {
-  static const Functions opened;
+const CublasFunctions& functions() {
+  static const CublasFunctions opened;
   return opened;
 }
 
@@ -56,7 +56,7 @@ CublasHandle::CublasHandle() {
 }
 
 void CublasHandle::multiply(const MatrixProduct& product, GpuStream stream) {
-  const Functions& call = functions();
+  const CublasFunctions& call = functions();
   const bool wide = product.precision == Precision::fp64;
   const cudaDataType type = wide ? CUDA_R_64F : CUDA_R_32F;
   const cublasComputeType_t compute = wide ? CUBLAS_COMPUTE_64F

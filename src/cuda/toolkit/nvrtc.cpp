@@ -36,7 +36,7 @@ std::vector<const char*> pointers(std::span<const std::string> texts) {
   return all;
 }
 
-struct Functions {
+struct NvrtcFunctions {
   SharedLibrary library{{"NVRTC, which compiles the CUDA kernels", "ITO_NVRTC",
                          toolkit_files("nvrtc"), "nvidia-cuda-nvrtc"}};
   ITO_FUNCTION(nvrtcVersion);
@@ -75,7 +75,7 @@ class OpenedNvrtc final : public Nvrtc {
         fmt::format("{}: {} (NVRTC {})", call, call_.nvrtcGetErrorString(result), version_));
   }
 
-  Functions call_;
+  NvrtcFunctions call_;
 };
 
 Nvrtc::Output OpenedNvrtc::compile(const KernelSource& source,
