@@ -25,7 +25,7 @@ bool Gnuplot::available() {
 std::string Gnuplot::next_name(const char* kind) { return fmt::format("{}-{}", kind, files_++); }
 
 std::string Gnuplot::table(const std::vector<std::vector<double>>& columns) {
-  const std::string name = next_name("table");
+  std::string name = next_name("table");
   std::string text;
   for (std::size_t row = 0; row < columns.front().size(); ++row) {
     for (const auto& column : columns) text += plot_number(column[row]) + ' ';
@@ -36,7 +36,7 @@ std::string Gnuplot::table(const std::vector<std::vector<double>>& columns) {
 }
 
 std::string Gnuplot::matrix(std::span<const double> values, std::size_t columns) {
-  const std::string name = next_name("matrix");
+  std::string name = next_name("matrix");
   std::string text;
   for (std::size_t i = 0; i < values.size(); ++i)
     text += plot_number(values[i]) + ((i + 1) % columns == 0 ? '\n' : ' ');

@@ -96,9 +96,7 @@ std::vector<Real> x0_gradient(const PathRun<Real>& run, const std::vector<Real>&
   std::vector<double> sums(run.x0.size());
   for (std::size_t i = 0; i < by_path.size(); ++i)
     sums[i % sums.size()] += static_cast<double>(by_path[i]);
-  std::vector<Real> result;
-  for (const double sum : sums) result.push_back(static_cast<Real>(sum));
-  return result;
+  return {sums.begin(), sums.end()};
 }
 
 template <class Real>

@@ -41,7 +41,7 @@ Json as_json(const CudaReport& cuda) {
 std::string kept_kernels(const CudaReport& cuda) {
   constexpr double mebibyte = 1 << 20;
   if (cuda.cache.empty()) return "not kept";
-  const std::string there =
+  std::string there =
       fmt::format("{} ({:.1f} MiB)", cuda.cache, static_cast<double>(cuda.cache_bytes) / mebibyte);
   if (cuda.cache_refusal.empty()) return there;
   return fmt::format("{}; more cannot be kept, so every run compiles its own: {}", there,

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <exception>
-#include <ranges>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -33,9 +32,10 @@ Undoing& undoing() {
 
 [[noreturn]] void end_by(int signal) {
   undoing().mutex.lock();  // for good: nobody else says or changes anything from here on
-  for (const auto* undo : undoing().functions | std::views::reverse) {
+  auto& functions = undoing().functions;
+  for (auto undo = functions.rbegin(); undo != functions.rend(); ++undo) {
     try {
-      (*undo)();
+      (**undo)();
     } catch (const std::exception&) {
       // The rest is undone all the same.
     }

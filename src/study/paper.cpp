@@ -179,7 +179,6 @@ Part paper_experiment(const Settings& settings) {
       settings.whole() ? std::vector{32, 64, 128, 256, 512} : std::vector{32, 128};
   const int finest = meshes.back();
   std::vector<Setting> list;
-  list.reserve(meshes.size() + 4);
   for (const int steps : meshes)
     list.push_back({fmt::format("h = 1/{}, n = {}", steps, most), steps, most});
   for (const std::size_t n : {std::size_t{100}, std::size_t{50}, std::size_t{10}, std::size_t{3}})
