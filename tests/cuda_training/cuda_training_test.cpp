@@ -21,6 +21,8 @@
 namespace ito::test {
 namespace {
 
+using namespace cuda;
+
 /// Counts what a training asks of its device.
 class CountingGpu : public EmulatedGpu {
  public:

@@ -16,6 +16,8 @@
 namespace ito::test {
 namespace {
 
+using namespace cuda;
+
 std::vector<float> normals(std::size_t count, std::uint64_t seed) {
   std::vector<float> out(count);
   for (std::size_t i = 0; i < count; ++i)

@@ -85,7 +85,15 @@ void LayeredCall<Real>::evaluate_nets(const NetCall<Real>& step, const Real* x) 
   }
 }
 
-template class LayeredCall<float>;
-template class LayeredCall<double>;
+template BlockTiles LayeredCall<float>::tiles(std::uint64_t, std::uint64_t) const;
+template float* LayeredCall<float>::on_tape(std::uint64_t, int) const;
+template NetCall<float> LayeredCall<float>::at(const BlockTiles&, int) const;
+template NetOutputs<float> LayeredCall<float>::outputs() const;
+template void LayeredCall<float>::evaluate_nets(const NetCall<float>&, const float*) const;
+template BlockTiles LayeredCall<double>::tiles(std::uint64_t, std::uint64_t) const;
+template double* LayeredCall<double>::on_tape(std::uint64_t, int) const;
+template NetCall<double> LayeredCall<double>::at(const BlockTiles&, int) const;
+template NetOutputs<double> LayeredCall<double>::outputs() const;
+template void LayeredCall<double>::evaluate_nets(const NetCall<double>&, const double*) const;
 
 }  // namespace ito::cuda
