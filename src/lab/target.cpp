@@ -75,10 +75,12 @@ double well(double x) { return x * x * (6 - x * x) + 0.5 * x; }
 /// log ∫ exp(well). Trapezoids on a line where the integrand and all its derivatives vanish at both
 /// ends converge faster than any power of the spacing.
 double log_well_mass() {
-  constexpr double reach = 6, spacing = 1.0 / 256;
+  constexpr int reach = 6, points = 256;  // to either side, and in an interval of length 1
   double sum = 0;
-  for (double x = -reach; x <= reach; x += spacing) sum += std::exp(well(x));
-  return std::log(sum * spacing);
+  for (int i = -reach * points; i <= reach * points; ++i) {
+    sum += std::exp(well(static_cast<double>(i) / points));
+  }
+  return std::log(sum / points);
 }
 
 /// Draws from exp(well) by rejection from two Gaussians of standard deviation 0.4, around ±1.75 in
