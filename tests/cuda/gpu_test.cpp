@@ -6,9 +6,9 @@
 #include <numeric>
 #include <thread>
 
+#include "cuda/buffer.hpp"
 #include "cuda/environment.hpp"
 #include "cuda/says.hpp"
-#include "cuda/buffer.hpp"
 #include "io/temporary_folder.hpp"
 #include "refusal.hpp"
 

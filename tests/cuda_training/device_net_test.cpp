@@ -8,8 +8,8 @@
 #include <ito/ito.hpp>
 
 #include "cuda/buffer.hpp"
-#include "cuda/layered/device_net.hpp"
 #include "cuda/gpu.hpp"
+#include "cuda/layered/device_net.hpp"
 #include "engine/engine.hpp"
 #include "simt/emulated_gpu.hpp"
 
