@@ -251,7 +251,6 @@ void digits(const Settings& settings, Part& part) {
     std::copy(learned.begin(), learned.end(), sde.parameters.values().begin());
     std::vector<std::string> row{fmt::format("{}", ks[i])};
     nlohmann::ordered_json point{{"k", ks[i]}};
-    WeightSummary weights;
     double log_marginal = 0, log_error = 0, ess = 0, tail_shape = 0;
     for (std::size_t f = 0; f < 3; ++f) {
       double free_energy = 0, variance = 0;

@@ -119,7 +119,7 @@ Figure draw(Gnuplot& gnuplot, const study::Figure& figure) {
     const int height =
         panel.square ? 280 + (named ? 30 : 0) : panel_height + 18 * static_cast<int>(named);
     drawn.panels.push_back(
-        {gnuplot.svg(script + "plot " + clauses + "\n", width, height), panel.title});
+        {gnuplot.svg(script + fmt::format("plot {}\n", clauses), width, height), panel.title});
   }
   return drawn;
 }
