@@ -1,6 +1,7 @@
 // What a kernel is compiled for: the sizes and kinds of a model, and where its parameters lie in
-// the flat vector. The host prints one into the source of a kernel (src/cuda/model_spec.cpp); both
-// compute from it, by the same functions, how parameters are packed and where gradients are summed.
+// the flat vector. The host prints one into the source of a kernel (src/cuda/kernel_source.cpp);
+// both compute from it, by the same functions, how parameters are packed and where gradients are
+// summed.
 #pragma once
 
 #include "kernels/arithmetic/activation.cuh"

@@ -1,7 +1,7 @@
 // Products of tiles with packed weights on the tensor cores, one struct for each kind of number:
 //     sum [16 paths, 8 out] += left [16 paths, 8·kDepth in] · weights [8·kDepth in, 8 out]
 // The left operand is the result of an earlier product, in the lanes where that is. Why it can be,
-// and how pack.cuh packs weights, is in docs/kernels.md, "Fragments".
+// and how parameters.cuh packs weights, is in docs/kernels.md, "Fragments".
 #pragma once
 
 #include "kernels/device/tile.cuh"

@@ -336,7 +336,7 @@ struct FusedShape : SpecConstants<Model> {
   static constexpr int kNumberCount = kLayout.number_count;
   static constexpr int kSlotCount = kLayout.slot_count, kSumCount = kLayout.sum_count();
 
-  // For pack.cuh and reduce.cuh.
+  // For parameters.cuh.
   static constexpr int kForwardFragments = kLayout.forward_fragments,
                        kPackedFragments = kLayout.fragment_count;
   ITO_INLINE static constexpr int fragment_source(int fragment, int lane, int j) {

@@ -1,7 +1,7 @@
-// What stands between the matrix products of a device net (src/cuda/device_net.hpp): bias, time,
-// context and activation on the way forward, slopes and the sums of bias gradients on the way back.
-// A thread takes one column of a tile's 16 rows, so that neighbouring threads meet neighbouring
-// numbers.
+// What stands between the matrix products of a device net (src/cuda/layered/device_net.hpp): bias,
+// time, context and activation on the way forward, slopes and the sums of bias gradients on the way
+// back. A thread takes one column of a tile's 16 rows, so that neighbouring threads meet
+// neighbouring numbers.
 #pragma once
 
 #include "kernels/device/arguments.cuh"

@@ -122,7 +122,7 @@ struct ThreadShape : SpecConstants<Model> {
   static constexpr int kInitialParameter = Model::spec.initial_value;
   static constexpr int kStdParameter = Model::spec.initial_log_std;
 
-  // For pack.cuh and reduce.cuh.
+  // For parameters.cuh.
   static constexpr int kForwardFragments = 0, kPackedFragments = 0;
   static constexpr int kNumberCount = kLayout.number_count, kSumCount = Model::spec.parameters;
   ITO_INLINE static constexpr int number_source(int number) {

@@ -12,10 +12,12 @@
 // its xsimd architecture as ITO_CPU_ARCHITECTURE. All they define is in a namespace of that name or
 // has Isa as a template argument, so that the linker cannot take code of one set for that of
 // another.
-namespace ito::cpu::inline ITO_CPU_ISA {
+namespace ito::cpu {
+inline namespace ITO_CPU_ISA {
 /// A type of our own, for the functions of xsimd that have it as their template argument.
 struct Isa : ITO_CPU_ARCHITECTURE {};
-}  // namespace ito::cpu::inline ITO_CPU_ISA
+}  // namespace ITO_CPU_ISA
+}  // namespace ito::cpu
 
 namespace xsimd::types {
 XSIMD_DECLARE_SIMD_REGISTER_ALIAS(ito::cpu::Isa, ITO_CPU_ARCHITECTURE);
@@ -25,7 +27,8 @@ struct get_bool_simd_register<T, ito::cpu::Isa> : get_bool_simd_register<T, ITO_
 }  // namespace xsimd::types
 
 // Lanes: the float vector of one instruction set, one path a lane.
-namespace ito::cpu::inline ITO_CPU_ISA {
+namespace ito::cpu {
+inline namespace ITO_CPU_ISA {
 
 template <class Arch>
 using Lanes = xsimd::batch<float, Arch>;
@@ -94,4 +97,5 @@ inline __m256i multiply_even(__m256i a, __m256i b) { return _mm256_mul_epu32(a, 
 inline __m512i multiply_even(__m512i a, __m512i b) { return _mm512_mul_epu32(a, b); }
 #endif
 
-}  // namespace ito::cpu::inline ITO_CPU_ISA
+}  // namespace ITO_CPU_ISA
+}  // namespace ito::cpu

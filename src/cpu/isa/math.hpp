@@ -8,7 +8,8 @@
 // exp, log1p and tanh over lanes, in place of xsimd's: every tanh of every hidden unit of every
 // step goes through here. tests/engine/activation_test.cpp holds them to 4 ulp against long double
 // over the whole range.
-namespace ito::cpu::inline ITO_CPU_ISA {
+namespace ito::cpu {
+inline namespace ITO_CPU_ISA {
 
 /// p = e^r − 1.
 template <class Arch>
@@ -80,7 +81,8 @@ inline Lanes<Arch> tanh(Lanes<Arch> x) {
   return (xsimd::fma(more, t, less) / xsimd::fma(less, t, more)) | sign;
 }
 
-}  // namespace ito::cpu::inline ITO_CPU_ISA
+}  // namespace ITO_CPU_ISA
+}  // namespace ito::cpu
 
 namespace ito {
 

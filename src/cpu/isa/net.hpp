@@ -7,7 +7,8 @@
 #include "cpu/tile_model.hpp"
 #include "kernels/arithmetic/activation.cuh"
 
-namespace ito::cpu::inline ITO_CPU_ISA {
+namespace ito::cpu {
+inline namespace ITO_CPU_ISA {
 
 /// The operands of one layer's forward pass.
 struct LayerCall {
@@ -258,4 +259,5 @@ const float* net_tangent(const TileNet& net, const float* parameters, float* scr
   return tangent;
 }
 
-}  // namespace ito::cpu::inline ITO_CPU_ISA
+}  // namespace ITO_CPU_ISA
+}  // namespace ito::cpu

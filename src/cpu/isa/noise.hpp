@@ -23,7 +23,8 @@ struct Math<cpu::WordLanes<cpu::Isa>> {
 
 }  // namespace ito
 
-namespace ito::cpu::inline ITO_CPU_ISA {
+namespace ito::cpu {
+inline namespace ITO_CPU_ISA {
 
 /// (a + ½) rounded once to float: the halves convert exactly.
 template <class Arch>
@@ -117,4 +118,5 @@ inline void tile_normals(std::uint64_t seed, std::uint32_t tile, std::uint32_t s
   }
 }
 
-}  // namespace ito::cpu::inline ITO_CPU_ISA
+}  // namespace ITO_CPU_ISA
+}  // namespace ito::cpu

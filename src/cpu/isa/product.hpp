@@ -4,7 +4,8 @@
 
 #include "cpu/isa/lanes.hpp"
 
-namespace ito::cpu::inline ITO_CPU_ISA {
+namespace ito::cpu {
+inline namespace ITO_CPU_ISA {
 
 /// The register block of the products: rows × vectors of accumulators that fit the register file
 /// with room for the operands (32 registers with AVX-512, 16 without), enough of them to hide the
@@ -192,4 +193,5 @@ inline void accumulate_rows(const float* in, int rows, float factor, float* sum)
   }
 }
 
-}  // namespace ito::cpu::inline ITO_CPU_ISA
+}  // namespace ITO_CPU_ISA
+}  // namespace ito::cpu

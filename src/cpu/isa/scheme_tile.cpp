@@ -4,7 +4,8 @@
 #include "engine/scheme_step.hpp"
 #include "kernels/arithmetic/stochastic_adjoint.cuh"
 
-namespace ito::cpu::inline ITO_CPU_ISA {
+namespace ito::cpu {
+inline namespace ITO_CPU_ISA {
 namespace {
 
 /// A tile as a machine of SchemeStep: rows of 64 paths, a vector of them at once.
@@ -289,4 +290,5 @@ constinit const SchemeKernels scheme_kernels = {run_scheme<Isa>, reverse_scheme<
                                                 reverse_undoing<Isa>, reverse_stochastic<Isa>,
                                                 run_along<Isa>};
 
-}  // namespace ito::cpu::inline ITO_CPU_ISA
+}  // namespace ITO_CPU_ISA
+}  // namespace ito::cpu

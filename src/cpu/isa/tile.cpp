@@ -5,7 +5,8 @@
 #include "kernels/arithmetic/euler_maruyama.cuh"
 #include "kernels/arithmetic/scheme.cuh"
 
-namespace ito::cpu::inline ITO_CPU_ISA {
+namespace ito::cpu {
+inline namespace ITO_CPU_ISA {
 namespace {
 
 /// One tile at one step: the fused Euler–Maruyama step with its Girsanov sums, and its transpose.
@@ -272,4 +273,5 @@ constinit const CpuKernels kernels = {
     &scheme_kernels,
     ITO_CPU_ISA_NAME};
 
-}  // namespace ito::cpu::inline ITO_CPU_ISA
+}  // namespace ITO_CPU_ISA
+}  // namespace ito::cpu

@@ -6,7 +6,8 @@
 #include "cpu/kernels.hpp"
 #include "kernels/arithmetic/refinement.cuh"
 
-namespace ito::cpu::inline ITO_CPU_ISA {
+namespace ito::cpu {
+inline namespace ITO_CPU_ISA {
 
 inline constexpr auto path_stream = static_cast<unsigned>(NoiseStream::path);
 inline constexpr auto area_stream = static_cast<unsigned>(NoiseStream::area);
@@ -98,4 +99,5 @@ class TileNoise {
   const TileCall& call_;
 };
 
-}  // namespace ito::cpu::inline ITO_CPU_ISA
+}  // namespace ITO_CPU_ISA
+}  // namespace ito::cpu
