@@ -8,6 +8,8 @@
 
 #include <ito/device.hpp>
 
+#include <xsimd/xsimd.hpp>
+
 #include "peak_loops.hpp"
 
 namespace bench {

@@ -6,8 +6,8 @@
 
 namespace ito::cuda {
 
-/// A block's threads, each with a path: four tiles of 16.
-inline constexpr int scheme_threads = 64;
+/// A block's threads, each with a path, and their tiles.
+inline constexpr int scheme_threads = 64, scheme_tiles = scheme_threads / 16;
 
 // Gradient sums (kernels/per_path/outer_sums.cuh).
 inline constexpr int outer_columns = 32;                ///< staged at once, of either factor

@@ -58,9 +58,9 @@ class SchemeThread {
               thread_index()),
         seed_(call.seed_on_device == nullptr ? call.seed : load_read_only(call.seed_on_device)) {}
 
-  /// Which paths of the call the block has from now on: four tiles.
+  /// Which paths of the call the block has from now on.
   ITO_DEVICE void take_group(int group) {
-    tile_ = 4 * group + static_cast<int>(thread_index()) / 16;
+    tile_ = scheme_tiles * group + static_cast<int>(thread_index()) / 16;
     const TilePaths tile = tile_paths_of(call_.map, static_cast<unsigned long long>(tile_));
     path_ = tile.tile * 16 + thread_index() % 16;
     const long long index = tile.first + static_cast<long long>(thread_index() % 16);
@@ -273,7 +273,7 @@ class SchemeThread {
   template <class Staged>
   ITO_DEVICE void add_bias_rows(const Staged& staged, int first, int count) {
     ITO_ROLLED
-    for (int n = static_cast<int>(thread_index()); n < 4 * count; n += scheme_threads) {
+    for (int n = static_cast<int>(thread_index()); n < scheme_tiles * count; n += scheme_threads) {
       const int i = n % count, tile = n / count;
       const int offset = tile_ - static_cast<int>(thread_index()) / 16 + tile;
       if (offset >= call_.tiles) continue;

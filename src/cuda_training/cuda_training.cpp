@@ -377,7 +377,7 @@ void CudaTraining::compare(const TrainingStream& stream, const Block& block) {
       ObjectiveArguments{arrays_.record, arrays_.log_likelihood, arrays_.energy, arrays_.martingale,
                          arrays_.dropped, arrays_.by_log_likelihood, arrays_.by_energy,
                          arrays_.by_martingale, arrays_.losses, block.share, rows, samples});
-  stream.launch(kernels_.add_block, {1, 256, 8 * sizeof(double)},
+  stream.launch(kernels_.add_block, {1, service_threads, service_threads / 32 * sizeof(double)},
                 TotalArguments{arrays_.record, arrays_.losses, block.share, rows, samples, paths,
                                arrays_.by_log_likelihood, arrays_.log_scale_slopes, arrays_.dropped,
                                log_scale ? arrays_.gradient + *log_scale : nullptr});
@@ -431,9 +431,9 @@ void CudaTraining::finish_step(const TrainingStream& stream, std::size_t rows) {
   for (const Tensor& tensor : task_.fixed)
     gpu_->clear(arrays_.gradient + tensor.offset, tensor.size * sizeof(float), stream.handle);
   const auto count = static_cast<unsigned>(task_.shape.parameters);
-  const auto partials =
-      static_cast<unsigned>(std::min<std::size_t>((count + 255) / 256, most_partials));
-  stream.launch(kernels_.norm, {partials, 256, 8 * sizeof(double)},
+  const auto partials = static_cast<unsigned>(
+      std::min<std::size_t>((count + service_threads - 1) / service_threads, most_partials));
+  stream.launch(kernels_.norm, {partials, service_threads, service_threads / 32 * sizeof(double)},
                 NormArguments{arrays_.gradient, arrays_.partials, count});
   const auto paths = static_cast<double>(rows * sizes_.samples);
   stream.launch(kernels_.finish_step, {1, 32, 0},

@@ -7,7 +7,8 @@
 
 // exp, log1p and tanh over lanes, in place of xsimd's: every tanh of every hidden unit of every
 // step goes through here. tests/engine/activation_test.cpp holds them to 4 ulp against long double
-// over the whole range.
+// over the whole range. Their names are not xsimd's, whose erf would find them by its argument's
+// Isa.
 namespace ito::cpu {
 inline namespace ITO_CPU_ISA {
 
@@ -26,7 +27,7 @@ inline Lanes<Arch> small_expm1(Lanes<Arch> r) {
 /// e^y = 2ⁿ (1 + p) with y = n ln 2 + r and p = e^r − 1 a polynomial in |r| ≤ ½ ln 2 of relative
 /// error 5e-9. Infinity where float has it, 0 below the normal numbers.
 template <class Arch>
-inline Lanes<Arch> exp(Lanes<Arch> y) {
+inline Lanes<Arch> lanes_exp(Lanes<Arch> y) {
   using L = Lanes<Arch>;
   using Integers = xsimd::batch<std::int32_t, Arch>;
   const L least(-87.336540f), most(88.722839f);  // ln of the least and greatest normal numbers
@@ -46,7 +47,7 @@ inline Lanes<Arch> exp(Lanes<Arch> y) {
 /// log(1 + y) for 0 ≤ y ≤ 1, as softplus needs it: 2 artanh(s) with s = y/(2 + y) ≤ 1/3, an odd
 /// polynomial of relative error 5e-9.
 template <class Arch>
-inline Lanes<Arch> log1p(Lanes<Arch> y) {
+inline Lanes<Arch> lanes_log1p(Lanes<Arch> y) {
   using L = Lanes<Arch>;
   const L s = y / (y + L(2.0f));
   const L square = s * s;
@@ -65,7 +66,7 @@ inline Lanes<Arch> log1p(Lanes<Arch> y) {
 /// relative error 5.5e-8. Additions and comparisons are cheap here: where it matters, they run
 /// beside the multiplications, on other ports.
 template <class Arch>
-inline Lanes<Arch> tanh(Lanes<Arch> x) {
+inline Lanes<Arch> lanes_tanh(Lanes<Arch> x) {
   using L = Lanes<Arch>;
   using Integers = xsimd::batch<std::int32_t, Arch>;
   const L sign = x & L(-0.0f);
@@ -89,9 +90,9 @@ namespace ito {
 template <>
 struct Math<cpu::Lanes<cpu::Isa>> {
   using L = cpu::Lanes<cpu::Isa>;
-  static L exp(L x) { return cpu::exp<cpu::Isa>(x); }
-  static L log1p(L x) { return cpu::log1p<cpu::Isa>(x); }
-  static L tanh(L x) { return cpu::tanh<cpu::Isa>(x); }
+  static L exp(L x) { return cpu::lanes_exp<cpu::Isa>(x); }
+  static L log1p(L x) { return cpu::lanes_log1p<cpu::Isa>(x); }
+  static L tanh(L x) { return cpu::lanes_tanh<cpu::Isa>(x); }
   static L erf(L x) { return xsimd::erf(x); }
   static L abs(L x) { return xsimd::abs(x); }
   static L max(L a, L b) { return xsimd::max(a, b); }
