@@ -16,7 +16,7 @@ const ito::KernelSource scale_source{"scale", R"(
 #include "kernels/device/device.cuh"
 struct ScaleArguments { const float* from; float* to; float factor; unsigned count; };
 ITO_KERNEL(scale, ScaleArguments, 256) {
-  const unsigned i = ito::block_index() * 256 + ito::thread_index();
+  const unsigned i = ito::cuda::block_index() * 256 + ito::cuda::thread_index();
   if (i < arguments.count) arguments.to[i] = arguments.factor * arguments.from[i];
 }
 )"};

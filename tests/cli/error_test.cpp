@@ -178,8 +178,8 @@ TEST_F(ErrorsAreOneLine, ForCommandLinesThatMakeNoSense) {
 
 TEST_F(ErrorsAreOneLine, ForTrainingOptionsOutOfRange) {
   const std::vector<std::pair<std::string, std::string>> cases{
-      {"--samples", "7"},        {"--batch", "0"},       {"--learning-rate", "nan"},
-      {"--learning-rate", "-1"}, {"--averaging", "1.5"}, {"--held-out-samples", "3"},
+      {"--samples", "0"},        {"--batch", "0"},       {"--learning-rate", "nan"},
+      {"--learning-rate", "-1"}, {"--averaging", "1.5"}, {"--held-out-samples", "0"},
       {"--epochs", "0"},         {"--clip-norm", "-1"},  {"--non-finite-limit", "2"}};
   for (const auto& [option, value] : cases) {
     SCOPED_TRACE(option + " " + value);

@@ -19,7 +19,7 @@ const KernelSource fill{"fill", R"(
 #include "kernels/device/device.cuh"
 struct Arguments { unsigned* words; unsigned count; };
 ITO_KERNEL(fill, Arguments, 32) {
-  const unsigned i = ito::thread_index();
+  const unsigned i = ito::cuda::thread_index();
   if (i < arguments.count) arguments.words[i] = i;
 })"};
 
