@@ -38,7 +38,7 @@ GpuWork work_of(const GpuRow& row, bool gradient) {
 }
 
 void report(benchmark::State& state, const GpuRow& row, bool gradient, GpuRun& run,
-            const ito::GpuProperties& device) {
+            const ito::cuda::GpuProperties& device) {
   const auto rate = [&](double amount) {
     return benchmark::Counter(amount, benchmark::Counter::kIsIterationInvariantRate);
   };
@@ -55,7 +55,7 @@ void report(benchmark::State& state, const GpuRow& row, bool gradient, GpuRun& r
 }
 
 void add(const GpuRow& row) {
-  const auto gpu = ito::open_gpu(0);
+  const auto gpu = ito::cuda::open_gpu(0);
   for (const bool gradient : {false, true}) {
     add_row(row.name() + (gradient ? "/gradient" : "/forward"),
             [row, gradient, gpu](benchmark::State& state) {
@@ -112,13 +112,13 @@ std::vector<GpuRow> gpu_rows() {
 }  // namespace
 
 void add_gpu() {
-  if (ito::gpu_count() == 0) return;
+  if (ito::cuda::gpu_count() == 0) return;
   for (const GpuRow& row : gpu_rows()) add(row);
 }
 
 void compile_gpu_rows() {
   const auto rows = gpu_rows();
-  const auto gpu = ito::open_gpu(0);
+  const auto gpu = ito::cuda::open_gpu(0);
   std::atomic<std::size_t> next = 0;
   std::vector<std::jthread> workers;
   for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) {

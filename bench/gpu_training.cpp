@@ -22,8 +22,8 @@ void train(benchmark::State& state) {
   const ito::Parameters start = ito::initialize(latent, options.seed);
   ito::TrainingState training(shape.parameters);
   training.adam = ito::Adam(start.values());
-  const auto engine = ito::make_cuda_training({latent, shape, digits.training, options, {}},
-                                              training, /*ordinal=*/0);
+  const auto engine = ito::cuda::make_cuda_training({latent, shape, digits.training, options, {}},
+                                                    training, /*ordinal=*/0);
 
   std::vector<std::size_t> order(digits.training.count);
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -55,7 +55,7 @@ void train(benchmark::State& state) {
 }  // namespace
 
 void add_gpu_training() {
-  if (ito::gpu_count() > 0) add_row("gpu/of=digits/batch=100/paths=1600/training", train);
+  if (ito::cuda::gpu_count() > 0) add_row("gpu/of=digits/batch=100/paths=1600/training", train);
 }
 
 }  // namespace bench

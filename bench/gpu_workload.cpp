@@ -12,7 +12,7 @@ struct ScaleArguments {
   float factor;
   unsigned count;
 };
-const ito::KernelSource scale_source{"scale", R"(
+const ito::cuda::KernelSource scale_source{"scale", R"(
 #include "kernels/device/device.cuh"
 struct ScaleArguments { const float* from; float* to; float factor; unsigned count; };
 ITO_KERNEL(scale, ScaleArguments, 256) {
@@ -26,7 +26,7 @@ std::size_t bytes_of(std::span<float> values) { return values.size_bytes(); }
 }  // namespace
 
 GpuRun::GpuRun(const Workload& workload, ito::Precision precision, ito::CudaKernels kernels,
-               std::shared_ptr<ito::Gpu> gpu)
+               std::shared_ptr<ito::cuda::Gpu> gpu)
     : workload_(workload),
       gpu_(std::move(gpu)),
       plan_(model_of(workload), ito::Device::cuda(),
@@ -49,13 +49,13 @@ GpuRun::GpuRun(const Workload& workload, ito::Precision precision, ito::CudaKern
   gpu_->copy(energy_cotangents_.data(), share.data(), bytes_of(energy_cotangents_), nullptr);
   gradient_ = floats(plan_.parameter_count());
   const std::size_t needed = plan_.workspace_bytes(workload.paths);
-  memory_.push_back(std::make_unique<ito::GpuBuffer>(gpu_));
+  memory_.push_back(std::make_unique<ito::cuda::GpuBuffer>(gpu_));
   workspace_ = {memory_.back()->reserve(needed), needed};
   wait();
 }
 
 std::span<float> GpuRun::floats(std::size_t count) {
-  memory_.push_back(std::make_unique<ito::GpuBuffer>(gpu_));
+  memory_.push_back(std::make_unique<ito::cuda::GpuBuffer>(gpu_));
   return {reinterpret_cast<float*>(memory_.back()->reserve(count * sizeof(float))), count};
 }
 

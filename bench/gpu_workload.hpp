@@ -14,7 +14,7 @@ namespace bench {
 class GpuRun {
  public:
   GpuRun(const Workload& workload, ito::Precision precision, ito::CudaKernels kernels,
-         std::shared_ptr<ito::Gpu> gpu);
+         std::shared_ptr<ito::cuda::Gpu> gpu);
 
   void simulate();
   void simulate_and_differentiate();
@@ -29,11 +29,11 @@ class GpuRun {
   std::span<float> floats(std::size_t count);
 
   Workload workload_;
-  std::shared_ptr<ito::Gpu> gpu_;
+  std::shared_ptr<ito::cuda::Gpu> gpu_;
   ito::Plan plan_;
-  std::vector<std::unique_ptr<ito::GpuBuffer>> memory_;
-  std::shared_ptr<const ito::GpuModule> module_;
-  ito::GpuKernel state_cotangents_of_;
+  std::vector<std::unique_ptr<ito::cuda::GpuBuffer>> memory_;
+  std::shared_ptr<const ito::cuda::GpuModule> module_;
+  ito::cuda::GpuKernel state_cotangents_of_;
   ito::Request request_;
   std::span<float> parameters_, states_, energy_, martingale_;
   std::span<float> state_cotangents_, energy_cotangents_, gradient_;
