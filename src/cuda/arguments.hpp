@@ -10,6 +10,7 @@
 #include <ito/plan.hpp>
 
 #include "cuda/buffer.hpp"
+#include "engine/workspace.hpp"
 #include "kernels/device/arguments.cuh"
 #include "model/shape.hpp"
 
@@ -94,6 +95,36 @@ PathArguments<Real> path_arguments(const ModelShape& shape, const ModelConstants
   path.steps = shape.steps;
   path.saves = static_cast<int>(shape.save.size());
   path.intervals = std::max(1, shape.intervals());
+  return path;
+}
+
+/// What fused and per-path engines both keep in the workspace of a call.
+template <class Real>
+struct PathWorkspace {
+  Tape tape;
+  Real* numbers;
+  Real* bias_rows;
+  Real* states;
+  unsigned char* status;
+  Real* segments;
+  Real* sums;
+  Real* row_sums;
+  Real* row_gradients;
+  std::size_t bytes;
+};
+
+/// The same with those addresses that both passes read.
+template <class Real>
+PathArguments<Real> path_arguments(const ModelShape& shape, const ModelConstants<Real>& constants,
+                                   const BasicRequest<Real>& request, const TileCut& cut,
+                                   const PathWorkspace<Real>& space) {
+  PathArguments<Real> path = path_arguments(shape, constants, request, cut);
+  path.numbers = space.numbers;
+  path.bias_rows = space.bias_rows;
+  path.tape = space.states;
+  path.tape_status = space.status;
+  path.stride = static_cast<int>(space.tape.stride);
+  path.checkpoints = static_cast<int>(space.tape.checkpoints);
   return path;
 }
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include "cuda/arguments.hpp"
 #include "cuda/host_staging.hpp"
 #include "engine/call.hpp"
@@ -48,8 +46,6 @@ class HostCalls : public Engine<Real> {
   HostCalls(const ModelShape& shape, std::shared_ptr<Gpu> gpu)
       : shape_(shape), gpu_(std::move(gpu)), workspace_(gpu_), staging_(gpu_) {}
 
-  std::size_t state() const { return static_cast<std::size_t>(shape_.state); }
-  int intervals() const { return std::max(1, shape_.intervals()); }
   TileCut tile_cut(const BasicRequest<Real>& request) const {
     return {request.first_path, request.paths, observation_count(shape_, request),
             request.paths_per_observation};

@@ -15,23 +15,13 @@ namespace {
 
 /// One call's arrays in the workspace, on the device.
 template <class Real>
-struct FusedWorkspace {
-  Tape tape;
+struct FusedWorkspace : PathWorkspace<Real> {
   std::byte* fragments;
-  Real* numbers;
-  Real* bias_rows;
-  Real* states;
-  unsigned char* status;
-  Real* segments;
-  Real* sums;
-  Real* row_sums;
-  Real* row_gradients;
-  std::size_t bytes;
 };
 
 /// How a call's tiles are spread over blocks, whose number depends on the number of tiles alone.
 struct Blocks {
-  std::uint64_t tiles, most_tiles, groups, blocks, observations;
+  std::uint64_t most_tiles, groups, blocks, observations;
 };
 
 template <class Real>
@@ -95,7 +85,7 @@ class FusedEngine final : public HostCalls<Real> {
     const std::size_t fit =
         budget / (sizeof(Real) * (static_cast<std::size_t>(layout_.sum_count()) + 1));
     const std::uint64_t groups = (tiles + warps - 1) / warps;
-    return {tiles, most_tiles, groups,
+    return {most_tiles, groups,
             std::min<std::uint64_t>(groups, std::clamp<std::size_t>(fit, 256, 4096)), observations};
   }
   Blocks blocks_of(const TileCut& cut) const {
@@ -163,14 +153,8 @@ class FusedEngine final : public HostCalls<Real> {
 
   PathArguments<Real> path_in(const BasicRequest<Real>& request, const TileCut& tiles,
                               const FusedWorkspace<Real>& space) const {
-    PathArguments<Real> path = path_arguments(shape_, constants_, request, tiles);
+    PathArguments<Real> path = path_arguments<Real>(shape_, constants_, request, tiles, space);
     path.fragments = space.fragments;
-    path.numbers = space.numbers;
-    path.bias_rows = space.bias_rows;
-    path.tape = space.states;
-    path.tape_status = space.status;
-    path.stride = static_cast<int>(space.tape.stride);
-    path.checkpoints = static_cast<int>(space.tape.checkpoints);
     return path;
   }
 

@@ -42,26 +42,15 @@ constexpr std::uint64_t group_tiles = scheme_threads / tile_paths;
 
 /// One call's arrays in the workspace, on the device.
 template <class Real>
-struct PerPathWorkspace {
-  Tape tape;
-  Real* numbers;
-  Real* bias_rows;
-  Real* states;
-  unsigned char* status;
-  Real* segments;
+struct PerPathWorkspace : PathWorkspace<Real> {
   Real* scratch;
-  std::byte* sums_begin;
-  Real* sums;
-  Real* row_sums;
-  std::byte* sums_end;
-  Real* row_gradients;
-  std::size_t bytes;
+  std::byte *sums_begin, *sums_end;
 };
 
 /// How a call's tiles fall into groups of a block's threads. The number of blocks depends on the
 /// number of tiles alone.
 struct GroupCut {
-  std::uint64_t tiles, groups, most_groups, blocks, observations;
+  std::uint64_t groups, most_groups, blocks, observations;
 };
 
 template <class Real>
@@ -148,7 +137,7 @@ class PerPathEngine final : public HostCalls<Real> {
     constexpr std::size_t budget = std::size_t{256} << 20;  // bytes of the blocks' own memory
     const std::size_t fit = budget / (sizeof(Real) * (scratch_numbers() + shape_.parameters));
     const std::uint64_t most = groups(most_tiles);
-    return {tiles, groups(tiles), most,
+    return {groups(tiles), most,
             std::min<std::uint64_t>(most, std::clamp<std::size_t>(fit, 64, 2048)), observations};
   }
   GroupCut cut(const TileCut& tiles) const {
@@ -200,14 +189,7 @@ class PerPathEngine final : public HostCalls<Real> {
 
   PathArguments<Real> path_in(const BasicRequest<Real>& request, const TileCut& tiles,
                               const PerPathWorkspace<Real>& space) const {
-    PathArguments<Real> path = path_arguments(shape_, constants_, request, tiles);
-    path.numbers = space.numbers;
-    path.bias_rows = space.bias_rows;
-    path.tape = space.states;
-    path.tape_status = space.status;
-    path.stride = static_cast<int>(space.tape.stride);
-    path.checkpoints = static_cast<int>(space.tape.checkpoints);
-    return path;
+    return path_arguments<Real>(shape_, constants_, request, tiles, space);
   }
   SchemeArguments<Real> scheme_in(const GroupCut& groups,
                                   const PerPathWorkspace<Real>& space) const {
