@@ -67,6 +67,8 @@ class Shared {
     return Shared<U>(reinterpret_cast<U*>(pointer_));
   }
   ITO_DEVICE unsigned address() const { return ptx::shared_address(pointer_); }
+  /// In bytes, from the start of `shared_memory()`.
+  ITO_DEVICE unsigned offset() const;
 
  private:
   template <class>
@@ -80,8 +82,19 @@ ITO_DEVICE Shared<unsigned char> shared_memory() {
   return Shared<unsigned char>(ito_shared_memory);
 }
 
+template <class T>
+ITO_DEVICE unsigned Shared<T>::offset() const {
+  return address() - shared_memory().address();
+}
+
 /// 8×8 matrices of 16-bit elements: lane 8i + j gives the address of row j of matrix i (16 bytes,
-/// aligned), and gets in r[i] elements (g, 2q) and (g, 2q+1) of its transpose.
+/// aligned), and gets in r[i] elements (g, 2q) and (g, 2q+1) of the matrix, or of its transpose.
+ITO_DEVICE void ldmatrix_x2(unsigned (&r)[2], Shared<const unsigned short> row) {
+  ptx::ldmatrix_x2(r, row.address());
+}
+ITO_DEVICE void ldmatrix_x4(unsigned (&r)[4], Shared<const unsigned short> row) {
+  ptx::ldmatrix_x4(r, row.address());
+}
 ITO_DEVICE void ldmatrix_x2_transposed(unsigned (&r)[2], Shared<const unsigned short> row) {
   ptx::ldmatrix_x2_transposed(r, row.address());
 }
@@ -109,6 +122,9 @@ ITO_DEVICE float bits_float(unsigned bits) { return __uint_as_float(bits); }
 
 ITO_DEVICE Pair<float> unpack_bf16(unsigned pair) {
   return {bits_float(pair << 16), bits_float(pair & 0xFFFF0000u)};
+}
+ITO_DEVICE Pair<float> unpack_f16(unsigned pair) {
+  return {f16_value(pair), f16_value(pair >> 16)};
 }
 
 }  // namespace ito::cuda
@@ -142,5 +158,55 @@ template <class Number>
 ITO_DEVICE bool is_finite(Number value) {
   return value - value == Number(0);
 }
+
+/// What stmatrix does, by the instructions that every architecture has.
+template <bool kTransposed, unsigned kMatrices>
+ITO_DEVICE void store_matrices(Shared<unsigned short> row, const unsigned (&r)[kMatrices]) {
+  const unsigned g = lane_index() / 4, q = lane_index() % 4;
+  const auto row_of = [&](unsigned i, unsigned j) {
+    return shared_memory() + shuffle(row.offset(), 8 * i + j);
+  };
+  ITO_UNROLL for (unsigned i = 0; i < kMatrices; ++i) {
+    if constexpr (kTransposed) {
+      ITO_UNROLL for (unsigned high = 0; high < 2; ++high) {
+        row_of(i, 2 * q + high)
+            .template as<unsigned short>()
+            .store(g, static_cast<unsigned short>(r[i] >> 16 * high));
+      }
+    } else {
+      row_of(i, g).template as<unsigned>().store(q, r[i]);
+    }
+  }
+}
+
+#ifdef __CUDACC__
+
+/// The stores that ldmatrix of the same rows undoes. All rows are different.
+template <bool kTransposed, unsigned kMatrices>
+ITO_DEVICE void stmatrix(Shared<unsigned short> row, const unsigned (&r)[kMatrices]) {
+#if __CUDA_ARCH__ >= 900
+  if constexpr (kTransposed) {
+    ptx::stmatrix_transposed(row.address(), r);
+  } else {
+    ptx::stmatrix(row.address(), r);
+  }
+#else
+  store_matrices<kTransposed>(row, r);
+#endif
+}
+ITO_DEVICE void stmatrix_x2(Shared<unsigned short> row, const unsigned (&r)[2]) {
+  stmatrix<false>(row, r);
+}
+ITO_DEVICE void stmatrix_x4(Shared<unsigned short> row, const unsigned (&r)[4]) {
+  stmatrix<false>(row, r);
+}
+ITO_DEVICE void stmatrix_x2_transposed(Shared<unsigned short> row, const unsigned (&r)[2]) {
+  stmatrix<true>(row, r);
+}
+ITO_DEVICE void stmatrix_x4_transposed(Shared<unsigned short> row, const unsigned (&r)[4]) {
+  stmatrix<true>(row, r);
+}
+
+#endif
 
 }  // namespace ito::cuda

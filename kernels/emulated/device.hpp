@@ -63,14 +63,20 @@ void shuffle_words(Operands operands, Site site);    ///< result, a: unsigned; s
 void shuffle_doubles(Operands operands, Site site);  ///< result, a: double; selector: the lane
 void mma_tf32(Operands operands, Site site);
 void mma_f16(Operands operands, Site site);
+void mma_f16_k8(Operands operands, Site site);
 void mma_bf16(Operands operands, Site site);
 void mma_f64(Operands operands, Site site);
-/// selector: the offset of this lane's row in shared memory.
-void ldmatrix_transposed(unsigned matrices, Operands operands, Site site);
+/// a, result: unsigned[matrices]; selector: the offset of this lane's row in shared memory.
+void ldmatrix(unsigned matrices, bool transposed, Operands operands, Site site);
+void stmatrix(unsigned matrices, bool transposed, Operands operands, Site site);
 
 unsigned to_tf32(float x);
 unsigned pack_f16(float low, float high);
 unsigned pack_bf16(float low, float high);
+unsigned hfma2(unsigned a, unsigned b, unsigned c);
+unsigned hmul2(unsigned a, unsigned b);
+unsigned hmul2_sat(unsigned a, unsigned b);
+unsigned hadd2(unsigned a, unsigned b);
 inline float f16_value(unsigned half) {
   const unsigned sign = (half & 0x8000u) << 16, size = half & 0x7FFFu;
   const unsigned not_finite = 0x7F800000u | (size & 0x3FFu) << 13;
@@ -167,6 +173,10 @@ inline void mma_f16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2
                     simt::Site site = simt::Site::current()) {
   simt::mma_f16({d, a, b, 0}, site);
 }
+inline void mma_f16_k8(float (&d)[4], const unsigned (&a)[2], unsigned b,
+                       simt::Site site = simt::Site::current()) {
+  simt::mma_f16_k8({d, a, &b, 0}, site);
+}
 inline void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2],
                      simt::Site site = simt::Site::current()) {
   simt::mma_bf16({d, a, b, 0}, site);
@@ -175,13 +185,37 @@ inline void mma_f64(double (&d)[2], double a, double b, simt::Site site = simt::
   simt::mma_f64({d, &a, &b, 0}, site);
 }
 
+inline void ldmatrix_x2(unsigned (&r)[2], Shared<const unsigned short> row,
+                        simt::Site site = simt::Site::current()) {
+  simt::ldmatrix(2, false, {r, nullptr, nullptr, row.offset()}, site);
+}
 inline void ldmatrix_x2_transposed(unsigned (&r)[2], Shared<const unsigned short> row,
                                    simt::Site site = simt::Site::current()) {
-  simt::ldmatrix_transposed(2, {r, nullptr, nullptr, row.offset()}, site);
+  simt::ldmatrix(2, true, {r, nullptr, nullptr, row.offset()}, site);
+}
+inline void ldmatrix_x4(unsigned (&r)[4], Shared<const unsigned short> row,
+                        simt::Site site = simt::Site::current()) {
+  simt::ldmatrix(4, false, {r, nullptr, nullptr, row.offset()}, site);
 }
 inline void ldmatrix_x4_transposed(unsigned (&r)[4], Shared<const unsigned short> row,
                                    simt::Site site = simt::Site::current()) {
-  simt::ldmatrix_transposed(4, {r, nullptr, nullptr, row.offset()}, site);
+  simt::ldmatrix(4, true, {r, nullptr, nullptr, row.offset()}, site);
+}
+inline void stmatrix_x2(Shared<unsigned short> row, const unsigned (&r)[2],
+                        simt::Site site = simt::Site::current()) {
+  simt::stmatrix(2, false, {nullptr, r, nullptr, row.offset()}, site);
+}
+inline void stmatrix_x2_transposed(Shared<unsigned short> row, const unsigned (&r)[2],
+                                   simt::Site site = simt::Site::current()) {
+  simt::stmatrix(2, true, {nullptr, r, nullptr, row.offset()}, site);
+}
+inline void stmatrix_x4(Shared<unsigned short> row, const unsigned (&r)[4],
+                        simt::Site site = simt::Site::current()) {
+  simt::stmatrix(4, false, {nullptr, r, nullptr, row.offset()}, site);
+}
+inline void stmatrix_x4_transposed(Shared<unsigned short> row, const unsigned (&r)[4],
+                                   simt::Site site = simt::Site::current()) {
+  simt::stmatrix(4, true, {nullptr, r, nullptr, row.offset()}, site);
 }
 
 template <class T>
@@ -200,6 +234,15 @@ inline unsigned pack_bf16(float low, float high) { return simt::pack_bf16(low, h
 inline Pair<float> unpack_bf16(unsigned pair) {
   return {{bits_float(pair << 16), bits_float(pair & 0xFFFF0000u)}};
 }
+inline float f16_value(unsigned half) { return simt::f16_value(half & 0xFFFFu); }
+inline Pair<float> unpack_f16(unsigned pair) { return {{f16_value(pair), f16_value(pair >> 16)}}; }
+
+inline unsigned hfma2(unsigned a, unsigned b, unsigned c) { return simt::hfma2(a, b, c); }
+inline unsigned hmul2(unsigned a, unsigned b) { return simt::hmul2(a, b); }
+inline unsigned hmul2_sat(unsigned a, unsigned b) { return simt::hmul2_sat(a, b); }
+inline unsigned hadd2(unsigned a, unsigned b) { return simt::hadd2(a, b); }
+inline unsigned hneg2(unsigned a) { return a ^ 0x80008000u; }
+inline unsigned habs2(unsigned a) { return a & 0x7FFF7FFFu; }
 
 inline float tanh_fast(float x) { return std::tanh(x); }
 inline float exp2_fast(float x) { return std::exp2(x); }

@@ -117,6 +117,23 @@ void combine_16_bit(Warp warp) {
   accumulate(warp, a, b);
 }
 
+void combine_f16_k8(Warp warp) {
+  float a[16][8], b[8][8];
+  for (int g = 0; g < 8; ++g) {
+    for (int q = 0; q < 4; ++q) {
+      const unsigned* left = a_of<unsigned>(warp[4 * g + q]);
+      const unsigned right = *b_of<unsigned>(warp[4 * g + q]);
+      for (int high = 0; high < 2; ++high) {
+        const int k = 2 * q + high;
+        a[g][k] = f16_value(left[0] >> 16 * high & 0xFFFFu);
+        a[g + 8][k] = f16_value(left[1] >> 16 * high & 0xFFFFu);
+        b[k][g] = f16_value(right >> 16 * high & 0xFFFFu);
+      }
+    }
+  }
+  accumulate(warp, a, b);
+}
+
 void combine_f64(Warp warp) {
   for (int g = 0; g < 8; ++g) {
     for (int n = 0; n < 8; ++n) {
@@ -149,16 +166,30 @@ void transpose(unsigned (&rows)[8][4]) {
   __builtin_memcpy(rows, columns, sizeof columns);
 }
 
-template <int kMatrices>
-void combine_ldmatrix_transposed(Warp warp) {
+template <int kMatrices, bool kTransposed>
+void combine_ldmatrix(Warp warp) {
   for (int i = 0; i < kMatrices; ++i) {
     unsigned rows[8][4];
     for (int row = 0; row < 8; ++row) {
       __builtin_memcpy(rows[row], shared_window.base + warp[8 * i + row].selector, 16);
     }
-    transpose(rows);
+    if (kTransposed) transpose(rows);
     for (int lane = 0; lane < 32; ++lane) {
       result_of<unsigned>(warp[lane])[i] = rows[lane / 4][lane % 4];
+    }
+  }
+}
+
+template <int kMatrices, bool kTransposed>
+void combine_stmatrix(Warp warp) {
+  for (int i = 0; i < kMatrices; ++i) {
+    unsigned rows[8][4];
+    for (int lane = 0; lane < 32; ++lane) {
+      rows[lane / 4][lane % 4] = a_of<unsigned>(warp[lane])[i];
+    }
+    if (kTransposed) transpose(rows);
+    for (int row = 0; row < 8; ++row) {
+      __builtin_memcpy(shared_window.base + warp[8 * i + row].selector, rows[row], 16);
     }
   }
 }
@@ -187,19 +218,34 @@ void mma_f16(Operands operands, Site site) {
   meet("mma_f16", operands, combine_16_bit<f16_value>, site);
 }
 
+void mma_f16_k8(Operands operands, Site site) {
+  meet("mma_f16_k8", operands, combine_f16_k8, site);
+}
+
 void mma_bf16(Operands operands, Site site) {
   meet("mma_bf16", operands, combine_16_bit<bf16_value>, site);
 }
 
 void mma_f64(Operands operands, Site site) { meet("mma_f64", operands, combine_f64, site); }
 
-void ldmatrix_transposed(unsigned matrices, Operands operands, Site site) {
+void ldmatrix(unsigned matrices, bool transposed, Operands operands, Site site) {
   if (position.thread % 32 < 8 * matrices) {  // the other lanes' addresses are not used
     checked_offset(false, operands.selector, 0, 16, 16, site);
     if (shared_window.races) note_warp_read(operands.selector, site);
   }
-  meet("ldmatrix", operands,
-       matrices == 4 ? combine_ldmatrix_transposed<4> : combine_ldmatrix_transposed<2>, site);
+  const auto four = transposed ? combine_ldmatrix<4, true> : combine_ldmatrix<4, false>;
+  const auto two = transposed ? combine_ldmatrix<2, true> : combine_ldmatrix<2, false>;
+  meet("ldmatrix", operands, matrices == 4 ? four : two, site);
+}
+
+void stmatrix(unsigned matrices, bool transposed, Operands operands, Site site) {
+  if (position.thread % 32 < 8 * matrices) {
+    checked_offset(true, operands.selector, 0, 16, 16, site);
+    if (shared_window.races) note_warp_write(operands.selector, site);
+  }
+  const auto four = transposed ? combine_stmatrix<4, true> : combine_stmatrix<4, false>;
+  const auto two = transposed ? combine_stmatrix<2, true> : combine_stmatrix<2, false>;
+  meet("stmatrix", operands, matrices == 4 ? four : two, site);
 }
 
 }  // namespace ito::cuda::simt

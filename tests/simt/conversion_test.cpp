@@ -1,6 +1,7 @@
 // Conversions against what defines them: the nearest of the representable numbers around.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -95,6 +96,87 @@ TEST(Conversion, F16RoundsTiesToEven) {
     EXPECT_EQ(value, x == 0 ? x : std::nearbyint(x / spacing) * spacing) << std::hexfloat << x;
   }
   EXPECT_TRUE(std::isnan(simt::f16_value(pack_f16(not_a_number, 0) & 0xFFFFu)));
+}
+
+/// Arithmetic on halves, in units of 2⁻⁴⁸, of which every product and sum of halves is a multiple.
+using Fixed = __int128;
+
+Fixed fixed(unsigned half) {
+  const Fixed size = static_cast<Fixed>(simt::f16_value(half & 0x7FFFu) * 0x1p24f) << 24;
+  return half & 0x8000u ? -size : size;
+}
+
+/// The half nearest to a number, of two the one with an even last bit, by trying all.
+unsigned nearest_half(Fixed value) {
+  static const std::vector<Fixed> halves = [] {
+    std::vector<Fixed> all;
+    for (unsigned half = 0; half < 0x7C00u; ++half) all.push_back(fixed(half));
+    all.push_back(Fixed{65536} << 48);  // where infinity begins
+    return all;
+  }();
+  const Fixed size = value < 0 ? -value : value;
+  const auto above = std::lower_bound(halves.begin(), halves.end(), size);
+  if (above == halves.end()) return (value < 0 ? 0x8000u : 0) | 0x7C00u;
+  unsigned half = static_cast<unsigned>(above - halves.begin());
+  if (*above != size) {
+    const Fixed up = *above - size, down = size - *(above - 1);
+    if (down < up || (down == up && half % 2 == 1)) --half;
+  }
+  return (value < 0 ? 0x8000u : 0) | half;
+}
+
+/// Halves of all sizes; `ties`: few bits, whose products and sums often lie between two halves.
+std::vector<unsigned> halves(int count, bool ties) {
+  std::mt19937 generator(2);
+  std::vector<unsigned> values;
+  while (static_cast<int>(values.size()) < count) {
+    const unsigned half = static_cast<unsigned>(generator()) & (ties ? 0xFF81u : 0xFFFFu);
+    if ((half & 0x7C00u) != 0x7C00u) values.push_back(half);
+  }
+  return values;
+}
+
+TEST(Conversion, HalfArithmeticRoundsOnce) {
+  for (const bool ties : {false, true}) {
+    const std::vector<unsigned> all = halves(120000, ties);
+    for (std::size_t i = 0; i + 5 < all.size(); i += 6) {
+      const unsigned *low = &all[i], *high = low + 3;
+      const auto pair = [&](int j) { return low[j] | high[j] << 16; };
+      const auto expect = [&](unsigned got, auto exact) {
+        for (const unsigned* half : {low, high}) {
+          const unsigned result = (half == low ? got : got >> 16) & 0xFFFFu;
+          const Fixed value = exact(fixed(half[0]), fixed(half[1]), fixed(half[2]));
+          const unsigned nearest = nearest_half(value);
+          // A zero's sign is that of its terms.
+          EXPECT_EQ(value == 0 ? result & 0x7FFFu : result, nearest)
+              << std::hex << half[0] << ' ' << half[1] << ' ' << half[2];
+        }
+      };
+      const auto product = [](Fixed a, Fixed b) { return (a >> 24) * (b >> 24); };
+      expect(hfma2(pair(0), pair(1), pair(2)),
+             [&](Fixed a, Fixed b, Fixed c) { return product(a, b) + c; });
+      expect(hmul2(pair(0), pair(1)), [&](Fixed a, Fixed b, Fixed) { return product(a, b); });
+      expect(hadd2(pair(0), pair(1)), [](Fixed a, Fixed b, Fixed) { return a + b; });
+      expect(hmul2_sat(pair(0), pair(1)), [&](Fixed a, Fixed b, Fixed) {
+        return std::clamp(product(a, b), Fixed{0}, Fixed{1} << 48);
+      });
+      expect(hneg2(pair(0)), [](Fixed a, Fixed, Fixed) { return -a; });
+      expect(habs2(pair(0)), [](Fixed a, Fixed, Fixed) { return a < 0 ? -a : a; });
+      EXPECT_EQ(unpack_f16(pair(0)).v[0], simt::f16_value(low[0]));
+      EXPECT_EQ(unpack_f16(pair(0)).v[1], simt::f16_value(high[0]));
+    }
+  }
+}
+
+TEST(Conversion, HalfArithmeticKnowsInfinitiesAndNaNs) {
+  constexpr unsigned one = 0x3C003C00u, inf = 0x7C007C00u, nan = 0x7FFF7FFFu;
+  EXPECT_EQ(hfma2(inf, one, hneg2(inf)), nan);
+  EXPECT_EQ(hmul2(inf, 0), nan);
+  EXPECT_EQ(hadd2(inf, one), inf);
+  EXPECT_EQ(hadd2(nan, one), nan);
+  EXPECT_EQ(hmul2_sat(nan, one), 0u);
+  EXPECT_EQ(hmul2_sat(inf, one), one);
+  EXPECT_EQ(hmul2_sat(inf, hneg2(one)), 0u);
 }
 
 TEST(Conversion, MultiplyWideGivesBothHalvesOfTheProduct) {

@@ -1,6 +1,7 @@
-// The roundings of the cvt instructions, bit by bit.
+// The roundings of the cvt and f16x2 instructions, bit by bit.
 #include <bit>
 #include <cmath>
+#include <cstdint>
 
 #include "kernels/emulated/device.hpp"
 
@@ -12,23 +13,34 @@ constexpr unsigned magnitude = 0x7FFFFFFFu, infinity = 0x7F800000u;
 bool is_nan(unsigned bits) { return (bits & magnitude) > infinity; }
 
 /// Drops the low bits of an unsigned integer, rounding to nearest, ties to even.
-unsigned round_off(unsigned bits, unsigned count) {
-  const unsigned half = 1u << (count - 1);
+std::uint64_t round_off(std::uint64_t bits, unsigned count) {
+  const std::uint64_t half = std::uint64_t{1} << (count - 1);
   return (bits + half - 1 + (bits >> count & 1)) >> count;
 }
 
-unsigned f16_bits(float x) {
-  const unsigned bits = std::bit_cast<unsigned>(x), sign = bits >> 16 & 0x8000u,
-                 size = bits & magnitude;
-  if (is_nan(bits)) return 0x7FFFu;
-  if (size >= 0x477FF000u) return sign | 0x7C00u;  // 65520 and above
-  if (size >= 0x38800000u) return sign | round_off(size - 0x38000000u, 13);
-  return sign | static_cast<unsigned>(std::nearbyint(bits_float(size) * 0x1p24f));  // subnormal
+unsigned f16_bits(double x) {
+  if (std::isnan(x)) return 0x7FFFu;
+  const unsigned sign = std::signbit(x) ? 0x8000u : 0;
+  const double size = std::abs(x);
+  if (size >= 65520) return sign | 0x7C00u;
+  if (size < 0x1p-14) return sign | static_cast<unsigned>(std::nearbyint(size * 0x1p24));
+  // In double, 1008 more than f16 has for the same power of two.
+  return sign | static_cast<unsigned>(round_off(
+                    std::bit_cast<std::uint64_t>(size) - (std::uint64_t{1008} << 52), 42));
 }
 
 unsigned bf16_bits(float x) {
   const unsigned bits = std::bit_cast<unsigned>(x);
-  return is_nan(bits) ? 0x7FFFu : (bits >> 16 & 0x8000u) | round_off(bits & magnitude, 16);
+  return is_nan(bits)
+             ? 0x7FFFu
+             : (bits >> 16 & 0x8000u) | static_cast<unsigned>(round_off(bits & magnitude, 16));
+}
+
+/// Applies `operation` to the doubles of the low halves and of the high halves.
+template <class Operation, class... Pairs>
+unsigned for_halves(const Operation& operation, Pairs... pairs) {
+  return f16_bits(operation(double{f16_value(pairs & 0xFFFFu)}...)) |
+         f16_bits(operation(double{f16_value(pairs >> 16)}...)) << 16;
 }
 
 }  // namespace
@@ -41,5 +53,21 @@ unsigned to_tf32(float x) {
 
 unsigned pack_f16(float low, float high) { return f16_bits(low) | f16_bits(high) << 16; }
 unsigned pack_bf16(float low, float high) { return bf16_bits(low) | bf16_bits(high) << 16; }
+
+// Products and sums of two halves are exact in double. a·b + c need not be, but is never rounded to
+// the middle of two halves, since a·b has 22 bits: so to round it once more is to round it once.
+unsigned hfma2(unsigned a, unsigned b, unsigned c) {
+  return for_halves([](double x, double y, double z) { return x * y + z; }, a, b, c);
+}
+unsigned hmul2(unsigned a, unsigned b) {
+  return for_halves([](double x, double y) { return x * y; }, a, b);
+}
+unsigned hmul2_sat(unsigned a, unsigned b) {
+  return for_halves([](double x, double y) { return x * y > 0 ? std::fmin(x * y, 1.0) : 0.0; }, a,
+                    b);
+}
+unsigned hadd2(unsigned a, unsigned b) {
+  return for_halves([](double x, double y) { return x + y; }, a, b);
+}
 
 }  // namespace ito::cuda::simt

@@ -145,6 +145,26 @@ TEST(Fault, MatrixLoadsReadTheRowsOfTheWholeWarp) {
   expect_fault(32, 512, reuse([] {}), {"which warp 0 read"});
 }
 
+TEST(Fault, MatrixStoresWriteTheRowsOfTheWholeWarp) {
+  const auto row = [] { return shared_memory().as<unsigned short>() + 8 * thread_index(); };
+  const auto stage = [row](auto barrier) {
+    return [row, barrier] {
+      const unsigned r[4] = {};
+      stmatrix_x4(row(), r);
+      barrier();
+      row().load(0);  // this lane's own row, but others wrote it
+    };
+  };
+  expect_clean(32, 512, stage([] { warp_barrier(); }));
+  expect_fault(32, 512, stage([] { shuffle(0u, 0); }),
+               {"reads shared memory", "which warp 0 wrote"});
+  const unsigned r[4] = {};
+  expect_fault(32, 512, [&] { stmatrix_x4(shared_memory().as<unsigned short>(), r); },
+               {"thread 1 ", "writes shared memory at byte 0, which warp 0 wrote"});
+  expect_fault(32, 496, [&] { stmatrix_x4(row(), r); },
+               {"thread 31 ", "writes 16 bytes at byte 496 of shared memory"});
+}
+
 TEST(Fault, AReadOfUnwrittenSharedMemoryIsReported) {
   expect_fault(
       32, 128,

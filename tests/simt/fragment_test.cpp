@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/device/device.cuh"
 #include "simt/run.hpp"
 
 namespace ito::cuda {
@@ -27,6 +28,11 @@ Element a_m16k16(int group, int in_group, int i) {
 Element b_k16n8(int group, int in_group, int i) {
   return {in_group * 2 + (i & 1) + (i >= 2 ? 8 : 0), group};
 }
+// .f16 m16n8k8: a0…a3, b0, b1.
+Element a_m16k8_f16(int group, int in_group, int i) {
+  return {i < 2 ? group : group + 8, in_group * 2 + (i & 1)};
+}
+Element b_k8n8_f16(int group, int in_group, int i) { return {in_group * 2 + i, group}; }
 // .tf32 m16n8k8: a0…a3, b0, b1.
 Element a_m16k8(int group, int in_group, int i) {
   return {i == 0 || i == 2 ? group : group + 8, i == 0 || i == 1 ? in_group : in_group + 4};
@@ -108,6 +114,23 @@ TEST(Fragment, ProductOfF16IsThatOfTheMatrices) {
       [](auto& d, auto& a, auto& b) { mma_f16(d, a, b); });
 }
 
+TEST(Fragment, ProductOfF16OfDepth8IsThatOfTheMatrices) {
+  Matrix<float> a(16, 8), b(8, 8), c(16, 8), d(16, 8);
+  a.fill(normal_f16);
+  b.fill(normal_f16);
+  c.fill(normal);
+  run_warp([&] {
+    unsigned fa[2];
+    float fd[4];
+    for (int i = 0; i < 2; ++i)
+      fa[i] = pack_f16(a.at(a_m16k8_f16, 2 * i), a.at(a_m16k8_f16, 2 * i + 1));
+    for (int i = 0; i < 4; ++i) fd[i] = c.at(c_m16n8, i);
+    mma_f16_k8(fd, fa, pack_f16(b.at(b_k8n8_f16, 0), b.at(b_k8n8_f16, 1)));
+    for (int i = 0; i < 4; ++i) d.at(c_m16n8, i) = fd[i];
+  });
+  expect_product(d, c, a, b, 16, 8, 1e-5);
+}
+
 TEST(Fragment, ProductOfBf16IsThatOfTheMatrices) {
   check_16_bit(
       normal_bf16, [](float low, float high) { return pack_bf16(low, high); },
@@ -148,6 +171,9 @@ TEST(Fragment, ProductOfF64IsThatOfTheMatrices) {
 unsigned short marked(unsigned index, unsigned row, unsigned column) {
   return static_cast<unsigned short>(1000 * index + 10 * row + column);
 }
+unsigned marked_pair(unsigned index, unsigned row, unsigned column) {
+  return marked(index, row, column) | static_cast<unsigned>(marked(index, row, column + 1)) << 16;
+}
 unsigned marked_pair_transposed(unsigned index, unsigned row, unsigned column) {
   return marked(index, column, row) | static_cast<unsigned>(marked(index, column + 1, row)) << 16;
 }
@@ -169,31 +195,75 @@ TEST(Fragment, LdmatrixReadsRowsThatLanesNameOfFourMatrices) {
   run_warp(
       [] {
         store_marked();
-        unsigned transposed[4];
+        unsigned plain[4], transposed[4];
         const auto row = scattered_row(lane_index() / 8, lane_index() % 8);
+        ldmatrix_x4(plain, row);
         ldmatrix_x4_transposed(transposed, row);
         const unsigned g = lane_index() / 4, q = lane_index() % 4;
         for (unsigned i = 0; i < 4; ++i) {
+          EXPECT_EQ(plain[i], marked_pair(i, g, 2 * q));
           EXPECT_EQ(transposed[i], marked_pair_transposed(i, g, 2 * q));
         }
       },
       512);
 }
 
+/// A row of matrix 0 or 1, and none that exists for the lanes whose addresses are not used.
+Shared<unsigned short> row_of_two(unsigned lane) {
+  return lane < 16 ? scattered_row(lane / 8, lane % 8)
+                   : shared_memory().as<unsigned short>() + 99999;
+}
+
 TEST(Fragment, LdmatrixOfTwoMatricesIgnoresTheUpperLanesAddresses) {
   run_warp(
       [] {
         store_marked();
-        unsigned transposed[2];
+        unsigned plain[2], transposed[2];
         const unsigned lane = lane_index();
-        const auto row = lane < 16 ? scattered_row(lane / 8, lane % 8)
-                                   : shared_memory().as<unsigned short>() + 99999;
-        ldmatrix_x2_transposed(transposed, row);
+        ldmatrix_x2(plain, row_of_two(lane));
+        ldmatrix_x2_transposed(transposed, row_of_two(lane));
         for (unsigned i = 0; i < 2; ++i) {
+          EXPECT_EQ(plain[i], marked_pair(i, lane / 4, 2 * (lane % 4)));
           EXPECT_EQ(transposed[i], marked_pair_transposed(i, lane / 4, 2 * (lane % 4)));
         }
       },
       512);
+}
+
+/// Stores matrices from the fragments of `pair`, and expects in every row the marks.
+template <unsigned kMatrices, class Store>
+void check_matrix_store(unsigned (*pair)(unsigned, unsigned, unsigned), const Store& store) {
+  run_warp(
+      [&] {
+        const unsigned lane = lane_index();
+        unsigned r[kMatrices];
+        for (unsigned i = 0; i < kMatrices; ++i) r[i] = pair(i, lane / 4, 2 * (lane % 4));
+        store(kMatrices == 4 ? scattered_row(lane / 8, lane % 8) : row_of_two(lane), r);
+        warp_barrier();
+        for (unsigned column = 0; column < 8 && lane < 8 * kMatrices; ++column) {
+          EXPECT_EQ(scattered_row(lane / 8, lane % 8).load(column),
+                    marked(lane / 8, lane % 8, column));
+        }
+      },
+      512);
+}
+
+TEST(Fragment, StmatrixWritesRowsThatLanesName) {
+  check_matrix_store<2>(marked_pair, [](auto row, auto& r) { stmatrix_x2(row, r); });
+  check_matrix_store<4>(marked_pair, [](auto row, auto& r) { stmatrix_x4(row, r); });
+  check_matrix_store<2>(marked_pair_transposed,
+                        [](auto row, auto& r) { stmatrix_x2_transposed(row, r); });
+  check_matrix_store<4>(marked_pair_transposed,
+                        [](auto row, auto& r) { stmatrix_x4_transposed(row, r); });
+}
+
+TEST(Fragment, OrdinaryStoresWriteWhatStmatrixWrites) {
+  check_matrix_store<2>(marked_pair, [](auto row, auto& r) { store_matrices<false>(row, r); });
+  check_matrix_store<4>(marked_pair, [](auto row, auto& r) { store_matrices<false>(row, r); });
+  check_matrix_store<2>(marked_pair_transposed,
+                        [](auto row, auto& r) { store_matrices<true>(row, r); });
+  check_matrix_store<4>(marked_pair_transposed,
+                        [](auto row, auto& r) { store_matrices<true>(row, r); });
 }
 
 TEST(Fragment, ShufflesCarryEveryType) {

@@ -291,6 +291,7 @@ void note_write(unsigned offset, unsigned bytes, Site site) {
   shadow.write(offset, bytes, this_lane(), site);
 }
 void note_warp_read(unsigned offset, Site site) { shadow.read(offset, 16, this_warp(), site); }
+void note_warp_write(unsigned offset, Site site) { shadow.write(offset, 16, this_warp(), site); }
 
 void launch(const Launch& launch, Kernel kernel, const void* argument) {
   if (launch.threads % 32 != 0 || launch.threads == 0 || launch.threads > 1024) {

@@ -19,5 +19,6 @@ void meet(const char* collective, Operands operands, void (*combine)(const Opera
 
 /// Accesses of the warp as a whole, by the matrix moves. `offset`: a row of 16 bytes.
 void note_warp_read(unsigned offset, Site site);
+void note_warp_write(unsigned offset, Site site);
 
 }  // namespace ito::cuda::simt
