@@ -119,6 +119,7 @@ ITO_DEVICE Pair<double> load_read_only(const Pair<double>* pointer) {
 }
 
 ITO_DEVICE float bits_float(unsigned bits) { return __uint_as_float(bits); }
+ITO_DEVICE unsigned float_bits(float value) { return __float_as_uint(value); }
 
 ITO_DEVICE Pair<float> unpack_bf16(unsigned pair) {
   return {bits_float(pair << 16), bits_float(pair & 0xFFFF0000u)};
@@ -148,6 +149,10 @@ template <class Number>
 ITO_DEVICE Number fma(Number a, Number b, Number c) {
   return Math<Number>::fma(a, b, c);
 }
+
+/// 1/x; of a float within an ulp.
+ITO_DEVICE float reciprocal(float x) { return reciprocal_fast(x); }
+ITO_DEVICE double reciprocal(double x) { return 1 / x; }
 
 /// The index of this thread in the launch.
 ITO_DEVICE unsigned long long global_index() {

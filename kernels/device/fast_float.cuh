@@ -28,10 +28,13 @@ struct FastFloat {
   ITO_DEVICE friend bool operator>(FastFloat a, FastFloat b) { return a.v > b.v; }
 };
 
-/// σ(z) = ½ (1 + tanh ½z): one special function where the general form takes two.
-ITO_DEVICE ValueAndSlope<FastFloat> sigmoid_value_and_slope(FastFloat z) {
-  const float s = 0.5f + 0.5f * tanh_fast(0.5f * z.v);
+/// σ(z) = ½ (1 + tanh ½z), given ½z: one special function where the general form takes two.
+ITO_DEVICE ValueAndSlope<FastFloat> sigmoid_of_argument(FastFloat half) {
+  const float s = fma(0.5f, tanh_fast(half.v), 0.5f);
   return {FastFloat(s), FastFloat(s * (1.0f - s))};
+}
+ITO_DEVICE ValueAndSlope<FastFloat> sigmoid_value_and_slope(FastFloat z) {
+  return sigmoid_of_argument(FastFloat(0.5f * z.v));
 }
 
 }  // namespace ito::cuda

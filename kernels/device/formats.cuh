@@ -2,17 +2,15 @@
 // for the host that counts bytes.
 #pragma once
 
+#include "ito/activation.hpp"
 #include "kernels/arithmetic/inline.cuh"
 
 namespace ito::cuda {
 
-/// What the products of a precision ask of the packing (kernels/device/product.cuh).
-struct PackedFormat {
-  int depth;          ///< tiles of 8 input channels that an operand holds
-  int group;          ///< tiles of 8 output channels that a packed fragment serves
-  int number_bytes;   ///< of a state, a sum, a bias
-  int element_bytes;  ///< of what the adjoint stages in shared memory
-  int resident;       ///< registers of a lane that may hold sums of weight gradients
+/// How a product takes its weights (kernels/device/product.cuh).
+struct ProductFormat {
+  int depth;  ///< tiles of 8 input channels that an operand holds
+  int group;  ///< tiles of 8 output channels that a packed fragment serves
 
   ITO_INLINE constexpr int fragment_numbers() const { return 2 * depth * group; }
   ITO_INLINE constexpr int blocks(int in_tiles) const { return (in_tiles + depth - 1) / depth; }
@@ -20,8 +18,27 @@ struct PackedFormat {
     return blocks(in_tiles) * ((out_tiles + group - 1) / group);
   }
 };
-inline constexpr PackedFormat faithful_format{1, 1, 4, 4, 56}, fast_format{2, 2, 4, 2, 72},
-    exact_format{1, 1, 8, 8, 0};
+
+/// What a precision asks of the packing.
+struct PackedFormat {
+  ProductFormat first;  ///< of a net's first layer, whose inputs have any size
+  ProductFormat rest;   ///< of the others, and of all layers on the way back
+  int number_bytes;     ///< of a state, a sum, a bias
+  int element_bytes;    ///< of what the adjoint stages in shared memory
+  int resident;         ///< registers of a lane that may hold sums of weight gradients
+  int time_parts;       ///< numbers of the first product that make up a time
+  /// What hidden activations take instead of z: z times these. The factor is in the weights.
+  double tanh_argument = 1, sigmoid_argument = 1;
+
+  ITO_INLINE constexpr double argument_scale(Activation hidden) const {
+    return hidden == Activation::tanh      ? tanh_argument
+           : hidden == Activation::sigmoid ? sigmoid_argument
+                                           : 1.0;
+  }
+};
+inline constexpr double log2_e = 1.4426950408889634;
+inline constexpr PackedFormat faithful_format{{1, 1}, {2, 1}, 4, 4, 56, 1, 2 * log2_e, log2_e},
+    fast_format{{2, 2}, {2, 2}, 4, 2, 72, 2, 1, 0.5}, exact_format{{1, 1}, {1, 1}, 8, 8, 0, 1};
 
 /// Numbers of a packed fragment's lanes, and bytes of the fragment.
 inline constexpr int warp_lanes = 32, fragment_bytes = 512;

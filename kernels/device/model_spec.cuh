@@ -75,36 +75,49 @@ struct ModelSpec {
 };
 
 // Where a packed number comes from: the offset of a parameter; from `parameters` on an entry of a
-// constant σ; or one of these.
-inline constexpr int source_of_zero = -1, source_of_one = -2;
+// constant σ; or this.
+inline constexpr int source_of_zero = -1;
+
+/// What a packed number is made of.
+struct PackedNumber {
+  int source = source_of_zero;
+  double scale = 1;
+  bool inverse = false;  ///< whether it is one over the source
+};
 
 /// A vector among the packed numbers. Its sources begin at `source`.
 struct PackedVector {
   int offset = 0, count = 0, source = 0, padding = source_of_zero;
+  bool inverse = false;
 
   ITO_INLINE constexpr int padded() const { return (count + 7) / 8 * 8; }
   ITO_INLINE constexpr bool contains(int number) const {
     return number >= offset && number < offset + padded();
   }
-  ITO_INLINE constexpr int source_of(int number) const {
-    return number - offset < count ? source + number - offset : padding;
+  ITO_INLINE constexpr PackedNumber source_of(int number) const {
+    if (number - offset < count) return {source + number - offset, 1, inverse};
+    return {padding};
   }
 };
 
 /// The vectors that time loops read.
 struct PackedVectors {
-  PackedVector sigma, control_value, initial_value, initial_log_std;
+  PackedVector sigma, inverse_sigma, control_value, initial_value, initial_log_std;
 
-  /// From number `offset` on; `mixing`: σ too where it mixes channels.
+  /// From number `offset` on; `mixing`: σ too where it mixes channels, and no inverse.
   ITO_INLINE static constexpr PackedVectors of(const ModelSpec& model, int offset, bool mixing) {
     PackedVectors out;
-    const auto add = [&offset](int count, int source, int padding) {
-      const PackedVector vector{offset, count, source, padding};
+    const auto add = [&offset](int count, int source, int padding, bool inverse = false) {
+      const PackedVector vector{offset, count, source, padding, inverse};
       offset += vector.padded();
       return vector;
     };
     const bool whole = mixing || model.diffusion != DiffusionKind::constant_general;
-    out.sigma = add(whole ? model.sigma_count() : 0, model.parameters, source_of_one);
+    const bool inverse = !mixing && model.diffusion == DiffusionKind::constant_diagonal &&
+                         model.control == ControlKind::drift;
+    out.sigma = add(whole ? model.sigma_count() : 0, model.parameters, source_of_zero);
+    out.inverse_sigma =
+        add(inverse ? model.sigma_count() : 0, model.parameters, source_of_zero, true);
     out.control_value = add(model.control == ControlKind::constant ? model.noise : 0,
                             model.control_value, source_of_zero);
     out.initial_value = add(model.initial != InitialKind::point ? model.state : 0,
@@ -114,12 +127,13 @@ struct PackedVectors {
     return out;
   }
   ITO_INLINE constexpr int end() const { return initial_log_std.offset + initial_log_std.padded(); }
-  ITO_INLINE constexpr int source_of(int number) const {
+  ITO_INLINE constexpr PackedNumber source_of(int number) const {
     return sigma.contains(number)             ? sigma.source_of(number)
+           : inverse_sigma.contains(number)   ? inverse_sigma.source_of(number)
            : control_value.contains(number)   ? control_value.source_of(number)
            : initial_value.contains(number)   ? initial_value.source_of(number)
            : initial_log_std.contains(number) ? initial_log_std.source_of(number)
-                                              : source_of_zero;
+                                              : PackedNumber{};
   }
 };
 

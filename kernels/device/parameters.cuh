@@ -1,7 +1,7 @@
 // From the flat parameter vector to what a time loop reads, weights in fragment order and numbers
-// padded to tiles. `Shape` says which parameter goes where: kForwardFragments, kPackedFragments,
-// kNumberCount, fragment_source(fragment, lane, j), number_source(number) (FusedShape,
-// ThreadShape).
+// padded to tiles. `Shape` says which parameter goes where: kFirstFragments, kForwardFragments and
+// kPackedFragments (where each kind of them ends), kNumberCount, fragment_source(fragment, lane,
+// j), number_source(number) (FusedShape, ThreadShape).
 #pragma once
 
 #include "kernels/device/arguments.cuh"
@@ -24,7 +24,6 @@ ITO_DEVICE ValueAndSlope<Number> constant_sigma(const Number* parameters, int e)
 template <class Shape, class Number>
 ITO_DEVICE Number number_from(const Number* parameters, int source) {
   if (source == source_of_zero) return Number(0);
-  if (source == source_of_one) return Number(1);
   if constexpr (Shape::kSigmaCount > 0) {
     if (source >= Shape::kParameterCount) {
       return constant_sigma<Shape>(parameters, source - Shape::kParameterCount).value;
@@ -33,25 +32,38 @@ ITO_DEVICE Number number_from(const Number* parameters, int source) {
   return parameters[source];
 }
 
+template <class Shape, class Number>
+ITO_DEVICE Number number_from(const Number* parameters, PackedNumber packed) {
+  const Number value = number_from<Shape>(parameters, packed.source);
+  return packed.inverse ? Number(1) / value : value * static_cast<Number>(packed.scale);
+}
+
+/// Packs lane `i` % 32 of fragment `i` / 32.
+template <class Product, class Shape, class Number>
+ITO_DEVICE void pack_fragment(const PackArguments<Number>& arguments, int i) {
+  constexpr int kNumbers = 2 * Product::kDepth * Product::kGroup;
+  Number weights[kNumbers];
+  ITO_UNROLL
+  for (int j = 0; j < kNumbers; ++j) {
+    weights[j] = number_from<Shape>(arguments.parameters,
+                                    Shape::fragment_source(i / warp_lanes, i % warp_lanes, j));
+  }
+  static_cast<WeightFragment*>(arguments.fragments)[i] = Product::pack(weights);
+}
+
 template <class P, class Shape>
 ITO_DEVICE void pack_parameters(const PackArguments<typename P::Number>& arguments) {
-  using Number = typename P::Number;
-  using Forward = typename P::Forward;
-  using Backward = typename P::Backward;
   const int first = static_cast<int>(global_index());
   const int stride = static_cast<int>(grid_size() * block_size());
   if constexpr (Shape::kPackedFragments > 0) {
-    constexpr int kNumbers = P::kFormat.fragment_numbers();
     for (int i = first; i < Shape::kPackedFragments * warp_lanes; i += stride) {
-      Number weights[kNumbers];
-      ITO_UNROLL
-      for (int j = 0; j < kNumbers; ++j) {
-        weights[j] = number_from<Shape>(arguments.parameters,
-                                        Shape::fragment_source(i / warp_lanes, i % warp_lanes, j));
+      if (i < Shape::kFirstFragments * warp_lanes) {
+        pack_fragment<typename P::First, Shape>(arguments, i);
+      } else if (i < Shape::kForwardFragments * warp_lanes) {
+        pack_fragment<typename P::Forward, Shape>(arguments, i);
+      } else {
+        pack_fragment<typename P::Backward, Shape>(arguments, i);
       }
-      static_cast<WeightFragment*>(arguments.fragments)[i] =
-          i < Shape::kForwardFragments * warp_lanes ? Forward::pack(weights)
-                                                    : Backward::pack(weights);
     }
   }
   for (int i = first; i < Shape::kNumberCount; i += stride) {

@@ -18,27 +18,22 @@ struct Tf32Product {
   static constexpr int kDepth = 1;  ///< tiles an operand holds
   static constexpr int kGroup = 1;  ///< output tiles a packed fragment serves
   struct Operand {
-    float v[4];
-  };
-  struct Factor {
     unsigned high[4], low[4];
   };
 
+  /// value = high + low within 2⁻²¹ of it. What is not finite stays so in `high`.
   ITO_DEVICE static void split(float value, unsigned& high, unsigned& low) {
-    high = to_tf32(value);
-    low = to_tf32(value - bits_float(high));
+    high = float_bits(value) & 0xFFFFE000u;
+    low = (float_bits(value - bits_float(high)) + 0x1000u) & 0xFFFFE000u;
   }
   ITO_DEVICE static Operand operand(const Tile<float> (&tiles)[kDepth]) {
-    const float(&v)[4] = tiles[0].v;
-    return {{v[0], v[2], v[1], v[3]}};
-  }
-  ITO_DEVICE static Factor factor(const Operand& operand) {
-    Factor out;
+    const float v[4] = {tiles[0].v[0], tiles[0].v[2], tiles[0].v[1], tiles[0].v[3]};
+    Operand out;
     ITO_UNROLL
-    for (int i = 0; i < 4; ++i) split(operand.v[i], out.high[i], out.low[i]);
+    for (int i = 0; i < 4; ++i) split(v[i], out.high[i], out.low[i]);
     return out;
   }
-  ITO_DEVICE static void multiply(Tile<float>& sum, const Factor& left,
+  ITO_DEVICE static void multiply(Tile<float>& sum, const Operand& left,
                                   const WeightFragment& fragment, int /*member*/) {
     const unsigned high[2] = {fragment.v[0], fragment.v[1]},
                    low[2] = {fragment.v[2], fragment.v[3]};
@@ -55,6 +50,62 @@ struct Tf32Product {
   }
 };
 
+/// The same with two 16-bit numbers for a factor, at twice the rate. `kBrain`: bf16, whose range is
+/// float's, 16 bits in all; else f16, 22 bits, or 2⁻²⁵ where that is more, of at most 65504.
+template <bool kBrain>
+struct SplitProduct {
+  using Number = float;
+  static constexpr int kDepth = 2;
+  static constexpr int kGroup = 1;
+  struct Operand {
+    unsigned high[4], low[4];
+  };
+
+  ITO_DEVICE static void split(float first, float second, unsigned& high, unsigned& low) {
+    if constexpr (kBrain) {
+      high = pack_bf16(first, second);
+      const Pair<float> part = unpack_bf16(high);
+      low = pack_bf16(first - part.v[0], second - part.v[1]);
+    } else {
+      // Cut to the eleven bits of a normal f16.
+      const float a = bits_float(float_bits(first) & 0xFFFFE000u),
+                  b = bits_float(float_bits(second) & 0xFFFFE000u);
+      high = pack_f16(a, b);
+      low = pack_f16(first - a, second - b);
+    }
+  }
+  ITO_DEVICE static Operand operand(const Tile<float> (&tiles)[kDepth]) {
+    Operand out;
+    ITO_UNROLL
+    for (int n = 0; n < kDepth; ++n) {
+      split(tiles[n].v[0], tiles[n].v[1], out.high[2 * n], out.low[2 * n]);
+      split(tiles[n].v[2], tiles[n].v[3], out.high[2 * n + 1], out.low[2 * n + 1]);
+    }
+    return out;
+  }
+  ITO_DEVICE static void multiply(Tile<float>& sum, const Operand& left,
+                                  const WeightFragment& fragment, int /*member*/) {
+    const unsigned high[2] = {fragment.v[0], fragment.v[1]},
+                   low[2] = {fragment.v[2], fragment.v[3]};
+    if constexpr (kBrain) {
+      mma_bf16(sum.v, left.low, high);
+      mma_bf16(sum.v, left.high, low);
+      mma_bf16(sum.v, left.high, high);
+    } else {
+      mma_f16(sum.v, left.low, high);
+      mma_f16(sum.v, left.high, low);
+      mma_f16(sum.v, left.high, high);
+    }
+  }
+  /// Of its column: the weights of channels 2q, 2q + 1, 2q + 8, 2q + 9.
+  ITO_DEVICE static WeightFragment pack(const float (&weights)[4]) {
+    WeightFragment fragment;
+    split(weights[0], weights[1], fragment.v[0], fragment.v[2]);
+    split(weights[2], weights[3], fragment.v[1], fragment.v[3]);
+    return fragment;
+  }
+};
+
 /// Double in and out.
 struct DoubleProduct {
   using Number = double;
@@ -67,7 +118,6 @@ struct DoubleProduct {
   ITO_DEVICE static Operand operand(const Tile<double> (&tiles)[kDepth]) {
     return {{tiles[0].v[0], tiles[0].v[1], tiles[0].v[2], tiles[0].v[3]}};
   }
-  ITO_DEVICE static const Operand& factor(const Operand& operand) { return operand; }
   ITO_DEVICE static void multiply(Tile<double>& sum, const Operand& left,
                                   const WeightFragment& fragment, int /*member*/) {
     const auto weights = __builtin_bit_cast(Pair<double>, fragment);
@@ -111,7 +161,6 @@ struct HalfProduct {
     }
     return out;
   }
-  ITO_DEVICE static const Operand& factor(const Operand& operand) { return operand; }
   ITO_DEVICE static void multiply(Tile<float>& sum, const Operand& left,
                                   const WeightFragment& fragment, int member) {
     const unsigned right[2] = {fragment.v[2 * member], fragment.v[2 * member + 1]};
@@ -139,7 +188,8 @@ ITO_INLINE constexpr int group_count(int out_tiles) {
   return (out_tiles + Product::kGroup - 1) / Product::kGroup;
 }
 
-/// The operands of `kTiles` tiles that `tile(n)` gives.
+/// The operands of `kTiles` tiles, which `tile(n)` gives, as those beyond that fill the last one
+/// up.
 template <class Product, int kTiles, class Source>
 ITO_DEVICE void make_operands(
     typename Product::Operand (&out)[at_least_one(block_count<Product>(kTiles))], Source tile) {
@@ -149,8 +199,7 @@ ITO_DEVICE void make_operands(
     Tile<Number> tiles[Product::kDepth];
     ITO_UNROLL
     for (int i = 0; i < Product::kDepth; ++i) {
-      const int n = block * Product::kDepth + i;
-      tiles[i] = n < kTiles ? tile(n < kTiles ? n : 0) : uniform_tile(Number(0));
+      tiles[i] = tile(block * Product::kDepth + i);
     }
     out[block] = Product::operand(tiles);
   }
@@ -161,14 +210,13 @@ ITO_DEVICE void make_operands(
 template <class Product, int kOutTiles, class Fragment>
 ITO_DEVICE void multiply_block(Tile<typename Product::Number> (&sums)[at_least_one(kOutTiles)],
                                const typename Product::Operand& operand, Fragment fragment) {
-  const auto factor = Product::factor(operand);
   ITO_UNROLL
   for (int group = 0; group < group_count<Product>(kOutTiles); ++group) {
     const WeightFragment packed = fragment(group);
     ITO_UNROLL
     for (int member = 0; member < Product::kGroup; ++member) {
       const int n = group * Product::kGroup + member;
-      if (n < kOutTiles) Product::multiply(sums[n < kOutTiles ? n : 0], factor, packed, member);
+      if (n < kOutTiles) Product::multiply(sums[n < kOutTiles ? n : 0], operand, packed, member);
     }
   }
 }

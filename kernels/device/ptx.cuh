@@ -137,6 +137,13 @@ ITO_DEVICE float reciprocal_fast(float x) {
   return result;
 }
 
+/// The smaller; NaN where one is.
+ITO_DEVICE float min_nan(float a, float b) {
+  float result;
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+  return result;
+}
+
 ITO_DEVICE float sqrt_fast(float x) {
   float result;
   asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));

@@ -227,6 +227,7 @@ inline T load_read_only(const T* pointer, simt::Site site = simt::Site::current(
 }
 
 inline float bits_float(unsigned bits) { return __builtin_bit_cast(float, bits); }
+inline unsigned float_bits(float value) { return __builtin_bit_cast(unsigned, value); }
 
 inline unsigned to_tf32(float x) { return simt::to_tf32(x); }
 inline unsigned pack_f16(float low, float high) { return simt::pack_f16(low, high); }
@@ -249,6 +250,7 @@ inline float exp2_fast(float x) { return std::exp2(x); }
 inline float log2_fast(float x) { return std::log2(x); }
 inline float reciprocal_fast(float x) { return 1.0f / x; }
 inline float sqrt_fast(float x) { return std::sqrt(x); }
+inline float min_nan(float a, float b) { return a < b || a != a ? a : b; }
 inline float sin_fast(float x) { return std::sin(x); }
 inline float cos_fast(float x) { return std::cos(x); }
 

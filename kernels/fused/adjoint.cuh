@@ -53,7 +53,8 @@ class WarpAdjoint {
         nets_(nets),
         sums_(sums),
         index_(index),
-        paths_(WarpPaths<Number>::template of<Shape>(call_, index)) {
+        paths_(WarpPaths<Number>::template of<Shape>(call_, index)),
+        noise_(call_, paths_.tile) {
     ITO_UNROLL
     for (int r = 0; r < 2; ++r) {
       finite_[r] = paths_.path[r] >= 0 &&
@@ -125,7 +126,7 @@ class WarpAdjoint {
     input_ = {step.time, paths_.bias_rows + step.interval * Shape::kRow};
     ITO_UNROLL
     for (int n = 0; n < kNoises; ++n) {
-      z_[n] = path_noise<P, Shape>(call_, paths_.tile, k, n);
+      z_[n] = noise_.at(k, n);
     }
     if constexpr (kThroughDrift) evaluate_drift<P, Shape>(nets_.evaluator, input_, x_, b_);
     if constexpr (!mixing_diffusion<Shape>()) {
@@ -219,7 +220,7 @@ class WarpAdjoint {
     for (int k = begin;; ++k) {
       store_tiles(segment + static_cast<long long>(k - begin) * kStates * 32, x.value);
       if (k + 1 == end) break;
-      euler_step<P, Shape>(nets_.evaluator, call_, paths_, k, x);
+      euler_step<P, Shape>(nets_.evaluator, call_, paths_, noise_, k, x);
     }
     return segment;
   }
@@ -253,7 +254,9 @@ class WarpAdjoint {
     if constexpr (Shape::kDiffusion == DiffusionKind::constant_general) {
       using Product = typename P::Backward;
       typename Product::Operand operands[block_count<Product>(kStates)];
-      make_operands<Product, kStates>(operands, [&](int n) { return lambda[n]; });
+      make_operands<Product, kStates>(operands, [&](int n) {
+        return n < kStates ? lambda[n < kStates ? n : 0] : uniform_tile(Number(0));
+      });
       multiply_tiles<Product, kStates, kNoises>(
           operands,
           [&](int i) {
@@ -306,14 +309,17 @@ class WarpAdjoint {
             const auto f = activate<P, Control::kOutput>(z);
             Tile<Number> u;
             if constexpr (kThroughDrift)
-              u = control_of_drift<Shape>(n, f.value, b_[n], sigma_[n]);
+              u = control_of_drift<P, Shape>(nets_.evaluator.parameters, n, f.value, b_[n],
+                                             sigma_[n]);
             else
               u = within<Shape::kNoise>(f.value, n);
             Tile<Number> cotangent = cotangent_of_control(n, u, omega[n], carry);
             if constexpr (kThroughDrift) {  // u = (v − b)/σ
+              const auto inverse =
+                  inverse_sigma<P, Shape>(nets_.evaluator.parameters, n, sigma_[n]);
               ITO_UNROLL
               for (int e = 0; e < 4; ++e) {
-                cotangent.v[e] = cotangent.v[e] / sigma_[n].v[e];
+                cotangent.v[e] = cotangent.v[e] * inverse.v[e];
                 b_cotangent[n].v[e] -= cotangent.v[e];
                 sigma_cotangent[n].v[e] -= cotangent.v[e] * u.v[e];
               }
@@ -428,6 +434,7 @@ class WarpAdjoint {
   Sums& sums_;
   int index_;
   WarpPaths<Number> paths_;
+  PathNoise<P, Shape> noise_;
   bool finite_[2];
   int save_ = 0;
   Number energy_[2], martingale_[2];

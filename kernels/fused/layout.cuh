@@ -12,9 +12,11 @@ struct LayerLayout {
   int inputs = 0;      ///< channels that products run over: those of the state or of a hidden layer
   int outputs = 0;     ///< channels of a row of outputs
   int rows = 1;        ///< of outputs
+  int constants = 0;   ///< bias and parts of the time, which follow the inputs in the products
+  double scale = 1;    ///< of its sums, which is that of its activation's argument
   int fragments = 0;   ///< first packed fragment, [rows, output groups, input blocks]
   int transposed = 0;  ///< the same of the transposed weights
-  int bias = 0;        ///< first number, [rows, outputs padded to tiles]
+  int bias = 0;        ///< first channel of numbers, [rows, outputs padded to tiles]
   int slots = 0;       ///< first block of weight-gradient sums, [rows, out blocks, in blocks]
   int staged = 0;      ///< its inputs in a warp's part of shared memory, elements
   int slopes = -1;     ///< the slopes of those inputs, where their values do not tell them
@@ -26,7 +28,7 @@ struct LayerLayout {
 
 struct NetLayout {
   NetSpec spec;
-  int time_weights = 0;  ///< first number, [rows, outputs padded to tiles]
+  int time_weights = 0;  ///< first channel of numbers, [rows, outputs padded to tiles]
   LayerLayout layers[layer_limit] = {};
 
   /// Blocks of a layer's weight-gradient sums. Inputs end with a block of ones and times, whose
@@ -47,8 +49,9 @@ struct FusedLaunch {
 
 struct FusedLayout {
   NetLayout nets[net_count] = {};
-  PackedVectors vectors = {};
-  int forward_fragments = 0, fragment_count = 0, number_count = 0;
+  PackedVectors vectors = {};  ///< offsets are channels of numbers
+  int first_fragments = 0, forward_fragments = 0, fragment_count = 0;
+  int number_count = 0;  ///< of each channel two numbers, see `channel_of_number`
   int slot_count = 0;    ///< blocks of weight-gradient sums
   int vector_count = 0;  ///< numbers of vector sums: control value, σ, initial mean and deviation
   int delta = 0, delta_size = 0;  ///< the warp's two arrays of cotangents, staged elements
@@ -85,6 +88,14 @@ ITO_INLINE constexpr ModelSpec outputs_alone(ModelSpec model) {
   return model;
 }
 
+/// What follows a first layer's inputs, where the products have room for all of it: a bias that no
+/// context replaces, and the parts of the time.
+ITO_INLINE constexpr int constant_rows(const NetSpec& net, PackedFormat format) {
+  const int rows = (net.has_bias && net.context == 0 ? 1 : 0) + net.time * format.time_parts;
+  const int room = 8 * format.first.depth * format.first.blocks((net.inputs + 7) / 8) - net.inputs;
+  return rows <= room ? rows : 0;
+}
+
 /// The first steps of `fused_layout`: packed fragments and numbers, and blocks of sums.
 ITO_INLINE constexpr void lay_out_parameters(FusedLayout& layout, const ModelSpec& model,
                                              PackedFormat format) {
@@ -98,28 +109,41 @@ ITO_INLINE constexpr void lay_out_parameters(FusedLayout& layout, const ModelSpe
       layer.inputs = l == 0 ? net.spec.inputs : net.spec.columns(l);
       layer.outputs = net.spec.outputs(l);
       layer.rows = net.spec.rows_of(l);
-      layer.fragments = layout.fragment_count;
-      layout.fragment_count += layer.rows * format.fragments(layer.in_tiles(), layer.out_tiles());
+      if (l == 0) layer.constants = constant_rows(net.spec, format);
+      if (l + 1 < net.spec.layers) layer.scale = format.argument_scale(net.spec.hidden);
     }
+  }
+  for (const bool first : {true, false}) {
+    const ProductFormat product = first ? format.first : format.rest;
+    for (NetLayout& net : layout.nets) {
+      for (int l = first ? 0 : 1; l < (first ? 1 : net.spec.layers) && l < net.spec.layers; ++l) {
+        LayerLayout& layer = net.layers[l];
+        layer.fragments = layout.fragment_count;
+        layout.fragment_count +=
+            layer.rows * product.fragments(layer.in_tiles(), layer.out_tiles());
+      }
+    }
+    if (first) layout.first_fragments = layout.fragment_count;
   }
   layout.forward_fragments = layout.fragment_count;
   for (NetLayout& net : layout.nets) {
     for (int l = 0; l < net.spec.layers; ++l) {
       LayerLayout& layer = net.layers[l];
       layer.transposed = layout.fragment_count;
-      layout.fragment_count += layer.rows * format.fragments(layer.out_tiles(), layer.in_tiles());
+      layout.fragment_count +=
+          layer.rows * format.rest.fragments(layer.out_tiles(), layer.in_tiles());
       layer.slots = layout.slot_count;
       layout.slot_count += layer.rows * net.out_blocks(l) * net.in_blocks(l);
-      if (!net.spec.has_bias) continue;
+      if (!net.spec.has_bias || layer.constants > 0) continue;
       layer.bias = layout.number_count;
       layout.number_count += layer.rows * 8 * layer.out_tiles();
     }
-    if (net.spec.time == 0) continue;
+    if (net.spec.time == 0 || net.layers[0].constants > 0) continue;
     net.time_weights = layout.number_count;
     layout.number_count += net.layers[0].rows * 8 * net.layers[0].out_tiles();
   }
   layout.vectors = PackedVectors::of(model, layout.number_count, false);
-  layout.number_count = layout.vectors.end();
+  layout.number_count = 2 * layout.vectors.end();
   const PackedVectors& vectors = layout.vectors;
   layout.vector_count = vectors.control_value.padded() + vectors.sigma.padded() +
                         vectors.initial_value.padded() + vectors.initial_log_std.padded();
@@ -199,51 +223,76 @@ ITO_INLINE constexpr FusedLayout fused_layout(const ModelSpec& model, PackedForm
   return layout;
 }
 
+/// What row `from` of a product's inputs stands for in output `to` of a layer, scaled as its sums.
+ITO_INLINE constexpr PackedNumber weight_source(const NetSpec& net, const LayerLayout& layer, int l,
+                                                int row, int from, int to) {
+  const int output = row * layer.outputs + to, columns = net.columns(l);
+  const int bias = net.has_bias && net.context == 0 ? 1 : 0, constant = from - layer.inputs;
+  if (to >= layer.outputs || constant >= layer.constants) return {};
+  if (constant < 0) return {net.weight(l) + output * columns + from, layer.scale};
+  if (constant < bias) return {net.bias(l) + output, layer.scale};
+  return {net.weight(l) + output * columns + net.inputs, layer.scale};
+}
+
 /// The source of number `j` of a lane of a packed fragment, fragments being in the order in which
 /// `multiply_tiles` reads them.
-ITO_INLINE constexpr int fragment_source(const FusedLayout& layout, PackedFormat format,
-                                         int fragment, int lane, int j) {
+ITO_INLINE constexpr PackedNumber fragment_source(const FusedLayout& layout, PackedFormat format,
+                                                  int fragment, int lane, int j) {
+  const bool back = fragment >= layout.forward_fragments;
+  const bool first = fragment < layout.first_fragments;
+  const ProductFormat product = first ? format.first : format.rest;
   for (const NetLayout& net : layout.nets) {
-    for (int l = 0; l < net.spec.layers; ++l) {
+    for (int l = first || back ? 0 : 1; l < (first ? 1 : net.spec.layers); ++l) {
+      if (l >= net.spec.layers) continue;
       const LayerLayout& layer = net.layers[l];
-      const bool back = fragment >= layout.forward_fragments;
       const int in_tiles = back ? layer.out_tiles() : layer.in_tiles();
       const int out_tiles = back ? layer.in_tiles() : layer.out_tiles();
-      const int row_fragments = format.fragments(in_tiles, out_tiles);
+      const int row_fragments = product.fragments(in_tiles, out_tiles);
       const int at = fragment - (back ? layer.transposed : layer.fragments);
       if (at < 0 || at >= layer.rows * row_fragments) continue;
-      const int blocks = format.blocks(in_tiles);
+      const int blocks = product.blocks(in_tiles);
       const int group = at % row_fragments / blocks, block = at % row_fragments % blocks;
-      const int member = j / (2 * format.depth), tile = j / 2 % format.depth;
-      const int in = 8 * (block * format.depth + tile) + 2 * (lane % 4) + j % 2;
-      const int out = 8 * (group * format.group + member) + lane / 4;
-      const int from = back ? out : in, to = back ? in : out;
-      if (from >= layer.inputs || to >= layer.outputs) return source_of_zero;
-      return net.spec.weight(l) + (at / row_fragments * layer.outputs + to) * net.spec.columns(l) +
-             from;
+      const int member = j / (2 * product.depth), tile = j / 2 % product.depth;
+      const int in = 8 * (block * product.depth + tile) + 2 * (lane % 4) + j % 2;
+      const int out = 8 * (group * product.group + member) + lane / 4;
+      const int row = at / row_fragments;
+      if (!back) return weight_source(net.spec, layer, l, row, in, out);
+      if (out >= layer.inputs) return {};
+      PackedNumber number = weight_source(net.spec, layer, l, row, out, in);
+      number.scale = 1;
+      return number;
     }
   }
-  return source_of_zero;
+  return {};
+}
+
+/// The numbers of a channel stand twice, as the four elements of a lane's tile ask for them:
+/// [tiles, columns q of a tile, rows g and g + 8, channels 2q and 2q + 1].
+ITO_INLINE constexpr int channel_of_number(int number) {
+  return number / 16 * 8 + number % 16 / 4 * 2 + number % 2;
 }
 
 /// The source of a packed number.
-ITO_INLINE constexpr int number_source(const FusedLayout& layout, int number) {
+ITO_INLINE constexpr PackedNumber number_source(const FusedLayout& layout, int number) {
+  const int channel = channel_of_number(number);
   for (const NetLayout& net : layout.nets) {
     if (!net.spec.has_bias) continue;
     for (int l = 0; l < net.spec.layers; ++l) {
       const LayerLayout& layer = net.layers[l];
+      if (layer.constants > 0) continue;
       const int padded = 8 * layer.out_tiles();
       for (int of_time = 0; of_time < (l == 0 ? 1 + net.spec.time : 1); ++of_time) {
-        const int at = number - (of_time ? net.time_weights : layer.bias);
+        const int at = channel - (of_time ? net.time_weights : layer.bias);
         if (at < 0 || at >= layer.rows * padded) continue;
-        if (at % padded >= layer.outputs) return source_of_zero;
+        if (at % padded >= layer.outputs) return {};
         const int output = at / padded * layer.outputs + at % padded;
-        return of_time ? net.spec.weight(0) + output * net.spec.columns(0) + net.spec.inputs
-                       : net.spec.bias(l) + output;
+        return {of_time ? net.spec.weight(0) + output * net.spec.columns(0) + net.spec.inputs
+                        : net.spec.bias(l) + output,
+                layer.scale};
       }
     }
   }
-  return layout.vectors.source_of(number);
+  return layout.vectors.source_of(channel);
 }
 
 /// Where a block sums a parameter's gradient, or −1 for the weights of a context, which come from
@@ -327,7 +376,8 @@ struct FusedShape : SpecConstants<Model> {
   static constexpr int kWarps = kLaunch.warps, kStageBytes = kLaunch.stage_bytes;
   static constexpr int kDelta = kLayout.delta, kDeltaSize = kLayout.delta_size;
   static constexpr int kWarpStage = kLayout.warp_stage;
-  static constexpr int kSigma = kLayout.vectors.sigma.offset;
+  static constexpr int kSigma = kLayout.vectors.sigma.offset,
+                       kInverseSigma = kLayout.vectors.inverse_sigma.offset;
   static constexpr int kControlValue = kLayout.vectors.control_value.offset;
   static constexpr int kInitialValue = kLayout.vectors.initial_value.offset;
   static constexpr int kInitialStd = kLayout.vectors.initial_log_std.offset;
@@ -337,12 +387,13 @@ struct FusedShape : SpecConstants<Model> {
   static constexpr int kSlotCount = kLayout.slot_count, kSumCount = kLayout.sum_count();
 
   // For parameters.cuh.
-  static constexpr int kForwardFragments = kLayout.forward_fragments,
+  static constexpr int kFirstFragments = kLayout.first_fragments,
+                       kForwardFragments = kLayout.forward_fragments,
                        kPackedFragments = kLayout.fragment_count;
-  ITO_INLINE static constexpr int fragment_source(int fragment, int lane, int j) {
+  ITO_INLINE static constexpr PackedNumber fragment_source(int fragment, int lane, int j) {
     return cuda::fragment_source(kLayout, P::kFormat, fragment, lane, j);
   }
-  ITO_INLINE static constexpr int number_source(int number) {
+  ITO_INLINE static constexpr PackedNumber number_source(int number) {
     return cuda::number_source(kLayout, number);
   }
   ITO_INLINE static constexpr int sum_offset(int parameter) {

@@ -23,15 +23,13 @@ struct GlobalParameters {
   const WeightFragment* fragments;
   const Number* numbers;
 
-  /// This lane's packed fragment.
+  /// This lane's fragment i, and tile i of a column's numbers.
   ITO_DEVICE WeightFragment fragment(int i) const {
     return load_read_only(fragments + (static_cast<unsigned>(i) * 32u + lane_index()));
   }
-  /// Numbers i and i + 1, i even.
-  ITO_DEVICE Pair<Number> pair(int i) const {
-    return *reinterpret_cast<const Pair<Number>*>(numbers + i);
+  ITO_DEVICE Tile<Number> tile(int i) const {
+    return reinterpret_cast<const Tile<Number>*>(numbers)[i];
   }
-  ITO_DEVICE Number number(int i) const { return numbers[i]; }
 };
 
 /// Packed parameters copied to shared memory.
@@ -44,18 +42,16 @@ struct SharedParameters {
   ITO_DEVICE WeightFragment fragment(int i) const {
     return fragments.load(static_cast<unsigned>(i) * 32u + lane_index());
   }
-  ITO_DEVICE Pair<Number> pair(int i) const {
-    return numbers.template as<Pair<Number>>().load(static_cast<unsigned>(i) / 2u);
+  ITO_DEVICE Tile<Number> tile(int i) const {
+    return numbers.template as<Tile<Number>>().load(static_cast<unsigned>(i));
   }
-  ITO_DEVICE Number number(int i) const { return numbers.load(static_cast<unsigned>(i)); }
 };
 
-/// Numbers 2q and 2q + 1 of tile n of a row of numbers, for both paths of the lane.
+/// Tile n of the numbers from channel `row` on, the same for all paths.
 template <class Parameters>
 ITO_DEVICE Tile<typename Parameters::Number> broadcast_row(const Parameters& parameters, int row,
                                                            int n) {
-  const auto pair = parameters.pair(row + 8 * n + 2 * static_cast<int>(tile_column()));
-  return {{pair.v[0], pair.v[1], pair.v[0], pair.v[1]}};
+  return parameters.tile(row / 2 + 4 * n + static_cast<int>(tile_column()));
 }
 
 /// What a net sees besides its parameters and the state: the time, and for a control that takes a
@@ -66,7 +62,52 @@ struct NetInput {
   const Number* bias_row;
 };
 
-/// The initial value of tile n of a layer's sums: the bias, or the row that replaces it, and W_t t.
+/// The part `i` of what follows a net's inputs (LayerLayout::constants): 1 for the bias, then the
+/// time in as many parts as there are.
+template <class Net, class Number>
+ITO_DEVICE Number constant_input(Number time, int i) {
+  constexpr int kBias = Net::kHasBias && !Net::kContext ? 1 : 0;
+  constexpr int kTimes = Net::layer(0).constants - kBias;
+  if (i < kBias) return Number(1);
+  if constexpr (kTimes == 2) {  // eleven bits, and the rest
+    const float high = bits_float(float_bits(time) & 0xFFFFE000u);
+    return i == kBias ? high : time - high;
+  } else {
+    return time;
+  }
+}
+
+/// Tile n of a net's inputs, constants included.
+template <class Net, class States, class Number>
+ITO_DEVICE Tile<Number> net_inputs(const States& x, const NetInput<Number>& input, int n) {
+  constexpr int kInputs = Net::layer(0).inputs, kConstants = Net::layer(0).constants;
+  Tile<Number> tile =
+      n < in_tiles<Net>(0) ? x[n < in_tiles<Net>(0) ? n : 0] : uniform_tile(Number(0));
+  ITO_UNROLL
+  for (int i = 0; i < kConstants; ++i) {
+    if ((kInputs + i) / 8 != n) continue;
+    const Number value = constant_input<Net>(input.time, i);
+    const bool own = static_cast<int>(tile_column()) == (kInputs + i) % 8 / 2;
+    ITO_UNROLL
+    for (int e = (kInputs + i) % 2; e < 4; e += 2) tile.v[e] = own ? value : tile.v[e];
+  }
+  return tile;
+}
+
+/// The product of a layer's weights with its inputs.
+template <class P, int kLayer>
+struct LayerProductOf {
+  using Type = typename P::Forward;
+};
+template <class P>
+struct LayerProductOf<P, 0> {
+  using Type = typename P::First;
+};
+template <class P, int kLayer>
+using LayerProduct = typename LayerProductOf<P, kLayer>::Type;
+
+/// The initial value of tile n of a layer's sums: what the products do not add of the bias, or the
+/// row that replaces it, and W_t t.
 template <class Net, int kLayer, class Parameters>
 ITO_DEVICE Tile<typename Parameters::Number> layer_bias(
     const Parameters& parameters, const NetInput<typename Parameters::Number>& input, int row,
@@ -74,15 +115,18 @@ ITO_DEVICE Tile<typename Parameters::Number> layer_bias(
   using Number = typename Parameters::Number;
   const int begin = row * 8 * out_tiles<Net>(kLayer);
   Tile<Number> bias = uniform_tile(Number(0));
+  constexpr bool kInProduct = Net::layer(kLayer).constants > 0;
   if constexpr (!Net::kHasBias) {
     return bias;
-  } else if (kLayer == 0 && Net::kContext) {
+  } else if constexpr (kLayer == 0 && Net::kContext) {
+    constexpr auto kScale = static_cast<Number>(Net::layer(kLayer).scale);
     const Number* from = input.bias_row + channel_of(n, 0);
-    bias = {{from[0], from[1], from[0], from[1]}};
-  } else {
+    const Number first = kScale * from[0], second = kScale * from[1];
+    bias = {{first, second, first, second}};
+  } else if constexpr (!kInProduct) {
     bias = broadcast_row(parameters, Net::layer(kLayer).bias + begin, n);
   }
-  if constexpr (kLayer == 0 && Net::kTime) {
+  if constexpr (kLayer == 0 && Net::kTime && !kInProduct) {
     const Tile<Number> weights = broadcast_row(parameters, Net::kTimeWeights + begin, n);
     ITO_UNROLL
     for (int e = 0; e < 4; ++e) bias.v[e] = fma(weights.v[e], input.time, bias.v[e]);
@@ -95,10 +139,10 @@ template <class P, class Net, class Parameters, class Operands, class Output>
 ITO_DEVICE void last_layer(const Parameters& parameters, const NetInput<typename P::Number>& input,
                            const Operands& operands, int row, Output output) {
   constexpr int kLast = Net::kLayers - 1;
+  using Product = LayerProduct<P, kLast>;
   constexpr int kIn = in_tiles<Net>(kLast), kOut = out_tiles<Net>(kLast);
-  constexpr int kFragments =
-      block_count<typename P::Forward>(kIn) * group_count<typename P::Forward>(kOut);
-  multiply_tiles<typename P::Forward, kIn, kOut>(
+  constexpr int kFragments = block_count<Product>(kIn) * group_count<Product>(kOut);
+  multiply_tiles<Product, kIn, kOut>(
       operands,
       [&](int i) {
         return parameters.fragment(Net::layer(kLast).fragments + row * kFragments + i);
@@ -111,20 +155,22 @@ template <class P, class Net, int kLayer, class Parameters, class Operands, clas
 ITO_DEVICE void hidden_layers(const Parameters& parameters,
                               const NetInput<typename P::Number>& input, const Operands& operands,
                               Last last) {
-  using Product = typename P::Forward;
   if constexpr (kLayer + 1 == Net::kLayers) {
     last(operands);
   } else {
+    using Next = typename P::Forward;
     constexpr int kIn = in_tiles<Net>(kLayer), kOut = out_tiles<Net>(kLayer);
     Tile<typename P::Number> values[kOut];
-    multiply_tiles<Product, kIn, kOut>(
+    multiply_tiles<LayerProduct<P, kLayer>, kIn, kOut>(
         operands, [&](int i) { return parameters.fragment(Net::layer(kLayer).fragments + i); },
         [&](int n) { return layer_bias<Net, kLayer>(parameters, input, 0, n); },
         [&](int n, const Tile<typename P::Number>& z) {
-          values[n] = activate<P, Net::kHidden>(z).value;
+          values[n] = activate_hidden<P, Net::kHidden>(z).value;
         });
-    typename Product::Operand next[at_least_one(block_count<Product>(kOut))];
-    make_operands<Product, kOut>(next, [&](int n) { return values[n]; });
+    typename Next::Operand next[at_least_one(block_count<Next>(kOut))];
+    make_operands<Next, kOut>(next, [&](int n) {
+      return n < kOut ? values[n < kOut ? n : 0] : uniform_tile(typename P::Number(0));
+    });
     hidden_layers<P, Net, kLayer + 1>(parameters, input, next, last);
   }
 }
@@ -140,11 +186,11 @@ struct RegisterEvaluator {
   template <class Net, class States, class Output>
   ITO_DEVICE void net(const NetInput<typename P::Number>& input, const States& x,
                       Output output) const {
-    using Product = typename P::Forward;
+    using Product = typename P::First;
     using Number = typename P::Number;
     constexpr int kIn = in_tiles<Net>(0);
     typename Product::Operand operands[at_least_one(block_count<Product>(kIn))];
-    make_operands<Product, kIn>(operands, [&](int n) { return x[n]; });
+    make_operands<Product, kIn>(operands, [&](int n) { return net_inputs<Net>(x, input, n); });
     hidden_layers<P, Net, 0>(parameters, input, operands, [&](const auto& last_operands) {
       ITO_ROLLED
       for (int row = 0; row < Net::kRows; ++row) {

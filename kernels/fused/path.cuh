@@ -98,18 +98,46 @@ ITO_DEVICE unsigned long long seed_of(const PathArguments<Number>& arguments) {
                                              : load_read_only(arguments.seed_on_device);
 }
 
-/// z_k of the warp's paths in tile n.
+/// The noise of the warp's paths, for a loop that takes steps in turn, forwards or backwards. Where
+/// half of a tile's channels are idle their lanes draw the noise of a second step.
 template <class P, class Shape>
-ITO_DEVICE Tile<typename P::Number> path_noise(const PathArguments<typename P::Number>& arguments,
-                                               unsigned long long tile, int k, int n) {
-  const auto step = static_cast<unsigned>(k);
-  if constexpr (Shape::kRefined) {
-    return within<Shape::kNoise>(
-        refined_tile<P>(seed_of(arguments), tile, step, n, arguments.refinement), n);
-  } else {
-    return within<Shape::kNoise>(normal_tile<P>(seed_of(arguments), tile, step, n, 0), n);
+class PathNoise {
+  using Number = typename P::Number;
+  static constexpr bool kTwoSteps = !Shape::kRefined && Shape::kNoise <= 4;
+
+ public:
+  ITO_DEVICE PathNoise(const PathArguments<Number>& arguments, unsigned long long tile)
+      : arguments_(arguments), seed_(seed_of(arguments)), tile_(tile) {}
+
+  /// z_k in tile n.
+  ITO_DEVICE Tile<Number> at(int k, int n) {
+    const auto step = static_cast<unsigned>(k);
+    if constexpr (Shape::kRefined) {
+      return within<Shape::kNoise>(refined_tile<P>(seed_, tile_, step, n, arguments_.refinement),
+                                   n);
+    } else if constexpr (kTwoSteps) {
+      const unsigned second = tile_column() / 2u, column = tile_column() % 2u;
+      if (step / 2u != pair_) {
+        pair_ = step / 2u;
+        drawn_ = normal_lane<P>(seed_, tile_, 2u * pair_ + second, column, 0);
+      }
+      Tile<Number> z = drawn_;
+      if (step % 2u != 0) {
+        ITO_UNROLL
+        for (int e = 0; e < 4; ++e) z.v[e] = shuffle_xor(z.v[e], 2u);
+      }
+      return within<Shape::kNoise>(z, n);
+    } else {
+      return within<Shape::kNoise>(normal_tile<P>(seed_, tile_, step, n, 0), n);
+    }
   }
-}
+
+ private:
+  const PathArguments<Number>& arguments_;
+  unsigned long long seed_, tile_;
+  unsigned pair_ = ~0u;  ///< the steps 2·pair_ and 2·pair_ + 1 are in `drawn_`
+  Tile<Number> drawn_;
+};
 
 /// x_0 of the warp's paths; zero on lanes without one.
 template <class P, class Shape, class Parameters>
@@ -142,6 +170,15 @@ ITO_DEVICE void load_initial(const PathArguments<typename P::Number>& arguments,
   }
 }
 
+/// The activations of a tile of outputs; zero beyond the last of `kChannels`, where weights and
+/// biases are zero.
+template <int kChannels, class P, Activation kOutput>
+ITO_DEVICE Tile<typename P::Number> outputs_within(const Tile<typename P::Number>& z, int n) {
+  const auto value = activate<P, kOutput>(z).value;
+  if constexpr (kOutput == Activation::identity || kOutput == Activation::tanh) return value;
+  return within<kChannels>(value, n);
+}
+
 /// b at x.
 template <class P, class Shape, class Evaluator>
 ITO_DEVICE void evaluate_drift(const Evaluator& evaluator,
@@ -151,7 +188,7 @@ ITO_DEVICE void evaluate_drift(const Evaluator& evaluator,
   using Number = typename P::Number;
   if constexpr (Shape::Drift::kLayers > 0) {
     evaluator.template net<typename Shape::Drift>(input, x, [&](int, int n, const Tile<Number>& z) {
-      b[n] = within<Shape::kState>(activate<P, Shape::Drift::kOutput>(z).value, n);
+      b[n] = outputs_within<Shape::kState, P, Shape::Drift::kOutput>(z, n);
     });
   } else {
     ITO_UNROLL
@@ -194,13 +231,33 @@ ITO_DEVICE void evaluate_diagonal(const Evaluator& evaluator,
   }
 }
 
+/// 1/σ in tile n of a diagonal σ; 0 in a constant one beyond the last channel.
+template <class P, class Shape, class Parameters>
+ITO_DEVICE Tile<typename P::Number> inverse_sigma(const Parameters& parameters, int n,
+                                                  const Tile<typename P::Number>& sigma) {
+  using Number = typename P::Number;
+  if constexpr (Shape::kDiffusion == DiffusionKind::identity) {
+    return uniform_tile(Number(1 / Shape::kDiffusionScale));
+  } else if constexpr (Shape::kDiffusion == DiffusionKind::constant_diagonal) {
+    return broadcast_row(parameters, Shape::kInverseSigma, n);
+  } else {
+    Tile<Number> inverse;
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) inverse.v[e] = reciprocal(sigma.v[e]);
+    return inverse;
+  }
+}
+
 /// u = (v − b)/σ of a control that gives the posterior drift v.
-template <class Shape, class Number>
-ITO_DEVICE Tile<Number> control_of_drift(int n, const Tile<Number>& v, const Tile<Number>& b,
-                                         const Tile<Number>& sigma) {
-  Tile<Number> u;
+template <class P, class Shape, class Parameters>
+ITO_DEVICE Tile<typename P::Number> control_of_drift(const Parameters& parameters, int n,
+                                                     const Tile<typename P::Number>& v,
+                                                     const Tile<typename P::Number>& b,
+                                                     const Tile<typename P::Number>& sigma) {
+  const auto inverse = inverse_sigma<P, Shape>(parameters, n, sigma);
+  Tile<typename P::Number> u;
   ITO_UNROLL
-  for (int e = 0; e < 4; ++e) u.v[e] = (v.v[e] - b.v[e]) / sigma.v[e];
+  for (int e = 0; e < 4; ++e) u.v[e] = (v.v[e] - b.v[e]) * inverse.v[e];
   return within<Shape::kNoise>(u, n);
 }
 
@@ -216,11 +273,11 @@ ITO_DEVICE void evaluate_control(const Evaluator& evaluator,
   if constexpr (Shape::Control::kLayers > 0) {
     evaluator.template net<typename Shape::Control>(
         input, x, [&](int, int n, const Tile<Number>& z) {
-          const auto value = activate<P, Shape::Control::kOutput>(z).value;
           if constexpr (Shape::kControl == ControlKind::drift) {
-            u[n] = control_of_drift<Shape>(n, value, b[n], sigma[n]);
+            const auto v = activate<P, Shape::Control::kOutput>(z).value;
+            u[n] = control_of_drift<P, Shape>(evaluator.parameters, n, v, b[n], sigma[n]);
           } else {
-            u[n] = within<Shape::kNoise>(value, n);
+            u[n] = outputs_within<Shape::kNoise, P, Shape::Control::kOutput>(z, n);
           }
         });
   } else {
@@ -317,7 +374,7 @@ ITO_DEVICE Number increment(StepSize<Number> size, Number u, Number z) {
 template <class P, class Shape, class Evaluator>
 ITO_DEVICE StepSums<typename P::Number> euler_step(
     const Evaluator& evaluator, const PathArguments<typename P::Number>& arguments,
-    const WarpPaths<typename P::Number>& paths, int k,
+    const WarpPaths<typename P::Number>& paths, PathNoise<P, Shape>& noise, int k,
     CompensatedTiles<Shape, typename P::Number>& state) {
   using Number = typename P::Number;
   constexpr int kStates = state_tiles<Shape>, kNoises = noise_tiles<Shape>;
@@ -333,7 +390,7 @@ ITO_DEVICE StepSums<typename P::Number> euler_step(
   StepSums<Number> sums{{Number(0), Number(0)}, {Number(0), Number(0)}};
   ITO_UNROLL
   for (int n = 0; n < kNoises; ++n) {
-    const auto z = path_noise<P, Shape>(arguments, paths.tile, k, n);
+    const auto z = noise.at(k, n);
     ITO_UNROLL
     for (int e = 0; e < 4; ++e) {
       w[n].v[e] = increment(size, u[n].v[e], z.v[e]);

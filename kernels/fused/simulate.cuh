@@ -120,6 +120,7 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
   load_initial<P, Shape>(call, paths, parameters, x.value);
   x.start_from_zero_excess();
   auto sums = RunningSums<Number>::zero();
+  PathNoise<P, Shape> noise(call, paths.tile);
   int s = 0, until_checkpoint = 0;
   long long checkpoint = static_cast<long long>(index) * call.checkpoints;
   for (int k = 0;; ++k) {
@@ -140,7 +141,7 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
       }
       --until_checkpoint;
     }
-    sums.add(euler_step<P, Shape>(evaluator, call, paths, k, x));
+    sums.add(euler_step<P, Shape>(evaluator, call, paths, noise, k, x));
   }
   finish_paths<Shape>(arguments, paths, index, x.value, sums);
 }

@@ -81,7 +81,22 @@ struct StagedEvaluator {
     for (int n = 0; n < kIn; ++n) {
       stage_tile<P>(array(Net::layer(0).staged), staged_row(kIn, sizeof(Element)), n, x[n]);
     }
-    layers<Net, 0, kSlopes>(input, output);
+    using Product = typename P::First;
+    typename Product::Operand operands[at_least_one(block_count<Product>(kIn))];
+    make_operands<Product, kIn>(operands, [&](int n) { return net_inputs<Net>(x, input, n); });
+    if constexpr (Net::kLayers == 1) {
+      ITO_ROLLED
+      for (int row = 0; row < Net::kRows; ++row) {
+        last_layer<P, Net>(parameters, input, operands, row,
+                           [&](int n, const Tile<Number>& z) { output(row, n, z); });
+      }
+    } else {
+      multiply_tiles<Product, kIn, out_tiles<Net>(0)>(
+          operands, [&](int i) { return parameters.fragment(Net::layer(0).fragments + i); },
+          [&](int n) { return layer_bias<Net, 0>(parameters, input, 0, n); },
+          [&](int n, const Tile<Number>& z) { stage_activation<Net, 1, kSlopes>(n, z); });
+      layers<Net, 1, kSlopes>(input, output);
+    }
   }
 
   /// An array of this warp, by its offset in the warp's part.
@@ -118,7 +133,7 @@ struct StagedEvaluator {
   template <class Net, int kNext, bool kSlopes>
   ITO_DEVICE void stage_activation(int n, const Tile<Number>& z) const {
     constexpr int kRow = staged_row(in_tiles<Net>(kNext), sizeof(Element));
-    const auto f = activate<P, Net::kHidden>(z);
+    const auto f = activate_hidden<P, Net::kHidden>(z);
     stage_tile<P>(array(Net::layer(kNext).staged), kRow, n, f.value);
     if constexpr (kSlopes && keeps_slopes(Net::kHidden)) {
       stage_tile<P>(array(Net::layer(kNext).slopes), kRow, n, f.slope);

@@ -51,15 +51,16 @@ ITO_DEVICE void layered_step(const LayeredSimulateArguments<typename P::Number>&
   const PathArguments<Number>& call = arguments.call.path;
   const auto paths = WarpPaths<Number>::template of<Shape>(call, tile.index);
   const auto evaluator = memory_evaluator<P, Shape>(call, arguments.outputs, tile.row);
+  PathNoise<P, Shape> noise(call, paths.tile);
   CompensatedTiles<Shape, Number> x;
   load_rows(arguments.x, tile.row, x.value);
   load_rows(arguments.excess, tile.row, x.excess);
   if (arguments.sums == nullptr) {
-    euler_step<P, Shape>(evaluator, call, paths, arguments.step, x);
+    euler_step<P, Shape>(evaluator, call, paths, noise, arguments.step, x);
   } else {
     RunningSums<Number> sums = running_sums(arguments, tile);
     layered_save<Shape>(arguments, paths, x.value, sums);
-    sums.add(euler_step<P, Shape>(evaluator, call, paths, arguments.step, x));
+    sums.add(euler_step<P, Shape>(evaluator, call, paths, noise, arguments.step, x));
     running_sums(arguments, tile) = sums;
   }
   store_rows(arguments.next, tile.row, x.value);

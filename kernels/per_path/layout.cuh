@@ -64,7 +64,7 @@ ITO_INLINE constexpr ThreadLayout thread_layout(const ModelSpec& model) {
 }
 
 /// The source of a packed number (model_spec.cuh).
-ITO_INLINE constexpr int number_source(const ThreadLayout& layout, int number) {
+ITO_INLINE constexpr PackedNumber number_source(const ThreadLayout& layout, int number) {
   for (const ThreadNetLayout& net : layout.nets) {
     for (int l = 0; l < net.spec.layers; ++l) {
       const ThreadLayerLayout& layer = net.layers[l];
@@ -72,7 +72,7 @@ ITO_INLINE constexpr int number_source(const ThreadLayout& layout, int number) {
       if (number < layer.forward || number >= layer.bias + padded) continue;
       if (number >= layer.bias) {
         const int out = number - layer.bias;
-        return out < layer.outputs ? net.spec.bias(l) + out : source_of_zero;
+        return {out < layer.outputs ? net.spec.bias(l) + out : source_of_zero};
       }
       const bool back = number >= layer.transposed;
       const int at = number - (back ? layer.transposed : layer.forward);
@@ -80,8 +80,8 @@ ITO_INLINE constexpr int number_source(const ThreadLayout& layout, int number) {
       const int row = at / (inner * thread_group) * thread_group + at % thread_group;
       const int column = at / thread_group % inner;
       const int out = back ? column : row, in = back ? row : column;
-      if (row >= (back ? layer.back : layer.outputs)) return source_of_zero;
-      return net.spec.weight(l) + out * net.spec.columns(l) + in;
+      if (row >= (back ? layer.back : layer.outputs)) return {};
+      return {net.spec.weight(l) + out * net.spec.columns(l) + in};
     }
   }
   return layout.vectors.source_of(number);
@@ -123,9 +123,9 @@ struct ThreadShape : SpecConstants<Model> {
   static constexpr int kStdParameter = Model::spec.initial_log_std;
 
   // For parameters.cuh.
-  static constexpr int kForwardFragments = 0, kPackedFragments = 0;
+  static constexpr int kFirstFragments = 0, kForwardFragments = 0, kPackedFragments = 0;
   static constexpr int kNumberCount = kLayout.number_count, kSumCount = Model::spec.parameters;
-  ITO_INLINE static constexpr int number_source(int number) {
+  ITO_INLINE static constexpr PackedNumber number_source(int number) {
     return cuda::number_source(kLayout, number);
   }
   ITO_INLINE static constexpr int sum_offset(int parameter) {

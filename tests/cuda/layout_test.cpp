@@ -32,6 +32,9 @@ std::vector<Model> models() {
       model.initial = GaussianInitial{};
       out.push_back(validated(model));
       if (std::holds_alternative<ConstantDiffusion>(diffusion)) {
+        model.control = DriftControl{net};
+        out.push_back(validated(model));
+        model.control = control;
         model.noise = 11;
         out.push_back(validated(model));
       }
@@ -54,16 +57,6 @@ bool is_indirect(const ModelSpec& spec, int parameter) {
 /// How often each parameter and each entry of a constant σ is packed.
 using Counts = std::map<int, int>;
 
-void expect_each(const ModelSpec& spec, const Counts& counts, int times) {
-  for (int p = 0; p < spec.parameters + spec.sigma_count(); ++p) {
-    const bool packed = p >= spec.parameters || !is_indirect(spec, p);
-    const auto found = counts.find(p);
-    EXPECT_EQ(found == counts.end() ? 0 : found->second, packed ? times : 0)
-        << "parameter " << p << " of\n"
-        << initializer(spec);
-  }
-}
-
 /// A net's weights are packed as they are and transposed; the rest, once.
 bool is_weight(const ModelSpec& spec, int parameter) {
   for (const NetSpec& net : spec.nets) {
@@ -77,7 +70,25 @@ bool is_weight(const ModelSpec& spec, int parameter) {
   return spec.diffusion == DiffusionKind::constant_general && parameter >= spec.parameters;
 }
 
-TEST(FusedLayout, PacksEveryParameterOnceAndWeightsTransposedToo) {
+/// How often a forward pass finds parameter `p`: a weight once; what follows a first layer's inputs
+/// in its products once, a time weight for every part of the time; any other number twice.
+int times_packed(const ModelSpec& spec, const FusedLayout& layout, PackedFormat format, int p) {
+  if (p >= spec.parameters) {
+    if (spec.diffusion == DiffusionKind::constant_general) return 1;
+    return spec.control == ControlKind::drift ? 4 : 2;  // with one over it
+  }
+  if (is_indirect(spec, p)) return 0;
+  if (is_weight(spec, p)) return 1;
+  for (const NetLayout& net : layout.nets) {
+    if (net.spec.layers == 0 || net.layers[0].constants == 0) continue;
+    if (p < net.spec.weight(0) || p >= net.spec.weight(1)) continue;
+    if (p < net.spec.bias(0)) return format.time_parts;
+    return net.spec.context == 0 ? 1 : 0;  // with a context it is in the bias rows
+  }
+  return 2;
+}
+
+TEST(FusedLayout, PacksEveryParameterAndWeightsTransposedToo) {
   for (const Model& model : models()) {
     const ModelSpec spec = spec_of(resolve(model));
     for (const PackedFormat& format : {faithful_format, fast_format, exact_format}) {
@@ -85,8 +96,9 @@ TEST(FusedLayout, PacksEveryParameterOnceAndWeightsTransposedToo) {
       Counts forward, transposed;
       for (int f = 0; f < layout.fragment_count; ++f) {
         for (int lane = 0; lane < warp_lanes; ++lane) {
-          for (int j = 0; j < format.fragment_numbers(); ++j) {
-            const int source = fragment_source(layout, format, f, lane, j);
+          const auto& product = f < layout.first_fragments ? format.first : format.rest;
+          for (int j = 0; j < product.fragment_numbers(); ++j) {
+            const int source = fragment_source(layout, format, f, lane, j).source;
             if (source >= 0) ++(f < layout.forward_fragments ? forward : transposed)[source];
           }
         }
@@ -94,12 +106,14 @@ TEST(FusedLayout, PacksEveryParameterOnceAndWeightsTransposedToo) {
       for (const auto& [parameter, count] : transposed)
         EXPECT_EQ(count, is_weight(spec, parameter) ? 1 : 0);
       for (int i = 0; i < layout.number_count; ++i) {
-        const int source = number_source(layout, i);
+        const int source = number_source(layout, i).source;
         if (source >= 0) ++forward[source];
       }
-      expect_each(spec, forward, 1);
-      for (int p = 0; p < spec.parameters + spec.sigma_count(); ++p)
+      for (int p = 0; p < spec.parameters + spec.sigma_count(); ++p) {
+        EXPECT_EQ(forward[p], times_packed(spec, layout, format, p)) << "parameter " << p << " of\n"
+                                                                     << initializer(spec);
         EXPECT_EQ(transposed.count(p), is_weight(spec, p) ? 1u : 0u) << p;
+      }
     }
   }
 }
@@ -129,7 +143,7 @@ TEST(ThreadLayout, PacksEveryParameterOnceAndWeightsTransposedToo) {
     const ThreadLayout layout = thread_layout(spec);
     Counts counts;
     for (int i = 0; i < layout.number_count; ++i) {
-      const int source = number_source(layout, i);
+      const int source = number_source(layout, i).source;
       if (source >= 0) ++counts[source];
     }
     for (int p = 0; p < spec.parameters + spec.sigma_count(); ++p) {
