@@ -2,7 +2,7 @@
 // instructions of ptx.cuh; the tests have the same vocabulary on the host
 // ("kernels/emulated/device.hpp"), where every access to shared memory and every collective is
 // checked. Collectives are for whole warps. Shuffles, mma and the matrix moves synchronise a warp
-// but do not order its memory: only `warp_barrier` and `block_barrier` do.
+// but do not order its memory: only barriers do.
 #pragma once
 
 #ifndef __CUDACC__
@@ -32,6 +32,9 @@ ITO_DEVICE unsigned warp_index() { return threadIdx.x / 32; }
 
 ITO_DEVICE void block_barrier() { __syncthreads(); }
 ITO_DEVICE void warp_barrier() { __syncwarp(); }
+/// Of `threads` threads of the block, all of those whose warps come here: whole warps, and the same
+/// ones for the same `id` from one `block_barrier` to the next. `id`: 1 to 15.
+ITO_DEVICE void named_barrier(unsigned id, unsigned threads) { ptx::named_barrier(id, threads); }
 
 inline constexpr unsigned whole_warp = 0xFFFFFFFFu;
 

@@ -162,8 +162,12 @@ ITO_DEVICE float cos_fast(float x) {
   return result;
 }
 
-/// On addresses in the window of shared memory, with the forms that device.cuh gives types to.
+/// What device.cuh gives types to, on addresses in the window of shared memory.
 namespace ptx {
+
+ITO_DEVICE void named_barrier(unsigned id, unsigned threads) {
+  asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
 
 ITO_DEVICE unsigned shared_address(const void* pointer) {
   return static_cast<unsigned>(__cvta_generic_to_shared(pointer));

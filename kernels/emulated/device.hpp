@@ -58,6 +58,7 @@ struct Operands {
 };
 
 void block_barrier(Site site);
+void named_barrier(unsigned id, unsigned threads, Site site);
 void warp_barrier(Site site);
 void shuffle_words(Operands operands, Site site);    ///< result, a: unsigned; selector: the lane
 void shuffle_doubles(Operands operands, Site site);  ///< result, a: double; selector: the lane
@@ -111,6 +112,9 @@ inline unsigned lane_index() { return simt::position.thread % 32; }
 inline unsigned warp_index() { return simt::position.thread / 32; }
 
 inline void block_barrier(simt::Site site = simt::Site::current()) { simt::block_barrier(site); }
+inline void named_barrier(unsigned id, unsigned threads, simt::Site site = simt::Site::current()) {
+  simt::named_barrier(id, threads, site);
+}
 inline void warp_barrier(simt::Site site = simt::Site::current()) { simt::warp_barrier(site); }
 
 template <class T>

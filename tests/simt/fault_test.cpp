@@ -63,6 +63,103 @@ TEST(Fault, AMissingWarpBarrierIsReported) {
   expect_fault(32, 128, exchange(31, [] {}), {"with no barrier between them"});
 }
 
+TEST(Fault, ANamedBarrierOrdersTheMemoryOfItsWarpsAlone) {
+  // Warps 0 and 1, and 2 and 3, each with a barrier; each thread reads what another wrote.
+  const auto halves = [](unsigned distance) {
+    return exchange(distance, [] { named_barrier(1 + warp_index() / 2, 64); });
+  };
+  const auto other_warp_of_the_pair = [] {
+    return [] {
+      floats().store(thread_index(), 1.0f);
+      named_barrier(1 + warp_index() / 2, 64);
+      floats().load(thread_index() ^ 32);
+      named_barrier(1 + warp_index() / 2, 64);
+      floats().store(thread_index() ^ 33, 2.0f);
+    };
+  };
+  expect_clean(128, 512, other_warp_of_the_pair());
+  expect_fault(128, 512, halves(64), {"reads shared memory", "with no barrier between them"});
+  expect_fault(128, 512,
+               [] {
+                 floats().store(thread_index(), 1.0f);
+                 named_barrier(1 + warp_index() / 2, 64);
+                 floats().load(thread_index() ^ 32);
+                 floats().store(thread_index() ^ 33, 2.0f);
+               },
+               {"with no barrier between them"});
+}
+
+TEST(Fault, NamedBarriersOrderThroughAThirdWarp) {
+  // Warp 0 hands over to warp 1, and warp 1 to warp 2.
+  const auto chain = [](bool whole) {
+    return [whole] {
+      const unsigned warp = warp_index();
+      if (warp == 0) floats().store(lane_index(), 1.0f);
+      if (warp < 2) named_barrier(1, 64);
+      if (warp > 0 && whole) named_barrier(2, 64);
+      if (warp == 2) floats().load(lane_index());
+    };
+  };
+  expect_clean(96, 128, chain(true));
+  expect_fault(96, 128, chain(false),
+               {"thread 64 ", "reads shared memory at byte 0, which thread 0 wrote"});
+}
+
+TEST(Fault, AWriteAfterReadsOfSeveralWarpsWaitsForEach) {
+  // Warps 0, 1 and 2 read; warp 0 then writes, having met warp 1, and warp 2 only if told to.
+  const auto readers = [](bool third) {
+    return [third] {
+      if (warp_index() == 0) floats().store(lane_index(), 1.0f);
+      block_barrier();
+      floats().load(lane_index());
+      if (warp_index() < 2) named_barrier(1, 64);
+      if (warp_index() != 1 && third) named_barrier(2, 64);
+      if (warp_index() == 0) floats().store(lane_index(), 2.0f);
+    };
+  };
+  expect_clean(96, 128, readers(true));
+  expect_fault(96, 128,
+               [] {
+                 if (warp_index() == 1) floats().store(lane_index(), 1.0f);
+                 block_barrier();
+                 floats().load(lane_index());
+                 if (warp_index() > 0) named_barrier(1, 64);
+                 if (warp_index() == 1) floats().store(lane_index(), 2.0f);
+               },
+               {"block 0, thread ", "writes shared memory at byte ", ", which thread ", " read ("});
+  // A lane that reads once more, after the others and a barrier, may write.
+  expect_clean(96, 128, [] {
+    if (warp_index() == 0) floats().store(lane_index(), 1.0f);
+    block_barrier();
+    floats().load(lane_index());
+    named_barrier(1, 96);
+    if (warp_index() == 2) floats().store(lane_index(), floats().load(lane_index()));
+  });
+}
+
+TEST(Fault, AMisusedNamedBarrierIsReported) {
+  expect_fault(64, 0, [] { named_barrier(1, 32); },
+               {"passes named_barrier 1 with warps 1, which warps 0 have passed"});
+  expect_clean(64, 0, [] {
+    if (warp_index() == 0) named_barrier(1, 32);
+    block_barrier();
+    if (warp_index() == 1) named_barrier(1, 32);
+  });
+  expect_fault(96, 0,
+               [] {
+                 if (warp_index() > 0) named_barrier(3, 96);
+               },
+               {"32 of 96 threads have returned", "32 threads of warp 1 at named_barrier"});
+  expect_fault(64, 0, [] { named_barrier(2, 32 * (warp_index() + 1)); }, {"waits for ever"});
+  expect_fault(96, 0, [] { named_barrier(2, warp_index() == 0 ? 64 : 96); },
+               {"is at named_barrier 2 of 96 threads, where 32 wait (", ") for 64"});
+  expect_fault(64, 0, [] { named_barrier(1 + lane_index() / 16, 64); }, {"different numbers"});
+  expect_fault(64, 0, [] { named_barrier(0, 64); }, {"named_barrier 0; they are 1 to 15"});
+  expect_fault(64, 0, [] { named_barrier(16, 64); }, {"named_barrier 16; they are 1 to 15"});
+  expect_fault(64, 0, [] { named_barrier(1, 48); }, {"of 48 threads", "takes whole warps"});
+  expect_fault(64, 0, [] { named_barrier(1, 96); }, {"of 96 threads, in a block of 64"});
+}
+
 TEST(Fault, AShuffleIsNoBarrier) {
   expect_fault(32, 128, exchange(1, [] { shuffle(0u, 0); }),
                {"reads shared memory at byte 124, which thread 31 wrote"});

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <boost/context/fiber.hpp>
 #include <cstdlib>
@@ -11,6 +12,7 @@
 #include <ito/error.hpp>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "simt/fiber_stacks.hpp"
@@ -30,6 +32,7 @@ using boost::context::fiber;
 struct Abandoned {};
 
 constexpr const char* block_barrier_name = "block_barrier";
+constexpr const char* named_barrier_name = "named_barrier";
 
 struct Context {
   fiber continuation;
@@ -45,6 +48,14 @@ struct Gathering {
   Operands operands[32];
 };
 
+/// A barrier of part of the block; warps as bits.
+struct NamedBarrier {
+  unsigned threads = 0;
+  std::uint32_t arrived = 0;
+  std::uint32_t passed = 0;  ///< that were here last, since the block's barrier
+  Site site{};
+};
+
 struct Block {
   const Launch* launch = nullptr;
   Kernel kernel = nullptr;
@@ -53,6 +64,7 @@ struct Block {
   std::vector<Gathering> warps;
   unsigned from = 0;  ///< the context that was left last
   unsigned warps_at_barrier = 0;
+  NamedBarrier barriers[16];
   unsigned returned = 0;
   bool failed = false;
   std::string failure;
@@ -117,6 +129,14 @@ std::string stuck() {
                      block.launch->threads, who_waits());
 }
 
+/// "0, 3": the bits that are set.
+std::string bits(std::uint32_t word) {
+  std::string text;
+  for (; word != 0; word &= word - 1)
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", std::countr_zero(word));
+  return text;
+}
+
 /// Lets every lane that waits run, to unwind.
 void abandon(std::string failure) {
   if (!block.failed) block.failure = std::move(failure);
@@ -132,9 +152,7 @@ void wait(Site site) {
   const unsigned self = position.thread;
   const unsigned next = next_context();
   if (next == block.main()) {
-    const std::string what = "waits for ever: " + stuck();
-    block.warps[self / 32].waiting &= ~(1u << self % 32);
-    fail(site, what);
+    fail(site, "waits for ever: " + stuck());
   }
   switch_to(next, self);
   if (block.failed) throw Abandoned{};
@@ -174,6 +192,7 @@ fiber run_lane(unsigned lane, fiber&& from) {
   } catch (const Abandoned&) {
   } catch (const std::exception& error) {
     abandon(error.what());
+    do_not_resume_this_lane();
   }
   ++block.returned;
   unsigned next = next_context();
@@ -189,6 +208,7 @@ fiber run_lane(unsigned lane, fiber&& from) {
 void run_block() {
   block.from = block.main();
   block.warps_at_barrier = block.returned = 0;
+  std::fill(std::begin(block.barriers), std::end(block.barriers), NamedBarrier{});
   for (Gathering& warp : block.warps) warp.waiting = 0, warp.runnable = 0xFFFFFFFFu;
   for (unsigned t = 0; t < block.launch->threads; ++t) {
     FiberStacks stacks;
@@ -259,7 +279,57 @@ void block_barrier(Site site) {
   }
   block.warps_at_barrier = 0;
   if (shared_window.races) shadow.pass_block_barrier();
+  for (NamedBarrier& barrier : block.barriers) barrier.passed = 0;
   for (Gathering& warp : block.warps) release(warp);
+  do_not_resume_this_lane();
+}
+
+void named_barrier(unsigned id, unsigned threads, Site site) {
+  if (id < 1 || id > 15) {
+    fail(site, fmt::format("is at named_barrier {}; they are 1 to 15, 0 is block_barrier's", id));
+  }
+  if (threads == 0 || threads % 32 != 0 || threads > block.launch->threads) {
+    fail(site,
+         fmt::format("is at a named_barrier of {} threads, in a block of {}; takes whole warps",
+                     threads, block.launch->threads));
+  }
+  const unsigned self = position.thread / 32;
+  Gathering& warp = block.warps[self];
+  warp.operands[position.thread % 32] = {nullptr, nullptr, nullptr, 1024 * id + threads};
+  if (!gather(named_barrier_name, site)) {
+    wait(site);
+    return;
+  }
+  for (const Operands& lane : warp.operands) {
+    if (lane.selector != 1024 * id + threads)
+      fail(site, "its warp is at named_barriers of different numbers or sizes");
+  }
+  NamedBarrier& barrier = block.barriers[id];
+  if (barrier.arrived == 0) {
+    barrier.threads = threads;
+    barrier.site = site;
+  } else if (barrier.threads != threads) {
+    fail(site,
+         fmt::format("is at named_barrier {} of {} threads, where {} wait ({}) for {}", id, threads,
+                     32 * std::popcount(barrier.arrived), place(barrier.site), barrier.threads));
+  }
+  barrier.arrived |= 1u << self;
+  if (32 * static_cast<unsigned>(std::popcount(barrier.arrived)) < threads) {
+    wait(site);
+    return;
+  }
+  const std::uint32_t warps = std::exchange(barrier.arrived, 0u);
+  if (barrier.passed != 0 && barrier.passed != warps) {
+    fail(site,
+         fmt::format("passes named_barrier {} with warps {}, which warps {} have passed with no "
+                     "block_barrier between them",
+                     id, bits(warps), bits(barrier.passed)));
+  }
+  barrier.passed = warps;
+  if (shared_window.races) shadow.pass_named_barrier(warps);
+  for (std::size_t w = 0; w < block.warps.size(); ++w) {
+    if (warps >> w & 1) release(block.warps[w]);
+  }
   do_not_resume_this_lane();
 }
 
@@ -311,7 +381,7 @@ void launch(const Launch& launch, Kernel kernel, const void* argument) {
   for (unsigned b = 0; b < launch.blocks && !block.failed; ++b) {
     position = {0, b, launch.threads, launch.blocks};
     shared.poison();
-    if (launch.races) shadow.reset(launch.shared_bytes);
+    if (launch.races) shadow.reset(launch.shared_bytes, launch.threads / 32);
     run_block();
   }
   block.contexts.clear();

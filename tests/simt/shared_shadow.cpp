@@ -23,13 +23,31 @@ std::string name(Accessor who) {
 
 }  // namespace
 
-void SharedShadow::reset(unsigned bytes) {
+void SharedShadow::reset(unsigned bytes, unsigned warps) {
   const std::size_t words = (bytes + 3) / 4;
   words_.assign(words, {});
   split_.assign(words, false);
   halves_.clear();
+  reads_.clear();
+  warps_ = warps;
   now_ = block_barrier_ = 1;
-  std::fill(std::begin(warp_barrier_), std::end(warp_barrier_), 1u);
+  for (auto& of_warp : seen_) std::fill(std::begin(of_warp), std::end(of_warp), 1u);
+}
+
+void SharedShadow::pass_named_barrier(std::uint32_t warps) {
+  std::uint32_t latest[32] = {};
+  for (unsigned w = 0; w < warps_; ++w) {
+    if (!(warps >> w & 1)) continue;
+    for (unsigned other = 0; other < warps_; ++other)
+      latest[other] = std::max(latest[other], seen_[w][other]);
+  }
+  ++now_;
+  for (unsigned w = 0; w < warps_; ++w) {
+    if (warps >> w & 1) latest[w] = now_;
+  }
+  for (unsigned w = 0; w < warps_; ++w) {
+    if (warps >> w & 1) std::copy(std::begin(latest), std::end(latest), seen_[w]);
+  }
 }
 
 /// Calls visit_cell(cell, offset) on the cells that cover the bytes.
@@ -54,10 +72,24 @@ void SharedShadow::visit(unsigned offset, unsigned bytes, const Visit& visit_cel
 }
 
 inline bool SharedShadow::ordered(std::uint32_t when, Accessor earlier, Accessor now) const {
-  if (when < block_barrier_) return true;
-  if (earlier.warp != now.warp) return false;
-  if (when < warp_barrier_[now.warp]) return true;
-  return earlier.lane == now.lane && now.lane != Accessor::whole_warp;
+  if (when < block_barrier_ || when < seen_[now.warp][earlier.warp]) return true;
+  return earlier.warp == now.warp && earlier.lane == now.lane && now.lane != Accessor::whole_warp;
+}
+
+void SharedShadow::note_one_of_many(Cell& cell, Accessor who, Site site) {
+  if (!cell.many_readers) {
+    if (cell.readers == one_reader) {
+      cell.readers = static_cast<std::uint32_t>(reads_.size());
+      reads_.resize(reads_.size() + warps_);
+    } else {
+      std::fill_n(reads_.begin() + cell.readers, warps_, Access{});
+    }
+    reads_[cell.readers + cell.reader.warp] = {cell.read, cell.reader.lane, cell.read_site};
+    cell.many_readers = true;
+  }
+  Access& mine = reads_[cell.readers + who.warp];
+  const bool other_lane = mine.lane != who.lane && !ordered(mine.when, {who.warp, mine.lane}, who);
+  mine = {now_, other_lane ? Accessor::whole_warp : who.lane, site};
 }
 
 void SharedShadow::read(unsigned offset, unsigned bytes, Accessor who, Site site) {
@@ -71,11 +103,12 @@ void SharedShadow::read(unsigned offset, unsigned bytes, Accessor who, Site site
     if (cell.read < block_barrier_) {
       cell.reader = who;
       cell.many_readers = false;
-    } else if (cell.reader.warp != who.warp) {
-      cell.many_readers = true;
-    } else if (cell.read < warp_barrier_[who.warp]) {
+    } else if (cell.many_readers ||
+               (cell.reader.warp != who.warp && !ordered(cell.read, cell.reader, who))) {
+      note_one_of_many(cell, who, site);
+    } else if (ordered(cell.read, cell.reader, who)) {
       cell.reader = who;
-    } else if (cell.reader.lane != who.lane) {
+    } else {
       cell.reader.lane = Accessor::whole_warp;
     }
     cell.read = now_;
@@ -88,8 +121,15 @@ void SharedShadow::write(unsigned offset, unsigned bytes, Accessor who, Site sit
     if (cell.written != 0 && !ordered(cell.written, cell.writer, who)) {
       race("writes", at, cell.writer, "wrote", cell.write_site, site);
     }
-    const bool read_by_others = cell.many_readers && cell.read >= block_barrier_;
-    if (read_by_others || (cell.read != 0 && !ordered(cell.read, cell.reader, who))) {
+    if (cell.many_readers && cell.read >= block_barrier_) {
+      for (unsigned w = 0; w < warps_; ++w) {
+        const Access& read = reads_[cell.readers + w];
+        const Accessor reader{static_cast<std::uint8_t>(w), read.lane};
+        if (read.when != 0 && !ordered(read.when, reader, who)) {
+          race("writes", at, reader, "read", read.site, site);
+        }
+      }
+    } else if (cell.read != 0 && !ordered(cell.read, cell.reader, who)) {
       race("writes", at, cell.reader, "read", cell.read_site, site);
     }
     cell.written = now_;
