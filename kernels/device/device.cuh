@@ -79,9 +79,10 @@ class Shared {
   T* pointer_;
 };
 
-/// All of the block's dynamic shared memory.
+/// All of the block's dynamic shared memory, from a multiple of 1024 on, as swizzled matrices of
+/// wgmma.cuh need it.
 ITO_DEVICE Shared<unsigned char> shared_memory() {
-  extern __shared__ __align__(16) unsigned char ito_shared_memory[];
+  extern __shared__ __align__(1024) unsigned char ito_shared_memory[];
   return Shared<unsigned char>(ito_shared_memory);
 }
 

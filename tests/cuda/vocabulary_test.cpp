@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "cuda/nvrtc_fixture.hpp"
+#include "cuda/says.hpp"
+#include "refusal.hpp"
 
 namespace ito::cuda {
 namespace {
@@ -12,7 +14,7 @@ using VocabularyTest = NvrtcTest;
 /// A kernel that does `statements`, with numbers to take and to give back.
 KernelSource kernel(const std::string& statements) {
   return {"vocabulary", R"(
-#include "kernels/device/device.cuh"
+#include "kernels/device/wgmma.cuh"
 struct Arguments { unsigned* words; float* numbers; };
 namespace ito::cuda {
 ITO_KERNEL(vocabulary, Arguments, 128) {
@@ -27,6 +29,24 @@ ITO_KERNEL(vocabulary, Arguments, 128) {
 }
 }
 )"};
+}
+
+/// Every form of wgmma_f16 for a number of columns.
+std::string products(int columns) {
+  return "{ float d[" + std::to_string(columns / 2) + R"(];
+  for (float& x : d) x = f[0];
+  wgmma_fence(d, four);
+  wgmma_f16(d, four, b, false);
+  wgmma_f16<true>(d, four, b + 32, true);
+  wgmma_f16(d, b, b, true);
+  wgmma_f16<false, true>(d, b, b, w[0] == 0);
+  wgmma_f16<true, false>(d, b, b, true);
+  wgmma_f16<true, true>(d, b, b, true);
+  wgmma_commit();
+  wgmma_wait<1>();
+  wgmma_wait<0>(d);
+  for (const float x : d) tile[0] += x; }
+)";
 }
 
 void expect_compiles(const std::string& architecture, const std::string& statements) {
@@ -59,6 +79,23 @@ TEST_F(VocabularyTest, AssemblesForEveryArchitecture) {
   tile[0] = unpack_f16(two[0]).v[0] + unpack_f16(two[1]).v[1];
   four[0] = pack_f16(tile[0], tile[1]);)");
   }
+}
+
+TEST_F(VocabularyTest, AsynchronousProductsAssembleForSm90aAlone) {
+  std::string statements = R"(
+  row.store(0, 1);
+  proxy_fence();
+  block_barrier();
+  const MatrixDescriptor b = matrix_descriptor(row, 128, 1024),
+                         c = swizzled_descriptor(row, 1024),
+                         d = swizzled_descriptor_transposed(row, 1024, 8192);
+  if (thread_index() / 128 == 77) f[0] = b.bits + c.bits + d.bits;
+)";
+  for (int columns = 8; columns <= 128; columns += 8) statements += products(columns);
+  expect_compiles("sm_90a", statements);
+  EXPECT_TRUE(
+      says(refusal([&] { KernelCompiler("sm_80", CubinCache({})).compile(kernel(statements)); }),
+           "wgmma is an instruction of sm_90a alone"));
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 
 #include "simt/fiber_stacks.hpp"
 #include "simt/launch.hpp"
+#include "simt/products.hpp"
 #include "simt/shared_shadow.hpp"
 
 namespace ito::cuda::simt {
@@ -56,6 +57,13 @@ struct NamedBarrier {
   Site site{};
 };
 
+/// Four warps that meet.
+struct Warpgroup {
+  const char* collective = nullptr;
+  unsigned arrived = 0;
+  Site site{};
+};
+
 struct Block {
   const Launch* launch = nullptr;
   Kernel kernel = nullptr;
@@ -65,6 +73,7 @@ struct Block {
   unsigned from = 0;  ///< the context that was left last
   unsigned warps_at_barrier = 0;
   NamedBarrier barriers[16];
+  Warpgroup warpgroups[8];
   unsigned returned = 0;
   bool failed = false;
   std::string failure;
@@ -158,15 +167,18 @@ void wait(Site site) {
   if (block.failed) throw Abandoned{};
 }
 
+bool same_place(const Site& a, const Site& b) {
+  return a.line() == b.line() &&
+         (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
+}
+
 /// Marks the running lane as waiting, and says whether it completes its warp.
 bool gather(const char* collective, Site site) {
   Gathering& warp = block.warps[position.thread / 32];
   if (warp.waiting == 0) {
     warp.collective = collective;
     warp.site = site;
-  } else if (warp.collective != collective || warp.site.line() != site.line() ||
-             (warp.site.file_name() != site.file_name() &&
-              std::strcmp(warp.site.file_name(), site.file_name()) != 0)) {
+  } else if (warp.collective != collective || !same_place(warp.site, site)) {
     fail(site,
          fmt::format("is at {} while {} of its warp wait at {} ({}): the warp has diverged",
                      collective, std::popcount(warp.waiting), warp.collective, place(warp.site)));
@@ -188,7 +200,10 @@ void do_not_resume_this_lane() {
 fiber run_lane(unsigned lane, fiber&& from) {
   arrive(lane, std::move(from));
   try {
-    if (!block.failed) block.kernel(block.argument);
+    if (!block.failed) {
+      block.kernel(block.argument);
+      check_products_are_done();
+    }
   } catch (const Abandoned&) {
   } catch (const std::exception& error) {
     abandon(error.what());
@@ -209,6 +224,8 @@ void run_block() {
   block.from = block.main();
   block.warps_at_barrier = block.returned = 0;
   std::fill(std::begin(block.barriers), std::end(block.barriers), NamedBarrier{});
+  std::fill(std::begin(block.warpgroups), std::end(block.warpgroups), Warpgroup{});
+  forget_products(block.launch->threads / 32);
   for (Gathering& warp : block.warps) warp.waiting = 0, warp.runnable = 0xFFFFFFFFu;
   for (unsigned t = 0; t < block.launch->threads; ++t) {
     FiberStacks stacks;
@@ -260,6 +277,39 @@ void meet(const char* collective, Operands operands, void (*combine)(const Opera
   }
   combine(warp.operands);
   release(warp);
+  do_not_resume_this_lane();
+}
+
+void meet_warpgroup(const char* collective, Operands operands,
+                    void (*combine)(const WarpgroupOperands& warps, Site site), Site site) {
+  const unsigned self = position.thread / 32, first = self / 4 * 4;
+  if (first + 4 > block.warps.size()) {
+    fail(site, fmt::format("is at {} in a block of {} threads; takes whole warpgroups of 128",
+                           collective, block.launch->threads));
+  }
+  block.warps[self].operands[position.thread % 32] = operands;
+  if (!gather(collective, site)) {
+    wait(site);
+    return;
+  }
+  Warpgroup& group = block.warpgroups[self / 4];
+  if (group.arrived == 0) {
+    group.collective = collective;
+    group.site = site;
+  } else if (group.collective != collective || !same_place(group.site, site)) {
+    fail(site, fmt::format("is at {} while {} of its warpgroup wait at {} ({}): the warpgroup has "
+                           "diverged",
+                           collective, 32 * group.arrived, group.collective, place(group.site)));
+  }
+  if (++group.arrived < 4) {
+    wait(site);
+    return;
+  }
+  group.arrived = 0;
+  WarpgroupOperands warps;
+  for (unsigned w = 0; w < 4; ++w) warps[w] = block.warps[first + w].operands;
+  combine(warps, site);
+  for (unsigned w = 0; w < 4; ++w) release(block.warps[first + w]);
   do_not_resume_this_lane();
 }
 
@@ -362,6 +412,16 @@ void note_write(unsigned offset, unsigned bytes, Site site) {
 }
 void note_warp_read(unsigned offset, Site site) { shadow.read(offset, 16, this_warp(), site); }
 void note_warp_write(unsigned offset, Site site) { shadow.write(offset, 16, this_warp(), site); }
+
+void pass_proxy_fence() {
+  if (shared_window.races) shadow.pass_proxy_fence(position.thread / 32);
+}
+ProxyView proxy_view(unsigned warp) {
+  return shared_window.races ? shadow.proxy_view(warp) : ProxyView{};
+}
+void note_product_read(unsigned offset, unsigned warp, const ProxyView& view, Site site) {
+  if (shared_window.races) shadow.read_by_product(offset, 16, warp, view, site);
+}
 
 void launch(const Launch& launch, Kernel kernel, const void* argument) {
   if (launch.threads % 32 != 0 || launch.threads == 0 || launch.threads > 1024) {

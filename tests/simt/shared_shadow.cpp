@@ -10,7 +10,7 @@ namespace ito::cuda::simt {
 namespace {
 
 std::string name(Accessor who) {
-  return who.lane == Accessor::whole_warp ? fmt::format("warp {}", who.warp)
+  return who.lane >= Accessor::whole_warp ? fmt::format("warp {}", who.warp)
                                           : fmt::format("thread {}", 32 * who.warp + who.lane);
 }
 
@@ -19,6 +19,10 @@ std::string name(Accessor who) {
   fail(site,
        fmt::format("{} shared memory at byte {}, which {} {} ({}) with no barrier between them",
                    does, offset, name(other), did, place(earlier)));
+}
+
+[[noreturn]] [[gnu::cold]] void unwritten(unsigned offset, Site site) {
+  fail(site, fmt::format("reads shared memory at byte {}, which nothing has written", offset));
 }
 
 }  // namespace
@@ -32,6 +36,31 @@ void SharedShadow::reset(unsigned bytes, unsigned warps) {
   warps_ = warps;
   now_ = block_barrier_ = 1;
   for (auto& of_warp : seen_) std::fill(std::begin(of_warp), std::end(of_warp), 1u);
+  std::fill(std::begin(proxy_), std::end(proxy_), ProxyView{});
+}
+
+void SharedShadow::pass_block_barrier() {
+  block_barrier_ = ++now_;
+  share_proxy_views(0xFFFFFFFFu);
+}
+
+void SharedShadow::pass_proxy_fence(unsigned warp) {
+  for (unsigned other = 0; other < warps_; ++other)
+    proxy_[warp].before[other] = std::max(seen_[warp][other], block_barrier_);
+  proxy_[warp].before[warp] = ++now_;
+}
+
+/// `warps` have met: each knows the fences of all.
+void SharedShadow::share_proxy_views(std::uint32_t warps) {
+  ProxyView latest;
+  for (unsigned w = 0; w < warps_; ++w) {
+    if (!(warps >> w & 1)) continue;
+    for (unsigned other = 0; other < warps_; ++other)
+      latest.before[other] = std::max(latest.before[other], proxy_[w].before[other]);
+  }
+  for (unsigned w = 0; w < warps_; ++w) {
+    if (warps >> w & 1) proxy_[w] = latest;
+  }
 }
 
 void SharedShadow::pass_named_barrier(std::uint32_t warps) {
@@ -48,6 +77,7 @@ void SharedShadow::pass_named_barrier(std::uint32_t warps) {
   for (unsigned w = 0; w < warps_; ++w) {
     if (warps >> w & 1) std::copy(std::begin(latest), std::end(latest), seen_[w]);
   }
+  share_proxy_views(warps);
 }
 
 /// Calls visit_cell(cell, offset) on the cells that cover the bytes.
@@ -73,7 +103,9 @@ void SharedShadow::visit(unsigned offset, unsigned bytes, const Visit& visit_cel
 
 inline bool SharedShadow::ordered(std::uint32_t when, Accessor earlier, Accessor now) const {
   if (when < block_barrier_ || when < seen_[now.warp][earlier.warp]) return true;
-  return earlier.warp == now.warp && earlier.lane == now.lane && now.lane != Accessor::whole_warp;
+  if (earlier.warp != now.warp) return false;
+  return earlier.lane == Accessor::product ||
+         (earlier.lane == now.lane && now.lane != Accessor::whole_warp);
 }
 
 void SharedShadow::note_one_of_many(Cell& cell, Accessor who, Site site) {
@@ -92,27 +124,42 @@ void SharedShadow::note_one_of_many(Cell& cell, Accessor who, Site site) {
   mine = {now_, other_lane ? Accessor::whole_warp : who.lane, site};
 }
 
+inline void SharedShadow::note_read(Cell& cell, Accessor who, Site site) {
+  if (cell.read < block_barrier_) {
+    cell.reader = who;
+    cell.many_readers = false;
+  } else if (cell.many_readers ||
+             (cell.reader.warp != who.warp && !ordered(cell.read, cell.reader, who))) {
+    note_one_of_many(cell, who, site);
+  } else if (ordered(cell.read, cell.reader, who)) {
+    cell.reader = who;
+  } else {
+    cell.reader.lane = Accessor::whole_warp;
+  }
+  cell.read = now_;
+  cell.read_site = site;
+}
+
 void SharedShadow::read(unsigned offset, unsigned bytes, Accessor who, Site site) {
   visit(offset, bytes, [&](Cell& cell, unsigned at) {
-    if (cell.written == 0) {
-      fail(site, fmt::format("reads shared memory at byte {}, which nothing has written", at));
-    }
+    if (cell.written == 0) unwritten(at, site);
     if (!ordered(cell.written, cell.writer, who)) {
       race("reads", at, cell.writer, "wrote", cell.write_site, site);
     }
-    if (cell.read < block_barrier_) {
-      cell.reader = who;
-      cell.many_readers = false;
-    } else if (cell.many_readers ||
-               (cell.reader.warp != who.warp && !ordered(cell.read, cell.reader, who))) {
-      note_one_of_many(cell, who, site);
-    } else if (ordered(cell.read, cell.reader, who)) {
-      cell.reader = who;
-    } else {
-      cell.reader.lane = Accessor::whole_warp;
+    note_read(cell, who, site);
+  });
+}
+
+void SharedShadow::read_by_product(unsigned offset, unsigned bytes, unsigned warp,
+                                   const ProxyView& view, Site site) {
+  visit(offset, bytes, [&](Cell& cell, unsigned at) {
+    if (cell.written == 0) unwritten(at, site);
+    if (cell.written >= view.before[cell.writer.warp]) {
+      fail(site, fmt::format("wgmma reads shared memory at byte {}, which {} wrote ({}) with no "
+                             "proxy_fence and barrier between them",
+                             at, name(cell.writer), place(cell.write_site)));
     }
-    cell.read = now_;
-    cell.read_site = site;
+    note_read(cell, {static_cast<std::uint8_t>(warp), Accessor::product}, site);
   });
 }
 

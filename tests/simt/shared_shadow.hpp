@@ -7,12 +7,18 @@
 
 namespace ito::cuda::simt {
 
-/// Who touches a word: one lane of a warp, or the warp as a whole (the matrix moves, where a lane
-/// brings the address and others the data).
+/// Who touches a word: one lane of a warp, the warp as a whole (the matrix moves, where a lane
+/// brings the address and others the data), or a product of the warp that has ended.
 struct Accessor {
-  static constexpr std::uint8_t whole_warp = 32;
+  static constexpr std::uint8_t whole_warp = 32, product = 33;
   std::uint8_t warp = 0;
   std::uint8_t lane = 0;
+};
+
+/// Up to when what each warp did is there for the products that a warp starts: done, followed by a
+/// proxy_fence, and both ordered before.
+struct ProxyView {
+  std::uint32_t before[32] = {};
 };
 
 /// Remembers, for every word of a block's shared memory, the last write and the reads since the
@@ -26,13 +32,18 @@ class SharedShadow {
   /// All words unwritten, for a block of `warps` warps.
   void reset(unsigned bytes, unsigned warps);
   void pass_warp_barrier(unsigned warp) { seen_[warp][warp] = ++now_; }
-  void pass_block_barrier() { block_barrier_ = ++now_; }
+  void pass_block_barrier();
   /// `warps`: one bit a warp.
   void pass_named_barrier(std::uint32_t warps);
+  void pass_proxy_fence(unsigned warp);
+  const ProxyView& proxy_view(unsigned warp) const { return proxy_[warp]; }
 
   /// End the launch with a fault where there is one.
   void read(unsigned offset, unsigned bytes, Accessor who, Site site);
   void write(unsigned offset, unsigned bytes, Accessor who, Site site);
+  /// By a product of `warp` that was started with `view` and ends now.
+  void read_by_product(unsigned offset, unsigned bytes, unsigned warp, const ProxyView& view,
+                       Site site);
 
  private:
   static constexpr std::uint32_t one_reader = 0xFFFFFFFFu;
@@ -56,7 +67,9 @@ class SharedShadow {
   template <class Visit>
   void visit(unsigned offset, unsigned bytes, const Visit& visit_cell);
   bool ordered(std::uint32_t when, Accessor earlier, Accessor now) const;
+  void note_read(Cell& cell, Accessor who, Site site);
   void note_one_of_many(Cell& cell, Accessor who, Site site);
+  void share_proxy_views(std::uint32_t warps);
 
   std::vector<Cell> words_;
   std::vector<Cell> halves_;  ///< two a word, in use where `split_`
@@ -67,6 +80,7 @@ class SharedShadow {
   std::uint32_t block_barrier_ = 1;
   /// What other warps did before seen_[warp][other] is ordered before what `warp` does now.
   std::uint32_t seen_[32][32] = {};
+  ProxyView proxy_[32];
 };
 
 }  // namespace ito::cuda::simt

@@ -1,0 +1,11 @@
+#pragma once
+
+namespace ito::cuda::simt {
+
+/// The asynchronous products of a block of `warps` warps: none so far.
+void forget_products(unsigned warps);
+
+/// Ends the launch unless every product of the running lane has been waited for.
+void check_products_are_done();
+
+}  // namespace ito::cuda::simt
