@@ -1,6 +1,6 @@
 // Warp collectives, computed for all 32 lanes at once. Fragment layouts: PTX ISA, "Warp-level
 // matrix instructions" (written out in kernels/device/ptx.cuh). Sums are in float, in the order of
-// k.
+// k, each rounded to nearest; a tensor core's are not (docs/kernels.md, "Fragments").
 #include <cstdint>
 
 #include "kernels/emulated/device.hpp"
