@@ -128,10 +128,9 @@ struct Operand {
   }
 };
 
-/// Calls set(x, k, element) for x from `first` to `end`.
+/// Calls set(x, k, element) for every x below `end`.
 template <class Set>
-void load(const Operand& operand, unsigned first, unsigned end, const Product& product,
-          const Set& set) {
+void load(const Operand& operand, unsigned end, const Product& product, const Set& set) {
   const unsigned warp = position.thread / 32;
   const auto eight = [&](unsigned x, unsigned k) {
     const unsigned at = operand.eight(x, k);
@@ -148,7 +147,7 @@ void load(const Operand& operand, unsigned first, unsigned end, const Product& p
       }
     }
   };
-  for (unsigned x = first; x < end; x += operand.transposed ? 8 : 1) {
+  for (unsigned x = 0; x < end; x += operand.transposed ? 8 : 1) {
     for (unsigned k = 0; k < depth; k += operand.transposed ? 1 : 8) eight(x, k);
   }
 }
@@ -161,7 +160,7 @@ void finish(const Product& product) {
   const WgmmaForm& form = product.form;
   Accumulators& d = *std::find_if(warp.accumulators.begin(), warp.accumulators.end(),
                                   [&](auto& one) { return one.poison == product.poison; });
-  float a[16][depth], b[depth][128];
+  float all_of_a[64][depth], a[16][depth], b[depth][128];
   if (form.a_in_registers) {
     for (unsigned lane = 0; lane < 32; ++lane) {
       if (std::memcmp(product.a_registers[lane], product.a[lane].data(), 16) != 0) {
@@ -175,11 +174,12 @@ void finish(const Product& product) {
       }
     }
   } else {
-    const unsigned first = 16 * (position.thread / 32 % 4);
-    load(Operand(form.a, form.a_transposed), first, first + 16, product,
-         [&](unsigned x, unsigned k, float value) { a[x - first][k] = value; });
+    // All of it, since nothing says which warp reads which rows.
+    load(Operand(form.a, form.a_transposed), 64, product,
+         [&](unsigned x, unsigned k, float value) { all_of_a[x][k] = value; });
+    std::memcpy(a, all_of_a[16 * (position.thread / 32 % 4)], sizeof a);
   }
-  load(Operand(form.b, form.b_transposed), 0, form.columns, product,
+  load(Operand(form.b, form.b_transposed), form.columns, product,
        [&](unsigned x, unsigned k, float value) { b[k][x] = value; });
 
   float sums[16][128] = {};

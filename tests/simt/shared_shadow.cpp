@@ -10,7 +10,7 @@ namespace ito::cuda::simt {
 namespace {
 
 std::string name(Accessor who) {
-  return who.lane >= Accessor::whole_warp ? fmt::format("warp {}", who.warp)
+  return who.lane == Accessor::whole_warp ? fmt::format("warp {}", who.warp)
                                           : fmt::format("thread {}", 32 * who.warp + who.lane);
 }
 
@@ -103,9 +103,7 @@ void SharedShadow::visit(unsigned offset, unsigned bytes, const Visit& visit_cel
 
 inline bool SharedShadow::ordered(std::uint32_t when, Accessor earlier, Accessor now) const {
   if (when < block_barrier_ || when < seen_[now.warp][earlier.warp]) return true;
-  if (earlier.warp != now.warp) return false;
-  return earlier.lane == Accessor::product ||
-         (earlier.lane == now.lane && now.lane != Accessor::whole_warp);
+  return earlier.warp == now.warp && earlier.lane == now.lane && now.lane != Accessor::whole_warp;
 }
 
 void SharedShadow::note_one_of_many(Cell& cell, Accessor who, Site site) {
@@ -159,7 +157,7 @@ void SharedShadow::read_by_product(unsigned offset, unsigned bytes, unsigned war
                              "proxy_fence and barrier between them",
                              at, name(cell.writer), place(cell.write_site)));
     }
-    note_read(cell, {static_cast<std::uint8_t>(warp), Accessor::product}, site);
+    note_read(cell, {static_cast<std::uint8_t>(warp), Accessor::whole_warp}, site);
   });
 }
 

@@ -7,10 +7,10 @@
 
 namespace ito::cuda::simt {
 
-/// Who touches a word: one lane of a warp, the warp as a whole (the matrix moves, where a lane
-/// brings the address and others the data), or a product of the warp that has ended.
+/// Who touches a word: one lane of a warp, or the warp as a whole (the matrix moves, where a lane
+/// brings the address and others the data, and asynchronous products).
 struct Accessor {
-  static constexpr std::uint8_t whole_warp = 32, product = 33;
+  static constexpr std::uint8_t whole_warp = 32;
   std::uint8_t warp = 0;
   std::uint8_t lane = 0;
 };

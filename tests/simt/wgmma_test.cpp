@@ -334,6 +334,32 @@ TEST(WgmmaFault, AnOverwriteAfterTheWaitWaitsForTheOtherWarps) {
                {"writes shared memory at byte ", " read (", "with no barrier between them"});
 }
 
+TEST(WgmmaFault, AnOverwriteOfTheWarpsOwnRowsOfAWaitsForTheOtherWarps) {
+  // A of 64 × 16 ones after B, a warp writes the rows that are its own in the product.
+  const auto overwrite = [](auto barrier) {
+    return [barrier] {
+      store_ones();
+      const unsigned word = 64 + 128 * warp_index() + lane_index();
+      const auto store = [word] {
+        for (unsigned i = 0; i < 4; ++i) shared_memory().as<unsigned>().store(word + 32 * i, one);
+      };
+      store();
+      proxy_fence();
+      block_barrier();
+      float d[4] = {};
+      wgmma_fence(d);
+      wgmma_f16(d, matrix_descriptor(halves(256), 128, 256), ones(), true);
+      wgmma_commit();
+      wgmma_wait<0>(d);
+      barrier();
+      store();
+    };
+  };
+  expect_clean(128, overwrite([] { block_barrier(); }));
+  expect_clean(128, overwrite([] { named_barrier(1, 128); }));
+  expect_fault(128, overwrite([] {}), {"writes shared memory at byte ", ", which warp "});
+}
+
 TEST(WgmmaFault, AccumulatorsAreNotNumbersUntilTheWait) {
   expect_clean(128, Steps{.after_commit = [](auto& d, auto&) { EXPECT_TRUE(std::isnan(d[0])); }});
   expect_clean(128, Steps{.wait = [](auto& d) {
