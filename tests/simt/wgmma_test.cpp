@@ -195,6 +195,61 @@ TEST(Wgmma, ProductWithAInSharedMemoryIsThatOfTheMatrices) {
                                                 Cores::swizzled_transposed);
 }
 
+// Columns of tiles, as a product leaves them, are stored a path a row, and read back with paths for
+// k.
+TEST(Wgmma, ResultsStoredAsMatricesAreFactorsOfAWeightGradient) {
+  constexpr unsigned outputs = 64, inputs = 72, paths = 64;
+  std::mt19937 generator(3);
+  std::normal_distribution<float> normal;
+  std::vector<float> delta(paths * outputs), x(paths * inputs), gradient(outputs * inputs);
+  for (float& value : delta) value = f16_value(pack_f16(normal(generator), 0));
+  for (float& value : x) value = f16_value(pack_f16(normal(generator), 0));
+  // Cores of 8 paths × 8 channels, those of 8 paths side by side.
+  const auto store = [](const std::vector<float>& values, unsigned width, unsigned begin) {
+    const unsigned lane = lane_index(), g = lane / 4, q = lane % 4, path = 16 * warp_index();
+    const auto pair = [&](unsigned row, unsigned column) {
+      const float* first = &values[(path + row) * width + column];
+      return pack_f16(first[0], first[1]);
+    };
+    const auto row = [&](unsigned column, unsigned row_of_tile) {
+      return halves(begin + 16 * ((path + row_of_tile) / 8 * width + column + row_of_tile % 8));
+    };
+    for (unsigned tile = 0; tile < width / 8; ++tile) {
+      const unsigned column = 8 * tile;
+      const unsigned r[2] = {pair(g, column + 2 * q), pair(g + 8, column + 2 * q)};
+      stmatrix_x2(row(column, lane % 16), r);
+    }
+  };
+  run_kernel(1, 128, 32768, [&] {
+    store(delta, outputs, 0);
+    store(x, inputs, 16384);
+    proxy_fence();
+    block_barrier();
+    const MatrixDescriptor a = matrix_descriptor(halves(0), 16 * outputs, 128),
+                           b = matrix_descriptor(halves(16384), 16 * inputs, 128);
+    float d[inputs / 2];
+    wgmma_fence(d);
+    for (unsigned block = 0; block < paths / 16; ++block) {
+      wgmma_f16<true, true>(d, a + 32 * outputs * block, b + 32 * inputs * block, block > 0);
+    }
+    wgmma_commit();
+    wgmma_wait<0>(d);
+    for (unsigned i = 0; i < inputs / 2; ++i)
+      gradient[Case::row(i) * inputs + Case::column(i)] = d[i];
+  });
+  for (unsigned o = 0; o < outputs; ++o) {
+    for (unsigned i = 0; i < inputs; ++i) {
+      double exact = 0, size = 0;
+      for (unsigned path = 0; path < paths; ++path) {
+        const double term = double{delta[path * outputs + o]} * x[path * inputs + i];
+        exact += term;
+        size += std::abs(term);
+      }
+      ASSERT_NEAR(gradient[o * inputs + i], exact, paths * 0x1p-24 * size) << o << ", " << i;
+    }
+  }
+}
+
 // ------------------------------------------------------------------------------------------ faults
 
 template <class Body>
