@@ -86,7 +86,7 @@ ITO_DEVICE void hold(T (&x)[kCount]) {
 
 /// What this warp has written to shared memory, and what barriers have shown it, is there for
 /// products that it, or whoever meets it at a barrier, starts.
-ITO_DEVICE void proxy_fence() { asm volatile("fence.proxy.async;" ::: "memory"); }
+ITO_DEVICE void proxy_fence() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
 /// `registers`: arrays that the next products use, but not those that products under way write.
 template <class... Registers>
