@@ -13,7 +13,7 @@ string(JOIN "|" plain "Slow" "Order" "cuda64" "cuda_fast" "InFast"
   "(Textbook|EverySize|Detach|BatchSplit|Girsanov|EngineNoise|NonFinite|Geometric|ZeroDiff).*/cuda$"
   "Checkpoint.*(LongPaths|Limit|Steps)/(cuda|reference)" "Detach.*/reference" "Girsanov.Weights"
   "CudaSolvers.(Give|Are)" "SolverEngines.*/reference" "Adjoint.Converges" "IndependentParts" "ClosesMost"
-  "KernelHeaders" "AverageOfAShort")
+  "KernelHeaders" "Vocabulary" "AverageOfAShort")
 
 foreach(suite IN ITEMS model engine cuda inference cuda_training io lab cli simt)
   foreach(test IN LISTS ${suite}_tests_TESTS)

@@ -88,7 +88,8 @@ ITO_DEVICE void hold(T (&x)[kCount]) {
 /// products that it, or whoever meets it at a barrier, starts.
 ITO_DEVICE void proxy_fence() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
-/// `registers`: arrays that the next products use, but not those that products under way write.
+/// `registers`: up to four arrays, of arrays too, that the next products use, but not those that
+/// products under way write.
 template <class... Registers>
 ITO_DEVICE void wgmma_fence(Registers&... registers) {
   (ptx::hold(registers), ...);
