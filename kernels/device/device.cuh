@@ -31,6 +31,8 @@ ITO_DEVICE unsigned lane_index() { return threadIdx.x % 32; }
 ITO_DEVICE unsigned warp_index() { return threadIdx.x / 32; }
 
 ITO_DEVICE void block_barrier() { __syncthreads(); }
+/// A block_barrier that tells every thread whether `value` holds for any.
+ITO_DEVICE bool block_any(bool value) { return __syncthreads_or(value) != 0; }
 ITO_DEVICE void warp_barrier() { __syncwarp(); }
 /// Of `threads` threads of the block, all of those whose warps come here: whole warps, and the same
 /// ones for the same `id` from one `block_barrier` to the next. `id`: 1 to 15.

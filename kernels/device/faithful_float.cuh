@@ -34,12 +34,12 @@ struct FaithfulFloat {
   ITO_DEVICE friend bool operator>(FaithfulFloat a, FaithfulFloat b) { return a.v > b.v; }
 };
 
-/// tanh of two numbers, given 2 log₂e times them: 1 − 2/(1 + 2^a), one reciprocal for both. From 60
-/// on it is 1, so that the product of two denominators stays finite; a NaN stays one.
-ITO_DEVICE Pair<float> tanh_of_exponents(float a, float b) {
+/// −½ tanh of two numbers, given 2 log₂e times them: 1/(1 + 2^a) − ½, one reciprocal for both. From
+/// a = 60 on it is −½, so that the product of two denominators stays finite; a NaN stays one.
+ITO_DEVICE Pair<float> minus_half_tanh(float a, float b) {
   const float p = 1.0f + exp2_fast(min_nan(a, 60.0f)), q = 1.0f + exp2_fast(min_nan(b, 60.0f));
-  const float r = -2.0f * reciprocal_fast(p * q);
-  return {{fma(q, r, 1.0f), fma(p, r, 1.0f)}};
+  const float r = reciprocal_fast(p * q);
+  return {{fma(q, r, -0.5f), fma(p, r, -0.5f)}};
 }
 
 /// σ(z) and σ'(z), given z log₂e; accurate in both tails.

@@ -25,20 +25,27 @@ struct PackedFormat {
   ProductFormat rest;   ///< of the others, and of all layers on the way back
   int number_bytes;     ///< of a state, a sum, a bias
   int element_bytes;    ///< of what the adjoint stages in shared memory
+  int planes;           ///< elements that make up a staged number
   int resident;         ///< registers of a lane that may hold sums of weight gradients
   int time_parts;       ///< numbers of the first product that make up a time
-  /// What hidden activations take instead of z: z times these. The factor is in the weights.
-  double tanh_argument = 1, sigmoid_argument = 1;
+  /// What hidden activations take instead of z: z times these; and what they give: f(z) times
+  /// these. The factors are in the weights.
+  double tanh_argument = 1, sigmoid_argument = 1, tanh_value = 1;
 
   ITO_INLINE constexpr double argument_scale(Activation hidden) const {
     return hidden == Activation::tanh      ? tanh_argument
            : hidden == Activation::sigmoid ? sigmoid_argument
                                            : 1.0;
   }
+  ITO_INLINE constexpr double value_scale(Activation hidden) const {
+    return hidden == Activation::tanh ? tanh_value : 1.0;
+  }
 };
 inline constexpr double log2_e = 1.4426950408889634;
-inline constexpr PackedFormat faithful_format{{1, 1}, {2, 1}, 4, 4, 56, 1, 2 * log2_e, log2_e},
-    fast_format{{2, 2}, {2, 2}, 4, 2, 72, 2, 1, 0.5}, exact_format{{1, 1}, {1, 1}, 8, 8, 0, 1};
+inline constexpr PackedFormat  //
+    faithful_format{{1, 1}, {2, 1}, 4, 2, 2, 96, 1, 2 * log2_e, log2_e, -0.5},
+    fast_format{{2, 2}, {2, 2}, 4, 2, 1, 96, 2, 1, 0.5},
+    exact_format{{1, 1}, {1, 1}, 8, 8, 1, 0, 1};
 
 /// Numbers of a packed fragment's lanes, and bytes of the fragment.
 inline constexpr int warp_lanes = 32, fragment_bytes = 512;
@@ -52,30 +59,28 @@ ITO_INLINE constexpr int staged_row(int tiles, int element_bytes) {
   return element_bytes == 2 ? columns + 8 : (columns + 31) / 32 * 32 + 8;
 }
 
-/// Elements of an array for the 16 paths of a warp.
-ITO_INLINE constexpr int staged_elements(int tiles, int element_bytes) {
+/// Elements of one plane of an array for the 16 paths of a warp, and of all of them.
+ITO_INLINE constexpr int staged_plane(int tiles, int element_bytes) {
   return 16 * staged_row(tiles, element_bytes);
 }
+ITO_INLINE constexpr int staged_elements(int tiles, PackedFormat format) {
+  return format.planes * staged_plane(tiles, format.element_bytes);
+}
 
-/// Which blocks of one layer's weight gradient a warp owns: the warps form a grid over the grid of
-/// blocks of 16 outputs × 8 inputs.
+/// Which blocks of one layer's weight gradient a warp owns: the warps form a grid over rows of 16
+/// and pairs of tiles of 8 columns. A warp in the grid's first column owns the constants of its
+/// rows too.
 struct OuterGrid {
-  int rows, columns;          ///< of warps
-  int own_rows, own_columns;  ///< blocks of a warp
+  int rows, columns;        ///< of warps
+  int own_rows, own_pairs;  ///< of a warp
 
-  ITO_INLINE constexpr OuterGrid(int warps, int out_blocks, int in_blocks)
-      : rows(out_blocks >= 4 && warps % 4 == 0   ? 4
-             : out_blocks >= 2 && warps % 2 == 0 ? 2
+  ITO_INLINE constexpr OuterGrid(int warps, int row_blocks, int column_tiles)
+      : rows(row_blocks >= 4 && warps % 4 == 0   ? 4
+             : row_blocks >= 2 && warps % 2 == 0 ? 2
                                                  : 1),
         columns(warps / rows),
-        own_rows((out_blocks + rows - 1) / rows),
-        own_columns((in_blocks + columns - 1) / columns) {}
-};
-template <int kWarps, int kOutBlocks, int kInBlocks>
-struct OuterShare {
-  static constexpr OuterGrid kGrid{kWarps, kOutBlocks, kInBlocks};
-  static constexpr int kRows = kGrid.rows, kColumns = kGrid.columns;
-  static constexpr int kOwnRows = kGrid.own_rows, kOwnColumns = kGrid.own_columns;
+        own_rows((row_blocks + rows - 1) / rows),
+        own_pairs(((column_tiles + 1) / 2 + columns - 1) / columns) {}
 };
 
 }  // namespace ito::cuda

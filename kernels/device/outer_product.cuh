@@ -1,11 +1,13 @@
 // Weight gradients. The gradient of a layer is a product over paths,
 //     dW [out, in] += Σ_paths δ [path, out] a [path, in],
 // so both factors are staged in shared memory with a path a row, the paths of all warps of a block
-// together, and the warps share out the blocks of dW: 16 outputs × 8 inputs each. One more column
-// of blocks stands for the inputs 1 (the bias) and t (the time weight).
+// together, and the warps share out the blocks of dW: 16 rows × 8 columns each, where outputs are
+// rows, or columns if that leaves fewer blocks half empty. They are staged as the operands of other
+// products that they are, once. One more column of blocks may stand for the inputs 1 (the bias) and
+// t (the time weight).
 //
-// Within a step a block is summed from zero and then added to the running sum in ordinary float
-// arithmetic, since tensor cores do not round their sums to nearest.
+// Tensor cores cut their sums, so sums of many steps lose a little each time: whoever keeps them
+// (net_gradient.cuh) says for how many.
 #pragma once
 
 #include "kernels/device/formats.cuh"
@@ -13,167 +15,244 @@
 
 namespace ito::cuda {
 
-/// Factors staged as they are: float or double.
-template <class NumberT>
-struct WideOuter {
-  using Number = NumberT;
-  using Element = NumberT;
-  static constexpr int kPaths = 8;  ///< paths an accumulation step contracts
+/// An array of a warp: 16 paths, a row each.
+template <class Element>
+struct StagedArray {
+  Shared<Element> rows;
+  int row_length;
 
-  ITO_DEVICE static void store(Shared<Element> row, int channel, Number first, Number second) {
-    const auto at = static_cast<unsigned>(channel);
-    (row + at).template as<Pair<Number>>().store(0, {{first, second}});
+  ITO_DEVICE Shared<Element> row(unsigned path) const {
+    return rows + path * static_cast<unsigned>(row_length);
   }
-  ITO_DEVICE static Pair<Number> load(Shared<Element> row, int channel) {
-    return (row + static_cast<unsigned>(channel)).template as<Pair<Number>>().load(0);
+  /// The next plane of the same numbers.
+  ITO_DEVICE StagedArray plane(int i) const {
+    return {rows + static_cast<unsigned>(i * 16 * row_length), row_length};
+  }
+};
+
+/// Factors staged in f16, in `kPlanes` planes: as they are, or a high and a low part each.
+template <int kPlanesT>
+struct HalfOuter {
+  using Number = float;
+  using Element = unsigned short;
+  using Array = StagedArray<Element>;
+  static constexpr int kPlanes = kPlanesT;
+  static constexpr int kPaths = 16;  ///< paths an accumulation step contracts
+
+  ITO_DEVICE static const unsigned (&registers(const HalfProduct::Operand& operand, int))[4] {
+    return operand.v;
+  }
+  ITO_DEVICE static const unsigned (&registers(const SplitProduct::Operand& operand,
+                                               int plane))[4] {
+    return plane == 0 ? operand.high : operand.low;
+  }
+  ITO_DEVICE static unsigned (&registers(HalfProduct::Operand& operand, int))[4] {
+    return operand.v;
+  }
+  ITO_DEVICE static unsigned (&registers(SplitProduct::Operand& operand, int plane))[4] {
+    return plane == 0 ? operand.high : operand.low;
+  }
+
+  /// This lane's row of four matrices: paths 0–7 and 8–15 of 8 channels, then of the next 8.
+  ITO_DEVICE static Shared<Element> matrix_row(const Array& array, int channel) {
+    const unsigned lane = lane_index();
+    return array.row(lane % 16u) + (static_cast<unsigned>(channel) + 8u * (lane / 16u));
+  }
+  /// Channels 16·block … 16·block + 15 of an operand.
+  template <class Operand>
+  ITO_DEVICE static void store(const Array& array, int block, const Operand& operand) {
+    ITO_UNROLL
+    for (int p = 0; p < kPlanes; ++p) {
+      stmatrix_x4(matrix_row(array.plane(p), 16 * block), registers(operand, p));
+    }
+  }
+  template <class Operand>
+  ITO_DEVICE static void load(const Array& array, int block, Operand& operand) {
+    ITO_UNROLL
+    for (int p = 0; p < kPlanes; ++p) {
+      ldmatrix_x4(registers(operand, p), matrix_row(array.plane(p), 16 * block));
+    }
   }
 
   struct Left {
-    Number v[4];  // [paths q, q + 4][outputs g, g + 8] as (q,g), (q,g+8), (q+4,g), (q+4,g+8)
+    unsigned v[kPlanes][4];
   };
-  ITO_DEVICE static Left left(Shared<Element> delta, int row_length, int path, int column) {
-    const unsigned g = tile_row(), q = tile_column();
+  /// Rows 16·block … of a product over the paths of `array`.
+  ITO_DEVICE static Left left(const Array& array, int block, int /*path*/) {
+    // Paths 0–7 × channels 0–7, then channels 8–15, then paths 8–15.
+    const unsigned lane = lane_index();
+    const unsigned path = lane % 8u + 8u * (lane / 16u);
+    const unsigned channel = 16u * static_cast<unsigned>(block) + 8u * (lane / 8u % 2u);
     Left out;
     ITO_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      out.v[i] =
-          delta.load((static_cast<unsigned>(path) + q + 4u * (static_cast<unsigned>(i) / 2u)) *
-                         static_cast<unsigned>(row_length) +
-                     static_cast<unsigned>(column) + g + 8u * (static_cast<unsigned>(i) % 2u));
+    for (int p = 0; p < kPlanes; ++p) {
+      ldmatrix_x4_transposed(out.v[p], array.plane(p).row(path) + channel);
+    }
+    return out;
+  }
+  /// Columns of two tiles.
+  struct Right {
+    unsigned v[kPlanes][2][2];
+  };
+  ITO_DEVICE static Right right(const Array& array, int pair, int /*path*/) {
+    Right out;
+    ITO_UNROLL
+    for (int p = 0; p < kPlanes; ++p) {
+      unsigned r[4];
+      ldmatrix_x4_transposed(r, matrix_row(array.plane(p), 16 * pair));
+      out.v[p][0][0] = r[0];
+      out.v[p][0][1] = r[1];
+      out.v[p][1][0] = r[2];
+      out.v[p][1][1] = r[3];
+    }
+    return out;
+  }
+  /// Inputs 1 and t, the same for every path, as the first tile.
+  ITO_DEVICE static Right constants(float t) {
+    const unsigned g = tile_row();
+    const float value = g == 0 ? 1.0f : g == 1 ? t : 0.0f;
+    Right out;
+    unsigned parts[2];
+    SplitProduct::split(value, value, parts[0], parts[1]);
+    ITO_UNROLL
+    for (int p = 0; p < kPlanes; ++p) {
+      ITO_UNROLL
+      for (int i = 0; i < 2; ++i) out.v[p][0][i] = out.v[p][1][i] = parts[p];
+    }
+    return out;
+  }
+  ITO_DEVICE static void accumulate(Tile<float>& sum, const Left& left, const Right& right,
+                                    int member) {
+    if constexpr (kPlanes == 2) {
+      mma_f16(sum.v, left.v[1], right.v[0][member]);
+      mma_f16(sum.v, left.v[0], right.v[1][member]);
+    }
+    mma_f16(sum.v, left.v[0], right.v[0][member]);
+  }
+};
+
+/// Factors staged as doubles; blocks of an operand have 8 channels.
+struct DoubleOuter {
+  using Number = double;
+  using Element = double;
+  using Array = StagedArray<Element>;
+  static constexpr int kPlanes = 1;
+  static constexpr int kPaths = 8;
+
+  ITO_DEVICE static Shared<Pair<double>> pair(const Array& array, int block, unsigned half) {
+    return (array.row(tile_row() + 8u * half) +
+            (8u * static_cast<unsigned>(block) + 2u * tile_column()))
+        .template as<Pair<double>>();
+  }
+  ITO_DEVICE static void store(const Array& array, int block,
+                               const DoubleProduct::Operand& operand) {
+    pair(array, block, 0).store(0, {{operand.v[0], operand.v[1]}});
+    pair(array, block, 1).store(0, {{operand.v[2], operand.v[3]}});
+  }
+  ITO_DEVICE static void load(const Array& array, int block, DoubleProduct::Operand& operand) {
+    const auto upper = pair(array, block, 0).load(0), lower = pair(array, block, 1).load(0);
+    operand = {{upper.v[0], upper.v[1], lower.v[0], lower.v[1]}};
+  }
+
+  struct Left {
+    double v[4];  // [paths q, q + 4][rows g, g + 8] as (q,g), (q,g+8), (q+4,g), (q+4,g+8)
+  };
+  ITO_DEVICE static Left left(const Array& array, int block, int path) {
+    Left out;
+    ITO_UNROLL
+    for (unsigned i = 0; i < 4; ++i) {
+      out.v[i] = array.row(static_cast<unsigned>(path) + tile_column() + 4u * (i / 2u))
+                     .load(16u * static_cast<unsigned>(block) + tile_row() + 8u * (i % 2u));
     }
     return out;
   }
   struct Right {
-    Number v[2];  // paths q, q + 4 of input g
+    double v[2][2];  // paths q, q + 4 of column g of a tile
   };
-  ITO_DEVICE static Right right(Shared<Element> inputs, int row_length, int path, int column) {
-    const unsigned g = tile_row(), q = tile_column();
-    const unsigned at = (static_cast<unsigned>(path) + q) * static_cast<unsigned>(row_length) +
-                        static_cast<unsigned>(column) + g;
-    return {{inputs.load(at), inputs.load(at + 4u * static_cast<unsigned>(row_length))}};
+  ITO_DEVICE static Right right(const Array& array, int pair, int path) {
+    Right out;
+    ITO_UNROLL
+    for (unsigned i = 0; i < 4; ++i) {
+      out.v[i / 2u][i % 2u] =
+          array.row(static_cast<unsigned>(path) + tile_column() + 4u * (i % 2u))
+              .load(16u * static_cast<unsigned>(pair) + 8u * (i / 2u) + tile_row());
+    }
+    return out;
   }
-  /// Inputs 1 and t, the same for every path.
-  ITO_DEVICE static Right constants(Number t) {
+  ITO_DEVICE static Right constants(double t) {
     const unsigned g = tile_row();
-    const Number value = g == 0 ? Number(1) : g == 1 ? t : Number(0);
-    return {{value, value}};
+    const double value = g == 0 ? 1.0 : g == 1 ? t : 0.0;
+    return {{{value, value}, {value, value}}};
   }
-  ITO_DEVICE static void accumulate(Tile<float>& sum, const Left& left, const Right& right) {
-    unsigned left_high[4], left_low[4], right_high[2], right_low[2];
+  ITO_DEVICE static void accumulate(Tile<double>& sum, const Left& left, const Right& right,
+                                    int member) {
     ITO_UNROLL
-    for (int i = 0; i < 4; ++i) Tf32Product::split(left.v[i], left_high[i], left_low[i]);
-    ITO_UNROLL
-    for (int i = 0; i < 2; ++i) Tf32Product::split(right.v[i], right_high[i], right_low[i]);
-    mma_tf32(sum.v, left_low, right_high);
-    mma_tf32(sum.v, left_high, right_low);
-    mma_tf32(sum.v, left_high, right_high);
-  }
-  ITO_DEVICE static void accumulate(Tile<double>& sum, const Left& left, const Right& right) {
-    ITO_UNROLL
-    for (int half = 0; half < 2; ++half) {  // outputs g, then g + 8
+    for (int half = 0; half < 2; ++half) {  // rows g, then g + 8
       double part[2] = {sum.v[2 * half], sum.v[2 * half + 1]};
-      mma_f64(part, left.v[half], right.v[0]);
-      mma_f64(part, left.v[2 + half], right.v[1]);
+      mma_f64(part, left.v[half], right.v[member][0]);
+      mma_f64(part, left.v[2 + half], right.v[member][1]);
       sum.v[2 * half] = part[0];
       sum.v[2 * half + 1] = part[1];
     }
   }
 };
 
-/// Factors staged in bf16.
-struct HalfOuter {
-  using Number = float;
-  using Element = unsigned short;
-  static constexpr int kPaths = 16;
+/// A warp's share of the blocks of a layer (OuterGrid).
+template <int kWarps, int kRowBlocks, int kColumnTiles, bool kConstants>
+struct OuterShare {
+  static constexpr OuterGrid kGrid{kWarps, kRowBlocks, kColumnTiles};
+  static constexpr int kOwnRows = kGrid.own_rows;
+  /// Tiles of a row that are the warp's, those of constants last.
+  static constexpr int kOwnTiles = kColumnTiles <= 1 ? kColumnTiles : 2 * kGrid.own_pairs;
+  static constexpr int kOwnColumns = kOwnTiles + (kConstants ? 1 : 0);
 
-  ITO_DEVICE static void store(Shared<Element> row, int channel, float first, float second) {
-    (row + static_cast<unsigned>(channel))
-        .template as<unsigned>()
-        .store(0, pack_bf16(first, second));
+  ITO_DEVICE static int row_block(int own) {
+    return static_cast<int>(warp_index()) % kGrid.rows + kGrid.rows * own;
   }
-  ITO_DEVICE static Pair<float> load(Shared<Element> row, int channel) {
-    return unpack_bf16((row + static_cast<unsigned>(channel)).template as<unsigned>().load(0));
+  ITO_DEVICE static int pair(int own) {
+    return static_cast<int>(warp_index()) / kGrid.rows + kGrid.columns * own;
   }
-
-  struct Left {
-    unsigned v[4];
-  };
-  ITO_DEVICE static Left left(Shared<Element> delta, int row_length, int path, int column) {
-    // Four 8×8 matrices: (paths 0–7 | 8–15) × (outputs 0–7 | 8–15), outputs first; lane l names row
-    // l % 8 of matrix l / 8.
-    const unsigned lane = lane_index();
-    const unsigned row = static_cast<unsigned>(path) + lane % 8u + 8u * (lane / 16u);
-    const unsigned at = static_cast<unsigned>(column) + 8u * (lane / 8u % 2u);
-    Left out;
-    ldmatrix_x4_transposed(out.v, delta + (row * static_cast<unsigned>(row_length) + at));
-    return out;
+  // Where every warp has as many, the compiler knows.
+  ITO_DEVICE static bool has_row(int own) {
+    return kRowBlocks % kGrid.rows == 0 || row_block(own) < kRowBlocks;
   }
-  struct Right {
-    unsigned v[2];
-  };
-  ITO_DEVICE static Right right(Shared<Element> inputs, int row_length, int path, int column) {
-    const unsigned row = static_cast<unsigned>(path) + lane_index() % 16u;
-    Right out;
-    ldmatrix_x2_transposed(
-        out.v, inputs + (row * static_cast<unsigned>(row_length) + static_cast<unsigned>(column)));
-    return out;
+  ITO_DEVICE static bool has_pair(int own) {
+    return (kColumnTiles + 1) / 2 % kGrid.columns == 0 || pair(own) < (kColumnTiles + 1) / 2;
   }
-  ITO_DEVICE static Right constants(float t) {
-    const unsigned g = tile_row();
-    const float value = g == 0 ? 1.0f : g == 1 ? t : 0.0f;
-    const unsigned pair = pack_bf16(value, value);
-    return {{pair, pair}};
+  ITO_DEVICE static bool has_constants() {
+    return kConstants && (kGrid.columns == 1 || static_cast<int>(warp_index()) < kGrid.rows);
   }
-  ITO_DEVICE static void accumulate(Tile<float>& sum, const Left& left, const Right& right) {
-    mma_bf16(sum.v, left.v, right.v);
+  /// The column of a warp's tile `own`, or −1 where there is none.
+  ITO_DEVICE static int column(int own) {
+    if (own >= kOwnTiles) return has_constants() ? kColumnTiles : -1;
+    const int tile = 2 * pair(own / 2) + own % 2;
+    return tile < kColumnTiles ? tile : -1;
   }
 };
 
-template <class Share>
-ITO_DEVICE int out_block(int own) {
-  return static_cast<int>(warp_index()) % Share::kRows + Share::kRows * own;
-}
-template <class Share>
-ITO_DEVICE int in_block(int own) {
-  return static_cast<int>(warp_index()) / Share::kRows + Share::kColumns * own;
-}
-
-/// Adds the block's step to the warp's blocks of dW: add(own row, own column, step's sum) for each.
-/// The last column of blocks is that of the constants 1 and `t` when `kConstants`.
-template <class Outer, int kWarps, int kWarpStage, int kOutTiles, int kInTiles, bool kConstants,
-          class Add>
-ITO_DEVICE void outer_product(Shared<typename Outer::Element> delta,
-                              Shared<typename Outer::Element> inputs, typename Outer::Number t,
-                              Add add) {
-  constexpr int kOutBlocks = (kOutTiles + 1) / 2, kInBlocks = kInTiles + (kConstants ? 1 : 0);
-  using Share = OuterShare<kWarps, kOutBlocks, kInBlocks>;
-  constexpr int kDeltaRow = staged_row(kOutTiles, sizeof(typename Outer::Element));
-  constexpr int kInputRow = staged_row(kInTiles, sizeof(typename Outer::Element));
-  ITO_UNROLL
-  for (int a = 0; a < Share::kOwnRows; ++a) {
-    const int i = out_block<Share>(a);
-    if (i >= kOutBlocks) continue;
-    Tile<typename Outer::Number> sums[Share::kOwnColumns];
+/// Adds the block's step to the blocks of the warp's row `own` of a layer. `rows` and `columns` are
+/// the factors in the first warp's memory; those of the next warp lie `kWarpStage` elements on.
+template <class Outer, class Share, int kWarps, int kWarpStage>
+ITO_DEVICE void outer_product(const StagedArray<typename Outer::Element>& rows,
+                              const StagedArray<typename Outer::Element>& columns,
+                              typename Outer::Number t, int own,
+                              Tile<typename Outer::Number> (&sums)[Share::kOwnColumns]) {
+  using Array = typename Outer::Array;
+  ITO_ROLLED
+  for (int path = 0; path < 16 * kWarps; path += Outer::kPaths) {
+    const auto warp = static_cast<unsigned>(path / 16 * kWarpStage);  // whose paths they are
+    const auto left =
+        Outer::left(Array{rows.rows + warp, rows.row_length}, Share::row_block(own), path % 16);
+    const Array across{columns.rows + warp, columns.row_length};
     ITO_UNROLL
-    for (int b = 0; b < Share::kOwnColumns; ++b) sums[b] = uniform_tile(typename Outer::Number(0));
-    ITO_ROLLED
-    for (int path = 0; path < 16 * kWarps; path += Outer::kPaths) {
-      const unsigned warp = static_cast<unsigned>(path / 16 * kWarpStage);  // whose paths they are
-      const auto left = Outer::left(delta + warp, kDeltaRow, path % 16, 16 * i);
-      ITO_UNROLL
-      for (int b = 0; b < Share::kOwnColumns; ++b) {
-        const int j = in_block<Share>(b);
-        if (j < kInTiles) {
-          Outer::accumulate(sums[b], left,
-                            Outer::right(inputs + warp, kInputRow, path % 16, 8 * j));
-        } else if (kConstants && j == kInTiles) {
-          Outer::accumulate(sums[b], left, Outer::constants(t));
-        }
-      }
+    for (int b = 0; b < Share::kOwnTiles; b += 2) {
+      if (!Share::has_pair(b / 2)) continue;
+      const auto right = Outer::right(across, Share::pair(b / 2), path % 16);
+      Outer::accumulate(sums[b], left, right, 0);
+      if (b + 1 < Share::kOwnTiles) Outer::accumulate(sums[b + 1], left, right, 1);
     }
-    ITO_UNROLL
-    for (int b = 0; b < Share::kOwnColumns; ++b) {
-      if (in_block<Share>(b) < kInBlocks) add(a, b, sums[b]);
+    if (Share::has_constants()) {
+      Outer::accumulate(sums[Share::kOwnColumns - 1], left, Outer::constants(t), 0);
     }
   }
 }

@@ -1,7 +1,7 @@
 // From the flat parameter vector to what a time loop reads, weights in fragment order and numbers
-// padded to tiles. `Shape` says which parameter goes where: kFirstFragments, kForwardFragments and
-// kPackedFragments (where each kind of them ends), kNumberCount, fragment_source(fragment, lane,
-// j), number_source(number) (FusedShape, ThreadShape).
+// padded to tiles. `Shape` says which parameter goes where: kFirstFragments and
+// kPackedFragments (where those of first layers and all of them end), kNumberCount,
+// fragment_source(fragment, lane, j), number_source(number) (FusedShape, ThreadShape).
 #pragma once
 
 #include "kernels/device/arguments.cuh"
@@ -59,10 +59,8 @@ ITO_DEVICE void pack_parameters(const PackArguments<typename P::Number>& argumen
     for (int i = first; i < Shape::kPackedFragments * warp_lanes; i += stride) {
       if (i < Shape::kFirstFragments * warp_lanes) {
         pack_fragment<typename P::First, Shape>(arguments, i);
-      } else if (i < Shape::kForwardFragments * warp_lanes) {
-        pack_fragment<typename P::Forward, Shape>(arguments, i);
       } else {
-        pack_fragment<typename P::Backward, Shape>(arguments, i);
+        pack_fragment<typename P::Forward, Shape>(arguments, i);
       }
     }
   }

@@ -14,9 +14,8 @@ struct Faithful {
   static constexpr PackedFormat kFormat = faithful_format;
   using Activated = FaithfulFloat;
   using First = Tf32Product;
-  using Forward = SplitProduct<false>;
-  using Backward = SplitProduct<true>;
-  using Outer = WideOuter<float>;
+  using Forward = SplitProduct;
+  using Outer = HalfOuter<2>;
 };
 
 /// 16-bit factors with float sums, hardware functions. States, sums and costates are floats.
@@ -24,10 +23,9 @@ struct Fast {
   using Number = float;
   static constexpr PackedFormat kFormat = fast_format;
   using Activated = FastFloat;
-  using First = HalfProduct<false>;
-  using Forward = HalfProduct<false>;
-  using Backward = HalfProduct<true>;
-  using Outer = HalfOuter;
+  using First = HalfProduct;
+  using Forward = HalfProduct;
+  using Outer = HalfOuter<1>;
 };
 
 /// Double throughout, to check the others.
@@ -37,8 +35,7 @@ struct Exact {
   using Activated = double;
   using First = DoubleProduct;
   using Forward = DoubleProduct;
-  using Backward = DoubleProduct;
-  using Outer = WideOuter<double>;
+  using Outer = DoubleOuter;
 };
 
 template <class Product>
@@ -51,9 +48,9 @@ template <class P>
 ITO_INLINE constexpr bool has_its_format() {
   return has_format<typename P::First>(P::kFormat.first) &&
          has_format<typename P::Forward>(P::kFormat.rest) &&
-         has_format<typename P::Backward>(P::kFormat.rest) &&
          P::kFormat.number_bytes == sizeof(typename P::Number) &&
-         P::kFormat.element_bytes == sizeof(typename P::Outer::Element);
+         P::kFormat.element_bytes == sizeof(typename P::Outer::Element) &&
+         P::kFormat.planes == P::Outer::kPlanes;
 }
 static_assert(has_its_format<Faithful>() && has_its_format<Fast>() && has_its_format<Exact>());
 
@@ -76,24 +73,48 @@ ITO_DEVICE ActivatedTile<typename P::Number> activate(const Tile<typename P::Num
   return out;
 }
 
-/// The same for a hidden layer, z times the format's `argument_scale` being given.
+/// f'(z) from f(z).
+template <class P, Activation kActivation>
+ITO_DEVICE typename P::Number slope_of_value(typename P::Number value) {
+  using T = typename P::Activated;
+  return static_cast<typename P::Number>(
+      ActivationFunction<kActivation>::times_slope(T(1), T(value)));
+}
+
+/// The slope of a hidden activation from its value times the format's `value_scale`. It is times
+/// that scale's square, which the transposed weights of the next layer make good.
+template <class P, Activation kActivation>
+ITO_DEVICE typename P::Number hidden_slope(typename P::Number value) {
+  using Number = typename P::Number;
+  constexpr double kScale = P::kFormat.value_scale(kActivation);
+  if constexpr (kActivation == Activation::tanh) {
+    return fma(-value, value, Number(kScale * kScale));
+  } else {
+    static_assert(kScale == 1);
+    return slope_of_value<P, kActivation>(value);
+  }
+}
+
+/// The same for a hidden layer: from z times the format's `argument_scale` to the value times its
+/// `value_scale`, and the slope, for tanh that of `hidden_slope`.
 template <class P, Activation kActivation>
 ITO_DEVICE ActivatedTile<typename P::Number> activate_hidden(const Tile<typename P::Number>& z) {
   using Number = typename P::Number;
-  constexpr double kScale = P::kFormat.argument_scale(kActivation);
-  if constexpr (kScale == 1) {
+  if constexpr (P::kFormat.argument_scale(kActivation) == 1) {
     return activate<P, kActivation>(z);
   } else {
     ActivatedTile<Number> out;
     if constexpr (kActivation == Activation::tanh) {
       ITO_UNROLL
       for (int e = 0; e < 4; e += 2) {
-        const Pair<float> pair = tanh_of_exponents(z.v[e], z.v[e + 1]);
+        const Pair<float> pair = minus_half_tanh(z.v[e], z.v[e + 1]);
         out.value.v[e] = pair.v[0];
         out.value.v[e + 1] = pair.v[1];
       }
       ITO_UNROLL
-      for (int e = 0; e < 4; ++e) out.slope.v[e] = fma(-out.value.v[e], out.value.v[e], 1.0f);
+      for (int e = 0; e < 4; ++e) {
+        out.slope.v[e] = hidden_slope<P, kActivation>(out.value.v[e]);
+      }
     } else {
       ITO_UNROLL
       for (int e = 0; e < 4; ++e) {
@@ -104,14 +125,6 @@ ITO_DEVICE ActivatedTile<typename P::Number> activate_hidden(const Tile<typename
     }
     return out;
   }
-}
-
-/// f'(z) from f(z).
-template <class P, Activation kActivation>
-ITO_DEVICE typename P::Number slope_of_value(typename P::Number value) {
-  using T = typename P::Activated;
-  return static_cast<typename P::Number>(
-      ActivationFunction<kActivation>::times_slope(T(1), T(value)));
 }
 
 }  // namespace ito::cuda

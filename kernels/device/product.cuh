@@ -10,6 +10,11 @@ namespace ito::cuda {
 
 using WeightFragment = Quad<unsigned>;
 
+template <class Number, int kCount>
+struct Tiles {
+  Tile<Number> v[kCount];
+};
+
 /// Float in and out at about the accuracy of float arithmetic: each factor is a sum of two tf32
 /// numbers (11 bits each, any exponent of float), and of the four products the three that matter
 /// are taken.
@@ -50,9 +55,8 @@ struct Tf32Product {
   }
 };
 
-/// The same with two 16-bit numbers for a factor, at twice the rate. `kBrain`: bf16, whose range is
-/// float's, 16 bits in all; else f16, 22 bits, or 2⁻²⁵ where that is more, of at most 65504.
-template <bool kBrain>
+/// The same with two f16 numbers for a factor, at twice the rate: 22 bits, or 2⁻²⁵ where that is
+/// more, of factors up to 65504.
 struct SplitProduct {
   using Number = float;
   static constexpr int kDepth = 2;
@@ -62,17 +66,11 @@ struct SplitProduct {
   };
 
   ITO_DEVICE static void split(float first, float second, unsigned& high, unsigned& low) {
-    if constexpr (kBrain) {
-      high = pack_bf16(first, second);
-      const Pair<float> part = unpack_bf16(high);
-      low = pack_bf16(first - part.v[0], second - part.v[1]);
-    } else {
-      // Cut to the eleven bits of a normal f16.
-      const float a = bits_float(float_bits(first) & 0xFFFFE000u),
-                  b = bits_float(float_bits(second) & 0xFFFFE000u);
-      high = pack_f16(a, b);
-      low = pack_f16(first - a, second - b);
-    }
+    // Cut to the eleven bits of a normal f16.
+    const float a = bits_float(float_bits(first) & 0xFFFFE000u),
+                b = bits_float(float_bits(second) & 0xFFFFE000u);
+    high = pack_f16(a, b);
+    low = pack_f16(first - a, second - b);
   }
   ITO_DEVICE static Operand operand(const Tile<float> (&tiles)[kDepth]) {
     Operand out;
@@ -83,19 +81,21 @@ struct SplitProduct {
     }
     return out;
   }
+  ITO_DEVICE static void tiles(const Operand& operand, Tile<float> (&out)[kDepth]) {
+    ITO_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      const Pair<float> high = unpack_f16(operand.high[i]), low = unpack_f16(operand.low[i]);
+      out[i / 2].v[2 * (i % 2)] = high.v[0] + low.v[0];
+      out[i / 2].v[2 * (i % 2) + 1] = high.v[1] + low.v[1];
+    }
+  }
   ITO_DEVICE static void multiply(Tile<float>& sum, const Operand& left,
                                   const WeightFragment& fragment, int /*member*/) {
     const unsigned high[2] = {fragment.v[0], fragment.v[1]},
                    low[2] = {fragment.v[2], fragment.v[3]};
-    if constexpr (kBrain) {
-      mma_bf16(sum.v, left.low, high);
-      mma_bf16(sum.v, left.high, low);
-      mma_bf16(sum.v, left.high, high);
-    } else {
-      mma_f16(sum.v, left.low, high);
-      mma_f16(sum.v, left.high, low);
-      mma_f16(sum.v, left.high, high);
-    }
+    mma_f16(sum.v, left.low, high);
+    mma_f16(sum.v, left.high, low);
+    mma_f16(sum.v, left.high, high);
   }
   /// Of its column: the weights of channels 2q, 2q + 1, 2q + 8, 2q + 9.
   ITO_DEVICE static WeightFragment pack(const float (&weights)[4]) {
@@ -118,6 +118,9 @@ struct DoubleProduct {
   ITO_DEVICE static Operand operand(const Tile<double> (&tiles)[kDepth]) {
     return {{tiles[0].v[0], tiles[0].v[1], tiles[0].v[2], tiles[0].v[3]}};
   }
+  ITO_DEVICE static void tiles(const Operand& operand, Tile<double> (&out)[kDepth]) {
+    out[0] = {{operand.v[0], operand.v[1], operand.v[2], operand.v[3]}};
+  }
   ITO_DEVICE static void multiply(Tile<double>& sum, const Operand& left,
                                   const WeightFragment& fragment, int /*member*/) {
     const auto weights = __builtin_bit_cast(Pair<double>, fragment);
@@ -135,9 +138,7 @@ struct DoubleProduct {
   }
 };
 
-/// 16-bit inputs, float sums. `kBrain`: bf16, whose range is float's (for the adjoint,
-/// whose cotangents have any scale); else f16, which has three more bits (forward).
-template <bool kBrain>
+/// f16 inputs, float sums.
 struct HalfProduct {
   using Number = float;
   static constexpr int kDepth = 2;
@@ -146,34 +147,33 @@ struct HalfProduct {
     unsigned v[4];
   };
 
-  ITO_DEVICE static unsigned pack_pair(float low, float high) {
-    if constexpr (kBrain)
-      return pack_bf16(low, high);
-    else
-      return pack_f16(low, high);
-  }
   ITO_DEVICE static Operand operand(const Tile<float> (&tiles)[kDepth]) {
     Operand out;
     ITO_UNROLL
     for (int n = 0; n < 2; ++n) {
-      out.v[2 * n] = pack_pair(tiles[n].v[0], tiles[n].v[1]);
-      out.v[2 * n + 1] = pack_pair(tiles[n].v[2], tiles[n].v[3]);
+      out.v[2 * n] = pack_f16(tiles[n].v[0], tiles[n].v[1]);
+      out.v[2 * n + 1] = pack_f16(tiles[n].v[2], tiles[n].v[3]);
     }
     return out;
+  }
+  ITO_DEVICE static void tiles(const Operand& operand, Tile<float> (&out)[kDepth]) {
+    ITO_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      const Pair<float> pair = unpack_f16(operand.v[i]);
+      out[i / 2].v[2 * (i % 2)] = pair.v[0];
+      out[i / 2].v[2 * (i % 2) + 1] = pair.v[1];
+    }
   }
   ITO_DEVICE static void multiply(Tile<float>& sum, const Operand& left,
                                   const WeightFragment& fragment, int member) {
     const unsigned right[2] = {fragment.v[2 * member], fragment.v[2 * member + 1]};
-    if constexpr (kBrain)
-      mma_bf16(sum.v, left.v, right);
-    else
-      mma_f16(sum.v, left.v, right);
+    mma_f16(sum.v, left.v, right);
   }
   /// Of its column in two output tiles: the weights of channels 2q, 2q + 1, 2q + 8, 2q + 9.
   ITO_DEVICE static WeightFragment pack(const float (&weights)[8]) {
     WeightFragment fragment;
     ITO_UNROLL
-    for (int i = 0; i < 4; ++i) fragment.v[i] = pack_pair(weights[2 * i], weights[2 * i + 1]);
+    for (int i = 0; i < 4; ++i) fragment.v[i] = pack_f16(weights[2 * i], weights[2 * i + 1]);
     return fragment;
   }
 };
@@ -205,40 +205,59 @@ ITO_DEVICE void make_operands(
   }
 }
 
-/// Adds one block of inputs to all output tiles. `fragment(group)` reads this lane's packed
-/// fragment.
-template <class Product, int kOutTiles, class Fragment>
-ITO_DEVICE void multiply_block(Tile<typename Product::Number> (&sums)[at_least_one(kOutTiles)],
-                               const typename Product::Operand& operand, Fragment fragment) {
-  ITO_UNROLL
-  for (int group = 0; group < group_count<Product>(kOutTiles); ++group) {
-    const WeightFragment packed = fragment(group);
-    ITO_UNROLL
-    for (int member = 0; member < Product::kGroup; ++member) {
-      const int n = group * Product::kGroup + member;
-      if (n < kOutTiles) Product::multiply(sums[n < kOutTiles ? n : 0], operand, packed, member);
-    }
-  }
-}
+/// Output tiles that are summed side by side: as many chains of dependent mma, of four registers
+/// each.
+inline constexpr int tiles_at_once = 4;
 
 /// finish(n, start(n) + Σ_in operands · weights) for every output tile n, in order. `fragment(i)`
-/// reads this lane's i-th packed fragment. Inputs come in turn and all outputs grow together, so
-/// that the chains of dependent mma are as many as output tiles.
+/// reads this lane's i-th packed fragment.
 template <class Product, int kInTiles, int kOutTiles, class Fragment, class Start, class Finish>
 ITO_DEVICE void multiply_tiles(
     const typename Product::Operand (&operands)[at_least_one(block_count<Product>(kInTiles))],
     Fragment fragment, Start start, Finish finish) {
   constexpr int kBlocks = block_count<Product>(kInTiles);
-  Tile<typename Product::Number> sums[at_least_one(kOutTiles)];
   ITO_UNROLL
-  for (int n = 0; n < kOutTiles; ++n) sums[n] = start(n);
-  ITO_UNROLL
-  for (int block = 0; block < kBlocks; ++block) {
-    multiply_block<Product, kOutTiles>(
-        sums, operands[block], [&](int group) { return fragment(group * kBlocks + block); });
+  for (int first = 0; first < kOutTiles; first += tiles_at_once) {
+    Tile<typename Product::Number> sums[tiles_at_once];
+    ITO_UNROLL
+    for (int i = 0; i < tiles_at_once; ++i) {
+      if (first + i < kOutTiles) sums[i] = start(first + i);
+    }
+    ITO_UNROLL
+    for (int block = 0; block < kBlocks; ++block) {
+      ITO_UNROLL
+      for (int i = 0; i < tiles_at_once; i += Product::kGroup) {
+        if (first + i >= kOutTiles) continue;
+        const WeightFragment packed = fragment((first + i) / Product::kGroup * kBlocks + block);
+        ITO_UNROLL
+        for (int member = 0; member < Product::kGroup; ++member) {
+          if (first + i + member < kOutTiles) {
+            Product::multiply(sums[i + member], operands[block], packed, member);
+          }
+        }
+      }
+    }
+    ITO_UNROLL
+    for (int i = 0; i < tiles_at_once; ++i) {
+      if (first + i < kOutTiles) finish(first + i, sums[i]);
+    }
   }
-  ITO_UNROLL
-  for (int n = 0; n < kOutTiles; ++n) finish(n, sums[n]);
+}
+
+/// A function of tiles in order that calls visit(block, tiles) whenever those of an operand are
+/// complete, filled up with zeros after the last of kTiles.
+template <class Product, int kTiles, class Visit>
+ITO_DEVICE auto by_blocks(Visit visit) {
+  return [visit, pending = Tiles<typename Product::Number, Product::kDepth>{}](
+             int n, const Tile<typename Product::Number>& tile) mutable {
+    pending.v[n % Product::kDepth] = tile;
+    if (n % Product::kDepth + 1 < Product::kDepth && n + 1 < kTiles) return;
+    ITO_UNROLL
+    for (int i = n % Product::kDepth + 1; i < Product::kDepth; ++i) {
+      pending.v[i] = uniform_tile(typename Product::Number(0));
+    }
+    visit(n / Product::kDepth, pending.v);
+  };
 }
 
 }  // namespace ito::cuda

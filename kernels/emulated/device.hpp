@@ -58,6 +58,7 @@ struct Operands {
 };
 
 void block_barrier(Site site);
+bool block_any(bool value, Site site);
 void named_barrier(unsigned id, unsigned threads, Site site);
 void warp_barrier(Site site);
 void shuffle_words(Operands operands, Site site);    ///< result, a: unsigned; selector: the lane
@@ -112,6 +113,9 @@ inline unsigned lane_index() { return simt::position.thread % 32; }
 inline unsigned warp_index() { return simt::position.thread / 32; }
 
 inline void block_barrier(simt::Site site = simt::Site::current()) { simt::block_barrier(site); }
+inline bool block_any(bool value, simt::Site site = simt::Site::current()) {
+  return simt::block_any(value, site);
+}
 inline void named_barrier(unsigned id, unsigned threads, simt::Site site = simt::Site::current()) {
   simt::named_barrier(id, threads, site);
 }

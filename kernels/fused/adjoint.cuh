@@ -7,27 +7,49 @@
 
 #include "kernels/arithmetic/scheme.cuh"
 #include "kernels/fused/gradient_sums.cuh"
+#include "kernels/fused/net_gradient.cuh"
 #include "kernels/fused/path.cuh"
 
 namespace ito::cuda {
 
-/// The gradient of a constant mixing σ: λ wᵀ over the paths of a block.
+/// The gradient of a constant mixing σ: λ wᵀ over the paths of a block. √h goes with λ, so that
+/// what is staged of w is of the noise's size.
 template <class P, class Shape, class Nets, class Sums>
 requires(Nets::kStages) ITO_DEVICE
-    void mixing_gradient(Nets& nets, Sums& sums, typename P::Number time,
+    void mixing_gradient(Nets& nets, Sums& sums, StepSize<typename P::Number> step,
                          const Tile<typename P::Number> (&w)[noise_tiles<Shape>],
                          const Tile<typename P::Number> (&lambda)[state_tiles<Shape>]) {
+  using Number = typename P::Number;
+  using Product = typename P::Forward;
   using Diffusion = typename Shape::Diffusion;
-  constexpr int kNoises = noise_tiles<Shape>;
-  block_barrier();  // no warp still reads what the net before has staged
-  constexpr int kRow = staged_row(kNoises, sizeof(typename P::Outer::Element));
+  constexpr int kNoises = noise_tiles<Shape>, kStates = state_tiles<Shape>;
+  constexpr int kBlocks = input_blocks<P, Diffusion, 0>;
+  nets.settle();
+  const Number scale = reciprocal(step.root_h * nets.evaluator.state_unit);
+  const auto inputs = nets.evaluator.template inputs<Diffusion, 0>();
+  typename Product::Operand increments[kBlocks];
+  make_operands<Product, kNoises>(increments, [&](int n) {
+    Tile<Number> tile = uniform_tile(Number(0));
+    if (n < kNoises) {
+      ITO_UNROLL
+      for (int e = 0; e < 4; ++e) tile.v[e] = w[n < kNoises ? n : 0].v[e] * scale;
+    }
+    return tile;
+  });
   ITO_UNROLL
-  for (int n = 0; n < kNoises; ++n) {
-    stage_tile<P>(nets.evaluator.array(Diffusion::layer(0).staged), kRow, n, w[n]);
-  }
-  const int offset = stage_cotangents<P, Shape, Diffusion, 0>(nets, lambda);
-  block_barrier();
-  add_weight_gradient<P, Shape, Diffusion, 0>(nets, sums, time, 0, offset);
+  for (int b = 0; b < kBlocks; ++b) P::Outer::store(inputs, b, increments[b]);
+  pad_staged<P>(inputs, kNoises);
+  with_unit<P, Shape, Diffusion>(
+      nets, sums, [&] { return step.root_h * largest(lambda, Number(0)); },
+      [&](Number unit) {
+        typename Product::Operand operands[delta_blocks<P, Diffusion, 0>];
+        stage_outer_cotangents<P, Diffusion, 0>(nets, lambda, step.root_h * unit, operands);
+        return step.root_h * unit * largest(lambda, Number(0)) < Number(65504) ||
+               !all_finite(lambda);
+      });
+  static_assert(kStates == out_tiles<Diffusion>(0));
+  add_weight_gradient<P, Shape, Diffusion, 0>(nets, sums, Number(0), 0);
+  nets.settled = false;
 }
 
 /// The adjoint of 16 paths. `Nets` evaluates nets and takes their gradients, `Sums` holds the
@@ -103,6 +125,7 @@ class WarpAdjoint {
   ITO_DEVICE void add_saved_cotangents(int k) {
     if (save_ == 0 || call_.save[save_ - 1] != k) return;
     --save_;
+    saved_ = true;
     if (arguments_.states != nullptr && !arguments_.detach_state) {
       ITO_UNROLL
       for (int n = 0; n < kStates; ++n) {
@@ -205,7 +228,6 @@ class WarpAdjoint {
 
   /// The states of steps begin … end − 1, stored or recomputed.
   ITO_DEVICE const Tile<Number>* states_from(int begin, int end) {
-    block_barrier();  // no warp still reads what this one stages
     if (index_ >= call_.tiles) return nullptr;
     const long long first = static_cast<long long>(index_) * call_.checkpoints;
     const Tile<Number>* stored =
@@ -216,29 +238,33 @@ class WarpAdjoint {
     CompensatedTiles<Shape, Number> x;
     load_tiles(stored, x.value);
     load_tiles(stored + 32 * kStates, x.excess);
+    const RegisterEvaluator<P, typename Nets::Parameters> evaluator{nets_.evaluator.parameters};
     ITO_ROLLED
     for (int k = begin;; ++k) {
       store_tiles(segment + static_cast<long long>(k - begin) * kStates * 32, x.value);
       if (k + 1 == end) break;
-      euler_step<P, Shape>(nets_.evaluator, call_, paths_, noise_, k, x);
+      euler_step<P, Shape>(evaluator, call_, paths_, noise_, k, x);
     }
     return segment;
   }
 
   /// λ: cotangent of x_{k+1} → cotangent of x_k.
   ITO_DEVICE void reverse_step(int k, const Tile<Number>* offset) {
-    block_barrier();  // no warp still reads what the step before has staged
     if (index_ < call_.tiles) load_tiles(offset, x_);
     ITO_UNROLL
     for (int n = 0; n < kStates; ++n) {
       x_[n] = index_ < call_.tiles ? mask_non_finite(x_[n]) : uniform_tile(Number(0));
       x_cotangent_[n] = uniform_tile(Number(0));
     }
+    choose_units(k);
+    nets_.settle();
     open_step(k);
     const bool split = arguments_.detach_martingale_parameters != 0;
     const bool detached = arguments_.detach_state != 0;
-    if (split && !detached) pull_back(Carry::martingale_through_path());
-    pull_back(Carry::step(detached, split));
+    ITO_ROLLED
+    for (int pass = split && !detached ? 0 : 1; pass < 2; ++pass) {
+      pull_back(pass == 0 ? Carry::martingale_through_path() : Carry::step(detached, split));
+    }
     if (!detached) {
       ITO_UNROLL
       for (int n = 0; n < kStates; ++n) lambda_.add(n, x_cotangent_[n]);
@@ -249,10 +275,30 @@ class WarpAdjoint {
     }
   }
 
+  /// Units are chosen anew where cotangents come in and every few steps, when what registers have
+  /// summed goes to memory.
+  ITO_DEVICE void choose_units(int k) {
+    const bool due = saved_ || k % steps_in_registers == 0;
+    nets_.check = due;
+    saved_ = false;
+    if constexpr (has_units<P>()) {
+      if (!due) return;
+      const auto scratch =
+          (shared_memory() + static_cast<unsigned>(Shape::kScratchBytes)).template as<float>();
+      const Number size = block_max(scratch, largest(x_, Number(0)));
+      Number& unit = nets_.evaluator.state_unit;
+      const Number scaled = size * unit;
+      const bool moves = scaled > 0x1p6f || (scaled < 0x1p-6f && size > 0);
+      if (k % steps_in_registers != 0 && !moves) return;
+      sums_.flush(nets_.sums, unit);
+      if (moves) unit = unit_of(size, unit);
+    }
+  }
+
   /// ω = σᵀλ.
   ITO_DEVICE void make_omega(const States& lambda, Noises& omega) {
     if constexpr (Shape::kDiffusion == DiffusionKind::constant_general) {
-      using Product = typename P::Backward;
+      using Product = typename P::Forward;
       typename Product::Operand operands[block_count<Product>(kStates)];
       make_operands<Product, kStates>(operands, [&](int n) {
         return n < kStates ? lambda[n < kStates ? n : 0] : uniform_tile(Number(0));
@@ -303,7 +349,7 @@ class WarpAdjoint {
   ITO_DEVICE void pull_back_control(Carry carry, const Noises& omega, States& b_cotangent,
                                     States& sigma_cotangent) {
     if constexpr (Control::kLayers > 0) {
-      net_gradient<P, Shape, Control>(
+      net_gradient<P, Shape, Control, false>(
           nets_, sums_.control, input_, x_, x_cotangent_,
           [&](int, int n, const Tile<Number>& z) {
             const auto f = activate<P, Control::kOutput>(z);
@@ -349,7 +395,7 @@ class WarpAdjoint {
 
   ITO_DEVICE void pull_back_drift(const States& cotangent) {
     if constexpr (Drift::kLayers > 0) {
-      net_gradient<P, Shape, Drift>(
+      net_gradient<P, Shape, Drift, kThroughDrift>(
           nets_, sums_.drift, input_, x_, x_cotangent_,
           [&](int, int n, const Tile<Number>& z) {
             const auto f = activate<P, Drift::kOutput>(z);
@@ -370,7 +416,7 @@ class WarpAdjoint {
       for (int n = 0; n < kStates; ++n)
         sums_.sigma.add(n, mask_non_finite(diagonal_cotangent(n, lambda, extra)));
     } else if constexpr (Shape::kDiffusion == DiffusionKind::diagonal) {
-      net_gradient<P, Shape, Diffusion>(
+      net_gradient<P, Shape, Diffusion, true>(
           nets_, sums_.diffusion, input_, x_, x_cotangent_,
           [&](int, int n, const Tile<Number>& z) {
             const auto f = activate<P, Diffusion::kOutput>(z);
@@ -388,10 +434,10 @@ class WarpAdjoint {
       Noises w;
       ITO_UNROLL
       for (int n = 0; n < kNoises; ++n) w[n] = mask_non_finite(w_[n]);
-      mixing_gradient<P, Shape>(nets_, sums_.diffusion, input_.time, w, lambda);
+      mixing_gradient<P, Shape>(nets_, sums_.diffusion, size_, w, lambda);
     } else if constexpr (Shape::kDiffusion == DiffusionKind::general) {
       Pair<Number> of_row{};
-      net_gradient<P, Shape, Diffusion>(
+      net_gradient<P, Shape, Diffusion, true>(
           nets_, sums_.diffusion, input_, x_, x_cotangent_,
           [&](int row, int n, const Tile<Number>& z) {
             if (n == 0) of_row = broadcast_channel(lambda, row);
@@ -435,7 +481,7 @@ class WarpAdjoint {
   int index_;
   WarpPaths<Number> paths_;
   PathNoise<P, Shape> noise_;
-  bool finite_[2];
+  bool finite_[2], saved_ = true;
   int save_ = 0;
   Number energy_[2], martingale_[2];
   StepSize<Number> size_;
@@ -455,7 +501,7 @@ ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
   using Parameters = decltype(open_parameters<P, Shape>(arguments.path));
   const auto stage = shared_memory() + static_cast<unsigned>(Shape::kStageBytes);
   using Nets = BlockNets<P, Parameters, Shape::kWarpStage>;
-  Nets nets{{parameters, stage.template as<typename P::Outer::Element>()}, 0, memory, true};
+  Nets nets{{parameters, stage.template as<typename P::Outer::Element>(), Number(1)}, memory};
   GradientSums<P, Shape> sums;
   sums.clear(memory);
   const long long groups = arguments.groups;
@@ -465,6 +511,7 @@ ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
     const int index = static_cast<int>(group * Shape::kWarps + warp_index());
     WarpAdjoint<P, Shape, Nets, GradientSums<P, Shape>>(arguments, nets, sums, index).run();
   }
+  sums.flush(memory, nets.evaluator.state_unit);
   sums.store(memory, stage.template as<Number>());
 }
 

@@ -9,21 +9,36 @@
 namespace ito::cuda {
 
 struct LayerLayout {
-  int inputs = 0;      ///< channels that products run over: those of the state or of a hidden layer
-  int outputs = 0;     ///< channels of a row of outputs
-  int rows = 1;        ///< of outputs
-  int constants = 0;   ///< bias and parts of the time, which follow the inputs in the products
-  double scale = 1;    ///< of its sums, which is that of its activation's argument
-  int fragments = 0;   ///< first packed fragment, [rows, output groups, input blocks]
-  int transposed = 0;  ///< the same of the transposed weights
-  int bias = 0;        ///< first channel of numbers, [rows, outputs padded to tiles]
-  int slots = 0;       ///< first block of weight-gradient sums, [rows, out blocks, in blocks]
-  int staged = 0;      ///< its inputs in a warp's part of shared memory, elements
-  int slopes = -1;     ///< the slopes of those inputs, where their values do not tell them
-  bool resident = false;  ///< whether its sums stay in registers
+  int inputs = 0;     ///< channels that products run over: those of the state or of a hidden layer
+  int outputs = 0;    ///< channels of a row of outputs
+  int rows = 1;       ///< of outputs
+  int constants = 0;  ///< bias and parts of the time, which follow the inputs in the products
+  double scale = 1;   ///< of its sums, which is that of its activation's argument
+  double input_scale = 1;  ///< of its inputs, which is that of the values of the activation before
+  int fragments = 0;       ///< first packed fragment, [rows, output groups, input blocks]
+  int transposed = 0;      ///< the same of the transposed weights
+  int bias = 0;            ///< first channel of numbers, [rows, outputs padded to tiles]
+  int staged = 0;          ///< its inputs in a warp's part of shared memory, elements
+  int slopes = -1;         ///< the slopes of those inputs, where their values do not tell them
+  int delta = 0;           ///< the cotangents of its sums there
+
+  // The sums of its weights' gradient are blocks of 16 rows, which are outputs, × 8 columns, which
+  // are inputs; `turned`, the other way round.
+  int slots = 0;  ///< first block, [rows, row blocks, column tiles]
+  bool turned = false;
+  bool constant_tile = false;  ///< one more column of blocks: the inputs 1 and t
+  bool resident = false;       ///< whether its sums stay in registers
 
   ITO_INLINE constexpr int in_tiles() const { return (inputs + 7) / 8; }
   ITO_INLINE constexpr int out_tiles() const { return (outputs + 7) / 8; }
+  /// Tiles of inputs with what follows them in the products.
+  ITO_INLINE constexpr int staged_tiles() const { return (inputs + constants + 7) / 8; }
+  ITO_INLINE constexpr int row_blocks() const {
+    return ((turned ? staged_tiles() : out_tiles()) + 1) / 2;
+  }
+  /// Without those of the constants, which follow.
+  ITO_INLINE constexpr int column_tiles() const { return turned ? out_tiles() : staged_tiles(); }
+  ITO_INLINE constexpr int slot_columns() const { return column_tiles() + (constant_tile ? 1 : 0); }
 };
 
 struct NetLayout {
@@ -31,11 +46,13 @@ struct NetLayout {
   int time_weights = 0;  ///< first channel of numbers, [rows, outputs padded to tiles]
   LayerLayout layers[layer_limit] = {};
 
-  /// Blocks of a layer's weight-gradient sums. Inputs end with a block of ones and times, whose
-  /// sums are the gradients of bias and time weights.
-  ITO_INLINE constexpr int out_blocks(int l) const { return (layers[l].out_tiles() + 1) / 2; }
-  ITO_INLINE constexpr int in_blocks(int l) const {
-    return layers[l].in_tiles() + (spec.has_bias ? 1 : 0);
+  /// Whether the gradient of the outputs' bias is a vector sum, since the blocks of the last layer
+  /// are turned.
+  ITO_INLINE constexpr bool sums_bias() const {
+    return spec.layers > 0 && layers[spec.layers - 1].turned;
+  }
+  ITO_INLINE constexpr int bias_tiles() const {
+    return sums_bias() ? layers[spec.layers - 1].out_tiles() : 0;
   }
 };
 
@@ -43,7 +60,8 @@ struct NetLayout {
 struct FusedLaunch {
   int warps = 4;  ///< of a block, at most
   bool shared_parameters = false;
-  int stage_bytes = 0;  ///< where staging begins in shared memory
+  int stage_bytes = 0;    ///< where staging begins in shared memory
+  int scratch_bytes = 0;  ///< where a number for each warp begins
   int shared_bytes = 0;
 };
 
@@ -53,9 +71,9 @@ struct FusedLayout {
   int first_fragments = 0, forward_fragments = 0, fragment_count = 0;
   int number_count = 0;  ///< of each channel two numbers, see `channel_of_number`
   int slot_count = 0;    ///< blocks of weight-gradient sums
-  int vector_count = 0;  ///< numbers of vector sums: control value, σ, initial mean and deviation
-  int delta = 0, delta_size = 0;  ///< the warp's two arrays of cotangents, staged elements
-  int warp_stage = 0;             ///< all staged elements of a warp
+  /// Numbers of vector sums: control value, σ, initial mean and deviation, biases of outputs.
+  int vector_count = 0;
+  int warp_stage = 0;  ///< all staged elements of a warp
   FusedLaunch simulate, adjoint;
   bool fits = true;  ///< whether the adjoint's activations fit the shared memory of a block
 
@@ -88,10 +106,10 @@ ITO_INLINE constexpr ModelSpec outputs_alone(ModelSpec model) {
   return model;
 }
 
-/// What follows a first layer's inputs, where the products have room for all of it: a bias that no
-/// context replaces, and the parts of the time.
+/// What follows a first layer's inputs, where the products have room for all of it: 1 for the bias,
+/// and the parts of the time.
 ITO_INLINE constexpr int constant_rows(const NetSpec& net, PackedFormat format) {
-  const int rows = (net.has_bias && net.context == 0 ? 1 : 0) + net.time * format.time_parts;
+  const int rows = (net.has_bias ? 1 : 0) + net.time * format.time_parts;
   const int room = 8 * format.first.depth * format.first.blocks((net.inputs + 7) / 8) - net.inputs;
   return rows <= room ? rows : 0;
 }
@@ -110,7 +128,11 @@ ITO_INLINE constexpr void lay_out_parameters(FusedLayout& layout, const ModelSpe
       layer.outputs = net.spec.outputs(l);
       layer.rows = net.spec.rows_of(l);
       if (l == 0) layer.constants = constant_rows(net.spec, format);
+      if (l > 0) layer.input_scale = format.value_scale(net.spec.hidden);
       if (l + 1 < net.spec.layers) layer.scale = format.argument_scale(net.spec.hidden);
+      layer.turned = l > 0 && l + 1 == net.spec.layers && layer.rows == 1 &&
+                     layer.out_tiles() < layer.in_tiles();
+      layer.constant_tile = net.spec.has_bias && layer.constants == 0 && !layer.turned;
     }
   }
   for (const bool first : {true, false}) {
@@ -133,7 +155,7 @@ ITO_INLINE constexpr void lay_out_parameters(FusedLayout& layout, const ModelSpe
       layout.fragment_count +=
           layer.rows * format.rest.fragments(layer.out_tiles(), layer.in_tiles());
       layer.slots = layout.slot_count;
-      layout.slot_count += layer.rows * net.out_blocks(l) * net.in_blocks(l);
+      layout.slot_count += layer.rows * layer.row_blocks() * layer.slot_columns();
       if (!net.spec.has_bias || layer.constants > 0) continue;
       layer.bias = layout.number_count;
       layout.number_count += layer.rows * 8 * layer.out_tiles();
@@ -147,28 +169,52 @@ ITO_INLINE constexpr void lay_out_parameters(FusedLayout& layout, const ModelSpe
   const PackedVectors& vectors = layout.vectors;
   layout.vector_count = vectors.control_value.padded() + vectors.sigma.padded() +
                         vectors.initial_value.padded() + vectors.initial_log_std.padded();
+  for (const NetLayout& net : layout.nets) layout.vector_count += 8 * net.bias_tiles();
 }
 
-/// Where a warp of the adjoint stages activations, slopes and cotangents.
-ITO_INLINE constexpr void lay_out_stage(FusedLayout& layout, PackedFormat format) {
-  int widest = 0;
-  for (NetLayout& net : layout.nets) {
-    int used = 0;
-    for (int l = 0; l < net.spec.layers; ++l) {
-      LayerLayout& layer = net.layers[l];
-      const int size = staged_elements(layer.in_tiles(), format.element_bytes);
-      layer.staged = used;
-      used += size;
-      if (l > 0 && keeps_slopes(net.spec.hidden)) {
-        layer.slopes = used;
+/// Whether a step of the adjoint evaluates a net before it takes the gradient of another.
+ITO_INLINE constexpr bool is_opened_early(const ModelSpec& model, int net) {
+  return net == drift_net       ? model.control == ControlKind::drift
+         : net == diffusion_net ? model.diffusion == DiffusionKind::diagonal ||
+                                      model.diffusion == DiffusionKind::general
+                                : false;
+}
+
+/// Where a warp of the adjoint stages activations, slopes and cotangents. Nets share their place
+/// but those whose activations wait for the gradient of another; cotangents are of one net.
+ITO_INLINE constexpr void lay_out_stage(FusedLayout& layout, const ModelSpec& model,
+                                        PackedFormat format) {
+  int begin = 0, deltas = 0;
+  for (const bool early : {true, false}) {
+    int end = begin;
+    for (int n = 0; n < net_count; ++n) {
+      if (is_opened_early(model, n) != early) continue;
+      NetLayout& net = layout.nets[n];
+      int used = begin;
+      for (int l = 0; l < net.spec.layers; ++l) {
+        LayerLayout& layer = net.layers[l];
+        const int size = staged_elements(layer.staged_tiles(), format);
+        layer.staged = used;
         used += size;
+        if (l > 0 && keeps_slopes(net.spec.hidden)) {
+          layer.slopes = used;
+          used += size;
+        }
       }
-      widest = widest < layer.out_tiles() ? layer.out_tiles() : widest;
+      end = end < used ? used : end;
+      if (early) begin = end;
     }
-    layout.delta = layout.delta < used ? used : layout.delta;
+    begin = end;
   }
-  layout.delta_size = staged_elements(widest, format.element_bytes);
-  layout.warp_stage = layout.delta + 2 * layout.delta_size;
+  for (NetLayout& net : layout.nets) {
+    int used = begin;
+    for (int l = 0; l < net.spec.layers; ++l) {
+      net.layers[l].delta = used;
+      used += staged_elements(net.layers[l].out_tiles(), format);
+    }
+    deltas = deltas < used ? used : deltas;
+  }
+  layout.warp_stage = deltas < begin ? begin : deltas;
 }
 
 /// Warps, and what is in shared memory.
@@ -184,16 +230,19 @@ ITO_INLINE constexpr void choose_launches(FusedLayout& layout, PackedFormat form
   simulate.warps = simulate.shared_parameters && forward_bytes > 48 << 10 ? 8 : 4;
   simulate.shared_bytes = simulate.shared_parameters ? forward_bytes : 0;
 
-  const int all_bytes = layout.fragment_count * fragment_bytes + number_bytes;
+  const int all_bytes = (layout.fragment_count * fragment_bytes + number_bytes + 15) / 16 * 16;
   const int staged = layout.warp_stage * format.element_bytes;
   const int vectors = layout.vector_count * format.number_bytes;
-  const int warp_bytes = staged < vectors ? vectors : staged;
+  const int warp_bytes = staged < vectors ? vectors : staged, scratch = 16;
+  // A multiprocessor takes 1 KiB more for each block. Of two blocks on it each may have so much:
+  const int of_two = (shared_memory + 1024) / 2 - 1024;
   FusedLaunch& adjoint = layout.adjoint;
   for (adjoint.warps = 4;; adjoint.warps /= 2) {
-    const int bytes = adjoint.warps * warp_bytes;
-    adjoint.shared_parameters = bytes + all_bytes <= at_most(112 << 10);
-    adjoint.stage_bytes = adjoint.shared_parameters ? (all_bytes + 15) / 16 * 16 : 0;
+    const int bytes = adjoint.warps * warp_bytes + scratch;
+    adjoint.shared_parameters = bytes + all_bytes <= (bytes <= of_two ? of_two : shared_memory);
+    adjoint.stage_bytes = adjoint.shared_parameters ? all_bytes : 0;
     adjoint.shared_bytes = adjoint.stage_bytes + bytes;
+    adjoint.scratch_bytes = adjoint.shared_bytes - scratch;
     layout.fits = adjoint.shared_bytes <= shared_memory;
     if (layout.fits || adjoint.warps == 1) return;
   }
@@ -204,8 +253,10 @@ ITO_INLINE constexpr void choose_resident(FusedLayout& layout, PackedFormat form
   int free = format.resident;
   for (NetLayout& net : layout.nets) {
     for (int l = 0; l < net.spec.layers; ++l) {
-      const OuterGrid share(layout.adjoint.warps, net.out_blocks(l), net.in_blocks(l));
-      const int wanted = 4 * share.own_rows * share.own_columns;
+      const LayerLayout& layer = net.layers[l];
+      const OuterGrid share(layout.adjoint.warps, layer.row_blocks(), layer.column_tiles());
+      const int tiles = layer.column_tiles() <= 1 ? layer.column_tiles() : 2 * share.own_pairs;
+      const int wanted = 4 * share.own_rows * (tiles + (layer.constant_tile ? 1 : 0));
       net.layers[l].resident = wanted <= free && net.layers[l].rows == 1;
       if (net.layers[l].resident) free -= wanted;
     }
@@ -217,7 +268,7 @@ ITO_INLINE constexpr FusedLayout fused_layout(const ModelSpec& model, PackedForm
                                               int shared_memory) {
   FusedLayout layout;
   lay_out_parameters(layout, model, format);
-  lay_out_stage(layout, format);
+  lay_out_stage(layout, model, format);
   choose_launches(layout, format, shared_memory);
   choose_resident(layout, format);
   return layout;
@@ -227,9 +278,12 @@ ITO_INLINE constexpr FusedLayout fused_layout(const ModelSpec& model, PackedForm
 ITO_INLINE constexpr PackedNumber weight_source(const NetSpec& net, const LayerLayout& layer, int l,
                                                 int row, int from, int to) {
   const int output = row * layer.outputs + to, columns = net.columns(l);
-  const int bias = net.has_bias && net.context == 0 ? 1 : 0, constant = from - layer.inputs;
+  const int bias = net.has_bias ? 1 : 0, constant = from - layer.inputs;
   if (to >= layer.outputs || constant >= layer.constants) return {};
-  if (constant < 0) return {net.weight(l) + output * columns + from, layer.scale};
+  if (constant < 0) {
+    return {net.weight(l) + output * columns + from, layer.scale / layer.input_scale};
+  }
+  if (constant < bias && net.context > 0) return {};  // its bias row has it
   if (constant < bias) return {net.bias(l) + output, layer.scale};
   return {net.weight(l) + output * columns + net.inputs, layer.scale};
 }
@@ -259,7 +313,7 @@ ITO_INLINE constexpr PackedNumber fragment_source(const FusedLayout& layout, Pac
       if (!back) return weight_source(net.spec, layer, l, row, in, out);
       if (out >= layer.inputs) return {};
       PackedNumber number = weight_source(net.spec, layer, l, row, out, in);
-      number.scale = 1;
+      number.scale = 1 / (layer.input_scale * layer.input_scale);  // see hidden_slope
       return number;
     }
   }
@@ -313,17 +367,21 @@ ITO_INLINE constexpr int sum_offset(const ModelSpec& model, const FusedLayout& l
     const int at = source - (is_bias ? net.spec.bias(l) : net.spec.weight(l));
     const int columns = net.spec.columns(l);
     const int output = is_bias ? at : at / columns, column = is_bias ? 0 : at % columns;
+    if (is_bias && layer.turned) break;  // a vector sum
+    const int constants = layer.constants > 0 ? layer.inputs : 8 * layer.in_tiles();
     int in = column;
     if (is_bias) {
-      in = 8 * layer.in_tiles();
+      in = constants;
     } else if (column >= layer.inputs) {
       if (column >= layer.inputs + net.spec.time) return -1;
-      in = 8 * layer.in_tiles() + 1;
+      in = constants + 1;
     }
     const int row = output / layer.outputs, out = output % layer.outputs;
-    const int slot = layer.slots + (row * net.out_blocks(l) + out / 16) * net.in_blocks(l) + in / 8;
-    const int lane = out % 8 * 4 + in % 8 / 2;
-    return (slot * 32 + lane) * 4 + out % 16 / 8 * 2 + in % 2;
+    const int down = layer.turned ? in : out, across = layer.turned ? out : in;
+    const int slot =
+        layer.slots + (row * layer.row_blocks() + down / 16) * layer.slot_columns() + across / 8;
+    const int lane = down % 8 * 4 + across % 8 / 2;
+    return (slot * 32 + lane) * 4 + down % 16 / 8 * 2 + across % 2;
   }
   int offset = layout.slot_count * slot_numbers;
   const PackedVectors& vectors = layout.vectors;
@@ -336,6 +394,12 @@ ITO_INLINE constexpr int sum_offset(const ModelSpec& model, const FusedLayout& l
       return offset + parameter - first[i];
     }
     offset += sums[i]->padded();
+  }
+  for (const NetLayout& net : layout.nets) {
+    if (!net.sums_bias()) continue;
+    const int last = net.spec.layers - 1, output = parameter - net.spec.bias(last);
+    if (output >= 0 && output < net.layers[last].outputs) return offset + output;
+    offset += 8 * net.bias_tiles();
   }
   return -1;
 }
@@ -350,7 +414,7 @@ struct FusedNet {
   static constexpr bool kTime = kLayout.spec.time > 0, kContext = kLayout.spec.context > 0;
   static constexpr bool kHasBias = kLayout.spec.has_bias;
   static constexpr Activation kHidden = kLayout.spec.hidden, kOutput = kLayout.spec.output;
-  static constexpr int kTimeWeights = kLayout.time_weights;
+  static constexpr int kTimeWeights = kLayout.time_weights, kBiasTiles = kLayout.bias_tiles();
 
   ITO_INLINE static consteval LayerLayout layer(int l) { return kLayout.layers[l]; }
 };
@@ -373,8 +437,8 @@ struct FusedShape : SpecConstants<Model> {
   using Control = FusedNet<FusedShape, control_net>;
   static constexpr bool kRefined = Model::refined;
   static constexpr bool kSharedParameters = kLaunch.shared_parameters;
-  static constexpr int kWarps = kLaunch.warps, kStageBytes = kLaunch.stage_bytes;
-  static constexpr int kDelta = kLayout.delta, kDeltaSize = kLayout.delta_size;
+  static constexpr int kWarps = kLaunch.warps, kStageBytes = kLaunch.stage_bytes,
+                       kScratchBytes = kLaunch.scratch_bytes;
   static constexpr int kWarpStage = kLayout.warp_stage;
   static constexpr int kSigma = kLayout.vectors.sigma.offset,
                        kInverseSigma = kLayout.vectors.inverse_sigma.offset;
@@ -388,7 +452,6 @@ struct FusedShape : SpecConstants<Model> {
 
   // For parameters.cuh.
   static constexpr int kFirstFragments = kLayout.first_fragments,
-                       kForwardFragments = kLayout.forward_fragments,
                        kPackedFragments = kLayout.fragment_count;
   ITO_INLINE static constexpr PackedNumber fragment_source(int fragment, int lane, int j) {
     return cuda::fragment_source(kLayout, P::kFormat, fragment, lane, j);

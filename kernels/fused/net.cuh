@@ -66,7 +66,7 @@ struct NetInput {
 /// time in as many parts as there are.
 template <class Net, class Number>
 ITO_DEVICE Number constant_input(Number time, int i) {
-  constexpr int kBias = Net::kHasBias && !Net::kContext ? 1 : 0;
+  constexpr int kBias = Net::kHasBias ? 1 : 0;
   constexpr int kTimes = Net::layer(0).constants - kBias;
   if (i < kBias) return Number(1);
   if constexpr (kTimes == 2) {  // eleven bits, and the rest
@@ -159,18 +159,21 @@ ITO_DEVICE void hidden_layers(const Parameters& parameters,
     last(operands);
   } else {
     using Next = typename P::Forward;
+    using Number = typename P::Number;
     constexpr int kIn = in_tiles<Net>(kLayer), kOut = out_tiles<Net>(kLayer);
-    Tile<typename P::Number> values[kOut];
+    typename Next::Operand next[at_least_one(block_count<Next>(kOut))];
     multiply_tiles<LayerProduct<P, kLayer>, kIn, kOut>(
         operands, [&](int i) { return parameters.fragment(Net::layer(kLayer).fragments + i); },
         [&](int n) { return layer_bias<Net, kLayer>(parameters, input, 0, n); },
-        [&](int n, const Tile<typename P::Number>& z) {
-          values[n] = activate_hidden<P, Net::kHidden>(z).value;
-        });
-    typename Next::Operand next[at_least_one(block_count<Next>(kOut))];
-    make_operands<Next, kOut>(next, [&](int n) {
-      return n < kOut ? values[n < kOut ? n : 0] : uniform_tile(typename P::Number(0));
-    });
+        by_blocks<Next, kOut>([&](int b, const Tile<Number>(&z)[Next::kDepth]) {
+          Tile<Number> values[Next::kDepth];
+          ITO_UNROLL
+          for (int i = 0; i < Next::kDepth; ++i) {
+            values[i] = b * Next::kDepth + i < kOut ? activate_hidden<P, Net::kHidden>(z[i]).value
+                                                    : uniform_tile(Number(0));
+          }
+          next[b] = Next::operand(values);
+        }));
     hidden_layers<P, Net, kLayer + 1>(parameters, input, next, last);
   }
 }

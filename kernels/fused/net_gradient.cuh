@@ -1,242 +1,394 @@
-// The transpose of a net at given states: activations are recomputed, cotangents go back through
-// the layers in registers, and every layer's weight gradient is added to sums that a block keeps
-// over the whole time loop: in registers where they fit (LayerLayout::resident), otherwise in the
-// block's part of global memory. All warps of a block run this together.
+// The transpose of a net at given states: cotangents go back through the layers in registers, and
+// every layer's weight gradient is added to sums that the block keeps. All warps of a block run
+// this together.
+//
+// Cotangents are factors of products in f16, which holds 6e-8 to 65504. So they are taken times a
+// unit, a power of two that the block chooses from their size at some steps (BlockNets::check). A
+// step whose cotangents leave the range all the same is taken again with a smaller unit.
 #pragma once
 
-#include "kernels/fused/staged_net.cuh"
+#include "kernels/fused/net_sums.cuh"
 
 namespace ito::cuda {
 
 /// What the gradients of a block's nets share.
-template <class P, class Parameters, int kWarpStage>
+template <class P, class ParametersT, int kWarpStage>
 struct BlockNets {
+  using Parameters = ParametersT;
   /// Chooses the overloads of net_gradient and mixing_gradient that stage activations.
   static constexpr bool kStages = true;
   StagedEvaluator<P, Parameters, kWarpStage> evaluator;
-  int flip;                        ///< which of the two arrays of cotangents comes next
   Tile<typename P::Number>* sums;  ///< [slots, 32 lanes] in global memory
-  bool weights;                    ///< whether weight gradients are taken
-};
+  bool weights = true;             ///< whether weight gradients are taken
+  bool check = true;               ///< whether units are chosen anew
+  bool settled = false;            ///< whether no warp reads what others have staged
 
-template <class Net, int kWarps, int kLayer>
-using LayerShare = OuterShare<kWarps, (out_tiles<Net>(kLayer) + 1) / 2,
-                              in_tiles<Net>(kLayer) + (Net::kHasBias ? 1 : 0)>;
-
-/// The running sums of a net's layers from kLayer on that stay in registers.
-template <class P, class Net, int kWarps, int kLayer = 0, bool kEnd = (kLayer == Net::kLayers)>
-struct NetSums {
-  using Share = LayerShare<Net, kWarps, kLayer>;
-  static constexpr bool kResident = Net::layer(kLayer).resident;
-  Tile<typename P::Number> tiles[kResident ? Share::kOwnRows : 1]
-                                [kResident ? Share::kOwnColumns : 1];
-  NetSums<P, Net, kWarps, kLayer + 1> rest;
-
-  template <int kWanted>
-  ITO_DEVICE auto& layer() {
-    if constexpr (kWanted == kLayer)
-      return tiles;
-    else
-      return rest.template layer<kWanted>();
+  /// Before a warp overwrites what other warps have read.
+  ITO_DEVICE void settle() {
+    if (!settled) block_barrier();
+    settled = true;
   }
 };
-template <class P, class Net, int kWarps, int kLayer>
-struct NetSums<P, Net, kWarps, kLayer, true> {};
 
-template <class Net, int kLayer>
-ITO_DEVICE unsigned slot_of(int row, int i, int j) {
-  constexpr int kOutBlocks = (out_tiles<Net>(kLayer) + 1) / 2;
-  constexpr int kInBlocks = in_tiles<Net>(kLayer) + (Net::kHasBias ? 1 : 0);
-  return static_cast<unsigned>(Net::layer(kLayer).slots + (row * kOutBlocks + i) * kInBlocks + j) *
-             32u +
-         lane_index();
+template <bool kValue>
+struct Constant {
+  static constexpr bool value = kValue;
+};
+
+/// Whether the cotangents of a net's first sums are asked for: those of a context's bias row, or
+/// since there are none of a state that would tell whether they are within the range.
+template <class Net>
+ITO_INLINE constexpr bool shows_first() {
+  return Net::kContext || in_tiles<Net>(0) == 0;
 }
 
-/// visit(row, own row, own column, offset in `sums`) for every block of the layer that this warp
-/// owns.
-template <class Net, int kWarps, int kLayer, class Visit>
-ITO_DEVICE void own_blocks(Visit visit) {
-  using Share = LayerShare<Net, kWarps, kLayer>;
-  constexpr int kOutBlocks = (out_tiles<Net>(kLayer) + 1) / 2;
-  constexpr int kInBlocks = in_tiles<Net>(kLayer) + (Net::kHasBias ? 1 : 0);
-  constexpr int kRows = kLayer + 1 == Net::kLayers ? Net::kRows : 1;
-  for (int row = 0; row < kRows; ++row) {
-    ITO_UNROLL
-    for (int a = 0; a < Share::kOwnRows; ++a) {
-      ITO_UNROLL
-      for (int b = 0; b < Share::kOwnColumns; ++b) {
-        const int i = out_block<Share>(a), j = in_block<Share>(b);
-        if (i < kOutBlocks && j < kInBlocks) visit(a, b, slot_of<Net, kLayer>(row, i, j));
-      }
-    }
-  }
+/// Whether factors have to be kept within a range.
+template <class P>
+ITO_INLINE constexpr bool has_units() {
+  return sizeof(typename P::Outer::Element) == 2;
 }
 
-/// Before the first path of a block.
-template <class P, class Net, int kWarps, int kLayer>
-ITO_DEVICE void clear_sums(NetSums<P, Net, kWarps, kLayer>& sums,
-                           Tile<typename P::Number>* memory) {
-  if constexpr (kLayer < Net::kLayers) {
-    const auto zero = uniform_tile(typename P::Number(0));
-    own_blocks<Net, kWarps, kLayer>([&](int a, int b, unsigned offset) {
-      if constexpr (Net::layer(kLayer).resident)
-        sums.tiles[a][b] = zero;
-      else
-        memory[offset] = zero;
-    });
-    clear_sums<P, Net, kWarps, kLayer + 1>(sums.rest, memory);
-  }
+/// The power of two that takes a size to between 1 and 2, within 2^±100; `before` for 0.
+ITO_DEVICE float unit_of(float size, float before) {
+  const int exponent = static_cast<int>(float_bits(size) >> 23);
+  const int field = 254 - exponent;
+  const unsigned held = static_cast<unsigned>(field < 27 ? 27 : field > 227 ? 227 : field);
+  return size == 0 ? before : bits_float(held << 23);
 }
 
-/// Into memory after its last path.
-template <class P, class Net, int kWarps, int kLayer>
-ITO_DEVICE void store_sums(NetSums<P, Net, kWarps, kLayer>& sums,
-                           Tile<typename P::Number>* memory) {
-  if constexpr (kLayer < Net::kLayers) {
-    if constexpr (Net::layer(kLayer).resident) {
-      own_blocks<Net, kWarps, kLayer>(
-          [&](int a, int b, unsigned offset) { memory[offset] = sums.tiles[a][b]; });
-    }
-    store_sums<P, Net, kWarps, kLayer + 1>(sums.rest, memory);
-  }
-}
-
-/// Adds δᵀa over the paths of all warps to the layer's sums, δ being staged at `offset`.
-template <class P, class Shape, class Net, int kLayer, class Nets, class Sums>
-ITO_DEVICE void add_weight_gradient(Nets& nets, Sums& sums, typename P::Number time, int row,
-                                    int offset) {
-  using Number = typename P::Number;
-  using Share = LayerShare<Net, Shape::kWarps, kLayer>;
-  outer_product<typename P::Outer, Shape::kWarps, Shape::kWarpStage, out_tiles<Net>(kLayer),
-                in_tiles<Net>(kLayer), Net::kHasBias>(
-      nets.evaluator.stage + static_cast<unsigned>(offset),
-      nets.evaluator.stage + static_cast<unsigned>(Net::layer(kLayer).staged), time,
-      [&](int a, int b, const Tile<Number>& step) {
-        if constexpr (Net::layer(kLayer).resident) {
-          auto& tile = sums.template layer<kLayer>()[a][b];
-          ITO_UNROLL
-          for (int e = 0; e < 4; ++e) tile.v[e] += step.v[e];
-        } else {
-          Tile<Number>& home =
-              nets.sums[slot_of<Net, kLayer>(row, out_block<Share>(a), in_block<Share>(b))];
-          Tile<Number> tile = home;
-          ITO_UNROLL
-          for (int e = 0; e < 4; ++e) tile.v[e] += step.v[e];
-          home = tile;
-        }
-      });
-}
-
-/// Puts the cotangents of a layer's sums into shared memory; returns their offset in a warp's part.
-template <class P, class Shape, class Net, int kLayer, class Nets>
-ITO_DEVICE int stage_cotangents(Nets& nets,
-                                const Tile<typename P::Number> (&delta)[out_tiles<Net>(kLayer)]) {
-  using Number = typename P::Number;
-  constexpr int kOut = out_tiles<Net>(kLayer);
-  constexpr int kRow = staged_row(kOut, sizeof(typename P::Outer::Element));
-  const int offset = Shape::kDelta + nets.flip * Shape::kDeltaSize;
-  const auto array = nets.evaluator.array(offset);
-  nets.flip = 1 - nets.flip;
-  warp_barrier();  // rows of another layer were of another length
+/// The largest of the block's sizes; every thread takes part. The warps' sizes pass through
+/// `scratch`, which no other warp uses before the next barrier but one.
+ITO_DEVICE float block_max(Shared<float> scratch, float size) {
   ITO_UNROLL
-  for (int n = 0; n < kOut + kOut % 2; ++n) {
-    stage_tile<P>(array, kRow, n, n < kOut ? delta[n < kOut ? n : 0] : uniform_tile(Number(0)));
+  for (unsigned mask = 16; mask > 0; mask /= 2) {
+    size = Math<float>::max(size, shuffle_xor(size, mask));
   }
-  return offset;
+  block_barrier();  // others may still read an earlier size
+  if (lane_index() == 0) scratch.store(warp_index(), size);
+  block_barrier();
+  for (unsigned w = 0; w < block_size() / 32; ++w) {
+    size = Math<float>::max(size, scratch.load(w));
+  }
+  return size;
 }
 
-/// Takes the cotangents of a layer's sums to those of its inputs, and adds δᵀa to the layer's
-/// weight gradient: finish(n, start(n) + δ · W).
-template <class P, class Shape, class Net, int kLayer, class Nets, class Sums, class Start,
-          class Finish>
-ITO_DEVICE void pull_back_layer(Nets& nets, Sums& sums, typename P::Number time, int row,
-                                const Tile<typename P::Number> (&delta)[out_tiles<Net>(kLayer)],
-                                Start start, Finish finish) {
-  using Product = typename P::Backward;
-  constexpr int kOut = out_tiles<Net>(kLayer), kIn = in_tiles<Net>(kLayer);
-  const int offset = stage_cotangents<P, Shape, Net, kLayer>(nets, delta);
-  if (nets.weights) {
-    block_barrier();  // the outer product reads the rows of all warps
-    add_weight_gradient<P, Shape, Net, kLayer>(nets, sums, time, row, offset);
-  }
-  if constexpr (kIn > 0) {
-    constexpr int kFragments = block_count<Product>(kOut) * group_count<Product>(kIn);
-    multiply_staged<P, Product, kOut, kIn>(
-        nets.evaluator.array(offset),
-        [&](int i) {
-          return nets.evaluator.parameters.fragment(Net::layer(kLayer).transposed +
-                                                    row * kFragments + i);
-        },
-        start, finish);
-  }
-}
-
-/// From the cotangents of the activations of layer kLayer to those of the net's inputs.
-template <class P, class Shape, class Net, int kLayer, class Nets, class Sums, class First,
-          class XCotangent>
-ITO_DEVICE void pull_back_hidden(
-    Nets& nets, Sums& sums, typename P::Number time, First first,
-    const Tile<typename P::Number> (&outer)[at_least_one(in_tiles<Net>(kLayer + 1))],
-    XCotangent& x_cotangent) {
-  using Number = typename P::Number;
-  using Element = typename P::Outer::Element;
-  if constexpr (kLayer < 0) {
+template <int kTiles, class Number>
+ITO_DEVICE Number largest(const Tile<Number> (&tiles)[kTiles], Number size) {
+  ITO_UNROLL
+  for (int n = 0; n < kTiles; ++n) {
     ITO_UNROLL
-    for (int n = 0; n < in_tiles<Net>(0); ++n) {
-      ITO_UNROLL
-      for (int e = 0; e < 4; ++e) x_cotangent[n].v[e] += outer[n].v[e];
+    for (int e = 0; e < 4; ++e) {
+      size = Math<Number>::max(size, Math<Number>::abs(tiles[n].v[e]));
     }
+  }
+  return size;
+}
+
+template <int kTiles, class Number>
+ITO_DEVICE bool all_finite(const Tile<Number> (&tiles)[kTiles]) {
+  Number sum = Number(0);
+  ITO_UNROLL
+  for (int n = 0; n < kTiles; ++n) {
+    sum += (tiles[n].v[0] + tiles[n].v[1]) + (tiles[n].v[2] + tiles[n].v[3]);
+  }
+  return is_finite(sum);
+}
+
+/// Operands of cotangents times a unit, staged at a layer's place.
+template <class P, class Net, int kLayer, class Nets>
+ITO_DEVICE void stage_outer_cotangents(
+    Nets& nets, const Tile<typename P::Number> (&delta)[out_tiles<Net>(kLayer)],
+    typename P::Number unit,
+    typename P::Forward::Operand (&operands)[delta_blocks<P, Net, kLayer>]) {
+  using Number = typename P::Number;
+  using Product = typename P::Forward;
+  constexpr int kOut = out_tiles<Net>(kLayer);
+  make_operands<Product, kOut>(operands, [&](int n) {
+    Tile<Number> tile = uniform_tile(Number(0));
+    if (n < kOut) {
+      ITO_UNROLL
+      for (int e = 0; e < 4; ++e) tile.v[e] = delta[n < kOut ? n : 0].v[e] * unit;
+    }
+    return tile;
+  });
+  const auto array = nets.evaluator.template delta<Net, kLayer>();
+  ITO_UNROLL
+  for (int b = 0; b < delta_blocks<P, Net, kLayer>; ++b) P::Outer::store(array, b, operands[b]);
+  pad_staged<P>(array, kOut);
+}
+
+/// finish(n, start(n) + δ · W): the cotangents of a layer's inputs from those of row `row` of its
+/// sums.
+template <class P, class Net, int kLayer, class Nets, class Start, class Finish>
+ITO_DEVICE void through_weights(
+    const Nets& nets, int row,
+    const typename P::Forward::Operand (&delta)[delta_blocks<P, Net, kLayer>], Start start,
+    Finish finish) {
+  using Product = typename P::Forward;
+  constexpr int kOut = out_tiles<Net>(kLayer), kIn = in_tiles<Net>(kLayer);
+  constexpr int kFragments = block_count<Product>(kOut) * group_count<Product>(kIn);
+  multiply_tiles<Product, kOut, kIn>(
+      delta,
+      [&](int i) {
+        return nets.evaluator.parameters.fragment(Net::layer(kLayer).transposed + row * kFragments +
+                                                  i);
+      },
+      start, finish);
+}
+
+/// From the cotangents of a hidden layer's activations to those of its sums, in block b.
+template <class P, class Net, int kLayer, class Nets>
+ITO_DEVICE typename P::Forward::Operand through_activation(
+    const Nets& nets, int b, const Tile<typename P::Number> (&outer)[P::Forward::kDepth],
+    Tile<typename P::Number> (&delta)[P::Forward::kDepth]) {
+  using Number = typename P::Number;
+  using Product = typename P::Forward;
+  constexpr bool kKept = keeps_slopes(Net::kHidden);
+  typename Product::Operand staged;
+  if constexpr (kKept) {
+    P::Outer::load(nets.evaluator.template slopes<Net, kLayer + 1>(), b, staged);
   } else {
-    constexpr int kOut = out_tiles<Net>(kLayer), kIn = at_least_one(in_tiles<Net>(kLayer));
-    constexpr int kRow = staged_row(kOut, sizeof(Element));
-    constexpr bool kFollows = !keeps_slopes(Net::kHidden);
-    const auto kept = nets.evaluator.array(kFollows ? Net::layer(kLayer + 1).staged
-                                                    : Net::layer(kLayer + 1).slopes);
-    Tile<Number> delta[kOut];
+    P::Outer::load(nets.evaluator.template inputs<Net, kLayer + 1>(), b, staged);
+  }
+  constexpr bool kShown = kLayer == 0 && shows_first<Net>();
+  constexpr bool kHalves = P::Outer::kPlanes == 1 && has_units<P>() && !kShown;
+  if constexpr (kHalves && (kKept || Net::kHidden == Activation::tanh)) {
+    typename Product::Operand out;
     ITO_UNROLL
-    for (int n = 0; n < kOut; ++n) {
-      const auto of_input = staged_tile<P>(kept, kRow, n);
+    for (int i = 0; i < 4; ++i) {
+      const Tile<Number>& tile = outer[i / 2];
+      constexpr unsigned kOnes = 0x3C003C00u;
+      const unsigned slope = kKept ? staged.v[i] : hfma2(hneg2(staged.v[i]), staged.v[i], kOnes);
+      out.v[i] = hmul2(pack_f16(tile.v[2 * (i % 2)], tile.v[2 * (i % 2) + 1]), slope);
+    }
+    return out;
+  } else {
+    Tile<Number> values[Product::kDepth];
+    Product::tiles(staged, values);
+    ITO_UNROLL
+    for (int i = 0; i < Product::kDepth; ++i) {
       ITO_UNROLL
       for (int e = 0; e < 4; ++e) {
-        Number slope = of_input.v[e];
-        if constexpr (kFollows) slope = slope_of_value<P, Net::kHidden>(slope);
-        delta[n].v[e] = outer[n].v[e] * slope;
+        Number slope;
+        if constexpr (kKept)
+          slope = values[i].v[e];
+        else
+          slope = hidden_slope<P, Net::kHidden>(values[i].v[e]);
+        delta[i].v[e] = outer[i].v[e] * slope;
       }
-      if constexpr (kLayer == 0) first(n, delta[n]);
     }
-    Tile<Number> inner[kIn];
-    pull_back_layer<P, Shape, Net, kLayer>(
-        nets, sums, time, 0, delta, [](int) { return uniform_tile(Number(0)); },
-        [&](int n, const Tile<Number>& sum) { inner[n] = sum; });
-    pull_back_hidden<P, Shape, Net, kLayer - 1>(nets, sums, time, first, inner, x_cotangent);
+    return Product::operand(delta);
   }
 }
 
-/// The gradient of a net at states `x`. cotangent(row, n, z) gives the cotangent of output tile n
-/// before the output's activation, z being its value there; tiles come in order, a row after the
-/// other. first(n, δ) sees the cotangents of the first layer's sums, which are those of its bias.
-/// Adds the cotangent of x to `x_cotangent`.
-template <class P, class Shape, class Net, class Nets, class Sums, class States, class XCotangent,
-          class Cotangent, class First>
+/// The cotangents of the sums of hidden layer kLayer, made and staged while those of its
+/// activations come tile by tile.
+template <class P, class Net, int kLayer, class Nets, class First>
+struct HiddenCotangents {
+  using Product = typename P::Forward;
+  using Number = typename P::Number;
+  Nets& nets;
+  First& first;
+  typename Product::Operand delta[delta_blocks<P, Net, kLayer>];
+
+  ITO_DEVICE auto tiles() {
+    constexpr int kOut = out_tiles<Net>(kLayer);
+    return by_blocks<Product, kOut>([this](int b, const Tile<Number>(&outer)[Product::kDepth]) {
+      Tile<Number> shown[Product::kDepth];
+      delta[b] = through_activation<P, Net, kLayer>(nets, b, outer, shown);
+      const auto array = nets.evaluator.template delta<Net, kLayer>();
+      P::Outer::store(array, b, delta[b]);
+      if ((b + 1) * Product::kDepth >= kOut) pad_staged<P>(array, kOut);
+      if constexpr (kLayer == 0 && shows_first<Net>()) {
+        ITO_UNROLL
+        for (int i = 0; i < Product::kDepth; ++i) {
+          if (b * Product::kDepth + i < kOut) first(b * Product::kDepth + i, shown[i]);
+        }
+      }
+    });
+  }
+};
+
+/// From the cotangents of the sums of layer kLayer to those of the net's inputs. `first` sees the
+/// tiles of the first layer's sums where a net shows them.
+template <class P, class Net, int kLayer, class Nets, class First>
+ITO_DEVICE void pull_back_sums(
+    Nets& nets, const typename P::Forward::Operand (&delta)[delta_blocks<P, Net, kLayer>],
+    First first, Tile<typename P::Number> (&inner)[at_least_one(in_tiles<Net>(0))]) {
+  using Number = typename P::Number;
+  const auto zero = [](int) { return uniform_tile(Number(0)); };
+  if constexpr (kLayer == 0) {
+    through_weights<P, Net, 0>(nets, 0, delta, zero,
+                               [&](int n, const Tile<Number>& sum) { inner[n] = sum; });
+  } else {
+    HiddenCotangents<P, Net, kLayer - 1, Nets, First> below{nets, first};
+    through_weights<P, Net, kLayer>(nets, 0, delta, zero, below.tiles());
+    pull_back_sums<P, Net, kLayer - 1>(nets, below.delta, first, inner);
+  }
+}
+
+/// Adds the weight gradients of a net's layers, but for the last one's where that has several rows.
+template <class P, class Shape, class Net, int kLayer = 0, class Nets>
+ITO_DEVICE void add_weight_gradients(Nets& nets, NetSums<P, Net, Shape::kWarps>& sums,
+                                     typename P::Number time) {
+  if constexpr (kLayer < Net::kLayers) {
+    if constexpr (kLayer + 1 < Net::kLayers || Net::kRows == 1) {
+      add_weight_gradient<P, Shape, Net, kLayer>(nets, sums, time, 0);
+    }
+    add_weight_gradients<P, Shape, Net, kLayer + 1>(nets, sums, time);
+  }
+}
+
+/// Calls `pull_back(unit)`, which stages cotangents and says whether they were within the range,
+/// with the unit that the size of cotangents suggests and then with smaller ones until they are.
+/// Ends with a barrier.
+template <class P, class Shape, class Net, class Nets, class Size, class PullBack>
+ITO_DEVICE void with_unit(Nets& nets, NetSums<P, Net, Shape::kWarps>& sums, Size size,
+                          PullBack pull_back) {
+  using Number = typename P::Number;
+  if constexpr (!has_units<P>()) {
+    pull_back(Number(1));
+    block_barrier();
+  } else {
+    Number wanted = sums.unit;
+    if (nets.check) {
+      const auto scratch =
+          (shared_memory() + static_cast<unsigned>(Shape::kScratchBytes)).template as<float>();
+      const float all = block_max(scratch, size()), scaled = all * sums.unit;
+      if (scaled > 0x1p6f || scaled < 0x1p-6f) wanted = unit_of(all, wanted);
+    }
+    for (;;) {
+      if (wanted != sums.unit) {
+        flush_sums(sums, nets.sums, nets.evaluator.state_unit);
+        sums.unit = wanted;
+      }
+      const bool within_range = pull_back(wanted);
+      if (!block_any(!within_range) || wanted <= 0x1p-100f) break;
+      wanted *= 0x1p-8f;
+    }
+  }
+}
+
+/// The gradient of a net at states `x`; `kOpened`: which has been evaluated there.
+/// cotangent(row, n, z) gives the cotangent of output tile n before the output's activation, z
+/// being its value there; tiles come in order, a row after the other, once if there is one row.
+/// first(n, δ) sees the cotangents of the first layer's sums of a net with a context, which are
+/// those of its bias row. Adds the cotangent of x to `x_cotangent`.
+template <class P, class Shape, class Net, bool kOpened, class Nets, class Sums, class States,
+          class XCotangent, class Cotangent, class First>
 requires(Nets::kStages) ITO_DEVICE
     void net_gradient(Nets& nets, Sums& sums, const NetInput<typename P::Number>& input,
                       const States& x, XCotangent& x_cotangent, Cotangent cotangent, First first) {
   using Number = typename P::Number;
-  constexpr int kLast = Net::kLayers - 1;
-  constexpr int kIn = at_least_one(in_tiles<Net>(kLast)), kOut = out_tiles<Net>(kLast);
-  block_barrier();  // no warp still reads what the net before has staged
-  Tile<Number> inner[kIn], delta[kOut];
-  ITO_UNROLL
-  for (int n = 0; n < kIn; ++n) inner[n] = uniform_tile(Number(0));
-  nets.evaluator.template net<Net, true>(input, x, [&](int row, int n, const Tile<Number>& z) {
-    delta[n] = cotangent(row, n, z);
-    if constexpr (kLast == 0) first(n, delta[n]);
-    if (n + 1 < kOut) return;
-    pull_back_layer<P, Shape, Net, kLast>(
-        nets, sums, input.time, row, delta, [&](int i) { return inner[i]; },
-        [&](int i, const Tile<Number>& sum) { inner[i] = sum; });
+  using Product = typename P::Forward;
+  constexpr int kLast = Net::kLayers - 1, kOut = out_tiles<Net>(kLast);
+  constexpr int kIn = at_least_one(in_tiles<Net>(kLast)), kStates = in_tiles<Net>(0);
+  constexpr int kFirst = Net::kContext && kLast > 0 ? out_tiles<Net>(0) : 1;
+  nets.settle();
+  Tile<Number> delta[kOut], first_delta[kFirst], inner[at_least_one(kStates)];
+  const auto each_row = [&](auto again, auto visit) {
+    const auto output = [&](int row, int n, const Tile<Number>& z) {
+      delta[n] = cotangent(row, n, z);
+      if (n + 1 == kOut) visit(row);
+    };
+    if constexpr (kOpened || decltype(again)::value) {
+      nets.evaluator.template outputs_again<Net>(input, x, output);
+    } else {
+      nets.evaluator.template net<Net>(input, x, output);
+    }
+  };
+  using Once = Constant<false>;
+  using Again = Constant<true>;
+  if constexpr (Net::kRows == 1) {
+    each_row(Once{}, [](int) {});
+    if constexpr (kLast == 0) {
+      ITO_UNROLL
+      for (int n = 0; n < kOut; ++n) first(n, delta[n]);
+    }
+    if constexpr (Net::kBiasTiles > 0) {
+      if (nets.weights) {
+        ITO_UNROLL
+        for (int n = 0; n < kOut; ++n) sums.bias.add(n, delta[n]);
+      }
+    }
+  } else if constexpr (!kOpened) {
+    each_row(Once{}, [](int) {});
+  }
+  const auto size = [&] {
+    Number all = Number(0);
+    if constexpr (Net::kRows == 1) {
+      all = largest(delta, all);
+    } else {
+      each_row(Again{}, [&](int) { all = largest(delta, all); });
+    }
+    return all;
+  };
+  with_unit<P, Shape, Net>(nets, sums, size, [&](Number unit) {
+    typename Product::Operand operands[delta_blocks<P, Net, kLast>];
+    Number outermost = kLast == 0 ? unit * largest(delta, Number(0)) : Number(0);
+    const auto show = [&](int n, const Tile<Number>& tile) {
+      if constexpr (kLast > 0 && Net::kContext) first_delta[n] = tile;
+      const Tile<Number> one[1] = {tile};
+      outermost = largest(one, outermost);
+    };
+    if constexpr (Net::kRows == 1) {
+      stage_outer_cotangents<P, Net, kLast>(nets, delta, unit, operands);
+      pull_back_sums<P, Net, kLast>(nets, operands, show, inner);
+    } else {
+      Tile<Number> sums_of_rows[kIn];
+      ITO_UNROLL
+      for (auto& tile : sums_of_rows) tile = uniform_tile(Number(0));
+      each_row(Again{}, [&](int row) {
+        warp_barrier();  // lanes overwrite rows that others have written
+        stage_outer_cotangents<P, Net, kLast>(nets, delta, unit, operands);
+        through_weights<P, Net, kLast>(
+            nets, row, operands, [&](int n) { return sums_of_rows[n]; },
+            [&](int n, const Tile<Number>& sum) { sums_of_rows[n] = sum; });
+      });
+      if constexpr (kLast == 0) {
+        ITO_UNROLL
+        for (int n = 0; n < kStates; ++n) inner[n] = sums_of_rows[n];
+      } else {
+        HiddenCotangents<P, Net, kLast - 1, Nets, decltype(show)> below{nets, show};
+        auto tiles = below.tiles();
+        ITO_UNROLL
+        for (int n = 0; n < kIn; ++n) tiles(n, sums_of_rows[n]);
+        pull_back_sums<P, Net, kLast - 1>(nets, below.delta, show, inner);
+      }
+    }
+    if constexpr (kStates > 0) return all_finite(inner) || !all_finite(delta);
+    return outermost < Number(65504) || !all_finite(delta);
   });
-  pull_back_hidden<P, Shape, Net, kLast - 1>(nets, sums, input.time, first, inner, x_cotangent);
+  if constexpr (Net::kContext && kLast > 0) {
+    ITO_UNROLL
+    for (int n = 0; n < kFirst; ++n) {
+      ITO_UNROLL
+      for (int e = 0; e < 4; ++e) first_delta[n].v[e] *= reciprocal(sums.unit);
+      first(n, first_delta[n]);
+    }
+  }
+  if constexpr (kStates > 0) {
+    const Number scale = reciprocal(sums.unit);
+    ITO_UNROLL
+    for (int n = 0; n < kStates; ++n) {
+      ITO_UNROLL
+      for (int e = 0; e < 4; ++e) {
+        x_cotangent[n].v[e] = fma(scale, inner[n].v[e], x_cotangent[n].v[e]);
+      }
+    }
+  }
+  if (!nets.weights) return;
+  add_weight_gradients<P, Shape, Net>(nets, sums, input.time);
+  nets.settled = false;
+  if constexpr (Net::kRows > 1) {
+    each_row(Again{}, [&](int row) {
+      typename Product::Operand operands[delta_blocks<P, Net, kLast>];
+      block_barrier();  // no warp still reads another row
+      stage_outer_cotangents<P, Net, kLast>(nets, delta, sums.unit, operands);
+      block_barrier();
+      add_weight_gradient<P, Shape, Net, kLast>(nets, sums, input.time, row);
+    });
+  }
 }
 
 }  // namespace ito::cuda

@@ -47,8 +47,8 @@ struct LayeredNets {
 };
 
 /// Stores the cotangents of a net's outputs.
-template <class P, class Shape, class Net, class Nets, class Sums, class States, class XCotangent,
-          class Cotangent, class First>
+template <class P, class Shape, class Net, bool kOpened, class Nets, class Sums, class States,
+          class XCotangent, class Cotangent, class First>
 requires(!Nets::kStages) ITO_DEVICE
     void net_gradient(Nets& nets, Sums&, const NetInput<typename P::Number>& input, const States& x,
                       XCotangent&, Cotangent cotangent, First) {
@@ -67,7 +67,7 @@ requires(!Nets::kStages) ITO_DEVICE
 /// Stores w: the gradient of a constant mixing σ is the product λ wᵀ.
 template <class P, class Shape, class Nets, class Sums>
 requires(!Nets::kStages) ITO_DEVICE
-    void mixing_gradient(Nets& nets, Sums&, typename P::Number,
+    void mixing_gradient(Nets& nets, Sums&, StepSize<typename P::Number>,
                          const Tile<typename P::Number> (&w)[noise_tiles<Shape>],
                          const Tile<typename P::Number> (&)[state_tiles<Shape>]) {
   store_rows(nets.arguments.mixed, nets.evaluator.first_row, w);

@@ -123,7 +123,7 @@ struct ThreadShape : SpecConstants<Model> {
   static constexpr int kStdParameter = Model::spec.initial_log_std;
 
   // For parameters.cuh.
-  static constexpr int kFirstFragments = 0, kForwardFragments = 0, kPackedFragments = 0;
+  static constexpr int kFirstFragments = 0, kPackedFragments = 0;
   static constexpr int kNumberCount = kLayout.number_count, kSumCount = Model::spec.parameters;
   ITO_INLINE static constexpr PackedNumber number_source(int number) {
     return cuda::number_source(kLayout, number);

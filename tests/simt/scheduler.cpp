@@ -33,6 +33,7 @@ using boost::context::fiber;
 struct Abandoned {};
 
 constexpr const char* block_barrier_name = "block_barrier";
+constexpr const char* block_any_name = "block_any";
 constexpr const char* named_barrier_name = "named_barrier";
 
 struct Context {
@@ -72,6 +73,7 @@ struct Block {
   std::vector<Gathering> warps;
   unsigned from = 0;  ///< the context that was left last
   unsigned warps_at_barrier = 0;
+  bool any = false, any_of_last = false;  ///< what block_any is to tell
   NamedBarrier barriers[16];
   Warpgroup warpgroups[8];
   unsigned returned = 0;
@@ -223,6 +225,7 @@ fiber run_lane(unsigned lane, fiber&& from) {
 void run_block() {
   block.from = block.main();
   block.warps_at_barrier = block.returned = 0;
+  block.any = false;
   std::fill(std::begin(block.barriers), std::end(block.barriers), NamedBarrier{});
   std::fill(std::begin(block.warpgroups), std::end(block.warpgroups), Warpgroup{});
   forget_products(block.launch->threads / 32);
@@ -322,16 +325,36 @@ void warp_barrier(Site site) {
       site);
 }
 
-void block_barrier(Site site) {
-  if (!gather(block_barrier_name, site) || ++block.warps_at_barrier < block.warps.size()) {
+namespace {
+
+/// A barrier of the block; the last thread to come does `at_end`.
+template <class AtEnd>
+void meet_block(const char* barrier, Site site, AtEnd at_end) {
+  if (!gather(barrier, site) || ++block.warps_at_barrier < block.warps.size()) {
     wait(site);
     return;
   }
   block.warps_at_barrier = 0;
+  at_end();
   if (shared_window.races) shadow.pass_block_barrier();
-  for (NamedBarrier& barrier : block.barriers) barrier.passed = 0;
+  for (NamedBarrier& named : block.barriers) named.passed = 0;
   for (Gathering& warp : block.warps) release(warp);
   do_not_resume_this_lane();
+}
+
+}  // namespace
+
+void block_barrier(Site site) {
+  meet_block(block_barrier_name, site, [] {});
+}
+
+bool block_any(bool value, Site site) {
+  block.any = block.any || value;
+  meet_block(block_any_name, site, [] {
+    block.any_of_last = block.any;
+    block.any = false;
+  });
+  return block.any_of_last;
 }
 
 void named_barrier(unsigned id, unsigned threads, Site site) {

@@ -1,0 +1,192 @@
+// The running weight gradients of a net: sums that a block keeps over the whole time loop, in the
+// registers of its warps where they fit (LayerLayout::resident). They are sums of cotangents times
+// a unit, a power of two, and go to the block's part of global memory, without it, every few steps:
+// tensor cores cut their sums instead of rounding them, each time by up to an ulp of the sum.
+#pragma once
+
+#include "kernels/fused/staged_net.cuh"
+
+namespace ito::cuda {
+
+/// Steps whose products are added up in registers. Of the 4 warps · 3 products of each, an ulp
+/// (2⁻²³) at most: 16 · 12 · 2⁻²³ = 2.3e-5 of the sum if all were cut alike.
+inline constexpr int steps_in_registers = 16;
+
+/// Gradient sums of parameters that are vectors: a lane's channels, over its two paths.
+template <class Number, int kTiles>
+struct VectorSums {
+  Number v[at_least_one(kTiles)][2];
+
+  ITO_DEVICE void clear() {
+    ITO_UNROLL
+    for (int n = 0; n < kTiles; ++n) v[n][0] = v[n][1] = Number(0);
+  }
+  ITO_DEVICE void add(int n, const Tile<Number>& tile) {
+    v[n][0] += tile.v[0] + tile.v[2];
+    v[n][1] += tile.v[1] + tile.v[3];
+  }
+  /// put(channel, Σ over the warp's paths) on the lanes of row 0.
+  template <class Put>
+  ITO_DEVICE void sum_paths(Put put) const {
+    ITO_UNROLL
+    for (int n = 0; n < kTiles; ++n) {
+      ITO_UNROLL
+      for (int e = 0; e < 2; ++e) {
+        const Number sum = sum_column(v[n][e]);
+        if (tile_row() == 0) put(channel_of(n, e), sum);
+      }
+    }
+  }
+};
+
+template <class Net, int kWarps, int kLayer>
+using LayerShare = OuterShare<kWarps, Net::layer(kLayer).row_blocks(),
+                              Net::layer(kLayer).column_tiles(), Net::layer(kLayer).constant_tile>;
+
+/// The sums of a net's layers from kLayer on.
+template <class P, class Net, int kWarps, int kLayer = 0, bool kEnd = (kLayer == Net::kLayers)>
+struct LayerSums {
+  using Share = LayerShare<Net, kWarps, kLayer>;
+  static constexpr bool kResident = Net::layer(kLayer).resident;
+  Tile<typename P::Number> tiles[kResident ? Share::kOwnRows : 1]
+                                [kResident ? Share::kOwnColumns : 1];
+  LayerSums<P, Net, kWarps, kLayer + 1> rest;
+
+  template <int kWanted>
+  ITO_DEVICE auto& layer() {
+    if constexpr (kWanted == kLayer)
+      return tiles;
+    else
+      return rest.template layer<kWanted>();
+  }
+};
+template <class P, class Net, int kWarps, int kLayer>
+struct LayerSums<P, Net, kWarps, kLayer, true> {};
+
+template <class P, class Net, int kWarps>
+struct NetSums {
+  using Number = typename P::Number;
+  LayerSums<P, Net, kWarps> layers;
+  VectorSums<Number, Net::kBiasTiles> bias;  ///< of outputs, where the blocks are turned
+  Number unit;                               ///< of cotangents, a power of two
+
+  template <int kLayer>
+  ITO_DEVICE auto& layer() {
+    return layers.template layer<kLayer>();
+  }
+};
+
+/// visit(own row, own column, offset in the block's sums) for every block of a row of the layer
+/// that this warp owns.
+template <class Net, int kWarps, int kLayer, class Visit>
+ITO_DEVICE void own_blocks(int row, int own_row, Visit visit) {
+  using Share = LayerShare<Net, kWarps, kLayer>;
+  constexpr LayerLayout kLayout = Net::layer(kLayer);
+  if (!Share::has_row(own_row)) return;
+  const int first = kLayout.slots + (row * kLayout.row_blocks() + Share::row_block(own_row)) *
+                                        kLayout.slot_columns();
+  ITO_UNROLL
+  for (int b = 0; b < Share::kOwnColumns; ++b) {
+    const int column = Share::column(b);
+    if (column >= 0) visit(b, static_cast<unsigned>(first + column) * 32u + lane_index());
+  }
+}
+
+/// What turns a layer's sums into gradients, those of constants apart.
+template <class Net, int kLayer, class Number>
+ITO_DEVICE Number sum_scale(Number unit, Number state_unit) {
+  const Number scale = reciprocal(unit) * static_cast<Number>(1 / Net::layer(kLayer).input_scale);
+  return kLayer == 0 ? scale * reciprocal(state_unit) : scale;
+}
+
+/// home += scale · sum.
+template <class Number>
+ITO_DEVICE void add_scaled(Tile<Number>& home, const Tile<Number>& sum, Number scale) {
+  Tile<Number> tile = home;
+  ITO_UNROLL
+  for (int e = 0; e < 4; ++e) tile.v[e] = fma(scale, sum.v[e], tile.v[e]);
+  home = tile;
+}
+
+/// Adds what registers hold to memory and clears them.
+template <int kLayer = 0, class P, class Net, int kWarps>
+ITO_DEVICE void flush_sums(NetSums<P, Net, kWarps>& sums, Tile<typename P::Number>* memory,
+                           typename P::Number state_unit) {
+  using Number = typename P::Number;
+  if constexpr (kLayer < Net::kLayers) {
+    if constexpr (Net::layer(kLayer).resident) {
+      using Share = LayerShare<Net, kWarps, kLayer>;
+      const Number scale = sum_scale<Net, kLayer>(sums.unit, state_unit);
+      ITO_UNROLL
+      for (int a = 0; a < Share::kOwnRows; ++a) {
+        own_blocks<Net, kWarps, kLayer>(0, a, [&](int b, unsigned offset) {
+          auto& tile = sums.template layer<kLayer>()[a][b];
+          add_scaled(memory[offset], tile, b < Share::kOwnTiles ? scale : reciprocal(sums.unit));
+          tile = uniform_tile(Number(0));
+        });
+      }
+    }
+    flush_sums<kLayer + 1>(sums, memory, state_unit);
+  }
+}
+
+/// Before the first path of a block.
+template <int kLayer = 0, class P, class Net, int kWarps>
+ITO_DEVICE void clear_sums(NetSums<P, Net, kWarps>& sums, Tile<typename P::Number>* memory) {
+  using Number = typename P::Number;
+  if constexpr (kLayer == 0) {
+    sums.unit = Number(1);
+    sums.bias.clear();
+  }
+  if constexpr (kLayer < Net::kLayers) {
+    constexpr int kRows = Net::layer(kLayer).rows;
+    ITO_UNROLL
+    for (int a = 0; a < LayerShare<Net, kWarps, kLayer>::kOwnRows; ++a) {
+      if constexpr (Net::layer(kLayer).resident) {
+        ITO_UNROLL
+        for (auto& tile : sums.template layer<kLayer>()[a]) tile = uniform_tile(Number(0));
+      }
+      for (int row = 0; row < kRows; ++row) {
+        own_blocks<Net, kWarps, kLayer>(
+            row, a, [&](int, unsigned offset) { memory[offset] = uniform_tile(Number(0)); });
+      }
+    }
+    clear_sums<kLayer + 1>(sums, memory);
+  }
+}
+
+/// Adds δᵀa over the paths of all warps to the sums of row `row` of a layer.
+template <class P, class Shape, class Net, int kLayer, class Nets>
+ITO_DEVICE void add_weight_gradient(Nets& nets, NetSums<P, Net, Shape::kWarps>& sums,
+                                    typename P::Number time, int row) {
+  using Number = typename P::Number;
+  using Share = LayerShare<Net, Shape::kWarps, kLayer>;
+  using Outer = typename P::Outer;
+  constexpr LayerLayout kLayout = Net::layer(kLayer);
+  const StagedOf<P> delta{nets.evaluator.stage + static_cast<unsigned>(kLayout.delta),
+                          staged_row(kLayout.out_tiles(), sizeof(typename Outer::Element))};
+  const StagedOf<P> inputs{nets.evaluator.stage + static_cast<unsigned>(kLayout.staged),
+                           staged_row(kLayout.staged_tiles(), sizeof(typename Outer::Element))};
+  const StagedOf<P>& down = kLayout.turned ? inputs : delta;
+  const StagedOf<P>& across = kLayout.turned ? delta : inputs;
+  ITO_UNROLL
+  for (int a = 0; a < Share::kOwnRows; ++a) {
+    if (!Share::has_row(a)) continue;
+    if constexpr (kLayout.resident) {
+      outer_product<Outer, Share, Shape::kWarps, Shape::kWarpStage>(
+          down, across, time, a, sums.template layer<kLayer>()[a]);
+    } else {
+      Tile<Number> step[Share::kOwnColumns];
+      ITO_UNROLL
+      for (auto& tile : step) tile = uniform_tile(Number(0));
+      outer_product<Outer, Share, Shape::kWarps, Shape::kWarpStage>(down, across, time, a, step);
+      const Number scale = sum_scale<Net, kLayer>(sums.unit, nets.evaluator.state_unit);
+      own_blocks<Net, Shape::kWarps, kLayer>(row, a, [&](int b, unsigned offset) {
+        add_scaled(nets.sums[offset], step[b],
+                   b < Share::kOwnTiles ? scale : reciprocal(sums.unit));
+      });
+    }
+  }
+}
+
+}  // namespace ito::cuda
