@@ -66,6 +66,31 @@ std::vector<GateJob> covering_jobs() {
   return jobs;
 }
 
+Model LatentJob::model() const {
+  const Mlp net{.hidden = {64, 64}};
+  Model model;
+  model.state = 4;
+  model.grid = uniform_grid(1.0, 64);
+  model.drift = net;
+  model.diffusion = ConstantDiffusion{};
+  if (diffusion_net)
+    model.diffusion =
+        DiagonalDiffusion{{.hidden = {64, 64}, .output = Activation::sigmoid}, 1, 0.1};
+  model.control = DriftControl{{.hidden = {64, 64}, .time = true}};
+  return model;
+}
+
+std::vector<LatentJob> latent_jobs() {
+  std::vector<LatentJob> jobs;
+  for (const bool diffusion_net : {false, true}) {
+    for (const bool adjoint : {false, true}) {
+      for (const Precision precision : {Precision::fast, Precision::fp32})
+        jobs.push_back({gate_targets[1], precision, adjoint, diffusion_net});
+    }
+  }
+  return jobs;
+}
+
 std::vector<TrainingJob> training_jobs() {
   const std::vector<std::tuple<const char*, Likelihood, Objective>> kinds{
       {"binomial", Binomial{}, Objective::free_energy},

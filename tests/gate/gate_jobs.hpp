@@ -43,6 +43,19 @@ std::vector<GateJob> all_jobs();
 /// activation, precision and kernel.
 std::vector<GateJob> covering_jobs();
 
+/// The reference workload of the benchmarks, latent-4x64: nets for posterior and prior drift, and a
+/// constant σ or a third net. Those whose time loops are known best.
+struct LatentJob {
+  GateTarget target;
+  Precision precision;
+  bool adjoint;
+  bool diffusion_net;
+
+  Model model() const;
+};
+/// Precisions and kernels on sm_90.
+std::vector<LatentJob> latent_jobs();
+
 /// Every kernel of a training step, with some likelihood and objective.
 struct TrainingJob {
   std::string text;

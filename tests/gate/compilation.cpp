@@ -1,0 +1,80 @@
+#include "gate/compilation.hpp"
+
+#include <fmt/format.h>
+
+#include "cuda/fused/adjoint.hpp"
+#include "cuda/fused/simulate.hpp"
+#include "cuda/kernel_compiler.hpp"
+#include "cuda/layered/block.hpp"
+#include "cuda/layered/device_net.hpp"
+#include "cuda/per_path/tables.hpp"
+#include "gate/bounds.hpp"
+#include "kernels/per_path/arguments.cuh"
+
+namespace ito::cuda {
+namespace {
+
+/// A kernel with a time loop and its nets on chip.
+Compilation fused(const Model& description, const std::string& text, GateTarget target,
+                  Precision precision, bool adjoint, bool in_registers) {
+  const FusedModel model(resolve(description), precision, target.shared_memory_per_block);
+  const FusedLaunch& launch = adjoint ? model.layout.adjoint : model.layout.simulate;
+  const std::string kernel = adjoint ? "adjoint" : "simulate";
+  return {.label = fmt::format("sm_{:<4} {:<8} {}  {}", target.compute_capability, kernel,
+                               name(precision), text),
+          .source = adjoint ? adjoint_source(model) : simulate_source(model),
+          .target = target,
+          .kernel = "ito_" + kernel,
+          .warps = launch.warps,
+          .dynamic_shared = launch.shared_bytes,
+          .in_registers = in_registers,
+          .tile_steps = 1,
+          .most_instructions =
+              most_instructions(target.compute_capability, kernel, name(precision), text)};
+}
+
+}  // namespace
+
+std::string Compilation::architecture() const {
+  return cubin_architecture(target.compute_capability, Nvrtc::instance().architectures());
+}
+
+Compilation compilation(const GateJob& job) {
+  return fused(job.shape.model(), job.shape.text(), job.target, job.precision, job.adjoint,
+               must_stay_in_registers(job));
+}
+
+Compilation compilation(const LatentJob& job) {
+  return fused(job.model(), job.diffusion_net ? "latent-4x64, sigma a net" : "latent-4x64",
+               job.target, job.precision, job.adjoint, !job.diffusion_net);
+}
+
+Compilation compilation(const LayeredJob& job) {
+  const auto source = [&] {
+    if (!job.shape) return device_net_source(job.precision);
+    return layered_source({*job.shape, job.precision, job.target.shared_memory_per_block, false});
+  };
+  return {.label = fmt::format("sm_{:<4} layered  {}  {}", job.target.compute_capability,
+                               name(job.precision), job.text),
+          .source = source(),
+          .target = job.target,
+          .in_registers = true};
+}
+
+Compilation compilation(const SchemeJob& job) {
+  return {.label = fmt::format("sm_{:<4} per path {}  {}", job.target.compute_capability,
+                               name(job.precision), job.text),
+          .source = per_path_source(spec_of(job.shape), job.precision, job.method),
+          .target = job.target,
+          .dynamic_shared = outer_numbers * (job.precision == Precision::fp64 ? 8 : 4),
+          .in_registers = job.method == GradientMethod::adjoint};
+}
+
+Compilation compilation(const TrainingJob& job) {
+  return {.label = fmt::format("sm_{:<4} training {}", job.target.compute_capability, job.text),
+          .source = training_source(job.kind),
+          .target = job.target,
+          .in_registers = true};
+}
+
+}  // namespace ito::cuda

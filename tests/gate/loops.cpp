@@ -1,0 +1,379 @@
+#include "gate/loops.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <ito/error.hpp>
+
+namespace ito::cuda {
+namespace {
+
+bool ends_block(const SassInstruction& one) {
+  static const std::set<std::string_view> enders{"BRA", "BRX",  "JMP",  "JMX",
+                                                 "RET", "EXIT", "BSYNC"};
+  return enders.contains(one.mnemonic());
+}
+
+/// Whether what follows may run too. A branch has a condition in its guard or, as in
+/// `BRA !P0, …`, among its operands.
+bool falls_through(const SassInstruction& one) {
+  if (!one.guard.empty() && one.guard != "PT") return true;
+  return one.mnemonic() == "BRA" && one.operands.size() > 1;
+}
+
+/// To the code that gathers a warp whose lanes have parted: not taken where the lanes run together.
+bool leaves_for_divergence(const SassInstruction& one) { return one.opcode.starts_with("BRA.DIV"); }
+
+/// Registers from the first that an instruction writes: {"R4", 2} for R4 and R5.
+struct Destination {
+  std::string first;
+  int count = 0;
+
+  bool has(const std::string& reg) const {
+    const auto split = [](const std::string& name) {
+      const std::size_t digit = name.find_first_of("0123456789");
+      if (digit == std::string::npos) return std::pair<std::string, int>{name, -1};
+      return std::pair<std::string, int>{name.substr(0, digit), std::stoi(name.substr(digit))};
+    };
+    const auto [bank, from] = split(first);
+    const auto [other, at] = split(reg);
+    if (bank != other) return false;
+    return from < 0 ? at < 0 : at >= from && at < from + count;
+  }
+};
+
+Destination destination(const SassInstruction& one) {
+  if (one.operands.empty()) return {};
+  static const std::set<std::string_view> without{
+      "STS", "STG",  "STL", "ST",   "STSM",  "RED",   "BRA",  "BSSY",
+      "BAR", "EXIT", "RET", "CALL", "BREAK", "BSYNC", "REDG", "WARPSYNC"};
+  if (without.contains(one.mnemonic())) return {};
+  const auto has = [&](std::string_view part) {
+    return one.opcode.find(part) != std::string::npos;
+  };
+  int count = 1;
+  if (has(".128") || one.mnemonic() == "HMMA" || has(".WIDE.128") || has("88.4"))
+    count = 4;
+  else if (one.mnemonic() == "HGMMA")
+    count = 128;
+  else if (has(".64") || has(".WIDE") || has("88.2") || one.mnemonic().starts_with("D") ||
+           (one.mnemonic() == "CS2R" && !has(".32")))
+    count = 2;
+  return {one.operands[0], count};
+}
+
+std::optional<int> immediate(const std::string& text) {
+  if (text == "RZ" || text == "URZ" || text == "SRZ") return 0;
+  const bool negative = text.starts_with('-');
+  const std::size_t from = negative ? 1 : 0;
+  const bool hex = text.compare(from, 2, "0x") == 0;
+  const char* begin = text.data() + from + (hex ? 2 : 0);
+  const char* end = text.data() + text.size();
+  unsigned value = 0;
+  if (begin == end || std::from_chars(begin, end, value, hex ? 16 : 10).ptr != end) return {};
+  return static_cast<int>(negative ? 0u - value : value);
+}
+
+/// The bits of a half that is printed as a decimal fraction.
+std::optional<unsigned> half_bits(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (end == text.c_str() || *end != '\0') return {};
+  const unsigned sign = std::signbit(value) ? 0x8000u : 0u;
+  const double size = std::abs(value);
+  if (size < 0x1p-14) return sign | static_cast<unsigned>(size * 0x1p24);
+  const int exponent = std::ilogb(size);
+  const auto significand = static_cast<unsigned>(std::ldexp(size, 10 - exponent));
+  return sign | ((static_cast<unsigned>(exponent + 14) << 10) + significand);
+}
+
+/// What an instruction writes as a register plus a number, if it is that.
+std::optional<Affine> affine(const SassInstruction& one) {
+  if (!one.guard.empty()) return {};
+  const auto& x = one.operands;
+  const auto sum = [](const std::string& a, const std::string& b) -> std::optional<Affine> {
+    const auto left = immediate(a), right = immediate(b);
+    if (left && right) return Affine{"RZ", *left + *right};
+    if (right && !a.starts_with('-')) return Affine{a, *right};
+    if (left && !b.starts_with('-')) return Affine{b, *left};
+    return {};
+  };
+  const std::string_view name = one.mnemonic();
+  if ((name == "MOV" || name == "UMOV" || name == "CS2R") && x.size() >= 2) return sum(x[1], "RZ");
+  if (one.opcode.starts_with("IMAD.MOV") && x.size() == 4) return sum(x[3], "RZ");
+  if (one.opcode == "IMAD.IADD" && x.size() == 4 && x[2] == "0x1") return sum(x[1], x[3]);
+  if (name == "VIADD" && x.size() == 3) return sum(x[1], x[2]);
+  if ((one.opcode == "IADD3" || one.opcode == "UIADD3") && x.size() == 4) {
+    if (immediate(x[3]) == 0) return sum(x[1], x[2]);
+    if (immediate(x[2]) == 0) return sum(x[1], x[3]);
+    if (immediate(x[1]) == 0) return sum(x[2], x[3]);
+    return {};
+  }
+  if (name == "HFMA2" && x.size() == 5 && immediate(x[1]).value_or(x[1] == "-RZ" ? 0 : 1) == 0) {
+    const auto high = half_bits(x[3]), low = half_bits(x[4]);
+    if (high && low) return Affine{"RZ", static_cast<int>((*high << 16) + *low)};
+  }
+  return {};
+}
+
+bool compare(const std::string& opcode, int a, int b) {
+  const bool is_unsigned = opcode.find(".U32") != std::string::npos;
+  const auto order = is_unsigned ? static_cast<unsigned>(a) <=> static_cast<unsigned>(b) : a <=> b;
+  const auto has = [&](std::string_view part) { return opcode.find(part) != std::string::npos; };
+  if (has(".NE.")) return order != 0;
+  if (has(".EQ.")) return order == 0;
+  if (has(".LT.")) return order < 0;
+  if (has(".LE.")) return order <= 0;
+  if (has(".GT.")) return order > 0;
+  return order >= 0;
+}
+
+}  // namespace
+
+bool Loop::has(int block) const { return std::binary_search(blocks.begin(), blocks.end(), block); }
+
+ControlFlow::ControlFlow(const SassFunction& function) : function_(function) {
+  make_blocks();
+  find_dominators();
+  find_loops();
+}
+
+std::size_t ControlFlow::label(const SassInstruction& instruction) const {
+  const auto found = function_.labels.find(instruction.target);
+  if (found == function_.labels.end() || found->second >= function_.own) {
+    throw Error(
+        "branch",
+        fmt::format("{:#x} of {} to {}", instruction.address, function_.name, instruction.target),
+        "a label of the kernel");
+  }
+  return found->second;
+}
+
+void ControlFlow::make_blocks() {
+  const auto& code = function_.code;
+  std::set<std::size_t> leaders{0};
+  std::map<std::string, std::vector<std::size_t>> reconvergence;  // of each barrier register
+  std::map<std::size_t, std::size_t> meeting;                     // BSYNC → where it goes on
+  for (std::size_t i = 0; i < function_.own; ++i) {
+    const SassInstruction& one = code[i];
+    const std::string_view name = one.mnemonic();
+    if (name == "BRX" || name == "JMX" || name == "JMP") {
+      throw Error("branch", fmt::format("{:#x} of {}: {}", one.address, function_.name, one.opcode),
+                  "a branch to a label");
+    }
+    if (name == "BRA") leaders.insert(label(one));
+    if (name == "BSSY") reconvergence[one.operands.at(0)].push_back(label(one));
+    if (name == "BSYNC") {
+      // The label of the last BSSY of this register, which is the next instruction but where two
+      // ways meet behind it.
+      const auto& targets = reconvergence[one.operands.at(0)];
+      const bool next = targets.empty() || std::ranges::find(targets, i + 1) != targets.end();
+      meeting[i] = next ? i + 1 : targets.back();
+      leaders.insert(meeting[i]);
+    }
+    if (ends_block(one)) leaders.insert(i + 1);
+  }
+  leaders.erase(leaders.upper_bound(function_.own - 1), leaders.end());
+  block_at_.resize(function_.own);
+  for (auto leader = leaders.begin(); leader != leaders.end(); ++leader) {
+    BasicBlock block;
+    block.begin = *leader;
+    block.end = std::next(leader) == leaders.end() ? function_.own : *std::next(leader);
+    for (std::size_t i = block.begin; i < block.end; ++i) {
+      block_at_[i] = static_cast<int>(blocks_.size());
+      block.calls = block.calls || code[i].mnemonic() == "CALL";
+    }
+    blocks_.push_back(block);
+  }
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    const SassInstruction& last = code[blocks_[b].end - 1];
+    const auto go = [&](std::size_t instruction) {
+      if (instruction >= function_.own) return;
+      const int to = block_at_[instruction];
+      if (std::ranges::find(blocks_[b].successors, to) != blocks_[b].successors.end()) return;
+      blocks_[b].successors.push_back(to);
+      blocks_[static_cast<std::size_t>(to)].predecessors.push_back(static_cast<int>(b));
+    };
+    const std::string_view name = last.mnemonic();
+    if (name == "BRA" && !leaves_for_divergence(last) && last.guard != "!PT") go(label(last));
+    if (name == "BSYNC") go(meeting[blocks_[b].end - 1]);
+    if (!ends_block(last) || falls_through(last) || leaves_for_divergence(last)) go(blocks_[b].end);
+  }
+}
+
+// Cooper, Harvey and Kennedy, A Simple, Fast Dominance Algorithm (2001).
+void ControlFlow::find_dominators() {
+  rank_.assign(blocks_.size(), -1);
+  std::vector<char> seen(blocks_.size(), 0);
+  std::vector<std::pair<int, std::size_t>> stack{{0, 0}};
+  seen[0] = 1;
+  while (!stack.empty()) {
+    auto& [block, next] = stack.back();
+    const auto& successors = blocks_[static_cast<std::size_t>(block)].successors;
+    if (next == successors.size()) {
+      order_.push_back(block);
+      stack.pop_back();
+      continue;
+    }
+    const int to = successors[next++];
+    if (seen[static_cast<std::size_t>(to)] == 0) {
+      seen[static_cast<std::size_t>(to)] = 1;
+      stack.push_back({to, 0});
+    }
+  }
+  std::ranges::reverse(order_);
+  for (std::size_t i = 0; i < order_.size(); ++i)
+    rank_[static_cast<std::size_t>(order_[i])] = static_cast<int>(i);
+  const auto idom = [&](int block) -> int& {
+    return blocks_[static_cast<std::size_t>(block)].dominator;
+  };
+  const auto rank = [&](int block) { return rank_[static_cast<std::size_t>(block)]; };
+  idom(0) = 0;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const int block : order_) {
+      if (block == 0) continue;
+      int meet = -1;
+      for (int other : blocks_[static_cast<std::size_t>(block)].predecessors) {
+        if (rank(other) < 0 || idom(other) < 0) continue;
+        if (meet < 0) meet = other;
+        while (meet != other) {
+          while (rank(meet) > rank(other)) meet = idom(meet);
+          while (rank(other) > rank(meet)) other = idom(other);
+        }
+      }
+      if (idom(block) != meet) {
+        idom(block) = meet;
+        changed = true;
+      }
+    }
+  }
+  idom(0) = -1;
+}
+
+bool ControlFlow::dominates(int over, int block) const {
+  for (; block >= 0; block = blocks_[static_cast<std::size_t>(block)].dominator)
+    if (block == over) return true;
+  return false;
+}
+
+void ControlFlow::find_loops() {
+  std::map<int, std::set<int>> bodies;
+  std::map<int, std::vector<int>> latches;
+  for (const int block : order_) {
+    for (const int to : blocks_[static_cast<std::size_t>(block)].successors) {
+      if (rank_[static_cast<std::size_t>(to)] > rank_[static_cast<std::size_t>(block)]) continue;
+      if (!dominates(to, block)) {
+        throw Error("loop", fmt::format("of {} with two entries", function_.name),
+                    "loops that are entered at one instruction");
+      }
+      latches[to].push_back(block);
+      std::set<int>& body = bodies[to];
+      body.insert(to);
+      std::vector<int> reach{block};
+      while (!reach.empty()) {
+        const int one = reach.back();
+        reach.pop_back();
+        if (!body.insert(one).second) continue;
+        for (const int before : blocks_[static_cast<std::size_t>(one)].predecessors)
+          if (rank_[static_cast<std::size_t>(before)] >= 0) reach.push_back(before);
+      }
+    }
+  }
+  for (const auto& [header, body] : bodies)
+    loops_.push_back({header, {body.begin(), body.end()}, latches[header]});
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    for (std::size_t j = 0; j < loops_.size(); ++j) {
+      if (i == j || !loops_[j].has(loops_[i].header)) continue;
+      ++loops_[i].depth;
+      int& parent = loops_[i].parent;
+      if (parent < 0 ||
+          loops_[j].blocks.size() < loops_[static_cast<std::size_t>(parent)].blocks.size())
+        parent = static_cast<int>(j);
+    }
+  }
+}
+
+std::optional<std::size_t> ControlFlow::definition(const std::string& reg, std::size_t before,
+                                                   const Loop& loop, bool inside) const {
+  const auto writes = [&](std::size_t i) { return destination(function_.code[i]).has(reg); };
+  for (int block = block_at_[before - 1]; block >= 0;
+       block = blocks_[static_cast<std::size_t>(block)].dominator) {
+    if (loop.has(block) != inside) {
+      if (inside) return {};
+      continue;
+    }
+    const BasicBlock& one = blocks_[static_cast<std::size_t>(block)];
+    for (std::size_t i = std::min(one.end, before); i-- > one.begin;) {
+      if (!writes(i)) continue;
+      // Blocks between that do not dominate.
+      for (std::size_t j = i + 1; j < before; ++j)
+        if (writes(j) && loop.has(block_at_[j]) == inside) return {};
+      return i;
+    }
+  }
+  return {};
+}
+
+std::optional<Affine> ControlFlow::value(Affine sum, std::size_t before, const Loop& loop,
+                                         bool inside) const {
+  constexpr int longest_chain = 8;
+  for (int copies = 0; copies < longest_chain && sum.source != "RZ"; ++copies) {
+    const auto at = definition(sum.source, before, loop, inside);
+    if (!at) return inside ? std::optional(sum) : std::nullopt;
+    const auto step = affine(function_.code[*at]);
+    if (!step) return {};
+    sum = {step->source, sum.plus + step->plus};
+    before = *at;
+  }
+  return sum;
+}
+
+std::optional<int> ControlFlow::trips(const Loop& loop) const {
+  if (loop.latches.size() != 1) return {};
+  // The one branch that leaves.
+  int leaving = -1;
+  for (const int block : loop.blocks) {
+    for (const int to : blocks_[static_cast<std::size_t>(block)].successors) {
+      if (loop.has(to)) continue;
+      if (leaving >= 0) return {};
+      leaving = block;
+    }
+  }
+  if (leaving < 0) return {};
+  const std::size_t branch_at = blocks_[static_cast<std::size_t>(leaving)].end - 1;
+  const SassInstruction& branch = function_.code[branch_at];
+  if (branch.mnemonic() != "BRA" || branch.guard.empty() == (branch.operands.size() == 1))
+    return {};
+  const std::string condition = branch.guard.empty() ? branch.operands[0] : branch.guard;
+  const bool negated = condition.starts_with('!');
+  const bool stays_where_taken = loop.has(block_at_[label(branch)]);
+
+  const auto test_at = definition(condition.substr(negated ? 1 : 0), branch_at, loop, true);
+  if (!test_at) return {};
+  const SassInstruction& test = function_.code[*test_at];
+  const bool compares = test.mnemonic() == "ISETP" || test.mnemonic() == "UISETP";
+  if (!compares || test.operands.size() != 5 || !test.guard.empty()) return {};
+  const auto bound = immediate(test.operands[3]);
+  const auto tested = value({test.operands[2], 0}, *test_at, loop, true);
+  if (!bound || !tested) return {};
+  const std::size_t end = blocks_[static_cast<std::size_t>(loop.latches[0])].end;
+  const auto next = value({tested->source, 0}, end, loop, true);
+  const auto start =
+      value({tested->source, 0}, blocks_[static_cast<std::size_t>(loop.header)].begin, loop, false);
+  if (!next || next->source != tested->source || next->plus == 0 || !start) return {};
+  constexpr int most = 1 << 20;
+  for (int n = 1, counter = start->plus; n <= most; ++n, counter += next->plus) {
+    const bool taken = compare(test.opcode, counter + tested->plus, *bound) != negated;
+    if (taken != stays_where_taken) return n;
+  }
+  return {};
+}
+
+}  // namespace ito::cuda
