@@ -37,7 +37,7 @@ class PathCounter {
 /// An inner loop or a block of the outer one.
 struct Node {
   PathCounter::Paths own{};
-  bool calls = false;
+  int calls = 0;
   std::vector<int> successors{};
   int meeting = -1;  ///< where all ways from here meet first
 };
@@ -155,10 +155,10 @@ PathCounter::Paths PathCounter::iteration(int index) {
         *std::ranges::max_element(ways, [&](int a, int b) { return better(a, b, false); });
     best.to_end.main = node.own.main;
     best.to_end.main.add(done.at(main_way).to_end.main);
-    best.main_calls = done.at(main_way).main_calls + (node.calls ? 1 : 0);
+    best.main_calls = done.at(main_way).main_calls + node.calls;
     best.to_end.longest = node.own.longest;
     best.to_end.longest.add(done.at(longest_way).to_end.longest);
-    best.longest_calls = done.at(longest_way).longest_calls + (node.calls ? 1 : 0);
+    best.longest_calls = done.at(longest_way).longest_calls + node.calls;
     done.emplace(at, best);
     return true;
   };
@@ -216,6 +216,22 @@ int find_time_loop(const ControlFlow& flow) {
   return tensor >= 0 ? tensor : outermost([](std::size_t) { return true; });
 }
 
+/// Products that nothing reaches: the graph has missed a branch, and what is counted would be
+/// wrong.
+void refuse_unreached_products(const ControlFlow& flow) {
+  for (const BasicBlock& block : flow.blocks()) {
+    if (block.reached) continue;
+    for (std::size_t i = block.begin; i < block.end; ++i) {
+      const SassInstruction& one = flow.function().code[i];
+      if (one.kind() != PipeKind::tensor) continue;
+      throw Error("kernel",
+                  fmt::format("{}, whose {} at {:#x} nothing reaches", flow.function().name,
+                              one.opcode, one.address),
+                  "one whose branches the gate can follow");
+    }
+  }
+}
+
 }  // namespace
 
 double PipeCounts::total() const { return std::accumulate(of.begin(), of.end(), 0.0); }
@@ -227,6 +243,7 @@ PipeCounts& PipeCounts::add(const PipeCounts& other, double times) {
 
 TimeLoop count_time_loop(const SassFunction& function, std::span<const int> trips) {
   const ControlFlow flow(function);
+  refuse_unreached_products(flow);
   const int index = find_time_loop(flow);
   if (index < 0)
     throw Error("kernel", function.name + ", which has no loop", "one with a time loop");
@@ -246,8 +263,7 @@ TimeLoop count_time_loop(const SassFunction& function, std::span<const int> trip
     const BasicBlock& one = flow.blocks()[static_cast<std::size_t>(block)];
     begin = std::min(begin, one.begin);
     end = std::max(end, one.end);
-    for (std::size_t i = one.begin; i < one.end; ++i)
-      if (function.code[i].mnemonic() == "CALL") ++out.calls;
+    out.calls += one.calls;
   }
   out.begin = function.code[begin].address;
   out.end = function.code[end - 1].address + 16;

@@ -12,7 +12,9 @@ namespace {
 
 /// nvdisasm's text of one kernel from lines of code and labels.
 std::string listing(const std::vector<std::string>& lines, const std::string& name = "kernel") {
-  std::string out = "\t.section\t.text." + name + ",\"ax\",@progbits\n.text." + name + ":\n";
+  std::string out = "\t.section\t.text." + name +
+                    ",\"ax\",@progbits\n\t.sectioninfo\t@\"SHI_REGISTERS=9\"\n.text." + name +
+                    ":\n";
   int address = 0;
   for (const std::string& line : lines) {
     if (line.ends_with(':')) {
@@ -151,6 +153,16 @@ TEST(TimeLoop, UniformCountersAndBranches) {
   EXPECT_EQ(loop.inner.at(0).trips, 6);
 }
 
+TEST(TimeLoop, ACallToALabelOfTheKernelIsABranch) {
+  // As sm_80 leaves a loop, and enters one where lanes have met.
+  const TimeLoop loop =
+      count({".L_x_0:", "BRA.CONV ~URZ, `(.L_x_1)", "CALL.REL.NOINC `($__internal_0_$__warpsync)",
+             ".L_x_1:", "HMMA R8, R4, R6, R8", "@P0 CALL.REL.NOINC `(.L_x_2)", "BRA `(.L_x_0)",
+             ".L_x_2:", "EXIT", "$__internal_0_$__warpsync:", "RET.REL.NODEC R2 `(kernel)"});
+  EXPECT_EQ(loop.main.total(), 4);
+  EXPECT_EQ(loop.calls, 0);
+}
+
 /// A time loop around a loop with a counter; `counter`: the lines between its products and its end.
 std::vector<std::string> nested(const std::vector<std::string>& before,
                                 const std::vector<std::string>& counter) {
@@ -168,6 +180,9 @@ TEST(TimeLoop, MultipliesInnerLoopsByTheTripsOfTheirCounters) {
     int trips;
   };
   const Row rows[]{
+      {{"PLOP3.LUT P3, PT, PT, PT, PT, 0x80, 0x8"},
+       {"PLOP3.LUT P1, PT, PT, PT, P3, 0x80, 0x8", "PLOP3.LUT P3, PT, PT, PT, PT, 0x8, 0x80"},
+       2},
       {{"MOV R1, RZ"}, {"VIADD R1, R1, 0x1", "ISETP.NE.AND P1, PT, R1, 0x4, PT"}, 4},
       {{"CS2R R0, SRZ"}, {"ISETP.LT.U32.AND P1, PT, R1, 0x4, PT", "IADD3 R1, R1, 0x1, RZ"}, 5},
       {{"IMAD.MOV.U32 R1, RZ, RZ, 0x10"},
@@ -224,8 +239,13 @@ TEST(TimeLoop, WithoutProductsIsTheLongest) {
 }
 
 TEST(TimeLoop, RefusesWhatItCannotFollow) {
+  EXPECT_NE(refusal({}).find("has no code"), std::string::npos);
   EXPECT_NE(refusal({"BRX R2 -0x10"}).find("branch: got 0x0 of kernel: BRX"), std::string::npos);
   EXPECT_NE(refusal({"BRA `(.L_x_7)"}).find(".L_x_7"), std::string::npos);
+  EXPECT_NE(refusal({"BRA `(.L_x_0)", "HMMA R8, R4, R6, R8", ".L_x_0:", "MOV R1, R2",
+                     "@P0 BRA `(.L_x_0)", "EXIT"})
+                .find("HMMA at 0x10 nothing reaches"),
+            std::string::npos);
   // A loop that is entered at two instructions.
   EXPECT_NE(refusal({"@P0 BRA `(.L_x_1)", ".L_x_0:", "MOV R1, R2", ".L_x_1:", "MOV R2, R1",
                      "@P1 BRA `(.L_x_0)", "EXIT"})

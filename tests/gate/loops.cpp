@@ -14,21 +14,14 @@
 namespace ito::cuda {
 namespace {
 
-bool ends_block(const SassInstruction& one) {
-  static const std::set<std::string_view> enders{"BRA", "BRX",  "JMP",  "JMX",
-                                                 "RET", "EXIT", "BSYNC"};
-  return enders.contains(one.mnemonic());
-}
-
 /// Whether what follows may run too. A branch has a condition in its guard or, as in
 /// `BRA !P0, …`, among its operands.
 bool falls_through(const SassInstruction& one) {
+  if (one.opcode == "BRA.CONV") return false;  // taken where the lanes of a warp run together
+  if (one.opcode == "BRA.DIV") return true;
   if (!one.guard.empty() && one.guard != "PT") return true;
   return one.mnemonic() == "BRA" && one.operands.size() > 1;
 }
-
-/// To the code that gathers a warp whose lanes have parted: not taken where the lanes run together.
-bool leaves_for_divergence(const SassInstruction& one) { return one.opcode.starts_with("BRA.DIV"); }
 
 /// Registers from the first that an instruction writes: {"R4", 2} for R4 and R5.
 struct Destination {
@@ -134,14 +127,52 @@ bool compare(const std::string& opcode, int a, int b) {
   return order >= 0;
 }
 
+/// What [U]PLOP3 writes to its first predicate where that is a constant ("PT" or "!PT") or a copy
+/// of another. Its look-up table has a bit for each value of its three operands, of which the first
+/// is the most significant.
+std::optional<std::string> copied_predicate(const SassInstruction& one) {
+  const auto& x = one.operands;
+  if ((one.opcode != "PLOP3.LUT" && one.opcode != "UPLOP3.LUT") || !one.guard.empty() ||
+      x.size() != 7)
+    return {};
+  const auto table = immediate(x[5]);
+  if (!table) return {};
+  std::string variable;
+  unsigned index = 0, weight = 0;
+  for (std::size_t i = 2; i < 5; ++i) {
+    const unsigned bit = 4u >> (i - 2);
+    if (x[i] == "PT" || x[i] == "UPT") {
+      index |= bit;
+    } else if (x[i] != "!PT" && x[i] != "!UPT") {
+      if (!variable.empty() || x[i].starts_with('!')) return {};
+      variable = x[i];
+      weight = bit;
+    }
+  }
+  const auto entry = [&](unsigned i) { return (static_cast<unsigned>(*table) >> i & 1u) != 0; };
+  const bool low = entry(index), high = entry(index | weight);
+  if (low == high) return low ? "PT" : "!PT";
+  return (low ? "!" : "") + variable;
+}
+
 }  // namespace
 
 bool Loop::has(int block) const { return std::binary_search(blocks.begin(), blocks.end(), block); }
 
 ControlFlow::ControlFlow(const SassFunction& function) : function_(function) {
+  if (function.own == 0)
+    throw Error("kernel", function.name + ", which has no code", "one with code");
   make_blocks();
   find_dominators();
   find_loops();
+}
+
+bool ControlFlow::branches(const SassInstruction& instruction) const {
+  if (instruction.mnemonic() == "BRA") return true;
+  // sm_80 leaves loops by calls to labels of the kernel itself.
+  const auto found = function_.labels.find(instruction.target);
+  return instruction.mnemonic() == "CALL" && found != function_.labels.end() &&
+         found->second < function_.own;
 }
 
 std::size_t ControlFlow::label(const SassInstruction& instruction) const {
@@ -157,6 +188,10 @@ std::size_t ControlFlow::label(const SassInstruction& instruction) const {
 
 void ControlFlow::make_blocks() {
   const auto& code = function_.code;
+  const auto ends_block = [&](const SassInstruction& one) {
+    return branches(one) || one.mnemonic() == "EXIT" || one.mnemonic() == "RET" ||
+           one.mnemonic() == "BSYNC";
+  };
   std::set<std::size_t> leaders{0};
   std::map<std::string, std::vector<std::size_t>> reconvergence;  // of each barrier register
   std::map<std::size_t, std::size_t> meeting;                     // BSYNC → where it goes on
@@ -167,7 +202,7 @@ void ControlFlow::make_blocks() {
       throw Error("branch", fmt::format("{:#x} of {}: {}", one.address, function_.name, one.opcode),
                   "a branch to a label");
     }
-    if (name == "BRA") leaders.insert(label(one));
+    if (branches(one)) leaders.insert(label(one));
     if (name == "BSSY") reconvergence[one.operands.at(0)].push_back(label(one));
     if (name == "BSYNC") {
       // The label of the last BSSY of this register, which is the next instruction but where two
@@ -187,7 +222,7 @@ void ControlFlow::make_blocks() {
     block.end = std::next(leader) == leaders.end() ? function_.own : *std::next(leader);
     for (std::size_t i = block.begin; i < block.end; ++i) {
       block_at_[i] = static_cast<int>(blocks_.size());
-      block.calls = block.calls || code[i].mnemonic() == "CALL";
+      if (code[i].mnemonic() == "CALL" && !branches(code[i])) ++block.calls;
     }
     blocks_.push_back(block);
   }
@@ -200,10 +235,10 @@ void ControlFlow::make_blocks() {
       blocks_[b].successors.push_back(to);
       blocks_[static_cast<std::size_t>(to)].predecessors.push_back(static_cast<int>(b));
     };
-    const std::string_view name = last.mnemonic();
-    if (name == "BRA" && !leaves_for_divergence(last) && last.guard != "!PT") go(label(last));
-    if (name == "BSYNC") go(meeting[blocks_[b].end - 1]);
-    if (!ends_block(last) || falls_through(last) || leaves_for_divergence(last)) go(blocks_[b].end);
+    // Lanes that run together do not take BRA.DIV.
+    if (branches(last) && last.opcode != "BRA.DIV" && last.guard != "!PT") go(label(last));
+    if (last.mnemonic() == "BSYNC") go(meeting[blocks_[b].end - 1]);
+    if (!ends_block(last) || falls_through(last)) go(blocks_[b].end);
   }
 }
 
@@ -228,8 +263,10 @@ void ControlFlow::find_dominators() {
     }
   }
   std::ranges::reverse(order_);
-  for (std::size_t i = 0; i < order_.size(); ++i)
+  for (std::size_t i = 0; i < order_.size(); ++i) {
     rank_[static_cast<std::size_t>(order_[i])] = static_cast<int>(i);
+    blocks_[static_cast<std::size_t>(order_[i])].reached = true;
+  }
   const auto idom = [&](int block) -> int& {
     return blocks_[static_cast<std::size_t>(block)].dominator;
   };
@@ -335,6 +372,18 @@ std::optional<Affine> ControlFlow::value(Affine sum, std::size_t before, const L
   return sum;
 }
 
+bool ControlFlow::runs_twice(const Loop& loop, const SassInstruction& test, bool negated) const {
+  const auto flag = copied_predicate(test);
+  if (!flag || *flag == "PT" || *flag == "!PT" || flag->starts_with('!')) return false;
+  const auto set_to = [&](std::size_t before, bool inside) -> std::string {
+    const auto at = definition(*flag, before, loop, inside);
+    return at ? copied_predicate(function_.code[*at]).value_or("") : "";
+  };
+  const std::string first = set_to(blocks_[static_cast<std::size_t>(loop.header)].begin, false);
+  const std::string then = set_to(blocks_[static_cast<std::size_t>(loop.latches[0])].end, true);
+  return first == (negated ? "!PT" : "PT") && then == (negated ? "PT" : "!PT");
+}
+
 std::optional<int> ControlFlow::trips(const Loop& loop) const {
   if (loop.latches.size() != 1) return {};
   // The one branch that leaves.
@@ -349,8 +398,7 @@ std::optional<int> ControlFlow::trips(const Loop& loop) const {
   if (leaving < 0) return {};
   const std::size_t branch_at = blocks_[static_cast<std::size_t>(leaving)].end - 1;
   const SassInstruction& branch = function_.code[branch_at];
-  if (branch.mnemonic() != "BRA" || branch.guard.empty() == (branch.operands.size() == 1))
-    return {};
+  if (!branches(branch) || branch.guard.empty() == (branch.operands.size() == 1)) return {};
   const std::string condition = branch.guard.empty() ? branch.operands[0] : branch.guard;
   const bool negated = condition.starts_with('!');
   const bool stays_where_taken = loop.has(block_at_[label(branch)]);
@@ -358,6 +406,7 @@ std::optional<int> ControlFlow::trips(const Loop& loop) const {
   const auto test_at = definition(condition.substr(negated ? 1 : 0), branch_at, loop, true);
   if (!test_at) return {};
   const SassInstruction& test = function_.code[*test_at];
+  if (runs_twice(loop, test, negated == stays_where_taken)) return 2;
   const bool compares = test.mnemonic() == "ISETP" || test.mnemonic() == "UISETP";
   if (!compares || test.operands.size() != 5 || !test.guard.empty()) return {};
   const auto bound = immediate(test.operands[3]);

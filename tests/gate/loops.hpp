@@ -12,8 +12,9 @@ namespace ito::cuda {
 struct BasicBlock {
   std::size_t begin = 0, end = 0;
   std::vector<int> successors{}, predecessors{};
-  int dominator = -1;  ///< immediate; −1: of the entry and of blocks that nothing reaches
-  bool calls = false;  ///< a routine of the compiler: the slow path of a division or a root
+  int dominator = -1;    ///< immediate; −1: of the entry and of blocks that nothing reaches
+  bool reached = false;  ///< from the entry
+  int calls = 0;         ///< of routines of the compiler: the slow path of a division or a root
 };
 
 /// A natural loop (Aho, Lam, Sethi and Ullman, Compilers, 2nd ed., §9.6): its header dominates all
@@ -52,6 +53,7 @@ class ControlFlow {
   void make_blocks();
   void find_dominators();
   void find_loops();
+  bool branches(const SassInstruction& instruction) const;
   std::size_t label(const SassInstruction& instruction) const;
   /// The last instruction before `before` that writes the register, in its block and those that
   /// dominate it, inside the loop or outside; none where a block between may write it too.
@@ -60,6 +62,11 @@ class ControlFlow {
   /// A sum at `before` as one of what registers hold when an iteration begins (`inside`) or as a
   /// number (outside).
   std::optional<Affine> value(Affine sum, std::size_t before, const Loop& loop, bool inside) const;
+
+  /// Whether a loop of two iterations has a predicate for counter: `test` copies it, and it is set
+  /// once before the loop and turned in the first iteration. `negated`: the loop goes on while it
+  /// is false.
+  bool runs_twice(const Loop& loop, const SassInstruction& test, bool negated) const;
 
   const SassFunction& function_;
   std::vector<BasicBlock> blocks_;

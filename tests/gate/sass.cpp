@@ -115,7 +115,7 @@ std::vector<SassFunction> read_sass(std::string_view text) {
     const std::string_view line = trimmed(text.substr(begin, end - begin));
     begin = end + 1;
     constexpr std::string_view code_section = ".text.";
-    if (line.starts_with(".section")) {
+    if (line.starts_with(".section\t") || line.starts_with(".section ")) {
       const std::string_view section = trimmed(line.substr(8));
       in_code = section.starts_with(code_section);
       if (in_code) {
