@@ -180,6 +180,12 @@ TEST(TimeLoop, MultipliesInnerLoopsByTheTripsOfTheirCounters) {
     int trips;
   };
   const Row rows[]{
+      {{"MOV R1, RZ"}, {"IADD3 R1, PT, PT, R1, 0x1, RZ", "ISETP.NE.AND P1, PT, R1, 0x3, PT"}, 3},
+      // The outcome is kept in a register, as the predicate has another use.
+      {{"MOV R1, RZ"},
+       {"ISETP.GE.U32.AND P1, PT, R1, 0x20, PT", "IADD3 R1, R1, 0x10, RZ", "SEL R9, RZ, 0x1, P1",
+        "LOP3.LUT P1, RZ, R9, 0x1, RZ, 0xc0, !PT"},
+       3},
       {{"PLOP3.LUT P3, PT, PT, PT, PT, 0x80, 0x8"},
        {"PLOP3.LUT P1, PT, PT, PT, P3, 0x80, 0x8", "PLOP3.LUT P3, PT, PT, PT, PT, 0x8, 0x80"},
        2},

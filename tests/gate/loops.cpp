@@ -23,42 +23,42 @@ bool falls_through(const SassInstruction& one) {
   return one.mnemonic() == "BRA" && one.operands.size() > 1;
 }
 
-/// Registers from the first that an instruction writes: {"R4", 2} for R4 and R5.
-struct Destination {
-  std::string first;
-  int count = 0;
+bool is_predicate(std::string_view operand) {
+  if (operand.starts_with('U')) operand.remove_prefix(1);
+  return operand.size() == 2 && operand[0] == 'P';
+}
 
-  bool has(const std::string& reg) const {
-    const auto split = [](const std::string& name) {
-      const std::size_t digit = name.find_first_of("0123456789");
-      if (digit == std::string::npos) return std::pair<std::string, int>{name, -1};
-      return std::pair<std::string, int>{name.substr(0, digit), std::stoi(name.substr(digit))};
-    };
-    const auto [bank, from] = split(first);
-    const auto [other, at] = split(reg);
-    if (bank != other) return false;
-    return from < 0 ? at < 0 : at >= from && at < from + count;
-  }
-};
-
-Destination destination(const SassInstruction& one) {
-  if (one.operands.empty()) return {};
-  static const std::set<std::string_view> without{
-      "STS", "STG",  "STL", "ST",   "STSM",  "RED",   "BRA",  "BSSY",
-      "BAR", "EXIT", "RET", "CALL", "BREAK", "BSYNC", "REDG", "WARPSYNC"};
-  if (without.contains(one.mnemonic())) return {};
+/// Registers that follow each other from the first one on, of which an instruction writes the
+/// result.
+int result_registers(const SassInstruction& one) {
   const auto has = [&](std::string_view part) {
     return one.opcode.find(part) != std::string::npos;
   };
-  int count = 1;
-  if (has(".128") || one.mnemonic() == "HMMA" || has(".WIDE.128") || has("88.4"))
-    count = 4;
-  else if (one.mnemonic() == "HGMMA")
-    count = 128;
-  else if (has(".64") || has(".WIDE") || has("88.2") || one.mnemonic().starts_with("D") ||
-           (one.mnemonic() == "CS2R" && !has(".32")))
-    count = 2;
-  return {one.operands[0], count};
+  if (one.mnemonic() == "HGMMA") return 128;
+  if (has(".128") || one.mnemonic() == "HMMA" || has("88.4")) return 4;
+  const bool two = has(".64") || has(".WIDE") || has("88.2") || one.mnemonic().starts_with("D") ||
+                   (one.mnemonic() == "CS2R" && !has(".32"));
+  return two ? 2 : 1;
+}
+
+/// Whether an instruction writes a register or predicate. Its results come first: one, or a
+/// predicate and another, or a sum and its carry.
+bool writes(const SassInstruction& one, const std::string& reg) {
+  static const std::set<std::string_view> without{
+      "STS",  "STG", "STL",  "ST",  "STSM", "RED",   "REDG",  "BRA",
+      "BSSY", "BAR", "EXIT", "RET", "CALL", "BREAK", "BSYNC", "WARPSYNC"};
+  const auto& x = one.operands;
+  if (x.empty() || without.contains(one.mnemonic())) return false;
+  const bool two = x.size() > 1 && (is_predicate(x[0]) || is_predicate(x[1]));
+  if (x[0] == reg || (two && x[1] == reg)) return true;
+  const auto split = [](const std::string& name) -> std::pair<std::string, int> {
+    const std::size_t digit = name.find_first_of("0123456789");
+    if (digit == std::string::npos || is_predicate(name)) return {name, -1};
+    return {name.substr(0, digit), std::atoi(name.c_str() + digit)};
+  };
+  const auto [bank, from] = split(x[0]);
+  const auto [other, at] = split(reg);
+  return bank == other && from >= 0 && at >= from && at < from + result_registers(one);
 }
 
 std::optional<int> immediate(const std::string& text) {
@@ -89,7 +89,10 @@ std::optional<unsigned> half_bits(const std::string& text) {
 /// What an instruction writes as a register plus a number, if it is that.
 std::optional<Affine> affine(const SassInstruction& one) {
   if (!one.guard.empty()) return {};
-  const auto& x = one.operands;
+  auto x = one.operands;
+  // sm_100 and later name the carries of a sum, which are not used here.
+  if ((one.opcode == "IADD3" || one.opcode == "UIADD3") && x.size() == 6)
+    x.erase(x.begin() + 1, x.begin() + 3);
   const auto sum = [](const std::string& a, const std::string& b) -> std::optional<Affine> {
     const auto left = immediate(a), right = immediate(b);
     if (left && right) return Affine{"RZ", *left + *right};
@@ -339,7 +342,7 @@ void ControlFlow::find_loops() {
 
 std::optional<std::size_t> ControlFlow::definition(const std::string& reg, std::size_t before,
                                                    const Loop& loop, bool inside) const {
-  const auto writes = [&](std::size_t i) { return destination(function_.code[i]).has(reg); };
+  const auto writes_it = [&](std::size_t i) { return writes(function_.code[i], reg); };
   for (int block = block_at_[before - 1]; block >= 0;
        block = blocks_[static_cast<std::size_t>(block)].dominator) {
     if (loop.has(block) != inside) {
@@ -348,10 +351,10 @@ std::optional<std::size_t> ControlFlow::definition(const std::string& reg, std::
     }
     const BasicBlock& one = blocks_[static_cast<std::size_t>(block)];
     for (std::size_t i = std::min(one.end, before); i-- > one.begin;) {
-      if (!writes(i)) continue;
+      if (!writes_it(i)) continue;
       // Blocks between that do not dominate.
       for (std::size_t j = i + 1; j < before; ++j)
-        if (writes(j) && loop.has(block_at_[j]) == inside) return {};
+        if (writes_it(j) && loop.has(block_at_[j]) == inside) return {};
       return i;
     }
   }
@@ -384,6 +387,34 @@ bool ControlFlow::runs_twice(const Loop& loop, const SassInstruction& test, bool
   return first == (negated ? "!PT" : "PT") && then == (negated ? "PT" : "!PT");
 }
 
+bool ControlFlow::Counter::outcome(int iteration) const {
+  return compare(opcode, first_tested + (iteration - 1) * step, bound);
+}
+
+template <class Condition>
+std::optional<int> ControlFlow::Counter::first(const Condition& condition) const {
+  constexpr int most = 1 << 20;
+  for (int n = 1; n <= most; ++n)
+    if (condition(outcome(n))) return n;
+  return {};
+}
+
+std::optional<ControlFlow::Counter> ControlFlow::counter_of(const Loop& loop,
+                                                            std::size_t test_at) const {
+  const SassInstruction& test = function_.code[test_at];
+  const bool compares = test.mnemonic() == "ISETP" || test.mnemonic() == "UISETP";
+  if (!compares || test.operands.size() != 5 || !test.guard.empty()) return {};
+  const auto bound = immediate(test.operands[3]);
+  const auto tested = value({test.operands[2], 0}, test_at, loop, true);
+  if (!bound || !tested) return {};
+  const std::size_t end = blocks_[static_cast<std::size_t>(loop.latches[0])].end;
+  const auto next = value({tested->source, 0}, end, loop, true);
+  const auto start =
+      value({tested->source, 0}, blocks_[static_cast<std::size_t>(loop.header)].begin, loop, false);
+  if (!next || next->source != tested->source || next->plus == 0 || !start) return {};
+  return Counter{test.opcode, start->plus + tested->plus, next->plus, *bound};
+}
+
 std::optional<int> ControlFlow::trips(const Loop& loop) const {
   if (loop.latches.size() != 1) return {};
   // The one branch that leaves.
@@ -407,22 +438,20 @@ std::optional<int> ControlFlow::trips(const Loop& loop) const {
   if (!test_at) return {};
   const SassInstruction& test = function_.code[*test_at];
   if (runs_twice(loop, test, negated == stays_where_taken)) return 2;
-  const bool compares = test.mnemonic() == "ISETP" || test.mnemonic() == "UISETP";
-  if (!compares || test.operands.size() != 5 || !test.guard.empty()) return {};
-  const auto bound = immediate(test.operands[3]);
-  const auto tested = value({test.operands[2], 0}, *test_at, loop, true);
-  if (!bound || !tested) return {};
-  const std::size_t end = blocks_[static_cast<std::size_t>(loop.latches[0])].end;
-  const auto next = value({tested->source, 0}, end, loop, true);
-  const auto start =
-      value({tested->source, 0}, blocks_[static_cast<std::size_t>(loop.header)].begin, loop, false);
-  if (!next || next->source != tested->source || next->plus == 0 || !start) return {};
-  constexpr int most = 1 << 20;
-  for (int n = 1, counter = start->plus; n <= most; ++n, counter += next->plus) {
-    const bool taken = compare(test.opcode, counter + tested->plus, *bound) != negated;
-    if (taken != stays_where_taken) return n;
+  if (const auto counter = counter_of(loop, *test_at)) {
+    return counter->first([&](bool taken) { return (taken != negated) != stays_where_taken; });
   }
-  return {};
+  // Where predicates are short, the outcome is kept in a register: there is one test of a counter,
+  // and the first iteration is not the last.
+  std::vector<Counter> counters;
+  for (const int inside : loop.blocks) {
+    const BasicBlock& one = blocks_[static_cast<std::size_t>(inside)];
+    for (std::size_t i = one.begin; i < one.end; ++i)
+      if (const auto counter = counter_of(loop, i)) counters.push_back(*counter);
+  }
+  if (counters.size() != 1 || test.mnemonic() == "ISETP" || test.mnemonic() == "UISETP") return {};
+  const bool stays = counters[0].outcome(1);
+  return counters[0].first([&](bool outcome) { return outcome != stays; });
 }
 
 }  // namespace ito::cuda

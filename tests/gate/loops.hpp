@@ -63,6 +63,18 @@ class ControlFlow {
   /// number (outside).
   std::optional<Affine> value(Affine sum, std::size_t before, const Loop& loop, bool inside) const;
 
+  /// A test of a register that each iteration adds an immediate to, against an immediate.
+  struct Counter {
+    std::string opcode;
+    int first_tested, step, bound;
+
+    bool outcome(int iteration) const;  ///< from 1
+    /// The first iteration whose outcome meets the condition.
+    template <class Condition>
+    std::optional<int> first(const Condition& condition) const;
+  };
+  /// Of the comparison at `test_at`, if it is one.
+  std::optional<Counter> counter_of(const Loop& loop, std::size_t test_at) const;
   /// Whether a loop of two iterations has a predicate for counter: `test` copies it, and it is set
   /// once before the loop and turned in the first iteration. `negated`: the loop goes on while it
   /// is false.
