@@ -5,6 +5,7 @@ written after every process, so that what is cut short keeps what it has.
     gpu.py run BINARY FOLDER [--seconds S] [--only REGEX]   FOLDER/ito.json
     gpu.py peers FOLDER [--seconds S]                       FOLDER/peers.json
     gpu.py table FOLDER                                     both as tables
+    gpu.py table FILE                                       a file that has both, as results/h200.json
 """
 
 import argparse
@@ -112,9 +113,11 @@ def peers(folder, seconds):
                 write(folder, "peers.json", rows)
 
 
-def load(folder, name):
-    file = folder / name
-    return json.loads(file.read_text())["rows"] if file.exists() else []
+def load(source):
+    """Rows of ito and those of peers, which alone name an engine."""
+    files = [source] if source.is_file() else [source / "ito.json", source / "peers.json"]
+    rows = [row for file in files if file.exists() for row in json.loads(file.read_text())["rows"]]
+    return [row for row in rows if "engine" not in row], [row for row in rows if "engine" in row]
 
 
 def rate(row):
@@ -131,7 +134,8 @@ def reference(ours, theirs, diffusion, paths):
             lines.append([f"ito, {precision}", found, "device_MiB"])
     for label in dict.fromkeys(row["engine"] for row in theirs):
         found = {row["mode"]: row for row in theirs
-                 if (row["engine"], row["diffusion"], row["paths"]) == (label, diffusion, paths)}
+                 if (row["engine"], row["diffusion"], row["paths"], row["steps"])
+                 == (label, diffusion, paths, 1000)}
         if found:
             lines.append([label, found, "peak_MiB"])
     cells = []
@@ -139,14 +143,15 @@ def reference(ours, theirs, diffusion, paths):
         line = [label]
         for mode in ["forward", "gradient"]:
             row = found.get(mode)
-            line += [rate(row), row and f"{row[memory]:.0f}"]
-        cells.append(line + [f"{next(iter(found.values()))['loss']:.2f}"])
+            line += [rate(row), row and memory in row and f"{row[memory]:.0f}" or None]
+        loss = next(iter(found.values())).get("loss")
+        cells.append(line + [loss and f"{loss:.2f}"])
     table(f"latent-4x64, diffusion {diffusion}, {paths} paths, 1000 steps, 10⁹ path-steps a second",
           ["", "forward", "MiB", "+ gradient", "MiB", "loss"], cells)
 
 
-def show(folder):
-    ours, theirs = load(folder, "ito.json"), load(folder, "peers.json")
+def show(source):
+    ours, theirs = load(source)
     training = [row for row in ours if row["of"] == "digits"]
     ours = [row for row in ours if row["of"] != "digits"]
     table("One training step of examples/digits as one CUDA graph",
@@ -159,8 +164,7 @@ def show(folder):
                  if "limit" in row else [None, row["binds"], None])
         lines.append([f"{row['of']} {row[axis]}", row["paths"], row["steps"], row["precision"],
                       row["mode"], rate(row), *limit])
-    table("The CUDA engine, 10⁹ path-steps a second, and the limit of bench/gpu_limit.hpp "
-          "(its rates are assumed)",
+    table("The CUDA engine, 10⁹ path-steps a second, and the limit of bench/gpu_limit.hpp of that time",
           ["", "paths", "steps", "precision", "mode", "reached", "limit", "binds", "of limit"], lines)
     for diffusion in ["const", "mlp"]:
         for paths in SIZES:
@@ -180,7 +184,8 @@ def main():
         if name != "table":
             command.add_argument("--seconds", type=float, default=150)
     chosen = parser.parse_args()
-    chosen.folder.mkdir(parents=True, exist_ok=True)
+    if chosen.command != "table":
+        chosen.folder.mkdir(parents=True, exist_ok=True)
     if chosen.command == "run":
         run_rows(chosen.binary.resolve(), chosen.folder, chosen.seconds, chosen.only)
     elif chosen.command == "peers":
