@@ -14,11 +14,22 @@
 namespace ito::cuda {
 namespace {
 
+/// Weights that a path meets in a step.
+double weights(const FusedLayout& layout) {
+  double out = 0;
+  for (const NetLayout& net : layout.nets) {
+    for (int l = 0; l < net.spec.layers; ++l)
+      out += net.layers[l].rows * net.layers[l].inputs * net.layers[l].outputs;
+  }
+  return out;
+}
+
 /// A kernel with a time loop and its nets on chip.
 Compilation fused(const Model& description, const std::string& text, GateTarget target,
                   Precision precision, bool adjoint, bool in_registers) {
   const FusedModel model(resolve(description), precision, target.shared_memory_per_block);
   const FusedLaunch& launch = adjoint ? model.layout.adjoint : model.layout.simulate;
+  constexpr double tile_steps = 1;
   const std::string kernel = adjoint ? "adjoint" : "simulate";
   return {.label = fmt::format("sm_{:<4} {:<8} {}  {}", target.compute_capability, kernel,
                                name(precision), text),
@@ -28,7 +39,9 @@ Compilation fused(const Model& description, const std::string& text, GateTarget 
           .warps = launch.warps,
           .dynamic_shared = launch.shared_bytes,
           .in_registers = in_registers,
-          .tile_steps = 1,
+          .tile_steps = tile_steps,
+          // There; back: there again, through the weights, and into their gradients.
+          .least_fmas = 16 * tile_steps * weights(model.layout) * (adjoint ? 3 : 1),
           .most_instructions =
               most_instructions(target.compute_capability, kernel, name(precision), text)};
 }

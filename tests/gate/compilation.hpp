@@ -22,6 +22,7 @@ struct Compilation {
   double tile_steps = 0;
   /// Trip counts of inner loops that their code does not tell, by address.
   std::vector<int> trips{};
+  double least_fmas = 0;         ///< of an iteration, on the tensor cores: what the nets take
   double most_instructions = 0;  ///< of a tile and step; 0: no bound
 
   /// "sm_90a"

@@ -35,7 +35,7 @@ void read_code(GateResult& result, const std::string& sass) {
   for (const SassFunction& function : read_sass(sass)) {
     if (!job.kernel.empty() && function.name != job.kernel) continue;
     result.code_bytes += function.code_bytes();
-    if (job.tile_steps > 0) result.loop = count_time_loop(function, job.trips);
+    if (job.tile_steps > 0) result.loop = count_time_loop(function, job.trips, job.least_fmas);
   }
   if (result.code_bytes == 0) throw Error("nvdisasm has shown no code of " + job.label);
 }

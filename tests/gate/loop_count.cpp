@@ -80,8 +80,7 @@ PathCounter::Paths PathCounter::iteration(int index) {
     const int inside = child(index, block);
     const BasicBlock& one = flow_.blocks()[static_cast<std::size_t>(block)];
     if (inside < 0) {
-      for (std::size_t i = one.begin; i < one.end; ++i)
-        node.own.main.of[static_cast<std::size_t>(code[i].kind())] += 1;
+      for (std::size_t i = one.begin; i < one.end; ++i) node.own.main.add(code[i]);
       node.own.longest = node.own.main;
       node.calls = one.calls;
     } else if (block == loop(inside).header) {
@@ -166,25 +165,24 @@ PathCounter::Paths PathCounter::iteration(int index) {
   return done.at(around.header).to_end;
 }
 
-/// Instructions of the loop's code that are in no inner loop, and the tensor ones among them.
-struct OwnCode {
-  int all = 0, tensor = 0;
-};
-OwnCode own_code(const ControlFlow& flow, std::size_t index) {
-  OwnCode out;
-  for (const int block : flow.loops()[index].blocks) {
+/// What a step does and what is around the time loop does not.
+bool is_work_of_a_step(const SassInstruction& one) {
+  return one.kind() == PipeKind::tensor ||
+         (one.kind() == PipeKind::special && !one.opcode.starts_with("MUFU.RCP"));
+}
+
+/// Whether the loop has such work that is in no inner loop.
+bool works(const ControlFlow& flow, std::size_t index) {
+  const Loop& loop = flow.loops()[index];
+  return std::ranges::any_of(loop.blocks, [&](int block) {
     const bool inner = std::ranges::any_of(flow.loops(), [&](const Loop& other) {
-      return other.depth > flow.loops()[index].depth && flow.loops()[index].has(other.header) &&
-             other.has(block);
+      return other.depth > loop.depth && loop.has(other.header) && other.has(block);
     });
-    if (inner) continue;
     const BasicBlock& one = flow.blocks()[static_cast<std::size_t>(block)];
-    for (std::size_t i = one.begin; i < one.end; ++i) {
-      ++out.all;
-      if (flow.function().code[i].kind() == PipeKind::tensor) ++out.tensor;
-    }
-  }
-  return out;
+    const auto code = flow.function().code.begin();
+    return !inner && std::any_of(code + static_cast<std::ptrdiff_t>(one.begin),
+                                 code + static_cast<std::ptrdiff_t>(one.end), is_work_of_a_step);
+  });
 }
 
 int code_length(const ControlFlow& flow, const Loop& loop) {
@@ -212,8 +210,8 @@ int find_time_loop(const ControlFlow& flow) {
     }
     return best;
   };
-  const int tensor = outermost([&](std::size_t i) { return own_code(flow, i).tensor > 0; });
-  return tensor >= 0 ? tensor : outermost([](std::size_t) { return true; });
+  const int working = outermost([&](std::size_t i) { return works(flow, i); });
+  return working >= 0 ? working : outermost([](std::size_t) { return true; });
 }
 
 /// Products that nothing reaches: the graph has missed a branch, and what is counted would be
@@ -236,12 +234,19 @@ void refuse_unreached_products(const ControlFlow& flow) {
 
 double PipeCounts::total() const { return std::accumulate(of.begin(), of.end(), 0.0); }
 
+void PipeCounts::add(const SassInstruction& instruction) {
+  of[static_cast<std::size_t>(instruction.kind())] += 1;
+  tensor_fmas += instruction.tensor_fmas();
+}
+
 PipeCounts& PipeCounts::add(const PipeCounts& other, double times) {
   for (std::size_t i = 0; i < of.size(); ++i) of[i] += times * other.of[i];
+  tensor_fmas += times * other.tensor_fmas;
   return *this;
 }
 
-TimeLoop count_time_loop(const SassFunction& function, std::span<const int> trips) {
+TimeLoop count_time_loop(const SassFunction& function, std::span<const int> trips,
+                         double least_fmas) {
   const ControlFlow flow(function);
   refuse_unreached_products(flow);
   const int index = find_time_loop(flow);
@@ -252,6 +257,15 @@ TimeLoop count_time_loop(const SassFunction& function, std::span<const int> trip
   if (counter.trips_used != trips.size()) {
     throw Error("trips", fmt::format("{} of {}", trips.size(), function.name),
                 fmt::format("{}: other trip counts stand in the code", counter.trips_used));
+  }
+  if (paths.main.tensor_fmas < least_fmas) {
+    const auto& header = flow.blocks()[static_cast<std::size_t>(
+        flow.loops()[static_cast<std::size_t>(index)].header)];
+    throw Error(
+        "time loop",
+        fmt::format("the one at {:#x} of {}, with {} multiply-adds on the tensor cores",
+                    function.code[header.begin].address, function.name, paths.main.tensor_fmas),
+        fmt::format("one with the {} that the nets take", least_fmas));
   }
   TimeLoop out;
   out.main = paths.main;

@@ -13,9 +13,11 @@ namespace ito::cuda {
 /// Instructions of a warp by what executes them.
 struct PipeCounts {
   std::array<double, pipe_kind_count> of{};
+  double tensor_fmas = 0;
 
   double operator[](PipeKind kind) const { return of[static_cast<std::size_t>(kind)]; }
   double total() const;
+  void add(const SassInstruction& instruction);
   PipeCounts& add(const PipeCounts& other, double times = 1);
 };
 
@@ -41,10 +43,14 @@ struct TimeLoop {
   double call_length = 0;  ///< instructions of all those routines' code
 };
 
-/// The outermost loop that has tensor instructions of its own (not in inner loops), the longest
-/// where there are several; without tensor instructions, the longest of all outermost loops.
-/// `trips`: of inner loops whose trip counts their code does not tell, by address. Throws
-/// ito::Error where there is no loop, and where a count is not known or `trips` has one too many.
-TimeLoop count_time_loop(const SassFunction& function, std::span<const int> trips = {});
+/// The outermost loop that has work of a step in its own code (not in inner loops): tensor
+/// instructions, or those special functions that the noise takes, which is all but the reciprocal
+/// of an integer division. The longest where there are several; without such work, the longest loop
+/// of all. `trips`: of inner loops whose trip counts their code does not tell, by address. Throws
+/// ito::Error where there is no loop, where a count is not known or `trips` has one too many, and
+/// where the loop has fewer multiply-adds on the tensor cores than `least_fmas`, so that it is not
+/// the time loop.
+TimeLoop count_time_loop(const SassFunction& function, std::span<const int> trips = {},
+                         double least_fmas = 0);
 
 }  // namespace ito::cuda

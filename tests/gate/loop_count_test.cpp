@@ -97,6 +97,16 @@ TEST(Sass, KindsOfInstructions) {
     EXPECT_EQ(name((SassInstruction{0, "", opcode}).kind()), name(kind)) << opcode;
 }
 
+TEST(Sass, MultiplyAddsOfTensorInstructions) {
+  const auto fmas = [](const char* opcode) { return SassInstruction{0, "", opcode}.tensor_fmas(); };
+  EXPECT_EQ(fmas("HMMA.16816.F32.BF16"), 16 * 8 * 16);
+  EXPECT_EQ(fmas("HMMA.1688.F32.TF32"), 16 * 8 * 8);
+  EXPECT_EQ(fmas("DMMA.8x8x4"), 8 * 8 * 4);
+  EXPECT_EQ(fmas("HGMMA.64x64x16.F32"), 64 * 64 * 16 / 4);
+  EXPECT_EQ(fmas("FFMA"), 0);
+  EXPECT_THROW(fmas("HMMA.777"), Error);
+}
+
 TEST(TimeLoop, CountsAStepByKind) {
   const TimeLoop loop =
       count({"MOV R1, 0x0", ".L_x_0:", "HMMA.16816.F32 R8, R4, R6, R8",
@@ -115,7 +125,7 @@ TEST(TimeLoop, CountsAStepByKind) {
 }
 
 TEST(TimeLoop, GoesRoundWhatABranchJumpsOver) {
-  const TimeLoop loop = count({".L_x_0:", "HMMA R8, R4, R6, R8", "@P1 BRA `(.L_x_1)",
+  const TimeLoop loop = count({".L_x_0:", "HMMA.16816.F32 R8, R4, R6, R8", "@P1 BRA `(.L_x_1)",
                                "STG.E [R2], R8", "@P2 BRA `(.L_x_1)", "STG.E [R2], R9",
                                ".L_x_1:", "FADD R8, R8, R8", "@P0 BRA `(.L_x_0)", "EXIT"});
   EXPECT_EQ(loop.main.total(), 4);
@@ -126,7 +136,7 @@ TEST(TimeLoop, GoesRoundWhatABranchJumpsOver) {
 
 TEST(TimeLoop, TakesTheLongerOfTwoWays) {
   const TimeLoop loop =
-      count({".L_x_0:", "HMMA R8, R4, R6, R8", "@P1 BRA `(.L_x_1)", "FADD R8, R8, R8",
+      count({".L_x_0:", "HMMA.16816.F32 R8, R4, R6, R8", "@P1 BRA `(.L_x_1)", "FADD R8, R8, R8",
              "BRA `(.L_x_2)", ".L_x_1:", "FMUL R8, R8, R8", "FMUL R8, R8, R8", "FMUL R8, R8, R8",
              ".L_x_2:", "@P0 BRA `(.L_x_0)", "EXIT"});
   EXPECT_EQ(loop.main.total(), 6);
@@ -135,7 +145,7 @@ TEST(TimeLoop, TakesTheLongerOfTwoWays) {
 
 TEST(TimeLoop, TakesTheWayThatCallsNoRoutine) {
   const TimeLoop loop =
-      count({".L_x_0:", "HMMA R8, R4, R6, R8", "BSSY B0, `(.L_x_3)", "@!P1 BRA `(.L_x_1)",
+      count({".L_x_0:", "HMMA.16816.F32 R8, R4, R6, R8", "BSSY B0, `(.L_x_3)", "@!P1 BRA `(.L_x_1)",
              "MOV R4, R5", "MOV R4, R5", "CALL.REL.NOINC `($__internal_0_$__sqrt)", "BRA `(.L_x_2)",
              ".L_x_1:", "FMUL R8, R8, R8", ".L_x_2:", "BSYNC B0", ".L_x_3:", "@P0 BRA `(.L_x_0)",
              "EXIT", "$__internal_0_$__sqrt:", "MUFU.RSQ R1, R1", "RET.REL.NODEC R2 `(kernel)"});
@@ -146,19 +156,19 @@ TEST(TimeLoop, TakesTheWayThatCallsNoRoutine) {
 }
 
 TEST(TimeLoop, UniformCountersAndBranches) {
-  const TimeLoop loop =
-      count({".L_x_0:", "HMMA R8, R4, R6, R8", "UMOV UR4, URZ", ".L_x_1:", "HMMA R8, R4, R6, R8",
-             "UIADD3 UR4, UR4, 0x1, URZ", "UISETP.NE.AND UP0, UPT, UR4, 0x6, UPT",
-             "BRA.U UP0, `(.L_x_1)", "@P0 BRA `(.L_x_0)", "EXIT"});
+  const TimeLoop loop = count({".L_x_0:", "HMMA.16816.F32 R8, R4, R6, R8", "UMOV UR4, URZ",
+                               ".L_x_1:", "HMMA.16816.F32 R8, R4, R6, R8",
+                               "UIADD3 UR4, UR4, 0x1, URZ", "UISETP.NE.AND UP0, UPT, UR4, 0x6, UPT",
+                               "BRA.U UP0, `(.L_x_1)", "@P0 BRA `(.L_x_0)", "EXIT"});
   EXPECT_EQ(loop.inner.at(0).trips, 6);
 }
 
 TEST(TimeLoop, ACallToALabelOfTheKernelIsABranch) {
   // As sm_80 leaves a loop, and enters one where lanes have met.
-  const TimeLoop loop =
-      count({".L_x_0:", "BRA.CONV ~URZ, `(.L_x_1)", "CALL.REL.NOINC `($__internal_0_$__warpsync)",
-             ".L_x_1:", "HMMA R8, R4, R6, R8", "@P0 CALL.REL.NOINC `(.L_x_2)", "BRA `(.L_x_0)",
-             ".L_x_2:", "EXIT", "$__internal_0_$__warpsync:", "RET.REL.NODEC R2 `(kernel)"});
+  const TimeLoop loop = count(
+      {".L_x_0:", "BRA.CONV ~URZ, `(.L_x_1)", "CALL.REL.NOINC `($__internal_0_$__warpsync)",
+       ".L_x_1:", "HMMA.16816.F32 R8, R4, R6, R8", "@P0 CALL.REL.NOINC `(.L_x_2)", "BRA `(.L_x_0)",
+       ".L_x_2:", "EXIT", "$__internal_0_$__warpsync:", "RET.REL.NODEC R2 `(kernel)"});
   EXPECT_EQ(loop.main.total(), 4);
   EXPECT_EQ(loop.calls, 0);
 }
@@ -166,9 +176,9 @@ TEST(TimeLoop, ACallToALabelOfTheKernelIsABranch) {
 /// A time loop around a loop with a counter; `counter`: the lines between its products and its end.
 std::vector<std::string> nested(const std::vector<std::string>& before,
                                 const std::vector<std::string>& counter) {
-  std::vector<std::string> lines{".L_x_0:", "HMMA R8, R4, R6, R8"};
+  std::vector<std::string> lines{".L_x_0:", "HMMA.16816.F32 R8, R4, R6, R8"};
   lines.insert(lines.end(), before.begin(), before.end());
-  lines.insert(lines.end(), {".L_x_1:", "HMMA R8, R4, R6, R8"});
+  lines.insert(lines.end(), {".L_x_1:", "HMMA.16816.F32 R8, R4, R6, R8"});
   lines.insert(lines.end(), counter.begin(), counter.end());
   lines.insert(lines.end(), {"@P1 BRA `(.L_x_1)", "@P0 BRA `(.L_x_0)", "EXIT"});
   return lines;
@@ -229,11 +239,34 @@ TEST(TimeLoop, IsTheOutermostThatHasProductsOfItsOwn) {
   // Groups of paths, with a loop that computes states again (shorter) and the one back through
   // time.
   const TimeLoop loop =
-      count({".L_x_0:", "MOV R1, R2", ".L_x_1:", "HMMA R8, R4, R6, R8", "@P1 BRA `(.L_x_1)",
-             ".L_x_2:", "HMMA R8, R4, R6, R8", "FADD R8, R8, R8", "@P2 BRA `(.L_x_2)",
-             "@P0 BRA `(.L_x_0)", "EXIT"});
+      count({".L_x_0:", "MOV R1, R2", ".L_x_1:", "HMMA.16816.F32 R8, R4, R6, R8",
+             "@P1 BRA `(.L_x_1)", ".L_x_2:", "HMMA.16816.F32 R8, R4, R6, R8", "FADD R8, R8, R8",
+             "@P2 BRA `(.L_x_2)", "@P0 BRA `(.L_x_0)", "EXIT"});
   EXPECT_EQ(loop.main.total(), 3);
   EXPECT_EQ(loop.begin, 0x30);
+}
+
+TEST(TimeLoop, HasTheNoiseWhereNetsAreInInnerLoops) {
+  // A loop of segments with a division, steps, and nets that take turns.
+  const std::vector<std::string> lines{".L_x_0:",
+                                       "MUFU.RCP R1, R2",
+                                       ".L_x_1:",
+                                       "MUFU.LG2 R1, R1",
+                                       "MOV R3, RZ",
+                                       ".L_x_2:",
+                                       "HMMA.16816.F32 R8, R4, R6, R8",
+                                       "VIADD R3, R3, 0x1",
+                                       "ISETP.NE.AND P2, PT, R3, 0x2, PT",
+                                       "@P2 BRA `(.L_x_2)",
+                                       "@P1 BRA `(.L_x_1)",
+                                       "@P0 BRA `(.L_x_0)",
+                                       "EXIT"};
+  const TimeLoop loop = count(lines);
+  EXPECT_EQ(loop.begin, 0x10);
+  EXPECT_EQ(loop.main.total(), 3 + 2 * 4);
+  EXPECT_EQ(loop.main.tensor_fmas, 2 * 2048);
+  EXPECT_NO_THROW(count_time_loop(kernel(lines), {}, 4096));
+  EXPECT_THROW(count_time_loop(kernel(lines), {}, 4097), Error);
 }
 
 TEST(TimeLoop, WithoutProductsIsTheLongest) {
@@ -248,9 +281,9 @@ TEST(TimeLoop, RefusesWhatItCannotFollow) {
   EXPECT_NE(refusal({}).find("has no code"), std::string::npos);
   EXPECT_NE(refusal({"BRX R2 -0x10"}).find("branch: got 0x0 of kernel: BRX"), std::string::npos);
   EXPECT_NE(refusal({"BRA `(.L_x_7)"}).find(".L_x_7"), std::string::npos);
-  EXPECT_NE(refusal({"BRA `(.L_x_0)", "HMMA R8, R4, R6, R8", ".L_x_0:", "MOV R1, R2",
+  EXPECT_NE(refusal({"BRA `(.L_x_0)", "HMMA.16816.F32 R8, R4, R6, R8", ".L_x_0:", "MOV R1, R2",
                      "@P0 BRA `(.L_x_0)", "EXIT"})
-                .find("HMMA at 0x10 nothing reaches"),
+                .find("HMMA.16816.F32 at 0x10 nothing reaches"),
             std::string::npos);
   // A loop that is entered at two instructions.
   EXPECT_NE(refusal({"@P0 BRA `(.L_x_1)", ".L_x_0:", "MOV R1, R2", ".L_x_1:", "MOV R2, R1",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <initializer_list>
 
 #include <ito/error.hpp>
@@ -105,6 +106,20 @@ PipeKind SassInstruction::kind() const {
   }();
   const auto found = kinds.find(mnemonic());
   return found == kinds.end() ? PipeKind::other : found->second;
+}
+
+double SassInstruction::tensor_fmas() const {
+  if (kind() != PipeKind::tensor) return 0;
+  const std::size_t begin = opcode.find_first_of("0123456789");
+  const std::string shape = opcode.substr(begin, opcode.find('.', begin) - begin);
+  static const std::unordered_map<std::string, double> sizes{
+      {"16816", 16 * 8 * 16}, {"1688", 16 * 8 * 8}, {"1684", 16 * 8 * 4},
+      {"16832", 16 * 8 * 32}, {"8x8x4", 8 * 8 * 4}, {"884", 8 * 8 * 4}};
+  if (const auto found = sizes.find(shape); found != sizes.end()) return found->second;
+  int m = 0, n = 0, k = 0;
+  if (std::sscanf(shape.c_str(), "%dx%dx%d", &m, &n, &k) != 3)
+    throw Error("sass", opcode, "a tensor instruction whose shape is known here");
+  return m * n * k / 4.0;
 }
 
 std::vector<SassFunction> read_sass(std::string_view text) {

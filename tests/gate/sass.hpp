@@ -37,6 +37,9 @@ struct SassInstruction {
   /// "IMAD" of "IMAD.MOV.U32".
   std::string_view mnemonic() const;
   PipeKind kind() const;
+  /// Multiply-adds of a warp on the tensor cores: 2048 of HMMA.16816, and of wgmma, whose four
+  /// warps share the work, a quarter.
+  double tensor_fmas() const;
 };
 
 /// The code of a kernel, with the routines that the compiler has put behind it.
