@@ -80,10 +80,11 @@ Model LatentJob::model() const {
   return model;
 }
 
-std::vector<LatentJob> latent_jobs() {
+std::vector<LatentJob> latent_jobs(bool all) {
   std::vector<LatentJob> jobs;
   for (const bool diffusion_net : {false, true}) {
     for (const bool adjoint : {false, true}) {
+      if (adjoint && diffusion_net && !all) continue;
       for (const Precision precision : {Precision::fast, Precision::fp32})
         jobs.push_back({gate_targets[1], precision, adjoint, diffusion_net});
     }

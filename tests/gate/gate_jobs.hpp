@@ -53,8 +53,8 @@ struct LatentJob {
 
   Model model() const;
 };
-/// Precisions and kernels on sm_90.
-std::vector<LatentJob> latent_jobs();
+/// Precisions and kernels on sm_90; the adjoint with three nets, which takes long, where `all`.
+std::vector<LatentJob> latent_jobs(bool all);
 
 /// Every kernel of a training step, with some likelihood and objective.
 struct TrainingJob {

@@ -191,6 +191,9 @@ TEST(TimeLoop, MultipliesInnerLoopsByTheTripsOfTheirCounters) {
   };
   const Row rows[]{
       {{"MOV R1, RZ"}, {"IADD3 R1, PT, PT, R1, 0x1, RZ", "ISETP.NE.AND P1, PT, R1, 0x3, PT"}, 3},
+      {{"MOV R1, RZ"},
+       {"IADD3 R1, R1, 0x1, RZ", "ISETP.LT.U32.AND P1, PT, R1, 0x2, PT", "MOV R1, 0x1"},
+       2},
       // The outcome is kept in a register, as the predicate has another use.
       {{"MOV R1, RZ"},
        {"ISETP.GE.U32.AND P1, PT, R1, 0x20, PT", "IADD3 R1, R1, 0x10, RZ", "SEL R9, RZ, 0x1, P1",

@@ -393,7 +393,6 @@ bool ControlFlow::Counter::outcome(int iteration) const {
 
 template <class Condition>
 std::optional<int> ControlFlow::Counter::first(const Condition& condition) const {
-  constexpr int most = 1 << 20;
   for (int n = 1; n <= most; ++n)
     if (condition(outcome(n))) return n;
   return {};
@@ -411,8 +410,12 @@ std::optional<ControlFlow::Counter> ControlFlow::counter_of(const Loop& loop,
   const auto next = value({tested->source, 0}, end, loop, true);
   const auto start =
       value({tested->source, 0}, blocks_[static_cast<std::size_t>(loop.header)].begin, loop, false);
-  if (!next || next->source != tested->source || next->plus == 0 || !start) return {};
-  return Counter{test.opcode, start->plus + tested->plus, next->plus, *bound};
+  if (!next || !start) return {};
+  const int first = start->plus + tested->plus;
+  // What is a number after the first iteration stays that number: two iterations or no end.
+  if (next->source == "RZ") return Counter{test.opcode, first, next->plus - start->plus, *bound, 2};
+  if (next->source != tested->source || next->plus == 0) return {};
+  return Counter{test.opcode, first, next->plus, *bound, 1 << 20};
 }
 
 std::optional<int> ControlFlow::trips(const Loop& loop) const {

@@ -67,6 +67,7 @@ class ControlFlow {
   struct Counter {
     std::string opcode;
     int first_tested, step, bound;
+    int most;  ///< iterations, as far as the code tells
 
     bool outcome(int iteration) const;  ///< from 1
     /// The first iteration whose outcome meets the condition.

@@ -33,7 +33,7 @@ std::vector<Compilation> chosen_jobs(const GateOptions& options) {
     for (const auto& job : some) jobs.push_back(compilation(job));
   };
   add(options.all ? all_jobs() : covering_jobs());
-  add(latent_jobs());
+  add(latent_jobs(options.all));
   add(layered_jobs());
   add(scheme_jobs());
   add(training_jobs());
