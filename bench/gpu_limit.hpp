@@ -12,10 +12,18 @@ namespace bench {
 //
 //   path-steps a second = multiprocessors · clock / max over resources of (use / rate a clock).
 //
-// Uses are counted for a path-step; instructions an activation and a channel take are static counts
-// of compiled kernels (sm_90a, CUDA 13.0), everything else follows from the model. Rates are those
-// of the architecture's documents and published measurements: all are assumed until this project
-// has measured them, and bench/results/GPU.md says which it has.
+// Uses are counted for a path-step. What the nets define (products, activations) follows from the
+// model; instructions that an activation and a channel take are counted in compiled kernels
+// (sm_90a, CUDA 13.0).
+//
+// Rates of sm_90 are measured, on an H200 (132 multiprocessors, driver 580, CUDA 13.0, 1.98
+// GHz, 1.80 under tensor load) on 2026-11-28, by loops of one instruction each: special
+// functions 16.0 lanes a clock a multiprocessor (tanh, ex2, rcp, lg2, sqrt, sin, cos); FFMA 123,
+// FADD 125, IADD3 126 lanes, which is issue, 128, less the loop; LOP3, FMNMX, IMAD, conversions
+// between f16 and f32 62 to 64; mul.hi and shuffle 32; wgmma m64n64k16 with 16-bit factors 2044
+// FMA, mma.sync m16n8k16 1360, both half of it with tf32. Shared memory has not been measured: 128
+// bytes a clock is the architecture's. Rates of other architectures are those of documents, and
+// assumed.
 
 /// One net of a model: `inputs` count the state's channels.
 struct GpuNet {
@@ -28,15 +36,17 @@ struct GpuNet {
 /// What a path-step is made of.
 struct GpuWork {
   std::vector<GpuNet> nets{};
-  int channels = 0;       ///< of the noise
-  bool faithful = false;  ///< fp32: three products of tf32 for one, accurate functions
-  bool gradient = false;  ///< the simulation and its adjoint
+  int channels = 0;            ///< of the noise
+  bool faithful = false;       ///< fp32: factors in two 16-bit parts, three products for one
+  bool gradient = false;       ///< the simulation and its adjoint
+  bool adjoint_alone = false;  ///< of a gradient
 };
 
 struct GpuUse {
   double special = 0;       ///< operations of the special-function unit (MUFU)
   double instructions = 0;  ///< of a thread
   double tensor = 0;        ///< FMAs of 16-bit factors on the tensor cores, padding included
+  double mma = 0;           ///< those of `mma.sync`, where a kernel is known to use it
   double shared_bytes = 0;  ///< moved between shared memory and registers
   double integer = 0;       ///< half-rate integer operations (Philox)
   double fma = 0;           ///< float operations outside the tensor cores
@@ -47,14 +57,16 @@ GpuUse use_of(const GpuWork& work);
 struct GpuRates {
   double special = 16;
   double instructions = 128;  ///< four warps of 32
-  double tensor = 0;
+  double tensor = 0;          ///< of the fastest instruction
+  double mma = 0;             ///< of `mma.sync`
   double shared_bytes = 128;
   double integer = 64;
   double fma = 128;
-  double clock = 0;  ///< Hz
+  double clock = 0;       ///< Hz
+  bool measured = false;  ///< by this project, as said above; else assumed
 };
 /// Of a compute capability; `clock` in Hz, 0 where the device does not say.
-GpuRates assumed_rates(int compute_capability, double clock);
+GpuRates rates_of(int compute_capability, double clock);
 
 struct GpuLimit {
   double path_steps = 0;  ///< a second

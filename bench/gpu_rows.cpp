@@ -33,8 +33,10 @@ GpuWork work_of(const GpuRow& row, bool gradient) {
   const Workload& w = row.workload;
   const GpuNet net{w.state, std::vector<int>(static_cast<std::size_t>(w.layers), w.hidden), w.state,
                    w.activation};
-  return {std::vector<GpuNet>(static_cast<std::size_t>(w.nets()), net), w.state,
-          row.precision == Precision::fp32, gradient};
+  return {.nets = std::vector<GpuNet>(static_cast<std::size_t>(w.nets()), net),
+          .channels = w.state,
+          .faithful = row.precision == Precision::fp32,
+          .gradient = gradient};
 }
 
 void report(benchmark::State& state, const GpuRow& row, bool gradient, GpuRun& run,
@@ -47,7 +49,7 @@ void report(benchmark::State& state, const GpuRow& row, bool gradient, GpuRun& r
   state.counters["loss"] = run.loss();
   if (run.layered()) return state.SetLabel("layered");  // the limit is that of fused kernels
   const GpuLimit most =
-      limit(use_of(work_of(row, gradient)), assumed_rates(device.compute_capability, device.clock),
+      limit(use_of(work_of(row, gradient)), rates_of(device.compute_capability, device.clock),
             device.multiprocessors);
   state.counters["limit"] = most.path_steps;
   state.counters["of_limit"] = rate(row.workload.path_steps() / most.path_steps);

@@ -24,6 +24,22 @@ double weights(const FusedLayout& layout) {
   return out;
 }
 
+bench::GpuWork work_of(const FusedModel& model, Precision precision, bool adjoint) {
+  bench::GpuWork work{.channels = model.spec.noise,
+                      .faithful = precision != Precision::fast,
+                      .gradient = adjoint,
+                      .adjoint_alone = adjoint};
+  for (const NetLayout& net : model.layout.nets) {
+    const NetSpec& spec = net.spec;
+    if (spec.layers == 0) continue;
+    work.nets.push_back({spec.inputs,
+                         {spec.widths, spec.widths + spec.layers - 1},
+                         spec.widths[spec.layers - 1],
+                         spec.hidden});
+  }
+  return work;
+}
+
 /// A kernel with a time loop and its nets on chip.
 Compilation fused(const Model& description, const std::string& text, GateTarget target,
                   Precision precision, bool adjoint, bool in_registers) {
@@ -42,6 +58,7 @@ Compilation fused(const Model& description, const std::string& text, GateTarget 
           .tile_steps = tile_steps,
           // There; back: there again, through the weights, and into their gradients.
           .least_fmas = 16 * tile_steps * weights(model.layout) * (adjoint ? 3 : 1),
+          .work = work_of(model, precision, adjoint),
           .most_instructions =
               most_instructions(target.compute_capability, kernel, name(precision), text)};
 }

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/gpu_limit.hpp"
 #include "cuda/gpu.hpp"
 #include "gate/gate_jobs.hpp"
 
@@ -23,6 +24,7 @@ struct Compilation {
   /// Trip counts of inner loops that their code does not tell, by address.
   std::vector<int> trips{};
   double least_fmas = 0;         ///< of an iteration, on the tensor cores: what the nets take
+  bench::GpuWork work{};         ///< of that loop
   double most_instructions = 0;  ///< of a tile and step; 0: no bound
 
   /// "sm_90a"

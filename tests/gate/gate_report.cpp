@@ -42,6 +42,12 @@ void print_loop(const GateResult& result) {
   }
   fmt::print("    {:<12} {:>8.1f} {:>8.1f}\n", "all", loop.main.total() / tiles,
              loop.skipped.total() / tiles);
+  const bench::GpuLimit mix = result.mix_limit(), model = result.model_limit();
+  fmt::print(
+      "    at most {:.3g} path-steps a second and multiprocessor ({}), {:.0f} % of what the nets "
+      "allow ({:.3g}, {})\n",
+      mix.path_steps, mix.resource, 100 * mix.path_steps / model.path_steps, model.path_steps,
+      model.resource);
   if (loop.calls > 0) {
     fmt::print(
         "    {} calls of routines of the compiler ({} instructions), which are not counted\n",
@@ -59,8 +65,8 @@ void print_markdown(std::span<const GateResult> results) {
       "\n| kernel | registers | spill bytes | shared KiB | warps | code KiB | instructions |");
   for (std::size_t i = 0; i < pipe_kind_count; ++i)
     fmt::print(" {} |", name(static_cast<PipeKind>(i)));
-  fmt::print(" under branches |\n|{}", " --- |");
-  for (std::size_t i = 0; i < pipe_kind_count + 7; ++i) fmt::print(" --- |");
+  fmt::print(" under branches | binds | of the limit |\n|");
+  for (std::size_t i = 0; i < pipe_kind_count + 10; ++i) fmt::print(" --- |");
   fmt::print("\n");
   for (const GateResult& result : results) {
     if (!result.loop) continue;
@@ -71,7 +77,9 @@ void print_markdown(std::span<const GateResult> results) {
                result.instructions());
     const double tiles = result.compilation.tile_steps;
     for (const double one : result.loop->main.of) fmt::print(" {:.0f} |", one / tiles);
-    fmt::print(" {:.0f} |\n", result.loop->skipped.total() / tiles);
+    const bench::GpuLimit mix = result.mix_limit();
+    fmt::print(" {:.0f} | {} | {:.0f} % |\n", result.loop->skipped.total() / tiles, mix.resource,
+               100 * mix.path_steps / result.model_limit().path_steps);
   }
 }
 

@@ -61,6 +61,23 @@ double GateResult::instructions() const {
   return loop ? loop->main.total() / compilation.tile_steps : 0;
 }
 
+bench::GpuLimit GateResult::mix_limit() const {
+  if (!loop) return {};
+  // A warp's instruction is 32 of threads, for 16 paths.
+  const double a_path = 32 / 16.0 / compilation.tile_steps;
+  const bench::GpuUse use{.special = a_path * loop->main[PipeKind::special],
+                          .instructions = a_path * loop->main.total(),
+                          .tensor = loop->main.warpgroup_fmas / 16 / compilation.tile_steps,
+                          .mma = loop->main.warp_fmas / 16 / compilation.tile_steps};
+  return bench::limit(use, bench::rates_of(compilation.target.compute_capability, 0), 1);
+}
+
+bench::GpuLimit GateResult::model_limit() const {
+  if (!loop) return {};
+  return bench::limit(bench::use_of(compilation.work),
+                      bench::rates_of(compilation.target.compute_capability, 0), 1);
+}
+
 bool GateResult::in_registers() const {
   return resources.stack + resources.spill_stores + resources.spill_loads == 0;
 }

@@ -23,6 +23,10 @@ struct GateResult {
   int resident_warps() const;
   /// Of a warp for 16 paths and one step.
   double instructions() const;
+  /// What the loop's instructions allow a multiprocessor, and what its nets do, in path-steps a
+  /// second: by issue, special functions and tensor cores (bench/gpu_limit.hpp).
+  bench::GpuLimit mix_limit() const;
+  bench::GpuLimit model_limit() const;
   bool in_registers() const;
   bool within_bound() const;
   bool passes() const;

@@ -236,12 +236,17 @@ double PipeCounts::total() const { return std::accumulate(of.begin(), of.end(), 
 
 void PipeCounts::add(const SassInstruction& instruction) {
   of[static_cast<std::size_t>(instruction.kind())] += 1;
-  tensor_fmas += instruction.tensor_fmas();
+  const double fmas = instruction.tensor_fmas();
+  tensor_fmas += fmas;
+  (instruction.of_warpgroup() ? warpgroup_fmas : warp_fmas) +=
+      (instruction.has_tf32() ? 2 : 1) * fmas;
 }
 
 PipeCounts& PipeCounts::add(const PipeCounts& other, double times) {
   for (std::size_t i = 0; i < of.size(); ++i) of[i] += times * other.of[i];
   tensor_fmas += times * other.tensor_fmas;
+  warp_fmas += times * other.warp_fmas;
+  warpgroup_fmas += times * other.warpgroup_fmas;
   return *this;
 }
 

@@ -14,6 +14,8 @@ namespace ito::cuda {
 struct PipeCounts {
   std::array<double, pipe_kind_count> of{};
   double tensor_fmas = 0;
+  /// Those of mma.sync and of wgmma, one with factors of tf32 counted twice: as 16-bit ones.
+  double warp_fmas = 0, warpgroup_fmas = 0;
 
   double operator[](PipeKind kind) const { return of[static_cast<std::size_t>(kind)]; }
   double total() const;

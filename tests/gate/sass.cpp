@@ -108,6 +108,10 @@ PipeKind SassInstruction::kind() const {
   return found == kinds.end() ? PipeKind::other : found->second;
 }
 
+bool SassInstruction::of_warpgroup() const { return mnemonic() == "HGMMA"; }
+
+bool SassInstruction::has_tf32() const { return opcode.ends_with(".TF32"); }
+
 double SassInstruction::tensor_fmas() const {
   if (kind() != PipeKind::tensor) return 0;
   const std::size_t begin = opcode.find_first_of("0123456789");

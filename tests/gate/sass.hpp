@@ -40,6 +40,8 @@ struct SassInstruction {
   /// Multiply-adds of a warp on the tensor cores: 2048 of HMMA.16816, and of wgmma, whose four
   /// warps share the work, a quarter.
   double tensor_fmas() const;
+  bool of_warpgroup() const;  ///< wgmma
+  bool has_tf32() const;      ///< factors at half the rate of 16-bit ones
 };
 
 /// The code of a kernel, with the routines that the compiler has put behind it.
