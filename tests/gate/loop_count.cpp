@@ -8,6 +8,8 @@
 
 #include <ito/error.hpp>
 
+#include "gate/trip_count.hpp"
+
 namespace ito::cuda {
 namespace {
 
@@ -54,7 +56,7 @@ int PathCounter::child(int around, int block) const {
 }
 
 int PathCounter::trips(int index) {
-  if (const auto derived = flow_.trips(loop(index))) return *derived;
+  if (const auto derived = TripCounter(flow_).trips(loop(index))) return *derived;
   const auto& code = flow_.function().code;
   const auto& header = flow_.blocks()[static_cast<std::size_t>(loop(index).header)];
   if (trips_used == trips_.size()) {

@@ -5,29 +5,10 @@
 #include <ito/error.hpp>
 
 #include "gate/bounds.hpp"
-#include "gate/occupancy.hpp"
+#include "gate/sass_listing.hpp"
 
 namespace ito::cuda {
 namespace {
-
-/// nvdisasm's text of one kernel from lines of code and labels.
-std::string listing(const std::vector<std::string>& lines, const std::string& name = "kernel") {
-  std::string out = "\t.section\t.text." + name +
-                    ",\"ax\",@progbits\n\t.sectioninfo\t@\"SHI_REGISTERS=9\"\n.text." + name +
-                    ":\n";
-  int address = 0;
-  for (const std::string& line : lines) {
-    if (line.ends_with(':')) {
-      out += line + "\n";
-      continue;
-    }
-    char digits[16];
-    std::snprintf(digits, sizeof digits, "%04x", static_cast<unsigned>(address));
-    out += std::string("        /*") + digits + "*/                   " + line + " ;\n";
-    address += 16;
-  }
-  return out + "\t.section\t.nv.info,\"\"\n\t.align\t4\n";
-}
 
 SassFunction kernel(const std::vector<std::string>& lines) {
   return read_sass(listing(lines)).at(0);
@@ -44,67 +25,6 @@ std::string refusal(const std::vector<std::string>& lines, std::vector<int> trip
     return error.what();
   }
   return "";
-}
-
-TEST(Sass, ReadsGuardsOpcodesOperandsAndLabels) {
-  const auto functions =
-      read_sass(listing({"S2R R0, SR_TID.X", "@!P0 BRA `(.L_x_2)",
-                         "IMAD.MOV.U32 R7, RZ, RZ, R12.reuse", ".L_x_2:", "EXIT"}) +
-                listing({"$__internal_0_$__sqrt:", "RET.REL.NODEC R2 `(other)"}, "other"));
-  ASSERT_EQ(functions.size(), 2u);
-  const SassFunction& first = functions[0];
-  EXPECT_EQ(first.name, "kernel");
-  ASSERT_EQ(first.code.size(), 4u);
-  EXPECT_EQ(first.own, 4u);
-  EXPECT_EQ(first.code_bytes(), 64u);
-  EXPECT_EQ(first.code[1].guard, "!P0");
-  EXPECT_EQ(first.code[1].target, ".L_x_2");
-  EXPECT_EQ(first.code[2].address, 0x20);
-  EXPECT_EQ(first.code[2].opcode, "IMAD.MOV.U32");
-  EXPECT_EQ(first.code[2].operands, (std::vector<std::string>{"R7", "RZ", "RZ", "R12"}));
-  EXPECT_EQ(first.labels.at(".L_x_2"), 3u);
-  EXPECT_EQ(functions[1].own, 0u);
-}
-
-TEST(Sass, ALineThatIsNoCodeIsRefused) {
-  EXPECT_THROW(read_sass("\t.section\t.text.k\n/*0000*/ MOV R1, R2\n"), Error);
-  EXPECT_THROW(read_sass("\t.section\t.text.k\n/*00g0*/ MOV R1, R2 ;\n"), Error);
-}
-
-TEST(Sass, KindsOfInstructions) {
-  const std::pair<const char*, PipeKind> rows[]{{"HMMA.16816.F32", PipeKind::tensor},
-                                                {"HGMMA.64x64x16.F32", PipeKind::tensor},
-                                                {"DMMA.8x8x4", PipeKind::tensor},
-                                                {"MUFU.TANH", PipeKind::special},
-                                                {"FFMA.FTZ", PipeKind::fma},
-                                                {"HFMA2.MMA", PipeKind::fma},
-                                                {"IMAD.MOV.U32", PipeKind::fma},
-                                                {"LOP3.LUT", PipeKind::alu},
-                                                {"F2FP.BF16.F32.PACK_AB", PipeKind::alu},
-                                                {"F2F.F64.F32", PipeKind::conversion},
-                                                {"I2F.U64", PipeKind::conversion},
-                                                {"LDSM.16.MT88.4", PipeKind::shared},
-                                                {"LDG.E.128", PipeKind::global},
-                                                {"STL.64", PipeKind::global},
-                                                {"SHFL.BFLY", PipeKind::shuffle},
-                                                {"BAR.SYNC.DEFER_BLOCKING", PipeKind::barrier},
-                                                {"WARPSYNC.ALL", PipeKind::barrier},
-                                                {"BSYNC", PipeKind::branch},
-                                                {"CALL.REL.NOINC", PipeKind::branch},
-                                                {"ULDC.64", PipeKind::other},
-                                                {"NOP", PipeKind::other}};
-  for (const auto& [opcode, kind] : rows)
-    EXPECT_EQ(name((SassInstruction{0, "", opcode}).kind()), name(kind)) << opcode;
-}
-
-TEST(Sass, MultiplyAddsOfTensorInstructions) {
-  const auto fmas = [](const char* opcode) { return SassInstruction{0, "", opcode}.tensor_fmas(); };
-  EXPECT_EQ(fmas("HMMA.16816.F32.BF16"), 16 * 8 * 16);
-  EXPECT_EQ(fmas("HMMA.1688.F32.TF32"), 16 * 8 * 8);
-  EXPECT_EQ(fmas("DMMA.8x8x4"), 8 * 8 * 4);
-  EXPECT_EQ(fmas("HGMMA.64x64x16.F32"), 64 * 64 * 16 / 4);
-  EXPECT_EQ(fmas("FFMA"), 0);
-  EXPECT_THROW(fmas("HMMA.777"), Error);
 }
 
 TEST(TimeLoop, CountsAStepByKind) {
@@ -298,16 +218,6 @@ TEST(TimeLoop, RefusesWhatItCannotFollow) {
 TEST(Bounds, NameKernelsPrecisionsAndShapes) {
   EXPECT_GT(most_instructions(90, "simulate", "fast", "latent-4x64"), 0);
   EXPECT_EQ(most_instructions(90, "simulate", "fast", "another"), 0);
-}
-
-TEST(Occupancy, FollowsFromRegistersSharedMemoryAndBlocks) {
-  // As Nsight Compute gave for kernels on an H200: registers, shared bytes, warps a block.
-  EXPECT_EQ(resident_warps(90, 150, 25 << 10, 4), 12);
-  EXPECT_EQ(resident_warps(90, 246, 81 << 10, 4), 8);
-  EXPECT_EQ(resident_warps(90, 128, 0, 4), 16);
-  EXPECT_EQ(resident_warps(90, 32, 0, 1), 32);         // blocks
-  EXPECT_EQ(resident_warps(90, 32, 100 << 10, 4), 8);  // shared memory
-  EXPECT_EQ(resident_warps(120, 32, 0, 8), 48);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <vector>
 
 #include "gate/sass.hpp"
@@ -29,12 +28,6 @@ struct Loop {
   bool has(int block) const;
 };
 
-/// A register plus a number; the register is "RZ" where the number is all.
-struct Affine {
-  std::string source;
-  int plus = 0;
-};
-
 /// The graph of a kernel's own code, without the routines behind it.
 class ControlFlow {
  public:
@@ -46,40 +39,15 @@ class ControlFlow {
   const std::vector<Loop>& loops() const { return loops_; }  ///< by address of the header
   bool dominates(int over, int block) const;
 
-  /// How often a loop's body runs, where start, increment and bound of its counter are immediates.
-  std::optional<int> trips(const Loop& loop) const;
+  int block_of(std::size_t instruction) const { return block_at_[instruction]; }
+  /// Whether an instruction is a branch to a label of the kernel, and which instruction that is.
+  bool branches(const SassInstruction& instruction) const;
+  std::size_t label(const SassInstruction& instruction) const;
 
  private:
   void make_blocks();
   void find_dominators();
   void find_loops();
-  bool branches(const SassInstruction& instruction) const;
-  std::size_t label(const SassInstruction& instruction) const;
-  /// The last instruction before `before` that writes the register, in its block and those that
-  /// dominate it, inside the loop or outside; none where a block between may write it too.
-  std::optional<std::size_t> definition(const std::string& reg, std::size_t before,
-                                        const Loop& loop, bool inside) const;
-  /// A sum at `before` as one of what registers hold when an iteration begins (`inside`) or as a
-  /// number (outside).
-  std::optional<Affine> value(Affine sum, std::size_t before, const Loop& loop, bool inside) const;
-
-  /// A test of a register that each iteration adds an immediate to, against an immediate.
-  struct Counter {
-    std::string opcode;
-    int first_tested, step, bound;
-    int most;  ///< iterations, as far as the code tells
-
-    bool outcome(int iteration) const;  ///< from 1
-    /// The first iteration whose outcome meets the condition.
-    template <class Condition>
-    std::optional<int> first(const Condition& condition) const;
-  };
-  /// Of the comparison at `test_at`, if it is one.
-  std::optional<Counter> counter_of(const Loop& loop, std::size_t test_at) const;
-  /// Whether a loop of two iterations has a predicate for counter: `test` copies it, and it is set
-  /// once before the loop and turned in the first iteration. `negated`: the loop goes on while it
-  /// is false.
-  bool runs_twice(const Loop& loop, const SassInstruction& test, bool negated) const;
 
   const SassFunction& function_;
   std::vector<BasicBlock> blocks_;
