@@ -73,6 +73,7 @@ ITO_INLINE constexpr int staged_elements(int tiles, PackedFormat format) {
 struct OuterGrid {
   int rows, columns;        ///< of warps
   int own_rows, own_pairs;  ///< of a warp
+  bool single;              ///< whether there is one tile of columns, no pair
 
   ITO_INLINE constexpr OuterGrid(int warps, int row_blocks, int column_tiles)
       : rows(row_blocks >= 4 && warps % 4 == 0   ? 4
@@ -80,7 +81,9 @@ struct OuterGrid {
                                                  : 1),
         columns(warps / rows),
         own_rows((row_blocks + rows - 1) / rows),
-        own_pairs(((column_tiles + 1) / 2 + columns - 1) / columns) {}
+        own_pairs(((column_tiles + 1) / 2 + columns - 1) / columns),
+        single(column_tiles == 1) {}
+  ITO_INLINE constexpr int own_tiles() const { return single ? 1 : 2 * own_pairs; }
 };
 
 }  // namespace ito::cuda

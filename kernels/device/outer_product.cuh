@@ -21,13 +21,22 @@ struct StagedArray {
   Shared<Element> rows;
   int row_length;
 
-  ITO_DEVICE Shared<Element> row(unsigned path) const {
-    return rows + path * static_cast<unsigned>(row_length);
+  /// Element (path, channel + beyond). What a lane does not know when it is compiled comes first:
+  /// the sum of an address and a constant costs nothing.
+  ITO_DEVICE Shared<Element> at(unsigned path, unsigned channel, int beyond) const {
+    return rows + (path * static_cast<unsigned>(row_length) + channel) +
+           static_cast<unsigned>(beyond);
   }
   /// The next plane of the same numbers.
   ITO_DEVICE StagedArray plane(int i) const {
     return {rows + static_cast<unsigned>(i * 16 * row_length), row_length};
   }
+};
+
+/// Of blocks of 16 channels the one `beyond`, a constant, after the warp's `first`.
+struct Blocks {
+  unsigned first;
+  int beyond;
 };
 
 /// Factors staged in f16, in `kPlanes` planes: as they are, or a high and a low part each.
@@ -56,7 +65,7 @@ struct HalfOuter {
   /// This lane's row of four matrices: paths 0–7 and 8–15 of 8 channels, then of the next 8.
   ITO_DEVICE static Shared<Element> matrix_row(const Array& array, int channel) {
     const unsigned lane = lane_index();
-    return array.row(lane % 16u) + (static_cast<unsigned>(channel) + 8u * (lane / 16u));
+    return array.at(lane % 16u, 8u * (lane / 16u), channel);
   }
   /// Channels 16·block … 16·block + 15 of an operand.
   template <class Operand>
@@ -78,15 +87,15 @@ struct HalfOuter {
     unsigned v[kPlanes][4];
   };
   /// Rows 16·block … of a product over the paths of `array`.
-  ITO_DEVICE static Left left(const Array& array, int block, int /*path*/) {
+  ITO_DEVICE static Left left(const Array& array, Blocks blocks, int /*path*/) {
     // Paths 0–7 × channels 0–7, then channels 8–15, then paths 8–15.
     const unsigned lane = lane_index();
     const unsigned path = lane % 8u + 8u * (lane / 16u);
-    const unsigned channel = 16u * static_cast<unsigned>(block) + 8u * (lane / 8u % 2u);
+    const unsigned channel = 16u * blocks.first + 8u * (lane / 8u % 2u);
     Left out;
     ITO_UNROLL
     for (int p = 0; p < kPlanes; ++p) {
-      ldmatrix_x4_transposed(out.v[p], array.plane(p).row(path) + channel);
+      ldmatrix_x4_transposed(out.v[p], array.plane(p).at(path, channel, 16 * blocks.beyond));
     }
     return out;
   }
@@ -94,12 +103,14 @@ struct HalfOuter {
   struct Right {
     unsigned v[kPlanes][2][2];
   };
-  ITO_DEVICE static Right right(const Array& array, int pair, int /*path*/) {
+  ITO_DEVICE static Right right(const Array& array, Blocks pairs, int /*path*/) {
+    const unsigned lane = lane_index();
     Right out;
     ITO_UNROLL
     for (int p = 0; p < kPlanes; ++p) {
       unsigned r[4];
-      ldmatrix_x4_transposed(r, matrix_row(array.plane(p), 16 * pair));
+      ldmatrix_x4_transposed(r, array.plane(p).at(lane % 16u, 16u * pairs.first + 8u * (lane / 16u),
+                                                  16 * pairs.beyond));
       out.v[p][0][0] = r[0];
       out.v[p][0][1] = r[1];
       out.v[p][1][0] = r[2];
@@ -140,8 +151,7 @@ struct DoubleOuter {
   static constexpr int kPaths = 8;
 
   ITO_DEVICE static Shared<Pair<double>> pair(const Array& array, int block, unsigned half) {
-    return (array.row(tile_row() + 8u * half) +
-            (8u * static_cast<unsigned>(block) + 2u * tile_column()))
+    return array.at(tile_row() + 8u * half, 2u * tile_column(), 8 * block)
         .template as<Pair<double>>();
   }
   ITO_DEVICE static void store(const Array& array, int block,
@@ -157,25 +167,29 @@ struct DoubleOuter {
   struct Left {
     double v[4];  // [paths q, q + 4][rows g, g + 8] as (q,g), (q,g+8), (q+4,g), (q+4,g+8)
   };
-  ITO_DEVICE static Left left(const Array& array, int block, int path) {
+  ITO_DEVICE static Left left(const Array& array, Blocks blocks, int path) {
     Left out;
     ITO_UNROLL
     for (unsigned i = 0; i < 4; ++i) {
-      out.v[i] = array.row(static_cast<unsigned>(path) + tile_column() + 4u * (i / 2u))
-                     .load(16u * static_cast<unsigned>(block) + tile_row() + 8u * (i % 2u));
+      out.v[i] = array
+                     .at(static_cast<unsigned>(path) + tile_column() + 4u * (i / 2u),
+                         16u * blocks.first + tile_row() + 8u * (i % 2u), 16 * blocks.beyond)
+                     .load(0);
     }
     return out;
   }
   struct Right {
     double v[2][2];  // paths q, q + 4 of column g of a tile
   };
-  ITO_DEVICE static Right right(const Array& array, int pair, int path) {
+  ITO_DEVICE static Right right(const Array& array, Blocks pairs, int path) {
     Right out;
     ITO_UNROLL
     for (unsigned i = 0; i < 4; ++i) {
       out.v[i / 2u][i % 2u] =
-          array.row(static_cast<unsigned>(path) + tile_column() + 4u * (i % 2u))
-              .load(16u * static_cast<unsigned>(pair) + 8u * (i / 2u) + tile_row());
+          array
+              .at(static_cast<unsigned>(path) + tile_column() + 4u * (i % 2u),
+                  16u * pairs.first + 8u * (i / 2u) + tile_row(), 16 * pairs.beyond)
+              .load(0);
     }
     return out;
   }
@@ -201,32 +215,30 @@ struct DoubleOuter {
 template <int kWarps, int kRowBlocks, int kColumnTiles, bool kConstants>
 struct OuterShare {
   static constexpr OuterGrid kGrid{kWarps, kRowBlocks, kColumnTiles};
-  static constexpr int kOwnRows = kGrid.own_rows;
-  /// Tiles of a row that are the warp's, those of constants last.
-  static constexpr int kOwnTiles = kColumnTiles <= 1 ? kColumnTiles : 2 * kGrid.own_pairs;
+  static constexpr int kOwnRows = kGrid.own_rows, kOwnTiles = kGrid.own_tiles();
   static constexpr int kOwnColumns = kOwnTiles + (kConstants ? 1 : 0);
 
-  ITO_DEVICE static int row_block(int own) {
-    return static_cast<int>(warp_index()) % kGrid.rows + kGrid.rows * own;
+  ITO_DEVICE static Blocks row_block(int own) {
+    return {warp_index() % static_cast<unsigned>(kGrid.rows), kGrid.rows * own};
   }
-  ITO_DEVICE static int pair(int own) {
-    return static_cast<int>(warp_index()) / kGrid.rows + kGrid.columns * own;
+  ITO_DEVICE static Blocks pair(int own) {
+    return {warp_index() / static_cast<unsigned>(kGrid.rows), kGrid.columns * own};
   }
   // Where every warp has as many, the compiler knows.
   ITO_DEVICE static bool has_row(int own) {
-    return kRowBlocks % kGrid.rows == 0 || row_block(own) < kRowBlocks;
+    return kRowBlocks % kGrid.rows == 0 || is_below(row_block(own), kRowBlocks);
   }
   ITO_DEVICE static bool has_pair(int own) {
-    return (kColumnTiles + 1) / 2 % kGrid.columns == 0 || pair(own) < (kColumnTiles + 1) / 2;
+    constexpr int kPairs = (kColumnTiles + 1) / 2;
+    return kPairs % kGrid.columns == 0 || is_below(pair(own), kPairs);
   }
   ITO_DEVICE static bool has_constants() {
     return kConstants && (kGrid.columns == 1 || static_cast<int>(warp_index()) < kGrid.rows);
   }
-  /// The column of a warp's tile `own`, or −1 where there is none.
-  ITO_DEVICE static int column(int own) {
-    if (own >= kOwnTiles) return has_constants() ? kColumnTiles : -1;
-    const int tile = 2 * pair(own / 2) + own % 2;
-    return tile < kColumnTiles ? tile : -1;
+
+ private:
+  ITO_DEVICE static bool is_below(Blocks blocks, int count) {
+    return static_cast<int>(blocks.first) + blocks.beyond < count;
   }
 };
 
@@ -238,7 +250,7 @@ ITO_DEVICE void outer_product(const StagedArray<typename Outer::Element>& rows,
                               typename Outer::Number t, int own,
                               Tile<typename Outer::Number> (&sums)[Share::kOwnColumns]) {
   using Array = typename Outer::Array;
-  ITO_ROLLED
+  ITO_UNROLL
   for (int path = 0; path < 16 * kWarps; path += Outer::kPaths) {
     const auto warp = static_cast<unsigned>(path / 16 * kWarpStage);  // whose paths they are
     const auto left =

@@ -1,5 +1,6 @@
 // Products of tiles with packed weights on the tensor cores, one struct for each kind of number:
 //     sum [16 paths, 8 out] += left [16 paths, 8·kDepth in] · weights [8·kDepth in, 8 out]
+// or, with `multiply<true>`, over the first 8 inputs of 16.
 // The left operand is the result of an earlier product, in the lanes where that is. Why it can be,
 // and how parameters.cuh packs weights, is in docs/kernels.md, "Fragments".
 #pragma once
@@ -9,6 +10,18 @@
 namespace ito::cuda {
 
 using WeightFragment = Quad<unsigned>;
+
+/// sum += left · right of 16 channels, or of the first 8 where the others are zero.
+template <bool kHalf>
+ITO_DEVICE void mma_f16_of(Tile<float>& sum, const unsigned (&left)[4],
+                           const unsigned (&right)[2]) {
+  if constexpr (kHalf) {
+    const unsigned first[2] = {left[0], left[1]};
+    mma_f16_k8(sum.v, first, right[0]);
+  } else {
+    mma_f16(sum.v, left, right);
+  }
+}
 
 template <class Number, int kCount>
 struct Tiles {
@@ -38,6 +51,7 @@ struct Tf32Product {
     for (int i = 0; i < 4; ++i) split(v[i], out.high[i], out.low[i]);
     return out;
   }
+  template <bool>
   ITO_DEVICE static void multiply(Tile<float>& sum, const Operand& left,
                                   const WeightFragment& fragment, int /*member*/) {
     const unsigned high[2] = {fragment.v[0], fragment.v[1]},
@@ -89,13 +103,14 @@ struct SplitProduct {
       out[i / 2].v[2 * (i % 2) + 1] = high.v[1] + low.v[1];
     }
   }
+  template <bool kHalf>
   ITO_DEVICE static void multiply(Tile<float>& sum, const Operand& left,
                                   const WeightFragment& fragment, int /*member*/) {
     const unsigned high[2] = {fragment.v[0], fragment.v[1]},
                    low[2] = {fragment.v[2], fragment.v[3]};
-    mma_f16(sum.v, left.low, high);
-    mma_f16(sum.v, left.high, low);
-    mma_f16(sum.v, left.high, high);
+    mma_f16_of<kHalf>(sum, left.low, high);
+    mma_f16_of<kHalf>(sum, left.high, low);
+    mma_f16_of<kHalf>(sum, left.high, high);
   }
   /// Of its column: the weights of channels 2q, 2q + 1, 2q + 8, 2q + 9.
   ITO_DEVICE static WeightFragment pack(const float (&weights)[4]) {
@@ -121,6 +136,7 @@ struct DoubleProduct {
   ITO_DEVICE static void tiles(const Operand& operand, Tile<double> (&out)[kDepth]) {
     out[0] = {{operand.v[0], operand.v[1], operand.v[2], operand.v[3]}};
   }
+  template <bool>
   ITO_DEVICE static void multiply(Tile<double>& sum, const Operand& left,
                                   const WeightFragment& fragment, int /*member*/) {
     const auto weights = __builtin_bit_cast(Pair<double>, fragment);
@@ -164,10 +180,11 @@ struct HalfProduct {
       out[i / 2].v[2 * (i % 2) + 1] = pair.v[1];
     }
   }
+  template <bool kHalf>
   ITO_DEVICE static void multiply(Tile<float>& sum, const Operand& left,
                                   const WeightFragment& fragment, int member) {
     const unsigned right[2] = {fragment.v[2 * member], fragment.v[2 * member + 1]};
-    mma_f16(sum.v, left.v, right);
+    mma_f16_of<kHalf>(sum, left.v, right);
   }
   /// Of its column in two output tiles: the weights of channels 2q, 2q + 1, 2q + 8, 2q + 9.
   ITO_DEVICE static WeightFragment pack(const float (&weights)[8]) {
@@ -209,12 +226,12 @@ ITO_DEVICE void make_operands(
 /// each.
 inline constexpr int tiles_at_once = 4;
 
-/// finish(n, start(n) + Σ_in operands · weights) for every output tile n, in order. `fragment(i)`
-/// reads this lane's i-th packed fragment.
-template <class Product, int kInTiles, int kOutTiles, class Fragment, class Start, class Finish>
-ITO_DEVICE void multiply_tiles(
-    const typename Product::Operand (&operands)[at_least_one(block_count<Product>(kInTiles))],
-    Fragment fragment, Start start, Finish finish) {
+/// finish(n, start(n) + Σ_in operands[b] · weights) for every output tile n, in order.
+/// `fragment(i)` reads this lane's i-th packed fragment.
+template <class Product, int kInTiles, int kOutTiles, class Operands, class Fragment, class Start,
+          class Finish>
+ITO_DEVICE void multiply_tiles(const Operands& operands, Fragment fragment, Start start,
+                               Finish finish) {
   constexpr int kBlocks = block_count<Product>(kInTiles);
   ITO_UNROLL
   for (int first = 0; first < kOutTiles; first += tiles_at_once) {
@@ -225,14 +242,18 @@ ITO_DEVICE void multiply_tiles(
     }
     ITO_UNROLL
     for (int block = 0; block < kBlocks; ++block) {
+      const typename Product::Operand& operand = operands[block];
       ITO_UNROLL
       for (int i = 0; i < tiles_at_once; i += Product::kGroup) {
         if (first + i >= kOutTiles) continue;
         const WeightFragment packed = fragment((first + i) / Product::kGroup * kBlocks + block);
         ITO_UNROLL
         for (int member = 0; member < Product::kGroup; ++member) {
-          if (first + i + member < kOutTiles) {
-            Product::multiply(sums[i + member], operands[block], packed, member);
+          if (first + i + member >= kOutTiles) continue;
+          if (Product::kDepth == 2 && 2 * block + 1 == kInTiles) {
+            Product::template multiply<true>(sums[i + member], operand, packed, member);
+          } else {
+            Product::template multiply<false>(sums[i + member], operand, packed, member);
           }
         }
       }

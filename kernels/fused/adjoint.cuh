@@ -75,11 +75,11 @@ class WarpAdjoint {
         nets_(nets),
         sums_(sums),
         index_(index),
-        paths_(WarpPaths<Number>::template of<Shape>(call_, index)),
-        noise_(call_, paths_.tile) {
+        noise_(call_, paths().tile) {
+    if constexpr (kHasRow) bias_rows_ = paths().bias_rows;
     ITO_UNROLL
     for (int r = 0; r < 2; ++r) {
-      finite_[r] = paths_.path[r] >= 0 &&
+      finite_[r] = paths().path[r] >= 0 &&
                    call_.tape_status[16LL * index + static_cast<int>(tile_row()) + 8 * r] == 0;
     }
   }
@@ -127,13 +127,14 @@ class WarpAdjoint {
     --save_;
     saved_ = true;
     if (arguments_.states != nullptr && !arguments_.detach_state) {
+      const auto own = paths();
       ITO_UNROLL
       for (int n = 0; n < kStates; ++n) {
         ITO_UNROLL
         for (int e = 0; e < 4; ++e) {
           const int channel = channel_of(n, e);
           if (!finite_[e / 2] || channel >= Shape::kState) continue;
-          const long long row = paths_.path[e / 2] * call_.saves + save_;
+          const long long row = own.path[e / 2] * call_.saves + save_;
           add_of_any_size(lambda_.value[n].v[e], lambda_.excess[n].v[e],
                           arguments_.states[row * Shape::kState + channel]);
         }
@@ -146,7 +147,7 @@ class WarpAdjoint {
   ITO_DEVICE void open_step(int k) {
     const GridStep<Number> step = call_.grid[k];
     size_ = {step.step, step.root_step};
-    input_ = {step.time, paths_.bias_rows + step.interval * Shape::kRow};
+    input_ = {step.time, bias_rows_ + step.interval * Shape::kRow};
     ITO_UNROLL
     for (int n = 0; n < kNoises; ++n) {
       z_[n] = noise_.at(k, n);
@@ -169,7 +170,7 @@ class WarpAdjoint {
       for (int e = 0; e < 4; ++e) b_cotangent[n].v[e] = size_.h * lambda[n].v[e];
     }
     make_omega(lambda, omega);
-    pull_back_control(carry, omega, b_cotangent, sigma_cotangent);
+    pull_back_control(carry, lambda, omega, b_cotangent, sigma_cotangent);
     if (!carry.state && !kThroughDrift) return;
     pull_back_drift(b_cotangent);
     pull_back_diffusion(carry, lambda, sigma_cotangent);
@@ -178,12 +179,13 @@ class WarpAdjoint {
   /// At step 0: λ is the cotangent of x_0.
   ITO_DEVICE void store_initial_cotangents() {
     if (arguments_.x0_gradient != nullptr) {
+      const auto own = paths();
       ITO_UNROLL
       for (int n = 0; n < kStates; ++n) {
         ITO_UNROLL
         for (int e = 0; e < 4; ++e) {
           const int channel = channel_of(n, e);
-          const long long path = paths_.path[e / 2];
+          const long long path = own.path[e / 2];
           if (path >= 0 && channel < Shape::kState) {
             arguments_.x0_gradient[path * Shape::kState + channel] =
                 finite_[e / 2] ? lambda_.value[n].v[e] : Number(0);
@@ -199,7 +201,7 @@ class WarpAdjoint {
         if constexpr (Shape::kInitial == InitialKind::gaussian) {
           const auto log_std = broadcast_row(nets_.evaluator.parameters, Shape::kInitialStd, n);
           auto part =
-              within<Shape::kState>(normal_tile<P>(seed_of(call_), paths_.tile, 0, n, 1), n);
+              within<Shape::kState>(normal_tile<P>(seed_of(call_), paths().tile, 0, n, 1), n);
           ITO_UNROLL
           for (int e = 0; e < 4; ++e) part.v[e] *= exp(log_std.v[e]) * lambda_.value[n].v[e];
           sums_.deviation.add(n, mask_non_finite(part));
@@ -209,12 +211,18 @@ class WarpAdjoint {
   }
 
  private:
+  /// Made again where it is needed, which is seldom: registers are few.
+  ITO_DEVICE WarpPaths<Number> paths() const {
+    return WarpPaths<Number>::template of<Shape>(call_, index_);
+  }
+
   ITO_DEVICE void load_sum_cotangents() {
+    const auto own = paths();
     ITO_UNROLL
     for (int r = 0; r < 2; ++r) {
       energy_[r] = martingale_[r] = Number(0);
       if (!finite_[r]) continue;
-      const long long path = paths_.path[r];
+      const long long path = own.path[r];
       if (arguments_.energy != nullptr) energy_[r] = arguments_.energy[path];
       if (arguments_.martingale != nullptr) martingale_[r] = arguments_.martingale[path];
       if (save_ == call_.saves) continue;
@@ -243,7 +251,7 @@ class WarpAdjoint {
     for (int k = begin;; ++k) {
       store_tiles(segment + static_cast<long long>(k - begin) * kStates * 32, x.value);
       if (k + 1 == end) break;
-      euler_step<P, Shape>(evaluator, call_, paths_, noise_, k, x);
+      euler_step<P, Shape>(evaluator, call_, paths(), noise_, k, x);
     }
     return segment;
   }
@@ -259,11 +267,14 @@ class WarpAdjoint {
     choose_units(k);
     nets_.settle();
     open_step(k);
-    const bool split = arguments_.detach_martingale_parameters != 0;
     const bool detached = arguments_.detach_state != 0;
-    ITO_ROLLED
-    for (int pass = split && !detached ? 0 : 1; pass < 2; ++pass) {
-      pull_back(pass == 0 ? Carry::martingale_through_path() : Carry::step(detached, split));
+    if constexpr (Shape::kSplit) {
+      ITO_ROLLED
+      for (int pass = detached ? 1 : 0; pass < 2; ++pass) {
+        pull_back(pass == 0 ? Carry::martingale_through_path() : Carry::step(detached, true));
+      }
+    } else {
+      pull_back(Carry::step(detached, false));
     }
     if (!detached) {
       ITO_UNROLL
@@ -285,7 +296,7 @@ class WarpAdjoint {
       if (!due) return;
       const auto scratch =
           (shared_memory() + static_cast<unsigned>(Shape::kScratchBytes)).template as<float>();
-      const Number size = block_max(scratch, largest(x_, Number(0)));
+      const Number size = block_max<Shape::kWarps>(scratch, largest(x_, Number(0)));
       Number& unit = nets_.evaluator.state_unit;
       const Number scaled = size * unit;
       const bool moves = scaled > 0x1p6f || (scaled < 0x1p-6f && size > 0);
@@ -343,11 +354,22 @@ class WarpAdjoint {
       w_[n].v[e] = increment(size_, u.v[e], z_[n].v[e]);
       out.v[e] = control_cotangent(size_, omega.v[e], u.v[e], z_[n].v[e], energy, martingale);
     }
-    return mask_non_finite(within<Shape::kNoise>(out, n));
+    // Costates and cotangents of sums of a path that is not finite are zero from the start, and its
+    // states taken as zero; there σ may be zero and u not finite.
+    constexpr bool kBySigma = kThroughDrift && Shape::kDiffusion == DiffusionKind::diagonal;
+    return kBySigma ? mask_non_finite(out) : out;
   }
 
-  ITO_DEVICE void pull_back_control(Carry carry, const Noises& omega, States& b_cotangent,
-                                    States& sigma_cotangent) {
+  /// The gradient of a constant diagonal σ.
+  ITO_DEVICE void add_sigma_gradient(Carry carry, int n, const States& lambda,
+                                     const States& extra) {
+    if constexpr (Shape::kDiffusion == DiffusionKind::constant_diagonal) {
+      if (carry.parameters) sums_.sigma.add(n, diagonal_cotangent(n, lambda, extra));
+    }
+  }
+
+  ITO_DEVICE void pull_back_control(Carry carry, const States& lambda, const Noises& omega,
+                                    States& b_cotangent, States& sigma_cotangent) {
     if constexpr (Control::kLayers > 0) {
       net_gradient<P, Shape, Control, false>(
           nets_, sums_.control, input_, x_, x_cotangent_,
@@ -370,10 +392,11 @@ class WarpAdjoint {
                 sigma_cotangent[n].v[e] -= cotangent.v[e] * u.v[e];
               }
             }
+            add_sigma_gradient(carry, n, lambda, sigma_cotangent);
             Tile<Number> delta;
             ITO_UNROLL
             for (int e = 0; e < 4; ++e) delta.v[e] = cotangent.v[e] * f.slope.v[e];
-            return mask_non_finite(within<Shape::kNoise>(delta, n));
+            return delta;
           },
           [&](int n, const Tile<Number>& delta) {
             if constexpr (kHasRow) {
@@ -386,6 +409,7 @@ class WarpAdjoint {
       ITO_UNROLL
       for (int n = 0; n < kNoises; ++n) {
         const Tile<Number> cotangent = cotangent_of_control(n, u[n], omega[n], carry);
+        add_sigma_gradient(carry, n, lambda, sigma_cotangent);
         if constexpr (Shape::kControl == ControlKind::constant) {
           if (carry.parameters) sums_.control_value.add(n, cotangent);
         }
@@ -402,7 +426,7 @@ class WarpAdjoint {
             Tile<Number> delta;
             ITO_UNROLL
             for (int e = 0; e < 4; ++e) delta.v[e] = cotangent[n].v[e] * f.slope.v[e];
-            return mask_non_finite(within<Shape::kState>(delta, n));
+            return delta;
           },
           [](int, const Tile<Number>&) {});
     }
@@ -410,12 +434,7 @@ class WarpAdjoint {
 
   /// `extra`: the cotangent of a diagonal σ that comes through a drift control.
   ITO_DEVICE void pull_back_diffusion(Carry carry, const States& lambda, const States& extra) {
-    if constexpr (Shape::kDiffusion == DiffusionKind::constant_diagonal) {
-      if (!carry.parameters) return;
-      ITO_UNROLL
-      for (int n = 0; n < kStates; ++n)
-        sums_.sigma.add(n, mask_non_finite(diagonal_cotangent(n, lambda, extra)));
-    } else if constexpr (Shape::kDiffusion == DiffusionKind::diagonal) {
+    if constexpr (Shape::kDiffusion == DiffusionKind::diagonal) {
       net_gradient<P, Shape, Diffusion, true>(
           nets_, sums_.diffusion, input_, x_, x_cotangent_,
           [&](int, int n, const Tile<Number>& z) {
@@ -426,15 +445,13 @@ class WarpAdjoint {
             for (int e = 0; e < 4; ++e) {
               delta.v[e] = Number(Shape::kDiffusionScale) * cotangent.v[e] * f.slope.v[e];
             }
-            return mask_non_finite(within<Shape::kState>(delta, n));
+            return delta;
           },
           [](int, const Tile<Number>&) {});
     } else if constexpr (Shape::kDiffusion == DiffusionKind::constant_general) {
-      if (!carry.parameters) return;
-      Noises w;
-      ITO_UNROLL
-      for (int n = 0; n < kNoises; ++n) w[n] = mask_non_finite(w_[n]);
-      mixing_gradient<P, Shape>(nets_, sums_.diffusion, size_, w, lambda);
+      if (carry.parameters) {
+        mixing_gradient<P, Shape>(nets_, sums_.diffusion, size_, w_, lambda);
+      }
     } else if constexpr (Shape::kDiffusion == DiffusionKind::general) {
       Pair<Number> of_row{};
       net_gradient<P, Shape, Diffusion, true>(
@@ -448,7 +465,7 @@ class WarpAdjoint {
               delta.v[e] =
                   Number(Shape::kDiffusionScale) * of_row.v[e / 2] * w_[n].v[e] * f.slope.v[e];
             }
-            return mask_non_finite(within<Shape::kNoise>(delta, n));
+            return delta;
           },
           [](int, const Tile<Number>&) {});
     }
@@ -479,7 +496,7 @@ class WarpAdjoint {
   Nets& nets_;
   Sums& sums_;
   int index_;
-  WarpPaths<Number> paths_;
+  const Number* bias_rows_ = nullptr;
   PathNoise<P, Shape> noise_;
   bool finite_[2], saved_ = true;
   int save_ = 0;
@@ -505,10 +522,9 @@ ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
   GradientSums<P, Shape> sums;
   sums.clear(memory);
   const long long groups = arguments.groups;
-  const long long begin = groups * block_index() / grid_size();
-  const long long end = groups * (block_index() + 1) / grid_size();
-  for (long long group = begin; group < end; ++group) {
-    const int index = static_cast<int>(group * Shape::kWarps + warp_index());
+  const int end = static_cast<int>(groups * (block_index() + 1) / grid_size());
+  for (int group = static_cast<int>(groups * block_index() / grid_size()); group < end; ++group) {
+    const int index = group * Shape::kWarps + static_cast<int>(warp_index());
     WarpAdjoint<P, Shape, Nets, GradientSums<P, Shape>>(arguments, nets, sums, index).run();
   }
   sums.flush(memory, nets.evaluator.state_unit);

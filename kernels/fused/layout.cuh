@@ -23,8 +23,8 @@ struct LayerLayout {
   int delta = 0;           ///< the cotangents of its sums there
 
   // The sums of its weights' gradient are blocks of 16 rows, which are outputs, × 8 columns, which
-  // are inputs; `turned`, the other way round.
-  int slots = 0;  ///< first block, [rows, row blocks, column tiles]
+  // are inputs; `turned`, the other way round. Warps share them out (OuterGrid).
+  int slots = 0;  ///< first block, [rows, own rows, own columns, warps]
   bool turned = false;
   bool constant_tile = false;  ///< one more column of blocks: the inputs 1 and t
   bool resident = false;       ///< whether its sums stay in registers
@@ -38,7 +38,25 @@ struct LayerLayout {
   }
   /// Without those of the constants, which follow.
   ITO_INLINE constexpr int column_tiles() const { return turned ? out_tiles() : staged_tiles(); }
-  ITO_INLINE constexpr int slot_columns() const { return column_tiles() + (constant_tile ? 1 : 0); }
+
+  ITO_INLINE constexpr OuterGrid grid(int warps) const {
+    return OuterGrid(warps, row_blocks(), column_tiles());
+  }
+  /// Blocks of a warp's row; those of the constants last.
+  ITO_INLINE constexpr int own_columns(int warps) const {
+    return grid(warps).own_tiles() + (constant_tile ? 1 : 0);
+  }
+  /// The block of a row of outputs that has the element (down, across) of its matrix.
+  ITO_INLINE constexpr int slot_of(int warps, int row, int down, int across) const {
+    const OuterGrid share = grid(warps);
+    const int block = down / 16, pair = across / 16;
+    const bool constant = across / 8 == column_tiles();
+    const int warp = block % share.rows + (constant ? 0 : share.rows * (pair % share.columns));
+    const int own_row = block / share.rows;
+    const int own_column = constant ? share.own_tiles() : pair / share.columns * 2 + across / 8 % 2;
+    return slots + ((row * share.own_rows + own_row) * own_columns(warps) + own_column) * warps +
+           warp;
+  }
 };
 
 struct NetLayout {
@@ -154,8 +172,6 @@ ITO_INLINE constexpr void lay_out_parameters(FusedLayout& layout, const ModelSpe
       layer.transposed = layout.fragment_count;
       layout.fragment_count +=
           layer.rows * format.rest.fragments(layer.out_tiles(), layer.in_tiles());
-      layer.slots = layout.slot_count;
-      layout.slot_count += layer.rows * layer.row_blocks() * layer.slot_columns();
       if (!net.spec.has_bias || layer.constants > 0) continue;
       layer.bias = layout.number_count;
       layout.number_count += layer.rows * 8 * layer.out_tiles();
@@ -248,17 +264,19 @@ ITO_INLINE constexpr void choose_launches(FusedLayout& layout, PackedFormat form
   }
 }
 
-/// Which layers' sums stay in registers: the first ones that find room.
-ITO_INLINE constexpr void choose_resident(FusedLayout& layout, PackedFormat format) {
+/// Where the blocks of weight-gradient sums are, and which layers' stay in registers: the first
+/// ones that find room.
+ITO_INLINE constexpr void lay_out_sums(FusedLayout& layout, PackedFormat format) {
+  const int warps = layout.adjoint.warps;
   int free = format.resident;
   for (NetLayout& net : layout.nets) {
     for (int l = 0; l < net.spec.layers; ++l) {
-      const LayerLayout& layer = net.layers[l];
-      const OuterGrid share(layout.adjoint.warps, layer.row_blocks(), layer.column_tiles());
-      const int tiles = layer.column_tiles() <= 1 ? layer.column_tiles() : 2 * share.own_pairs;
-      const int wanted = 4 * share.own_rows * (tiles + (layer.constant_tile ? 1 : 0));
-      net.layers[l].resident = wanted <= free && net.layers[l].rows == 1;
-      if (net.layers[l].resident) free -= wanted;
+      LayerLayout& layer = net.layers[l];
+      const int own = layer.grid(warps).own_rows * layer.own_columns(warps);
+      layer.slots = layout.slot_count;
+      layout.slot_count += layer.rows * own * warps;
+      layer.resident = 4 * own <= free && layer.rows == 1;
+      if (layer.resident) free -= 4 * own;
     }
   }
 }
@@ -270,7 +288,7 @@ ITO_INLINE constexpr FusedLayout fused_layout(const ModelSpec& model, PackedForm
   lay_out_parameters(layout, model, format);
   lay_out_stage(layout, model, format);
   choose_launches(layout, format, shared_memory);
-  choose_resident(layout, format);
+  lay_out_sums(layout, format);
   return layout;
 }
 
@@ -378,8 +396,7 @@ ITO_INLINE constexpr int sum_offset(const ModelSpec& model, const FusedLayout& l
     }
     const int row = output / layer.outputs, out = output % layer.outputs;
     const int down = layer.turned ? in : out, across = layer.turned ? out : in;
-    const int slot =
-        layer.slots + (row * layer.row_blocks() + down / 16) * layer.slot_columns() + across / 8;
+    const int slot = layer.slot_of(layout.adjoint.warps, row, down, across);
     const int lane = down % 8 * 4 + across % 8 / 2;
     return (slot * 32 + lane) * 4 + down % 16 / 8 * 2 + across % 2;
   }
@@ -424,7 +441,8 @@ struct FusedNet {
 enum class FusedKernel { simulate, adjoint, step };
 
 /// A model as a kernel on tensor cores sees it. `Model::shared_memory`: bytes that a block may ask
-/// for; `Model::refined`: for requests whose noise is defined on other steps than the grid's.
+/// for; `Model::refined`: for requests whose noise is defined on other steps than the grid's;
+/// `Model::split`: for adjoints whose martingale's cotangent goes to states alone.
 template <class Model, class P, FusedKernel kKernel>
 struct FusedShape : SpecConstants<Model> {
   static constexpr FusedLayout kLayout =
@@ -435,7 +453,7 @@ struct FusedShape : SpecConstants<Model> {
   using Drift = FusedNet<FusedShape, drift_net>;
   using Diffusion = FusedNet<FusedShape, diffusion_net>;
   using Control = FusedNet<FusedShape, control_net>;
-  static constexpr bool kRefined = Model::refined;
+  static constexpr bool kRefined = Model::refined, kSplit = Model::split;
   static constexpr bool kSharedParameters = kLaunch.shared_parameters;
   static constexpr int kWarps = kLaunch.warps, kStageBytes = kLaunch.stage_bytes,
                        kScratchBytes = kLaunch.scratch_bytes;
@@ -469,7 +487,7 @@ template <class Model>
 struct OutputsAlone {
   static constexpr ModelSpec spec = outputs_alone(Model::spec);
   static constexpr int shared_memory = Model::shared_memory;
-  static constexpr bool refined = Model::refined;
+  static constexpr bool refined = Model::refined, split = Model::split;
 };
 
 }  // namespace ito::cuda

@@ -140,7 +140,7 @@ ITO_DEVICE void last_layer(const Parameters& parameters, const NetInput<typename
                            const Operands& operands, int row, Output output) {
   constexpr int kLast = Net::kLayers - 1;
   using Product = LayerProduct<P, kLast>;
-  constexpr int kIn = in_tiles<Net>(kLast), kOut = out_tiles<Net>(kLast);
+  constexpr int kIn = Net::layer(kLast).staged_tiles(), kOut = out_tiles<Net>(kLast);
   constexpr int kFragments = block_count<Product>(kIn) * group_count<Product>(kOut);
   multiply_tiles<Product, kIn, kOut>(
       operands,
@@ -160,7 +160,7 @@ ITO_DEVICE void hidden_layers(const Parameters& parameters,
   } else {
     using Next = typename P::Forward;
     using Number = typename P::Number;
-    constexpr int kIn = in_tiles<Net>(kLayer), kOut = out_tiles<Net>(kLayer);
+    constexpr int kIn = Net::layer(kLayer).staged_tiles(), kOut = out_tiles<Net>(kLayer);
     typename Next::Operand next[at_least_one(block_count<Next>(kOut))];
     multiply_tiles<LayerProduct<P, kLayer>, kIn, kOut>(
         operands, [&](int i) { return parameters.fragment(Net::layer(kLayer).fragments + i); },
@@ -191,7 +191,7 @@ struct RegisterEvaluator {
                       Output output) const {
     using Product = typename P::First;
     using Number = typename P::Number;
-    constexpr int kIn = in_tiles<Net>(0);
+    constexpr int kIn = Net::layer(0).staged_tiles();
     typename Product::Operand operands[at_least_one(block_count<Product>(kIn))];
     make_operands<Product, kIn>(operands, [&](int n) { return net_inputs<Net>(x, input, n); });
     hidden_layers<P, Net, 0>(parameters, input, operands, [&](const auto& last_operands) {

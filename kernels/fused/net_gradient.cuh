@@ -58,6 +58,7 @@ ITO_DEVICE float unit_of(float size, float before) {
 
 /// The largest of the block's sizes; every thread takes part. The warps' sizes pass through
 /// `scratch`, which no other warp uses before the next barrier but one.
+template <int kWarps>
 ITO_DEVICE float block_max(Shared<float> scratch, float size) {
   ITO_UNROLL
   for (unsigned mask = 16; mask > 0; mask /= 2) {
@@ -66,9 +67,8 @@ ITO_DEVICE float block_max(Shared<float> scratch, float size) {
   block_barrier();  // others may still read an earlier size
   if (lane_index() == 0) scratch.store(warp_index(), size);
   block_barrier();
-  for (unsigned w = 0; w < block_size() / 32; ++w) {
-    size = Math<float>::max(size, scratch.load(w));
-  }
+  ITO_UNROLL
+  for (unsigned w = 0; w < kWarps; ++w) size = Math<float>::max(size, scratch.load(w));
   return size;
 }
 
@@ -119,11 +119,9 @@ ITO_DEVICE void stage_outer_cotangents(
 
 /// finish(n, start(n) + δ · W): the cotangents of a layer's inputs from those of row `row` of its
 /// sums.
-template <class P, class Net, int kLayer, class Nets, class Start, class Finish>
-ITO_DEVICE void through_weights(
-    const Nets& nets, int row,
-    const typename P::Forward::Operand (&delta)[delta_blocks<P, Net, kLayer>], Start start,
-    Finish finish) {
+template <class P, class Net, int kLayer, class Nets, class Delta, class Start, class Finish>
+ITO_DEVICE void through_weights(const Nets& nets, int row, const Delta& delta, Start start,
+                                Finish finish) {
   using Product = typename P::Forward;
   constexpr int kOut = out_tiles<Net>(kLayer), kIn = in_tiles<Net>(kLayer);
   constexpr int kFragments = block_count<Product>(kOut) * group_count<Product>(kIn);
@@ -189,16 +187,14 @@ struct HiddenCotangents {
   using Number = typename P::Number;
   Nets& nets;
   First& first;
-  typename Product::Operand delta[delta_blocks<P, Net, kLayer>];
+  MadeOperands<P, delta_blocks<P, Net, kLayer>> delta;
 
   ITO_DEVICE auto tiles() {
     constexpr int kOut = out_tiles<Net>(kLayer);
     return by_blocks<Product, kOut>([this](int b, const Tile<Number>(&outer)[Product::kDepth]) {
       Tile<Number> shown[Product::kDepth];
-      delta[b] = through_activation<P, Net, kLayer>(nets, b, outer, shown);
-      const auto array = nets.evaluator.template delta<Net, kLayer>();
-      P::Outer::store(array, b, delta[b]);
-      if ((b + 1) * Product::kDepth >= kOut) pad_staged<P>(array, kOut);
+      delta.store(b, through_activation<P, Net, kLayer>(nets, b, outer, shown));
+      if ((b + 1) * Product::kDepth >= kOut) pad_staged<P>(delta.array, kOut);
       if constexpr (kLayer == 0 && shows_first<Net>()) {
         ITO_UNROLL
         for (int i = 0; i < Product::kDepth; ++i) {
@@ -211,19 +207,19 @@ struct HiddenCotangents {
 
 /// From the cotangents of the sums of layer kLayer to those of the net's inputs. `first` sees the
 /// tiles of the first layer's sums where a net shows them.
-template <class P, class Net, int kLayer, class Nets, class First>
-ITO_DEVICE void pull_back_sums(
-    Nets& nets, const typename P::Forward::Operand (&delta)[delta_blocks<P, Net, kLayer>],
-    First first, Tile<typename P::Number> (&inner)[at_least_one(in_tiles<Net>(0))]) {
+template <class P, class Net, int kLayer, class Nets, class Delta, class First>
+ITO_DEVICE void pull_back_sums(Nets& nets, const Delta& delta, First first,
+                               Tile<typename P::Number> (&inner)[at_least_one(in_tiles<Net>(0))]) {
   using Number = typename P::Number;
   const auto zero = [](int) { return uniform_tile(Number(0)); };
   if constexpr (kLayer == 0) {
     through_weights<P, Net, 0>(nets, 0, delta, zero,
                                [&](int n, const Tile<Number>& sum) { inner[n] = sum; });
   } else {
-    HiddenCotangents<P, Net, kLayer - 1, Nets, First> below{nets, first};
+    HiddenCotangents<P, Net, kLayer - 1, Nets, First> below{
+        nets, first, {nets.evaluator.template delta<Net, kLayer - 1>()}};
     through_weights<P, Net, kLayer>(nets, 0, delta, zero, below.tiles());
-    pull_back_sums<P, Net, kLayer - 1>(nets, below.delta, first, inner);
+    pull_back_sums<P, Net, kLayer - 1>(nets, below.delta.made(), first, inner);
   }
 }
 
@@ -254,7 +250,7 @@ ITO_DEVICE void with_unit(Nets& nets, NetSums<P, Net, Shape::kWarps>& sums, Size
     if (nets.check) {
       const auto scratch =
           (shared_memory() + static_cast<unsigned>(Shape::kScratchBytes)).template as<float>();
-      const float all = block_max(scratch, size()), scaled = all * sums.unit;
+      const float all = block_max<Shape::kWarps>(scratch, size()), scaled = all * sums.unit;
       if (scaled > 0x1p6f || scaled < 0x1p-6f) wanted = unit_of(all, wanted);
     }
     for (;;) {
@@ -349,11 +345,12 @@ requires(Nets::kStages) ITO_DEVICE
         ITO_UNROLL
         for (int n = 0; n < kStates; ++n) inner[n] = sums_of_rows[n];
       } else {
-        HiddenCotangents<P, Net, kLast - 1, Nets, decltype(show)> below{nets, show};
+        HiddenCotangents<P, Net, kLast - 1, Nets, decltype(show)> below{
+            nets, show, {nets.evaluator.template delta<Net, kLast - 1>()}};
         auto tiles = below.tiles();
         ITO_UNROLL
         for (int n = 0; n < kIn; ++n) tiles(n, sums_of_rows[n]);
-        pull_back_sums<P, Net, kLast - 1>(nets, below.delta, show, inner);
+        pull_back_sums<P, Net, kLast - 1>(nets, below.delta.made(), show, inner);
       }
     }
     if constexpr (kStates > 0) return all_finite(inner) || !all_finite(delta);

@@ -76,20 +76,14 @@ struct NetSums {
   }
 };
 
-/// visit(own row, own column, offset in the block's sums) for every block of a row of the layer
-/// that this warp owns.
-template <class Net, int kWarps, int kLayer, class Visit>
-ITO_DEVICE void own_blocks(int row, int own_row, Visit visit) {
+/// Where this lane's part of the warp's block (own row a, own column b) of a row of a layer is in
+/// the block's sums.
+template <class Net, int kWarps, int kLayer>
+ITO_DEVICE unsigned sum_of(int row, int a, int b) {
   using Share = LayerShare<Net, kWarps, kLayer>;
-  constexpr LayerLayout kLayout = Net::layer(kLayer);
-  if (!Share::has_row(own_row)) return;
-  const int first = kLayout.slots + (row * kLayout.row_blocks() + Share::row_block(own_row)) *
-                                        kLayout.slot_columns();
-  ITO_UNROLL
-  for (int b = 0; b < Share::kOwnColumns; ++b) {
-    const int column = Share::column(b);
-    if (column >= 0) visit(b, static_cast<unsigned>(first + column) * 32u + lane_index());
-  }
+  const int slot =
+      Net::layer(kLayer).slots + ((row * Share::kOwnRows + a) * Share::kOwnColumns + b) * kWarps;
+  return static_cast<unsigned>(slot) * 32u + thread_index();
 }
 
 /// What turns a layer's sums into gradients, those of constants apart.
@@ -119,11 +113,13 @@ ITO_DEVICE void flush_sums(NetSums<P, Net, kWarps>& sums, Tile<typename P::Numbe
       const Number scale = sum_scale<Net, kLayer>(sums.unit, state_unit);
       ITO_UNROLL
       for (int a = 0; a < Share::kOwnRows; ++a) {
-        own_blocks<Net, kWarps, kLayer>(0, a, [&](int b, unsigned offset) {
+        ITO_UNROLL
+        for (int b = 0; b < Share::kOwnColumns; ++b) {
           auto& tile = sums.template layer<kLayer>()[a][b];
-          add_scaled(memory[offset], tile, b < Share::kOwnTiles ? scale : reciprocal(sums.unit));
+          add_scaled(memory[sum_of<Net, kWarps, kLayer>(0, a, b)], tile,
+                     b < Share::kOwnTiles ? scale : reciprocal(sums.unit));
           tile = uniform_tile(Number(0));
-        });
+        }
       }
     }
     flush_sums<kLayer + 1>(sums, memory, state_unit);
@@ -147,8 +143,10 @@ ITO_DEVICE void clear_sums(NetSums<P, Net, kWarps>& sums, Tile<typename P::Numbe
         for (auto& tile : sums.template layer<kLayer>()[a]) tile = uniform_tile(Number(0));
       }
       for (int row = 0; row < kRows; ++row) {
-        own_blocks<Net, kWarps, kLayer>(
-            row, a, [&](int, unsigned offset) { memory[offset] = uniform_tile(Number(0)); });
+        ITO_UNROLL
+        for (int b = 0; b < LayerShare<Net, kWarps, kLayer>::kOwnColumns; ++b) {
+          memory[sum_of<Net, kWarps, kLayer>(row, a, b)] = uniform_tile(Number(0));
+        }
       }
     }
     clear_sums<kLayer + 1>(sums, memory);
@@ -181,10 +179,11 @@ ITO_DEVICE void add_weight_gradient(Nets& nets, NetSums<P, Net, Shape::kWarps>& 
       for (auto& tile : step) tile = uniform_tile(Number(0));
       outer_product<Outer, Share, Shape::kWarps, Shape::kWarpStage>(down, across, time, a, step);
       const Number scale = sum_scale<Net, kLayer>(sums.unit, nets.evaluator.state_unit);
-      own_blocks<Net, Shape::kWarps, kLayer>(row, a, [&](int b, unsigned offset) {
-        add_scaled(nets.sums[offset], step[b],
+      ITO_UNROLL
+      for (int b = 0; b < Share::kOwnColumns; ++b) {
+        add_scaled(nets.sums[sum_of<Net, Shape::kWarps, kLayer>(row, a, b)], step[b],
                    b < Share::kOwnTiles ? scale : reciprocal(sums.unit));
-      });
+      }
     }
   }
 }

@@ -107,7 +107,7 @@ class PathNoise {
 
  public:
   ITO_DEVICE PathNoise(const PathArguments<Number>& arguments, unsigned long long tile)
-      : arguments_(arguments), seed_(seed_of(arguments)), tile_(tile) {}
+      : arguments_(arguments), seed_(seed_of(arguments)), tile_(static_cast<unsigned>(tile)) {}
 
   /// z_k in tile n.
   ITO_DEVICE Tile<Number> at(int k, int n) {
@@ -134,7 +134,8 @@ class PathNoise {
 
  private:
   const PathArguments<Number>& arguments_;
-  unsigned long long seed_, tile_;
+  unsigned long long seed_;
+  unsigned tile_;        ///< of whose 64 bits the noise takes 32
   unsigned pair_ = ~0u;  ///< the steps 2·pair_ and 2·pair_ + 1 are in `drawn_`
   Tile<Number> drawn_;
 };

@@ -27,6 +27,44 @@ ITO_DEVICE void pad_staged(const StagedOf<P>& array, int tiles) {
   }
 }
 
+/// The operands of a staged array, each read when it is asked for.
+template <class P>
+struct StagedOperands {
+  StagedOf<P> array;
+
+  ITO_DEVICE typename P::Forward::Operand operator[](int block) const {
+    typename P::Forward::Operand operand;
+    P::Outer::load(array, block, operand);
+    return operand;
+  }
+};
+
+/// The operands that a layer makes for the next product: they stay in registers, or are read back
+/// from where they are staged, since registers do not hold those of two layers in two parts each.
+template <class P, int kBlocks, bool kInRegisters = P::Outer::kPlanes == 1>
+struct MadeOperands {
+  StagedOf<P> array;
+  typename P::Forward::Operand operands[kBlocks];
+
+  ITO_DEVICE void store(int b, const typename P::Forward::Operand& operand) {
+    operands[b] = operand;
+    P::Outer::store(array, b, operand);
+  }
+  ITO_DEVICE const auto& made() const { return operands; }
+};
+template <class P, int kBlocks>
+struct MadeOperands<P, kBlocks, false> {
+  StagedOf<P> array;
+
+  ITO_DEVICE void store(int b, const typename P::Forward::Operand& operand) const {
+    P::Outer::store(array, b, operand);
+  }
+  ITO_DEVICE StagedOperands<P> made() const {
+    warp_barrier();  // lanes read rows that others have written
+    return {array};
+  }
+};
+
 /// Evaluates nets through shared memory, of which every warp has kWarpStage elements of its
 /// own. Before a warp writes there, no other may still read it.
 template <class P, class ParametersT, int kWarpStage>
@@ -42,9 +80,8 @@ struct StagedEvaluator {
 
   /// An array of this warp, by its offset in the warp's part.
   ITO_DEVICE StagedOf<P> array(int begin, int tiles) const {
-    return {
-        stage + (warp_index() * static_cast<unsigned>(kWarpStage) + static_cast<unsigned>(begin)),
-        staged_row(tiles, sizeof(Element))};
+    return {stage + warp_index() * static_cast<unsigned>(kWarpStage) + static_cast<unsigned>(begin),
+            staged_row(tiles, sizeof(Element))};
   }
   template <class Net, int kLayer>
   ITO_DEVICE StagedOf<P> inputs() const {
@@ -64,7 +101,7 @@ struct StagedEvaluator {
   template <class Net, class States, class Output>
   ITO_DEVICE void net(const NetInput<Number>& input, const States& x, Output output) const {
     using First = typename P::First;
-    constexpr int kIn = in_tiles<Net>(0);
+    constexpr int kIn = Net::layer(0).staged_tiles();
     warp_barrier();  // lanes read rows that others have written
     stage_inputs<Net>(input, x);
     typename First::Operand operands[at_least_one(block_count<First>(kIn))];
@@ -83,11 +120,7 @@ struct StagedEvaluator {
     } else {
       constexpr int kLast = Net::kLayers - 1;
       warp_barrier();
-      Operand last[input_blocks<P, Net, kLast>];
-      ITO_UNROLL
-      for (int b = 0; b < input_blocks<P, Net, kLast>; ++b) {
-        P::Outer::load(inputs<Net, kLast>(), b, last[b]);
-      }
+      const StagedOperands<P> last{inputs<Net, kLast>()};
       rows<Net>(input, last, output);
     }
   }
@@ -125,8 +158,8 @@ struct StagedEvaluator {
     if constexpr (kLayer + 1 == Net::kLayers) {
       last(operands);
     } else {
-      constexpr int kIn = in_tiles<Net>(kLayer), kOut = out_tiles<Net>(kLayer);
-      Operand next[block_count<Product>(kOut)];
+      constexpr int kIn = Net::layer(kLayer).staged_tiles(), kOut = out_tiles<Net>(kLayer);
+      MadeOperands<P, block_count<Product>(kOut)> next{inputs<Net, kLayer + 1>()};
       multiply_tiles<LayerProduct<P, kLayer>, kIn, kOut>(
           operands, [&](int i) { return parameters.fragment(Net::layer(kLayer).fragments + i); },
           [&](int n) { return layer_bias<Net, kLayer>(parameters, input, 0, n); },
@@ -139,14 +172,13 @@ struct StagedEvaluator {
               values[i] = inside ? f.value : uniform_tile(Number(0));
               slopes_of[i] = inside ? f.slope : uniform_tile(Number(0));
             }
-            next[b] = Product::operand(values);
-            P::Outer::store(inputs<Net, kLayer + 1>(), b, next[b]);
+            next.store(b, Product::operand(values));
             if constexpr (keeps_slopes(Net::kHidden)) {
               P::Outer::store(slopes<Net, kLayer + 1>(), b, Product::operand(slopes_of));
             }
           }));
       pad_staged<P>(inputs<Net, kLayer + 1>(), kOut);
-      layers<Net, kLayer + 1>(input, next, last);
+      layers<Net, kLayer + 1>(input, next.made(), last);
     }
   }
 };

@@ -111,13 +111,13 @@ KernelText::KernelText(std::initializer_list<const char*> kernels, Precision pre
   text_ += fmt::format("using P = ito::cuda::{};\nusing Number = P::Number;\n", name);
 }
 
-KernelText& KernelText::model(const ModelSpec& spec, int shared_memory, bool refined) {
+KernelText& KernelText::model(const ModelSpec& spec, int shared_memory, CallKind calls) {
   text_ += fmt::format(
       "struct Model {{\n"
       "  static constexpr int shared_memory = {};\n"
-      "  static constexpr bool refined = {};\n"
+      "  static constexpr bool refined = {}, split = {};\n"
       "  static constexpr ito::cuda::ModelSpec spec = {};\n}};\n",
-      shared_memory, refined, initializer(spec));
+      shared_memory, calls.refined, calls.split, initializer(spec));
   return *this;
 }
 

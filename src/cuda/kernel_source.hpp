@@ -33,6 +33,14 @@ struct FusedModel {
   FusedLayout layout;
 };
 
+/// Which calls kernels are for; what most calls do not ask for is compiled when one does.
+struct CallKind {
+  bool refined = false;  ///< whose noise is defined on other steps than the grid's
+  bool split = false;    ///< whose martingale's cotangent goes to states alone, not to parameters
+
+  bool operator==(const CallKind&) const = default;
+};
+
 /// A translation unit of kernels: one include a kernel file, one initialiser of a ModelSpec and one
 /// instantiation a kernel.
 class KernelText {
@@ -40,8 +48,7 @@ class KernelText {
   explicit KernelText(std::initializer_list<const char*> kernels);
   KernelText(std::initializer_list<const char*> kernels, Precision precision);
 
-  /// `refined`: for requests whose noise is defined on other steps than the grid's.
-  KernelText& model(const ModelSpec& spec, int shared_memory, bool refined);
+  KernelText& model(const ModelSpec& spec, int shared_memory, CallKind calls);
   /// The type of the model's layout, a template of `Model`.
   KernelText& shape(const char* type);
   /// `arguments`: their type. `function`: with its template arguments. At most `threads` a block.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cuda/fused/adjoint.hpp"
 #include "cuda/fused/simulate.hpp"
 #include "cuda/kernel_compiler.hpp"
@@ -40,6 +42,14 @@ bench::GpuWork work_of(const FusedModel& model, Precision precision, bool adjoin
   return work;
 }
 
+/// A step of the adjoint goes once through the loop over each net's units.
+std::vector<int> trips_of(const FusedModel& model, bool adjoint) {
+  if (!adjoint) return {};
+  const auto nets = std::ranges::count_if(model.layout.nets,
+                                          [](const NetLayout& net) { return net.spec.layers > 0; });
+  return std::vector<int>(static_cast<std::size_t>(nets), 1);
+}
+
 /// A kernel with a time loop and its nets on chip.
 Compilation fused(const Model& description, const std::string& text, GateTarget target,
                   Precision precision, bool adjoint, bool in_registers) {
@@ -56,6 +66,7 @@ Compilation fused(const Model& description, const std::string& text, GateTarget 
           .dynamic_shared = launch.shared_bytes,
           .in_registers = in_registers,
           .tile_steps = tile_steps,
+          .trips = trips_of(model, adjoint),
           // There; back: there again, through the weights, and into their gradients.
           .least_fmas = 16 * tile_steps * weights(model.layout) * (adjoint ? 3 : 1),
           .work = work_of(model, precision, adjoint),

@@ -82,11 +82,11 @@ Model LatentJob::model() const {
 
 std::vector<LatentJob> latent_jobs(bool all) {
   std::vector<LatentJob> jobs;
-  for (const bool diffusion_net : {false, true}) {
+  for (const bool diffusion_has_net : {false, true}) {
     for (const bool adjoint : {false, true}) {
-      if (adjoint && diffusion_net && !all) continue;
+      if (adjoint && diffusion_has_net && !all) continue;
       for (const Precision precision : {Precision::fast, Precision::fp32})
-        jobs.push_back({gate_targets[1], precision, adjoint, diffusion_net});
+        jobs.push_back({gate_targets[1], precision, adjoint, diffusion_has_net});
     }
   }
   return jobs;

@@ -10,10 +10,10 @@ namespace ito::cuda {
 
 /// The kernels of a gradient: `ito_adjoint` (kernels/fused/adjoint.cuh), `ito_reduce` and, with a
 /// context, `ito_reduce_rows`, `ito_context_gradient`, `ito_context_weights`.
-inline KernelSource adjoint_source(const FusedModel& model, bool refined = false) {
+inline KernelSource adjoint_source(const FusedModel& model, CallKind calls = {}) {
   return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "fused/adjoint.cuh"},
                     model.precision)
-      .model(model.spec, model.shared_memory, refined)
+      .model(model.spec, model.shared_memory, calls)
       .shape("FusedShape<Model, P, ito::cuda::FusedKernel::adjoint>")
       .kernel("ito_adjoint", "AdjointArguments<Number>", "adjoint<P, Shape>",
               32 * model.layout.adjoint.warps)
@@ -23,8 +23,8 @@ inline KernelSource adjoint_source(const FusedModel& model, bool refined = false
 }
 
 struct FusedAdjoint {
-  FusedAdjoint(const FusedModel& model, Gpu& gpu, bool refined)
-      : module(gpu.compile(adjoint_source(model, refined))),
+  FusedAdjoint(const FusedModel& model, Gpu& gpu, CallKind calls)
+      : module(gpu.compile(adjoint_source(model, calls))),
         loop(module->kernel("ito_adjoint")),
         reduce(module->kernel("ito_reduce")) {}
 

@@ -33,7 +33,7 @@ class FusedEngine final : public HostCalls<Real> {
         limit_(limit),
         model_(model),
         constants_(shape_, gpu_),
-        plain_forward_(model_, *gpu_, false),
+        plain_forward_(model_, *gpu_, {}),
         pack_(plain_forward_.module->kernel("ito_pack")),
         rows_(shape_, model.spec.bias_row(), *plain_forward_.module) {}
 
@@ -63,7 +63,7 @@ class FusedEngine final : public HostCalls<Real> {
     arguments.sums = space.sums;
     arguments.row_sums = space.row_sums;
     arguments.groups = static_cast<int>(cut.groups);
-    const FusedAdjoint& kernels = backward(request);
+    const FusedAdjoint& kernels = backward(request, options);
     kernels.run(*gpu_, layout_.adjoint, cut.blocks, arguments, stream);
     if (!gradient.parameters.empty())
       reduce_gradient(*gpu_, kernels.reduce, stream, parameters, space.sums, cut.blocks,
@@ -130,14 +130,14 @@ class FusedEngine final : public HostCalls<Real> {
 
   const FusedSimulate& forward(const BasicRequest<Real>& request) {
     if (request.refinement == 0) return plain_forward_;
-    if (!refined_forward_) refined_forward_.emplace(model_, *gpu_, true);
+    if (!refined_forward_) refined_forward_.emplace(model_, *gpu_, CallKind{.refined = true});
     return *refined_forward_;
   }
-  const FusedAdjoint& backward(const BasicRequest<Real>& request) {
-    const bool refined = request.refinement != 0;
-    std::optional<FusedAdjoint>& kernels = refined ? refined_backward_ : plain_backward_;
+  const FusedAdjoint& backward(const BasicRequest<Real>& request, AdjointOptions options) {
+    const CallKind calls{request.refinement != 0, options.detach_martingale_parameters};
+    std::unique_ptr<FusedAdjoint>& kernels = backward_[calls.refined][calls.split];
     if (!kernels) {
-      kernels.emplace(model_, *gpu_, refined);
+      kernels = std::make_unique<FusedAdjoint>(model_, *gpu_, calls);
       rows_.open_gradients(*kernels->module);
     }
     return *kernels;
@@ -169,7 +169,7 @@ class FusedEngine final : public HostCalls<Real> {
   FusedSimulate plain_forward_;
   std::optional<FusedSimulate>
       refined_forward_;  ///< compiled, as those below, when first asked for
-  std::optional<FusedAdjoint> plain_backward_, refined_backward_;
+  std::unique_ptr<FusedAdjoint> backward_[2][2];  ///< by CallKind
   GpuKernel pack_;
   ContextRows<Real> rows_;
 };

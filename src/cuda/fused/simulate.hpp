@@ -11,10 +11,10 @@ namespace ito::cuda {
 
 /// The kernels of a forward run: `ito_pack`, with a context `ito_bias_rows`, and `ito_simulate`
 /// (kernels/fused/simulate.cuh).
-inline KernelSource simulate_source(const FusedModel& model, bool refined = false) {
+inline KernelSource simulate_source(const FusedModel& model, CallKind calls = {}) {
   return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "fused/simulate.cuh"},
                     model.precision)
-      .model(model.spec, model.shared_memory, refined)
+      .model(model.spec, model.shared_memory, calls)
       .shape("FusedShape<Model, P, ito::cuda::FusedKernel::simulate>")
       .kernel("ito_pack", "PackArguments<Number>", "pack_parameters<P, Shape>")
       .context_rows(model.spec)
@@ -24,9 +24,8 @@ inline KernelSource simulate_source(const FusedModel& model, bool refined = fals
 }
 
 struct FusedSimulate {
-  FusedSimulate(const FusedModel& model, Gpu& gpu, bool refined)
-      : module(gpu.compile(simulate_source(model, refined))),
-        loop(module->kernel("ito_simulate")) {}
+  FusedSimulate(const FusedModel& model, Gpu& gpu, CallKind calls)
+      : module(gpu.compile(simulate_source(model, calls))), loop(module->kernel("ito_simulate")) {}
 
   /// Few paths take blocks of fewer warps, over all multiprocessors: no path depends on its warp.
   template <class Real>

@@ -6,14 +6,14 @@
 
 namespace ito::cuda {
 
-KernelSource layered_source(const FusedModel& model, bool refined) {
+KernelSource layered_source(const FusedModel& model, CallKind calls) {
   constexpr int threads = 32 * layered_warps;
   const char* forward = "LayeredSimulateArguments<Number>";
   const char* back = "LayeredAdjointArguments<Number>";
   return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "layered/simulate.cuh",
                      "layered/adjoint.cuh"},
                     model.precision)
-      .model(model.spec, model.shared_memory, refined)
+      .model(model.spec, model.shared_memory, calls)
       .shape("FusedShape<ito::cuda::OutputsAlone<Model>, P, ito::cuda::FusedKernel::step>")
       .kernel("ito_pack", "PackArguments<Number>", "pack_parameters<P, Shape>")
       .kernel("ito_start", forward, "layered_start<P, Shape>", threads)

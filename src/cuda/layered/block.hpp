@@ -10,7 +10,7 @@ namespace ito::cuda {
 
 /// The kernels of a step between whose launches nets are evaluated, `ito_pack`,
 /// `ito_sigma_gradient` and those of context rows.
-KernelSource layered_source(const FusedModel& model, bool refined = false);
+KernelSource layered_source(const FusedModel& model, CallKind calls = {});
 
 /// Those of a step (kernels/layered/simulate.cuh, kernels/layered/adjoint.cuh).
 struct StepKernels {

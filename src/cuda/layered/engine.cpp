@@ -226,7 +226,7 @@ class LayeredEngine final : public HostCalls<Real> {
 
   const StepKernels& steps(const BasicRequest<Real>& request) {
     if (request.refinement == 0) return plain_;
-    if (!refined_) refined_.emplace(*gpu_, layered_source(model_, true));
+    if (!refined_) refined_.emplace(*gpu_, layered_source(model_, {.refined = true}));
     return *refined_;
   }
 

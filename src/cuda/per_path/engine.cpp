@@ -22,7 +22,7 @@ KernelSource per_path_source(const ModelSpec& spec, Precision precision, Gradien
                                                                      : "stored";
   return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "per_path/adjoint.cuh"},
                     precision)
-      .model(spec, 0, false)
+      .model(spec, 0, {})
       .shape("ThreadShape<Model>")
       .kernel("ito_pack", "PackArguments<Number>", "pack_parameters<P, Shape>")
       .kernel("ito_simulate", "SchemeSimulateArguments<Number>", "scheme_simulate<P, Shape>",
