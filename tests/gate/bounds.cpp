@@ -1,5 +1,7 @@
 #include "gate/bounds.hpp"
 
+#include <iterator>
+
 namespace ito::cuda {
 namespace {
 
@@ -16,6 +18,14 @@ constexpr BoundRow bounds[]{
     {90, "simulate", "fp32", "latent-4x64", 4129},
     {90, "adjoint", "fast", "latent-4x64", 4459},
     {90, "adjoint", "fp32", "latent-4x64", 22225},
+    {90, "simulate", "fast", "d 4, 1 x 64 silu", 454},
+    {90, "simulate", "fast", "d 8, 3 x 64 tanh", 600},
+    {90, "simulate", "fp32", "d 8, 1 x 64 relu", 722},
+    {90, "simulate", "fp32", "d 2, 3 x 64 relu", 1834},
+    {90, "adjoint", "fast", "d 2, 2 x 64 silu", 2485},
+    {90, "adjoint", "fast", "d 32, 2 x 64 tanh", 4483},
+    {90, "adjoint", "fp32", "d 2, 1 x 64 tanh", 3798},
+    {90, "adjoint", "fp32", "d 4, 2 x 64 relu", 9539},
 };
 
 }  // namespace
@@ -29,5 +39,7 @@ double most_instructions(int compute_capability, std::string_view kernel,
   }
   return 0;
 }
+
+int bound_count() { return static_cast<int>(std::size(bounds)); }
 
 }  // namespace ito::cuda

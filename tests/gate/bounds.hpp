@@ -9,4 +9,7 @@ namespace ito::cuda {
 double most_instructions(int compute_capability, std::string_view kernel,
                          std::string_view precision, std::string_view shape);
 
+/// Rows of the table.
+int bound_count();
+
 }  // namespace ito::cuda

@@ -13,6 +13,7 @@
 #include <ito/error.hpp>
 
 #include "cuda/nvrtc.hpp"
+#include "gate/bounds.hpp"
 #include "gate/compilation.hpp"
 #include "gate/gate_jobs.hpp"
 #include "gate/gate_report.hpp"
@@ -37,6 +38,12 @@ std::vector<Compilation> chosen_jobs(const GateOptions& options) {
   add(layered_jobs());
   add(scheme_jobs());
   add(training_jobs());
+  const auto bounded =
+      std::ranges::count_if(jobs, [](const Compilation& job) { return job.most_instructions > 0; });
+  if (bounded != bound_count()) {
+    throw Error("bounds", fmt::format("{} rows, of which {} name a kernel", bound_count(), bounded),
+                "rows that each name one");
+  }
   const std::regex expression(options.only);
   std::erase_if(jobs,
                 [&](const Compilation& job) { return !std::regex_search(job.label, expression); });
