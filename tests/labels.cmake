@@ -8,12 +8,14 @@
 # Slow tests take too long under sanitizers. Emulated kernels run there in one precision, over the model
 # table, every size and checkpoints of stored states; slow tests of the reference engine, whose code quicker
 # ones run too, stay out.
-set(slow "Slow|Order|Precision.*/cuda|BatchSplit.*/cuda|NonFinite.*/cuda|CudaSolvers.Give|Gradients.Are")
+set(slow "Slow|Order|Precision.*/cuda|BatchSplit.*/cuda|NonFinite.*/cuda|CudaSolvers.Give|Gradients.Are"
+  "CudaTangents|CudaGradientMethods")
+string(JOIN "|" slow ${slow})
 string(JOIN "|" plain "Slow" "Order" "cuda64" "cuda_fast" "InFast"
   "(Textbook|EverySize|Detach|BatchSplit|Girsanov|EngineNoise|NonFinite|Geometric|ZeroDiff).*/cuda$"
   "Checkpoint.*(LongPaths|Limit|Steps)/(cuda|reference)" "Detach.*/reference" "Girsanov.Weights"
-  "CudaSolvers.(Give|Are)" "SolverEngines.*/reference" "Adjoint.Converges" "IndependentParts" "ClosesMost"
-  "KernelHeaders" "Vocabulary" "AverageOfAShort")
+  "CudaSolvers.(Give|Are)" "CudaTangentsOf|CudaGradientMethods" "SolverEngines.*/reference" "Adjoint.Converges"
+  "IndependentParts" "ClosesMost" "KernelHeaders" "Vocabulary" "AverageOfAShort")
 
 foreach(suite IN ITEMS model engine cuda inference cuda_training io lab cli simt)
   foreach(test IN LISTS ${suite}_tests_TESTS)

@@ -22,9 +22,9 @@ class Device {
   /// Throws ito::Error when `ordinal` is negative.
   static Device cuda(int ordinal = 0);
   static Device reference() { return Device(Kind::reference); }
-  /// The fastest engine this build and machine have. A Plan that it does not serve (CUDA has no
-  /// pathwise gradients, and the CPU engine no double precision) takes the next one: Plan::device
-  /// says which. What runs on the CPU alone takes it for the CPU.
+  /// The fastest engine this build and machine have. For a DoublePlan, which the CPU engine cannot
+  /// compute, that is CUDA or the reference: Plan::device says which. What runs on the CPU alone
+  /// takes it for the CPU.
   static Device best();
   /// "auto", "cpu", "cuda", "cuda:1" or "reference". Throws ito::Error.
   static Device parse(std::string_view text);

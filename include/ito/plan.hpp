@@ -263,12 +263,14 @@ class BasicPlan {
 
   /// Jacobian–vector products: the sensitivity equations of the paths (Tzen & Raginsky 2019,
   /// section 4) along K directions, integrated with the paths by the same solver. They are the
-  /// derivatives of the discrete chain, as `adjoint` is its transpose. Throws ito::Error on CUDA.
+  /// derivatives of the discrete chain, as `adjoint` is its transpose. On CUDA they take kernels
+  /// of their own, a path a thread, which are compiled at the first call; directions and tangents
+  /// are there for a part of the K at a time, of up to PlanOptions::workspace_limit bytes, or for
+  /// one.
   BasicTangents<Real> tangents(std::span<const Real> parameters, const BasicRequest<Real>& request,
                                const BasicDirections<Real>& directions,
                                SimulateOptions options = {});
-  /// A block of the full Jacobian: the tangents of parameters first … first + count − 1. Throws
-  /// ito::Error on CUDA.
+  /// A block of the full Jacobian: the tangents of parameters first … first + count − 1.
   BasicTangents<Real> jacobian(std::span<const Real> parameters, const BasicRequest<Real>& request,
                                std::size_t first, std::size_t count, SimulateOptions options = {});
 

@@ -61,10 +61,39 @@ struct SchemeTable {
   ITO_INLINE int stored(int state) const { return auxiliary_stage < 0 ? state : 4 * state; }
 };
 
-/// The scheme of the solver and, for a stochastic adjoint, that of the vector field.
+/// Directions that a thread takes its path along at once.
+inline constexpr int scheme_directions = 8;
+
+/// Where a thread keeps what goes along its directions, which lie `rows` apart and alike.
+struct DirectionTable {
+  using Index = decltype(sizeof 0);
+  struct Direction {
+    DeviceRange<ValuePlaces<int>> stages;  ///< tangents of the values, by stage
+    int chain;
+    /// Rows of the tangents of E, M and of their parts since the last save, then of their excess,
+    /// then of a product with cotangents and of its excess.
+    int sums;
+  };
+  static constexpr int sum_rows = 10, excess = 4, product = 8, product_excess = 9;
+
+  const ValuePlaces<int>* stages;  ///< [directions, stages]
+  int stage_count;
+  int chain, sums;     ///< of the first direction
+  int rows;            ///< of a direction
+  int hidden, widest;  ///< [2, widest]: of one hidden layer and the next, for any direction
+
+  ITO_INLINE Direction operator[](Index q) const {
+    const int at = static_cast<int>(q);
+    return {{stages + at * stage_count, stage_count}, chain + at * rows, sums + at * rows};
+  }
+};
+
+/// The scheme of the solver, for a stochastic adjoint that of the vector field, and for a run along
+/// directions what they take.
 template <class Number>
 struct SchemeArguments {
   SchemeTable<Number> scheme, field;
+  DirectionTable along;
   int kept, kept_cotangent;  ///< rows of the stochastic adjoint
   int rows;                  ///< of a thread
   Number* scratch;           ///< [blocks, rows, threads]
@@ -77,6 +106,37 @@ template <class Number>
 struct SchemeSimulateArguments {
   SimulateArguments<Number> call;
   SchemeArguments<Number> scheme;
+};
+
+/// Directions that a call gives, as kernels read them (per_path/directions.cuh).
+template <class Number>
+struct DirectionArguments {
+  const Number* numbers;  ///< [K, numbers]: the derivatives of the packed ones
+  const Number* rows;     ///< [K, observations, intervals, row]: of the bias rows
+  const Number* x0;  ///< null; or that of direction q and path i at q·x0_direction + i·x0_path
+  long long x0_direction, x0_path, row_direction;  ///< row_direction: numbers of rows a direction
+  int count;                                       ///< K
+};
+
+/// `call` has the results' derivatives, each with a leading axis of directions, and no status.
+template <class Number>
+struct SchemeTangentArguments {
+  SimulateArguments<Number> call;
+  SchemeArguments<Number> scheme;
+  DirectionArguments<Number> directions;
+};
+
+/// Fills what DirectionArguments names.
+template <class Number>
+struct PackDirectionArguments {
+  const Number* parameters;         ///< [P]
+  const Number* context;            ///< [rows, context]
+  const Number* direction;          ///< [K, P], or null
+  const Number* context_direction;  ///< [K, rows, context], or null
+  Number* numbers;                  ///< [K, numbers]
+  Number* bias_rows;                ///< [K, rows, row]
+  unsigned long long rows;          ///< observations × intervals
+  unsigned long long count;         ///< K
 };
 
 /// `call.segments` is [blocks, stride, stored, threads], `call.sums` [blocks, parameters].

@@ -96,6 +96,41 @@ ITO_INLINE constexpr int thread_sum_offset(const ModelSpec& model, int parameter
   return first_weights && at % net.columns(0) >= net.inputs + net.time ? -1 : parameter;
 }
 
+/// Unit directions of the gradient of parameters: all but the weights of a context.
+ITO_INLINE constexpr int unit_count(const ModelSpec& model) {
+  const NetSpec& net = model.nets[control_net];
+  return model.parameters - net.widths[0] * net.context;
+}
+/// The parameter that belongs to one of them.
+ITO_INLINE constexpr int unit_parameter(const ModelSpec& model, int unit) {
+  const NetSpec& net = model.nets[control_net];
+  const int columns = net.inputs + net.time, at = unit - net.parameters;
+  if (net.context == 0 || at < 0) return unit;
+  if (at >= net.widths[0] * columns) return unit + net.widths[0] * net.context;
+  return net.parameters + at / columns * net.columns(0) + at % columns;
+}
+/// Blocks of unit directions that a pathwise gradient takes: of parameters, of the bias row in
+/// each of `intervals`, and of X_0.
+struct UnitBlocks {
+  int parameters, rows, state;
+};
+ITO_INLINE constexpr UnitBlocks unit_blocks(const ModelSpec& model, int intervals, int at_once) {
+  const auto blocks = [at_once](int count) { return (count + at_once - 1) / at_once; };
+  const NetSpec& net = model.nets[control_net];
+  return {blocks(unit_count(model)), net.context == 0 ? 0 : intervals * blocks(net.widths[0]),
+          blocks(model.state)};
+}
+
+/// Units of the widest hidden layer.
+ITO_INLINE constexpr int widest_hidden(const ModelSpec& model) {
+  int widest = 0;
+  for (const NetSpec& net : model.nets) {
+    for (int l = 0; l + 1 < net.layers; ++l)
+      widest = net.widths[l] > widest ? net.widths[l] : widest;
+  }
+  return widest;
+}
+
 /// One net of a shape.
 template <class Shape, int kNet>
 struct ThreadNet {

@@ -66,8 +66,7 @@ class SchemeThread {
     const long long index = tile.first + static_cast<long long>(thread_index() % 16);
     index_ = tile_ < call_.tiles && tile.has(index) ? index : -1;
     if constexpr (Shape::kRow > 0) {
-      bias_rows_ =
-          call_.bias_rows + tile.observation * static_cast<unsigned>(call_.intervals) * Shape::kRow;
+      bias_rows_ = static_cast<long long>(tile.observation) * call_.intervals * Shape::kRow;
     }
   }
   /// Its index in the call, or −1.
@@ -102,12 +101,16 @@ class SchemeThread {
           x = fma(exp(numbers()[Shape::kInitialStd + i]), initial_normal(i), x);
         }
       }
-      put(chain, i, 0, x);
-      put(chain, Shape::kState + i, 0, Number(0));
-      if (carried == 2 * Shape::kState) continue;
-      put(chain, 2 * Shape::kState + i, 0, x);
-      put(chain, 3 * Shape::kState + i, 0, Number(0));
+      start_chain(chain, carried, i, x);
     }
+  }
+  /// Component i of a chain, or of its tangent: nothing has been rounded yet, and x̂_0 is x_0.
+  ITO_DEVICE void start_chain(int chain, int carried, int i, Number x) const {
+    put(chain, i, 0, x);
+    put(chain, Shape::kState + i, 0, Number(0));
+    if (carried == 2 * Shape::kState) return;
+    put(chain, 2 * Shape::kState + i, 0, x);
+    put(chain, 3 * Shape::kState + i, 0, Number(0));
   }
   /// Adds the gradient of the initial distribution's parameters, given the cotangent of X_0.
   ITO_DEVICE void initial_gradient(int cotangent) {
@@ -161,7 +164,7 @@ class SchemeThread {
       for (int j = 0; j < Shape::kNoise; ++j) put(at.u, j, 0, numbers()[Shape::kControlValue + j]);
     } else {
       const Number* row = nullptr;
-      if constexpr (Shape::kRow > 0) row = bias_rows_ + call_.grid[k].interval * Shape::kRow;
+      if constexpr (Shape::kRow > 0) row = call_.bias_rows + bias_row(k);
       thread_net<P, typename Shape::Control>(*this, at.point, t, row, trace, [&](int j, Number u) {
         if constexpr (Shape::kControl == ControlKind::drift) {
           u = (u - get(at.b, j, 0)) / get(at.sigma, j, 0);
@@ -226,8 +229,28 @@ class SchemeThread {
           block_sums[j < inputs ? kWeight + i * kColumns + j : kBias + i] += sum;
         },
         [&](const auto& staged, int first, int count) {
-          if constexpr (kLayer == 0 && Net::kContext) add_bias_rows(staged, first, count);
+          if constexpr (kLayer == 0 && Net::kContext) {
+            add_bias_rows(staged, interval_, first, count);
+          }
         });
+  }
+  /// Adds each tile's share of the gradient of `count` numbers of its bias row in an interval, from
+  /// `first` on: sums of staged columns.
+  template <class Staged>
+  ITO_DEVICE void add_bias_rows(const Staged& staged, int interval, int first, int count) {
+    ITO_ROLLED
+    for (int n = static_cast<int>(thread_index()); n < scheme_tiles * count; n += scheme_threads) {
+      const int i = n % count, tile = n / count;
+      const int offset = tile_ - static_cast<int>(thread_index()) / 16 + tile;
+      if (offset >= call_.tiles) continue;
+      Number sum = Number(0);
+      ITO_ROLLED
+      for (int path = 16 * tile; path < 16 * tile + 16; ++path) {
+        sum += staged.load(static_cast<unsigned>(path * outer_stride + i));
+      }
+      row_sums[(static_cast<long long>(offset) * call_.intervals + interval) * Shape::kRow + first +
+               i] += sum;
+    }
   }
 
   ThreadSums<Number> sums;
@@ -236,12 +259,19 @@ class SchemeThread {
   Number* block_sums = nullptr;  ///< [parameters]
   Number* row_sums = nullptr;    ///< [tiles, intervals, row]
 
- private:
+ protected:
   ITO_DEVICE Number initial_normal(int i) const {
     const auto z = path_normals<P>(seed_, path_, 0, i / 2, 1);
     return i % 2 == 0 ? z.first : z.second;
   }
+  /// Where the row of a context that is in force at step k lies among the bias rows.
+  ITO_DEVICE long long bias_row(int k) const {
+    return bias_rows_ + call_.grid[k].interval * Shape::kRow;
+  }
 
+  const PathArguments<Number>& call_;
+
+ private:
   ITO_DEVICE void evaluate_diffusion(const ValuePlaces<int>& at, Number t, bool trace) {
     if constexpr (Shape::Diffusion::kLayers > 0) {
       thread_net<P, typename Shape::Diffusion>(
@@ -269,31 +299,12 @@ class SchemeThread {
         [](const auto&, int, int) {});
   }
 
-  /// A tile's share of the gradient of its bias row.
-  template <class Staged>
-  ITO_DEVICE void add_bias_rows(const Staged& staged, int first, int count) {
-    ITO_ROLLED
-    for (int n = static_cast<int>(thread_index()); n < scheme_tiles * count; n += scheme_threads) {
-      const int i = n % count, tile = n / count;
-      const int offset = tile_ - static_cast<int>(thread_index()) / 16 + tile;
-      if (offset >= call_.tiles) continue;
-      Number sum = Number(0);
-      ITO_ROLLED
-      for (int path = 16 * tile; path < 16 * tile + 16; ++path) {
-        sum += staged.load(static_cast<unsigned>(path * outer_stride + i));
-      }
-      row_sums[(static_cast<long long>(offset) * call_.intervals + interval_) * Shape::kRow +
-               first + i] += sum;
-    }
-  }
-
-  const PathArguments<Number>& call_;
   Number* rows_;
   unsigned long long seed_;
   unsigned long long path_ = 0;  ///< its global index
   long long index_ = -1;
   int tile_ = 0, interval_ = 0;
-  const Number* bias_rows_ = nullptr;
+  long long bias_rows_ = 0;  ///< where those of its observation begin
 };
 
 }  // namespace ito::cuda

@@ -42,7 +42,7 @@ void print_tables() {
   for (const GradientMethodProperties& method : gradient_methods()) {
     print(fmt::format("{:<20} {}\n", method.name, method.meaning));
   }
-  print("\nDevice cuda takes all but pathwise.\n");
+  print("\nEvery device takes every method.\n");
 }
 
 void print_json() {

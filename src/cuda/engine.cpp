@@ -39,13 +39,7 @@ bool is_small(const ModelShape& shape) {
   return small(shape.drift) && small(shape.diffusion_net) && small(shape.control_net);
 }
 
-}  // namespace
-
-void check_cuda_takes(const ModelShape& shape, const PlanOptions& options) {
-  if (options.gradient == GradientMethod::pathwise) {
-    throw Error("gradient", "pathwise on device cuda",
-                "adjoint there, which is the same number, or pathwise on device cpu");
-  }
+void check_kernels(const ModelShape& shape, const PlanOptions& options) {
   const CudaKernels kernels = options.cuda_kernels;
   if (kernels == CudaKernels::per_path || kernels == CudaKernels::automatic) return;
   check_width("state", shape.state, kernels);
@@ -59,10 +53,12 @@ void check_cuda_takes(const ModelShape& shape, const PlanOptions& options) {
   }
 }
 
+}  // namespace
+
 template <class Real>
 std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const PlanOptions& options,
                                                std::shared_ptr<Gpu> gpu) {
-  check_cuda_takes(shape, options);
+  check_kernels(shape, options);
   const Precision precision = std::is_same_v<Real, double> ? Precision::fp64 : options.precision;
   if (options.cuda_kernels == CudaKernels::per_path ||
       !fits_tensor_cores(shape, options.gradient)) {

@@ -8,12 +8,10 @@
 
 namespace ito::cuda {
 
-/// Throws ito::Error, saying what to use instead, where no engine of a GPU serves the model.
-void check_cuda_takes(const ModelShape& shape, const PlanOptions& options);
-
 /// The engine of a GPU, fused, layered or per_path as `options.cuda_kernels` says. float: fp32 or
 /// fast, as `options.precision` says; double: fp64. Compiles here what a first call would otherwise
-/// wait for.
+/// wait for. Throws ito::Error, saying what to use instead, where the kernels asked for do not
+/// serve the model.
 template <class Real>
 std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const PlanOptions& options,
                                                std::shared_ptr<Gpu> gpu);
@@ -31,8 +29,7 @@ std::unique_ptr<Engine<Real>> make_fused_engine(const ModelShape& shape, const F
 template <class Real>
 std::unique_ptr<Engine<Real>> make_layered_engine(const ModelShape& shape, Precision precision,
                                                   std::size_t limit, std::shared_ptr<Gpu> gpu);
-/// For any solver and any gradient that goes back along a path: a thread takes one path through the
-/// whole loop.
+/// For any solver and any gradient: a thread takes one path through the whole loop.
 template <class Real>
 std::unique_ptr<Engine<Real>> make_per_path_engine(const ModelShape& shape, Precision precision,
                                                    GradientMethod method, std::size_t limit,

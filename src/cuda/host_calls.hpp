@@ -2,13 +2,14 @@
 
 #include "cuda/arguments.hpp"
 #include "cuda/host_staging.hpp"
+#include "cuda/per_path/tangents.hpp"
 #include "engine/call.hpp"
 #include "engine/engine.hpp"
 
 namespace ito::cuda {
 
 /// An engine of a device whose calls on host arrays are its calls on a stream, between copies, in a
-/// workspace of its own.
+/// workspace of its own. Tangents have kernels of their own, made when they are first asked for.
 template <class Real>
 class HostCalls : public Engine<Real> {
  public:
@@ -42,9 +43,23 @@ class HostCalls : public Engine<Real> {
     staging_.download();
   }
 
+  void tangents(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                const BasicDirections<Real>& directions, const BasicOutputs<Real>& outputs,
+                std::span<std::byte>) override {
+    if (!tangents_) tangents_ = make_device_tangents<Real>(shape_, precision_, limit_, gpu_);
+    tangents_->run(parameters, request, directions, outputs);
+  }
+
  protected:
-  HostCalls(const ModelShape& shape, std::shared_ptr<Gpu> gpu)
-      : shape_(shape), gpu_(std::move(gpu)), workspace_(gpu_), staging_(gpu_) {}
+  /// `limit`: PlanOptions::workspace_limit.
+  HostCalls(const ModelShape& shape, Precision precision, std::size_t limit,
+            std::shared_ptr<Gpu> gpu)
+      : shape_(shape),
+        gpu_(std::move(gpu)),
+        precision_(precision),
+        limit_(limit),
+        workspace_(gpu_),
+        staging_(gpu_) {}
 
   TileCut tile_cut(const BasicRequest<Real>& request) const {
     return {request.first_path, request.paths, observation_count(shape_, request),
@@ -58,8 +73,11 @@ class HostCalls : public Engine<Real> {
   std::shared_ptr<Gpu> gpu_;
 
  private:
+  Precision precision_;
+  std::size_t limit_;
   GpuBuffer workspace_;
   HostStaging<Real> staging_;
+  std::unique_ptr<DeviceTangents<Real>> tangents_;
 };
 
 }  // namespace ito::cuda

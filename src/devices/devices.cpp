@@ -64,21 +64,13 @@ std::string Device::name() const {
 }
 
 template <class Real>
-Device serving_device(Device device, const ModelShape& shape, const PlanOptions& options) {
-  if (!device.automatic()) return device;
-  if (device.kind() == Device::Kind::cuda) {
-    try {
-      cuda::check_cuda_takes(shape, options);
-      return device;
-    } catch (const Error&) {
-      // Another engine does.
-    }
-  }
-  return std::is_same_v<Real, double> ? Device::reference() : Device::cpu();
+Device serving_device(Device device) {
+  const bool single = device.automatic() && device.kind() == Device::Kind::cpu;
+  return single && std::is_same_v<Real, double> ? Device::reference() : device;
 }
 
-template Device serving_device<float>(Device, const ModelShape&, const PlanOptions&);
-template Device serving_device<double>(Device, const ModelShape&, const PlanOptions&);
+template Device serving_device<float>(Device);
+template Device serving_device<double>(Device);
 
 template <class Real>
 std::unique_ptr<Engine<Real>> make_engine(const ModelShape& shape, Execution execution,
@@ -132,7 +124,7 @@ std::unique_ptr<Network> make_network(const Mlp& net, int inputs, int outputs,
 
 std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
                                                      TrainingState& state) {
-  const Device device = serving_device<float>(task.options.execution.device, task.shape.model, {});
+  const Device device = task.options.execution.device;
   if (device.kind() == Device::Kind::cuda)
     return cuda::make_cuda_training(task, state, device.ordinal());
   return make_host_training(task, state);

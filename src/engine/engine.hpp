@@ -35,12 +35,10 @@ class Engine {
                        AdjointOptions options) = 0;
 
   /// `outputs` are tangents, with a leading axis of directions. May allocate; its workspace is one
-  /// that keeps no states. An engine that has none refuses.
-  virtual void tangents(std::span<const Real>, const BasicRequest<Real>&,
-                        const BasicDirections<Real>&, const BasicOutputs<Real>&,
-                        std::span<std::byte>) {
-    throw Error("device", "cuda for tangents", "cpu or reference");
-  }
+  /// that keeps no states.
+  virtual void tangents(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                        const BasicDirections<Real>& directions, const BasicOutputs<Real>& outputs,
+                        std::span<std::byte> workspace) = 0;
 
   /// Whether the calls above run in memory of the engine's own, and take no workspace.
   virtual bool has_own_workspace() const { return false; }
@@ -65,9 +63,9 @@ class Engine {
   }
 };
 
-/// `device`, or where it is automatic and does not serve the model, the next best that does.
+/// `device`, or where it is automatic and does not compute in Real, the next best that does.
 template <class Real>
-Device serving_device(Device device, const ModelShape& shape, const PlanOptions& options);
+Device serving_device(Device device);
 
 /// The engine of a device; options' precision is checked. Throws ito::Error when `Real` is double
 /// on the CPU.

@@ -272,7 +272,7 @@ BasicPlan<Real>::BasicPlan(const Model& model, Execution execution, PlanOptions 
   ModelShape shape = resolve(model_);
   check_method(shape, options.gradient);
   check_threads(execution.threads);
-  device_ = serving_device<Real>(execution.device, shape, options);
+  device_ = serving_device<Real>(execution.device);
   check_precision<Real>(options.precision, device_);
   auto engine = make_engine<Real>(shape, {device_, execution.threads}, options);
   compiled_ =

@@ -137,6 +137,17 @@ TEST(FusedLayout, SumsEveryParameterAtAnOffsetOfItsOwn) {
   }
 }
 
+TEST(ThreadLayout, HasAUnitDirectionForEveryParameterButWeightsOfAContext) {
+  for (const Model& model : models()) {
+    const ModelSpec spec = spec_of(resolve(model));
+    std::vector<int> wanted, got;
+    for (int p = 0; p < spec.parameters; ++p)
+      if (thread_sum_offset(spec, p) == p) wanted.push_back(p);
+    for (int unit = 0; unit < unit_count(spec); ++unit) got.push_back(unit_parameter(spec, unit));
+    EXPECT_EQ(got, wanted) << initializer(spec);
+  }
+}
+
 TEST(ThreadLayout, PacksEveryParameterOnceAndWeightsTransposedToo) {
   for (const Model& model : models()) {
     const ModelSpec spec = spec_of(resolve(model));

@@ -85,6 +85,16 @@ GradientValues values_of(const BasicGradient<Real>& gradient) {
           convert<double>(gradient.context)};
 }
 
+template <class Real>
+PathValues values_of(const BasicTangents<Real>& tangents) {
+  return {convert<double>(tangents.states),
+          convert<double>(tangents.energy),
+          convert<double>(tangents.martingale),
+          convert<double>(tangents.interval_energy),
+          convert<double>(tangents.interval_martingale),
+          {}};
+}
+
 }  // namespace
 
 const std::vector<EngineKind>& cuda_engines() {
@@ -245,6 +255,33 @@ GradientValues AnyPlan::adjoint_in_workspace(const std::vector<double>& paramete
         }
         workspace.expect_intact();
         return values_of(gradient);
+      },
+      plan_);
+}
+
+PathValues AnyPlan::tangents(const std::vector<double>& parameters, const Call& call,
+                             const DirectionValues& directions) {
+  return std::visit(
+      [&](auto& plan) {
+        using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
+        const Inputs<Real> in(parameters, call);
+        const auto along = convert<Real>(directions.parameters), x0 = convert<Real>(directions.x0),
+                   context = convert<Real>(directions.context);
+        return values_of(plan.tangents(in.parameters, in.request,
+                                       {directions.count, along, x0, context},
+                                       {.intervals = true}));
+      },
+      plan_);
+}
+
+PathValues AnyPlan::jacobian(const std::vector<double>& parameters, const Call& call,
+                             std::size_t first, std::size_t count) {
+  return std::visit(
+      [&](auto& plan) {
+        using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
+        const Inputs<Real> in(parameters, call);
+        return values_of(
+            plan.jacobian(in.parameters, in.request, first, count, {.intervals = true}));
       },
       plan_);
 }

@@ -113,6 +113,12 @@ struct GradientValues {
   bool operator==(const GradientValues&) const = default;
 };
 
+/// BasicDirections that own their numbers.
+struct DirectionValues {
+  std::size_t count = 0;
+  std::vector<double> parameters{}, x0{}, context{};
+};
+
 /// A plan of the kind; the emulated device is put in its place when it is first asked for.
 template <class Real>
 BasicPlan<Real> make_plan(const EngineKind& kind, const Model& model, PlanOptions options = {},
@@ -133,6 +139,11 @@ class AnyPlan {
   /// The same by caller-owned memory, from the second adjoint of a recording.
   GradientValues adjoint_in_workspace(const std::vector<double>& parameters, const Call& call,
                                       const PathValues& cotangents, AdjointOptions options = {});
+  /// What `simulate` returns, differentiated along directions, which are the leading axis.
+  PathValues tangents(const std::vector<double>& parameters, const Call& call,
+                      const DirectionValues& directions);
+  PathValues jacobian(const std::vector<double>& parameters, const Call& call, std::size_t first,
+                      std::size_t count);
   std::size_t workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1) const;
   std::size_t simulate_workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1) const;
   std::size_t parameter_count() const;

@@ -97,6 +97,29 @@ TEST_P(GeometricBrownianMotion, HasThePathwiseSensitivities) {
   }
 }
 
+/// Forwards too: along X_0, μ and σ at once.
+TEST_P(GeometricBrownianMotion, HasThoseSensitivitiesAsTangents) {
+  constexpr std::uint64_t paths = 40;
+  for (const auto& grid : grids()) {
+    const Model model = model_on(grid);
+    AnyPlan plan(GetParam(), model, {}, 1);
+    const auto parameters = parameters_of(model);
+    DirectionValues directions{3, std::vector<double>(3 * parameters.size())};
+    for (const std::size_t q : {0, 1, 2})
+      directions.parameters[q * parameters.size() + std::size_t{q == 0 ? 0U : 2 * q - 1}] = 1;
+    const Call call{.paths = paths, .seed = 32, .first_path = 5};
+    const auto got = plan.tangents(parameters, call, directions).states;
+    std::vector<double> wanted(3 * paths);
+    for (std::uint64_t i = 0; i < paths; ++i) {
+      const Product p(grid, call.seed, call.first_path + i);
+      wanted[i] = p.x / start;
+      wanted[paths + i] = p.by_mu;
+      wanted[2 * paths + i] = p.by_sigma;
+    }
+    EXPECT_LE(relative_error(got, wanted), GetParam().gradient_tolerance);
+  }
+}
+
 /// E[X_N] = X_0 (1 + μh)^N: weak order 1 against X_0 e^{μT}.
 TEST_P(GeometricBrownianMotion, HasTheMeanOfTheDiscreteChain) {
   if (GetParam().emulated) GTEST_SKIP() << "an emulated sample is too small to say anything";

@@ -62,6 +62,20 @@ TEST_P(GradientMethods, PathwiseIsTheAdjointToRounding) {
   }
 }
 
+/// On CUDA too, in each of its precisions.
+TEST(CudaGradientMethods, PathwiseIsTheAdjointToRounding) {
+  for (const EngineKind& kind : cuda_engines()) {
+    SCOPED_TRACE(kind.name);
+    for (const char* model : {"mlp_diagonal_feedback", "deep_general_rectangular_open_loop",
+                              "affine_constant_drift", "context_of_three"}) {
+      for (const Solver solver : {Solver::euler_maruyama, Solver::heun}) {
+        expect_same_gradient(kind, case_of(model, solver), GradientMethod::pathwise,
+                             kind.gradient_tolerance);
+      }
+    }
+  }
+}
+
 /// At any step size: thirds and sevenths have no exact binary form.
 TEST_P(GradientMethods, ReversibleIsTheAdjointToRounding) {
   for (const char* model :
@@ -108,75 +122,6 @@ TEST_P(GradientMethods, ThatDoNotGoWithTheSolverAreRefusedByName) {
             }),
             "options: got detach_state with gradient \"pathwise\"; accepted: it with \"adjoint\", "
             "\"reversible\" or \"stochastic-adjoint\"");
-}
-
-// --- Tangents
-
-/// ⟨λ, Jv⟩ = ⟨Jᵀλ, v⟩ for more directions than one run carries.
-template <class Real>
-void expect_transposed(const Device& device, const ModelCase& row, double tolerance) {
-  constexpr std::size_t k = 11;
-  BasicPlan<Real> plan(row.model, device);
-  const auto real = [](const std::vector<double>& values) {
-    return std::vector<Real>(values.begin(), values.end());
-  };
-  const ChainInputs inputs = row.inputs(paths);
-  const Call call = row.call(paths);
-  const std::size_t d = static_cast<std::size_t>(row.model.state);
-  const auto parameters = real(inputs.parameters), x0 = real(call.x0), context = real(call.context);
-  const BasicRequest<Real> request{
-      call.paths,     call.seed, call.first_path, x0, context, call.paths_per_observation,
-      call.refinement};
-  const auto directions = real(random_values(k * plan.parameter_count(), 1));
-  const auto x0_directions = real(random_values(k * paths * d, 2));
-  const auto context_directions = real(random_values(k * context.size(), 3));
-  const BasicTangents<Real> tangents = plan.tangents(
-      parameters, request, {k, directions, x0_directions, context_directions}, {.intervals = true});
-
-  const PathValues loss = random_cotangents(row.model, paths, 5);
-  const auto states = real(loss.states), energy = real(loss.energy),
-             martingale = real(loss.martingale), interval_energy = real(loss.interval_energy),
-             interval_martingale = real(loss.interval_martingale);
-  const BasicGradient<Real> g =
-      plan.adjoint(parameters, plan.record(parameters, request),
-                   {states, energy, martingale, interval_energy, interval_martingale});
-  const auto product = [](const std::vector<Real>& a, const std::vector<Real>& b, std::size_t q) {
-    double sum = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) sum += double{a[i]} * double{b[q * a.size() + i]};
-    return sum;
-  };
-  std::vector<double> got, wanted;
-  for (std::size_t q = 0; q < k; ++q) {
-    got.push_back(product(states, tangents.states, q) + product(energy, tangents.energy, q) +
-                  product(martingale, tangents.martingale, q) +
-                  product(interval_energy, tangents.interval_energy, q) +
-                  product(interval_martingale, tangents.interval_martingale, q));
-    wanted.push_back(product(g.parameters, directions, q) + product(g.x0, x0_directions, q) +
-                     product(g.context, context_directions, q));
-  }
-  EXPECT_LE(relative_error(got, wanted), tolerance) << row.name;
-
-  const std::size_t first = plan.parameter_count() / 2;
-  const BasicTangents<Real> block =
-      plan.jacobian(parameters, request, first, 3, {.intervals = true});
-  for (std::size_t q = 0; q < 3; ++q) {
-    EXPECT_NEAR(product(states, block.states, q) + product(energy, block.energy, q) +
-                    product(martingale, block.martingale, q) +
-                    product(interval_energy, block.interval_energy, q) +
-                    product(interval_martingale, block.interval_martingale, q),
-                double{g.parameters[first + q]},
-                tolerance * (norm(std::vector<double>(g.parameters.begin(), g.parameters.end()))));
-  }
-}
-
-TEST(Tangents, AreTheTransposeOfTheAdjoint) {
-  for (const char* model : {"mlp_diagonal_feedback", "deep_general_rectangular_open_loop",
-                            "affine_constant_drift", "context_of_three", "context_every_step"}) {
-    for (const Solver solver : {Solver::euler_maruyama, Solver::heun}) {
-      expect_transposed<double>(Device::reference(), case_of(model, solver), 1e-12);
-      expect_transposed<float>(Device::cpu(), case_of(model, solver), 1e-4);
-    }
-  }
 }
 
 // --- The stochastic adjoint

@@ -271,7 +271,6 @@ TEST(RecordingsOfEveryMethod, AreDifferentiatedTwice) {
     for (const GradientMethod method :
          {GradientMethod::adjoint, GradientMethod::reversible, GradientMethod::stochastic_adjoint,
           GradientMethod::pathwise}) {
-      if (method == GradientMethod::pathwise && kind.device.kind() == Device::Kind::cuda) continue;
       SCOPED_TRACE(kind.name + ", " + std::string(name(method)));
       ModelCase row = model_case("context_of_three");
       row.model.solver = Solver::reversible_heun;

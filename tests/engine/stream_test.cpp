@@ -94,13 +94,19 @@ std::vector<double> host(std::span<const float> values) { return {values.begin()
 
 TEST_F(OnAStream, CallsAllocateNothingWaitForNothingAndGiveTheBitsOfHostCalls) {
   constexpr std::uint64_t paths = 75;
-  for (const char* name : {"mlp_diagonal_feedback", "context_of_three", "mlp_general_none"}) {
-    SCOPED_TRACE(name);
-    const ModelCase& row = model_case(name);
+  const std::pair<const char*, GradientMethod> cases[] = {
+      {"mlp_diagonal_feedback", GradientMethod::adjoint},
+      {"context_of_three", GradientMethod::adjoint},
+      {"mlp_general_none", GradientMethod::adjoint},
+      {"context_of_three", GradientMethod::pathwise}};
+  for (const auto& [model, method] : cases) {
+    SCOPED_TRACE(std::string(model) + ", " + std::string(name(method)));
+    const ModelCase& row = model_case(model);
+    const PlanOptions options{.gradient = method};
     const ChainInputs inputs = row.inputs(paths);
     const Call call = row.call(paths);
     const PathValues cotangents = random_cotangents(row.model, paths, 3);
-    Plan plan(row.model, Device::cuda());
+    Plan plan(row.model, Device::cuda(), options);
     const std::size_t n = paths, s = plan.model().save.size();
     const auto d = static_cast<std::size_t>(row.model.state);
     const auto parameters = device(inputs.parameters);
@@ -123,7 +129,7 @@ TEST_F(OnAStream, CallsAllocateNothingWaitForNothingAndGiveTheBitsOfHostCalls) {
     EXPECT_EQ(gpu->waits, waits);
     EXPECT_EQ(gpu->streams, std::vector<GpuStream>(gpu->streams.size(), &handle));
 
-    AnyPlan other(cuda_engines().front(), row.model);
+    AnyPlan other(cuda_engines().front(), row.model, options);
     const PathValues wanted = other.simulate(inputs.parameters, call);
     EXPECT_EQ(host(outputs.states), wanted.states);
     EXPECT_EQ(host(outputs.energy), wanted.energy);

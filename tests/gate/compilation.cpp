@@ -9,7 +9,7 @@
 #include "cuda/kernel_compiler.hpp"
 #include "cuda/layered/block.hpp"
 #include "cuda/layered/device_net.hpp"
-#include "cuda/per_path/tables.hpp"
+#include "cuda/per_path/source.hpp"
 #include "gate/bounds.hpp"
 #include "kernels/per_path/arguments.cuh"
 
@@ -105,10 +105,11 @@ Compilation compilation(const LayeredJob& job) {
 Compilation compilation(const SchemeJob& job) {
   return {.label = fmt::format("sm_{:<4} per path {}  {}", job.target.compute_capability,
                                name(job.precision), job.text),
-          .source = per_path_source(spec_of(job.shape), job.precision, job.method),
+          .source = job.method ? per_path_source(spec_of(job.shape), job.precision, *job.method)
+                               : tangent_source(spec_of(job.shape), job.precision),
           .target = job.target,
           .dynamic_shared = outer_numbers * (job.precision == Precision::fp64 ? 8 : 4),
-          .in_registers = job.method == GradientMethod::adjoint};
+          .in_registers = job.method != GradientMethod::stochastic_adjoint};
 }
 
 Compilation compilation(const TrainingJob& job) {

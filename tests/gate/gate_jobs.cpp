@@ -148,11 +148,22 @@ std::vector<SchemeJob> scheme_jobs() {
   model.control = FeedbackControl{net, 4};
   std::vector<SchemeJob> jobs{{"constant, feedback, stored", resolve(validated(model)),
                                gate_targets[1], Precision::fp32, GradientMethod::adjoint}};
+  const auto add = [&](const char* text, Precision precision,
+                       std::optional<GradientMethod> method) {
+    jobs.push_back(
+        {text, resolve(validated(model)), gate_targets[jobs.size() % 4], precision, method});
+  };
+  add("constant, feedback, pathwise", Precision::fp32, GradientMethod::pathwise);
+  add("constant, feedback, tangents", Precision::fast, {});
   model.drift = ZeroDrift{};
   model.diffusion = DiagonalDiffusion{{.output = Activation::softplus}};
   model.control = NoControl{};
   jobs.push_back({"diagonal, none, stochastic adjoint", resolve(validated(model)), gate_targets[0],
                   Precision::fp64, GradientMethod::stochastic_adjoint});
+  model.initial = GaussianInitial{};
+  model.control = DriftControl{net, 4, {0, 32}};
+  add("diagonal, drift, pathwise", Precision::fp64, GradientMethod::pathwise);
+  add("diagonal, drift, tangents", Precision::fp32, {});
   return jobs;
 }
 

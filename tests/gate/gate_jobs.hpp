@@ -76,13 +76,14 @@ struct LayeredJob {
 /// Every kind of diffusion and control once, targets and precisions taking turns.
 std::vector<LayeredJob> layered_jobs();
 
-/// The kernels that take a path a thread, of some model.
+/// The kernels that take a path a thread, of some model. `method`: of its gradient; without, they
+/// are those of tangents.
 struct SchemeJob {
   std::string text;
   ModelShape shape;
   GateTarget target;
   Precision precision;
-  GradientMethod method;
+  std::optional<GradientMethod> method;
 };
 std::vector<SchemeJob> scheme_jobs();
 

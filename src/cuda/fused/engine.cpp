@@ -29,7 +29,7 @@ class FusedEngine final : public HostCalls<Real> {
  public:
   FusedEngine(const ModelShape& shape, const FusedModel& model, std::size_t limit,
               std::shared_ptr<Gpu> gpu)
-      : HostCalls<Real>(shape, std::move(gpu)),
+      : HostCalls<Real>(shape, model.precision, limit, std::move(gpu)),
         limit_(limit),
         model_(model),
         constants_(shape_, gpu_),

@@ -33,7 +33,7 @@ class LayeredEngine final : public HostCalls<Real> {
  public:
   LayeredEngine(const ModelShape& shape, Precision precision, std::size_t limit,
                 std::shared_ptr<Gpu> gpu)
-      : HostCalls<Real>(shape, std::move(gpu)),
+      : HostCalls<Real>(shape, precision, limit, std::move(gpu)),
         limit_(limit),
         product_bytes_(gpu_->product_workspace_bytes()),
         model_(shape_, precision, gpu_->properties().shared_memory_per_block, false),

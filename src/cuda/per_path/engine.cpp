@@ -1,40 +1,18 @@
 #include "cuda/engine.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "cuda/arguments.hpp"
 #include "cuda/context_rows.hpp"
 #include "cuda/host_calls.hpp"
-#include "cuda/kernel_source.hpp"
 #include "cuda/launches.hpp"
 #include "cuda/parameters.hpp"
+#include "cuda/per_path/source.hpp"
 #include "cuda/per_path/tables.hpp"
 #include "engine/call.hpp"
 #include "kernels/per_path/layout.cuh"
 
 namespace ito::cuda {
-
-KernelSource per_path_source(const ModelSpec& spec, Precision precision, GradientMethod method) {
-  const char* reverse = method == GradientMethod::stochastic_adjoint ? "stochastic"
-                        : method == GradientMethod::reversible       ? "reversible"
-                                                                     : "stored";
-  return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "per_path/adjoint.cuh"},
-                    precision)
-      .model(spec, 0, {})
-      .shape("ThreadShape<Model>")
-      .kernel("ito_pack", "PackArguments<Number>", "pack_parameters<P, Shape>")
-      .kernel("ito_simulate", "SchemeSimulateArguments<Number>", "scheme_simulate<P, Shape>",
-              scheme_threads)
-      .kernel("ito_adjoint", "SchemeAdjointArguments<Number>",
-              fmt::format("scheme_adjoint<P, Shape, ito::cuda::SchemeReverse::{}>", reverse),
-              scheme_threads)
-      .kernel("ito_reduce", "ReduceArguments<Number>", "reduce_gradient<P, Shape>")
-      .context_rows(spec)
-      .context_row_gradients(spec)
-      .named("per_path");
-}
 
 namespace {
 
@@ -47,10 +25,11 @@ struct PerPathWorkspace : PathWorkspace<Real> {
   std::byte *sums_begin, *sums_end;
 };
 
-/// How a call's tiles fall into groups of a block's threads. The number of blocks depends on the
+/// How a call's tiles fall into groups of a block's threads. The numbers of blocks depend on the
 /// number of tiles alone.
 struct GroupCut {
-  std::uint64_t groups, most_groups, blocks, observations;
+  std::uint64_t groups, most_groups, observations;
+  std::uint64_t blocks, gradient_blocks;  ///< of a run and of its gradient
 };
 
 template <class Real>
@@ -58,7 +37,7 @@ class PerPathEngine final : public HostCalls<Real> {
  public:
   PerPathEngine(const ModelShape& shape, Precision precision, GradientMethod method,
                 std::size_t limit, std::shared_ptr<Gpu> gpu)
-      : HostCalls<Real>(shape, std::move(gpu)),
+      : HostCalls<Real>(shape, precision, limit, std::move(gpu)),
         method_(method),
         limit_(limit),
         spec_(spec_of(shape_)),
@@ -104,9 +83,10 @@ class PerPathEngine final : public HostCalls<Real> {
     gpu_->clear(space.sums_begin, static_cast<std::size_t>(space.sums_end - space.sums_begin),
                 stream.handle);
     constexpr int shared_bytes = outer_numbers * static_cast<int>(sizeof(Real));
-    launch(*gpu_, adjoint_, groups.blocks, scheme_threads, shared_bytes, arguments, stream);
+    launch(*gpu_, adjoint_, groups.gradient_blocks, scheme_threads, shared_bytes, arguments,
+           stream);
     if (!gradient.parameters.empty())
-      reduce_gradient(*gpu_, reduce_, stream, parameters, space.sums, groups.blocks,
+      reduce_gradient(*gpu_, reduce_, stream, parameters, space.sums, groups.gradient_blocks,
                       gradient.parameters);
     rows_.reduce(*gpu_, stream, parameters, request, gradient, tiles, space.row_sums,
                  space.row_gradients);
@@ -136,9 +116,15 @@ class PerPathEngine final : public HostCalls<Real> {
     const auto groups = [](std::uint64_t count) { return (count + group_tiles - 1) / group_tiles; };
     constexpr std::size_t budget = std::size_t{256} << 20;  // bytes of the blocks' own memory
     const std::size_t fit = budget / (sizeof(Real) * (scratch_numbers() + shape_.parameters));
-    const std::uint64_t most = groups(most_tiles);
-    return {groups(tiles), most,
-            std::min<std::uint64_t>(most, std::clamp<std::size_t>(fit, 64, 2048)), observations};
+    const std::uint64_t most = groups(most_tiles), fitting = std::clamp<std::size_t>(fit, 64, 2048);
+    return {groups(tiles), most, observations, std::min(most, fitting),
+            std::min(most * parts(), fitting)};
+  }
+  /// Of a group, each for a block: what a pathwise gradient divides its directions into.
+  std::uint64_t parts() const {
+    if (method_ != GradientMethod::pathwise) return 1;
+    const UnitBlocks units = unit_blocks(spec_, std::max(1, shape_.intervals()), scheme_directions);
+    return static_cast<std::uint64_t>(units.parameters + units.rows + units.state);
   }
   GroupCut cut(const TileCut& tiles) const {
     return cut(tiles.tiles, tiles.most_tiles, tiles.observations);
@@ -155,7 +141,8 @@ class PerPathEngine final : public HostCalls<Real> {
     PerPathWorkspace<Real> space{};
     space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
     space.bias_rows = arena.take<Real>(groups.observations * rows_.size());
-    space.scratch = arena.take<Real>(groups.blocks * scratch_numbers());
+    space.scratch = arena.take<Real>(
+        (keep == Keep::nothing ? groups.blocks : groups.gradient_blocks) * scratch_numbers());
     space.tape = Tape::none();
     if (keep != Keep::nothing) lay_out_gradient(arena, space, groups, keep);
     space.bytes = arena.bytes();
@@ -166,14 +153,15 @@ class PerPathEngine final : public HostCalls<Real> {
                         Keep keep) const {
     space.tape = needs_tape(method_)
                      ? Tape::choose(groups.most_groups, shape_.steps, chain(sizeof(Real)),
-                                    static_cast<int>(groups.blocks), limit_, keep)
+                                    static_cast<int>(groups.gradient_blocks), limit_, keep)
                      : Tape::of_last_state();
     space.states =
         arena.take<Real>(groups.most_groups * space.tape.checkpoints * space.tape.entry(chain(1)));
     space.status = arena.take<unsigned char>(groups.most_groups * scheme_threads);
-    space.segments = arena.take<Real>(groups.blocks * space.tape.segment * chain(1).stored);
+    space.segments =
+        arena.take<Real>(groups.gradient_blocks * space.tape.segment * chain(1).stored);
     space.sums_begin = arena.take<std::byte>(0);
-    space.sums = arena.take<Real>(groups.blocks * shape_.parameters);
+    space.sums = arena.take<Real>(groups.gradient_blocks * shape_.parameters);
     space.row_sums = arena.take<Real>(groups.most_groups * group_tiles * rows_.size());
     space.sums_end = arena.take<std::byte>(0);
     space.row_gradients = arena.take<Real>(groups.observations * rows_.size());

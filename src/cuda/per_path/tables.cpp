@@ -3,7 +3,9 @@
 #include <functional>
 
 #include "cuda/buffer.hpp"
+#include "cuda/kernel_source.hpp"
 #include "engine/scheme_step.hpp"
+#include "kernels/per_path/layout.cuh"
 
 namespace ito::cuda {
 namespace {
@@ -76,13 +78,43 @@ std::function<void(const std::byte*, SchemeTable<Real>&)> place(Image& image, co
   };
 }
 
+/// Likewise what a thread keeps along its directions.
+template <class Rows>
+std::function<void(const std::byte*, DirectionTable&)> place_directions(Image& image,
+                                                                        const ModelShape& shape,
+                                                                        const Scheme& scheme,
+                                                                        Rows& rows) {
+  const DiffusionEntries entries(shape);
+  DirectionTable table{};
+  table.widest = widest_hidden(spec_of(shape));
+  table.hidden = static_cast<int>(rows(2 * table.widest));
+  std::vector<SchemePlaces::Values> stages;
+  const std::size_t first = rows(0);
+  for (int q = 0; q < scheme_directions; ++q) {
+    const std::size_t chain = rows(scheme.carried(shape.state));
+    const std::size_t sums = rows(DirectionTable::sum_rows);
+    for (const Stage& stage : scheme.stages)
+      stages.push_back(SchemePlaces::reserve(stage, entries, rows));
+    if (q > 0) continue;
+    table.chain = static_cast<int>(chain);
+    table.sums = static_cast<int>(sums);
+    table.rows = static_cast<int>(rows(0) - first);
+  }
+  table.stage_count = static_cast<int>(scheme.stages.size());
+  const std::size_t at_stages = image.add(rows_of(stages));
+  return [=](const std::byte* base, DirectionTable& out) {
+    out = table;
+    out.stages = reinterpret_cast<const ValuePlaces<int>*>(base + at_stages);
+  };
+}
+
 }  // namespace
 
 template <class Real>
-SchemeTables<Real>::SchemeTables(const ModelShape& shape, GradientMethod method, int first_row,
+SchemeTables<Real>::SchemeTables(const ModelShape& shape, GradientMethod method, int net_rows,
                                  const std::shared_ptr<Gpu>& gpu)
     : memory_(gpu) {
-  auto next = static_cast<std::size_t>(first_row);
+  auto next = static_cast<std::size_t>(net_rows);
   const auto rows = [&next](int count) {
     const std::size_t first = next;
     next += static_cast<std::size_t>(count);
@@ -94,8 +126,8 @@ SchemeTables<Real>::SchemeTables(const ModelShape& shape, GradientMethod method,
   carried_ = scheme.carried(shape.state);
   stored_ = scheme.stored(shape.state);
   Image image;
-  const auto complete =
-      place<Real>(image, scheme, SchemePlaces(scheme, entries, !stochastic, rows));
+  const bool reverse = !stochastic && method != GradientMethod::pathwise;
+  const auto complete = place<Real>(image, scheme, SchemePlaces(scheme, entries, reverse, rows));
   std::function<void(const std::byte*, SchemeTable<Real>&)> complete_field;
   if (stochastic) {
     const Scheme field = make_field(shape);
@@ -103,9 +135,13 @@ SchemeTables<Real>::SchemeTables(const ModelShape& shape, GradientMethod method,
     arguments_.kept = static_cast<int>(rows(2 * shape.state));
     arguments_.kept_cotangent = static_cast<int>(rows(2 * shape.state));
   }
+  std::function<void(const std::byte*, DirectionTable&)> complete_along;
+  if (method == GradientMethod::pathwise)
+    complete_along = place_directions(image, shape, scheme, rows);
   const std::byte* base = image.upload(*gpu, memory_);
   complete(base, arguments_.scheme);
   if (stochastic) complete_field(base, arguments_.field);
+  if (complete_along) complete_along(base, arguments_.along);
   arguments_.rows = static_cast<int>(next);
 }
 
