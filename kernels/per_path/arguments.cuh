@@ -83,8 +83,8 @@ struct DirectionTable {
   int hidden, widest;  ///< [2, widest]: of one hidden layer and the next, for any direction
 
   ITO_INLINE Direction operator[](Index q) const {
-    const int at = static_cast<int>(q);
-    return {{stages + at * stage_count, stage_count}, chain + at * rows, sums + at * rows};
+    const int at = static_cast<int>(q) * rows;
+    return {{stages + q * static_cast<Index>(stage_count), stage_count}, chain + at, sums + at};
   }
 };
 
