@@ -158,6 +158,37 @@ TEST_P(CudaTangents, AreTheReferencesOfEveryModel) {
   for (const ModelCase& row : model_table(GetParam())) expect_the_references(GetParam(), row, 37);
 }
 
+/// Whatever kernels take the paths.
+TEST(CudaTangentsOfAnyPlan, AreTheSameBitsBesideEveryKernel) {
+  const ModelCase& row = model_case("context_of_three");
+  const ChainInputs inputs = row.inputs(20);
+  const Call call = row.call(20);
+  PathValues wanted;
+  for (const CudaKernels kernels :
+       {CudaKernels::fused, CudaKernels::layered, CudaKernels::per_path}) {
+    EngineKind kind = cuda_engines().front();
+    kind.kernels = kernels;
+    AnyPlan plan(kind, row.model);
+    const PathValues got = plan.tangents(inputs.parameters, call,
+                                         random_directions(row, call, plan.parameter_count()));
+    if (wanted.states.empty()) wanted = got;
+    EXPECT_EQ(got, wanted) << name(kernels);
+  }
+}
+
+/// More components than a thread carries directions, and layers that fill no eight.
+TEST(CudaTangentsOfAWideState, AreTheReferences) {
+  ModelCase row{"wide", {}, X0::per_path, 1, 3, 5};
+  row.model.state = 9;
+  row.model.noise = 10;
+  row.model.grid = uniform_grid(0.5, 2);
+  row.model.drift = Mlp{.hidden = {19}, .activation = Activation::silu};
+  row.model.diffusion = ConstantDiffusion{};
+  row.model.control = FeedbackControl{{.hidden = {13}}, 2, {0, 1}};
+  row.model.solver = Solver::midpoint;
+  expect_the_references(engine("cuda64"), row, 70);
+}
+
 /// One kernel serves every solver of a model.
 TEST(CudaTangentsOfASolver, AreTheReferences) {
   for (const SolverProperties& solver : solvers()) {
