@@ -15,7 +15,13 @@ namespace {
 
 using namespace cuda;
 
-class CudaCaptures : public ::testing::TestWithParam<CudaKernels> {
+struct Captured {
+  const char* name;
+  CudaKernels kernels;
+  GradientMethod method = GradientMethod::adjoint;
+};
+
+class CudaCaptures : public ::testing::TestWithParam<Captured> {
  protected:
   template <class T>
   std::span<T> device(std::size_t count) {
@@ -48,27 +54,26 @@ class CudaCaptures : public ::testing::TestWithParam<CudaKernels> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Of, CudaCaptures,
-                         ::testing::Values(CudaKernels::fused, CudaKernels::layered,
-                                           CudaKernels::per_path),
-                         [](const auto& kernels) {
-                           return kernels.param == CudaKernels::fused     ? "fused"
-                                  : kernels.param == CudaKernels::layered ? "layered"
-                                                                          : "per_path";
-                         });
+                         ::testing::Values(Captured{"fused", CudaKernels::fused},
+                                           Captured{"layered", CudaKernels::layered},
+                                           Captured{"per_path", CudaKernels::per_path},
+                                           Captured{"pathwise", CudaKernels::per_path,
+                                                    GradientMethod::pathwise}),
+                         [](const auto& captured) { return captured.param.name; });
 
 TEST_P(CudaCaptures, GiveTheBitsOfHostCallsForTheSeedInDeviceMemory) {
-  if (kind.emulated && GetParam() == CudaKernels::layered)
+  if (kind.emulated && GetParam().kernels == CudaKernels::layered)
     GTEST_SKIP() << "blocks of a large device are too large for the emulation";
-  kind.kernels = GetParam();
+  const PlanOptions options{.gradient = GetParam().method, .cuda_kernels = GetParam().kernels};
   constexpr std::uint64_t paths = 40;
   const ModelCase& row = model_case("context_of_three");
   const ChainInputs inputs = row.inputs(paths);
   Call call = row.call(paths);
   const PathValues cotangents = random_cotangents(row.model, paths, 3);
-  AnyPlan other(kind, row.model);  // and with it the device
+  AnyPlan other(kind, row.model, options);  // and with it the device
   gpu = open_gpu(0);
 
-  Plan plan(row.model, Device::cuda(), {.cuda_kernels = GetParam()});
+  Plan plan(row.model, Device::cuda(), options);
   const auto d = static_cast<std::size_t>(row.model.state);
   const std::size_t states = paths * plan.model().save.size() * d;
   const auto seed = device<std::uint64_t>(1);
