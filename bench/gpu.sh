@@ -36,7 +36,7 @@ budget=530  # seconds
 failed=()
 
 # Tests that meet the device. Where there is one, they run on it and not on the emulation.
-export device_tests='*cuda*:CudaSolvers.*:*CudaSizes*:*CudaCaptures*:LayeredKernels.*'
+export device_tests='*cuda*:CudaSolvers.*:CudaTangents*:CudaGradientMethods.*:*CudaSizes*:*CudaCaptures*:LayeredKernels.*'
 # Less what counts the calls of the emulated device.
 export training_tests='-*OneGraph*'
 # The loops there and back, with and without contexts, from stored states and from checkpoints.
