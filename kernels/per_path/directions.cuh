@@ -22,7 +22,7 @@ ITO_DEVICE void pack_directions(const PackDirectionArguments<typename P::Number>
   constexpr unsigned long long kNumbers = Shape::kNumberCount;
   const unsigned long long i = global_index();
   if (i >= arguments.count * kNumbers) return;
-  const int source = Shape::number_source(static_cast<int>(i % kNumbers));
+  const int source = Shape::number_source(static_cast<int>(i % kNumbers)).source;
   Number value = Number(0);
   if (arguments.direction != nullptr && source >= 0) {
     const Number* direction = arguments.direction + i / kNumbers * Shape::kParameterCount;
