@@ -21,18 +21,20 @@ struct LayerCall {
   float* slopes;
 };
 
+// What the lambdas need of the call, they have by value: a vector store may alias it, and it would be
+// loaded again after each.
 template <class Arch, class Function, bool kTrace>
 void run_layer(const LayerCall& call) {
   product<Arch>(
       call.weight, call.inputs, call.outputs, call.depth,
-      [&](int r, int lane) {
-        const Lanes<Arch> bias(call.bias[r]);
-        return call.lane_bias ? bias + load<Arch>(call.lane_bias + r * tile_paths + lane) : bias;
+      [biases = call.bias, lane_bias = call.lane_bias](int r, int lane) {
+        const Lanes<Arch> bias(biases[r]);
+        return lane_bias ? bias + load<Arch>(lane_bias + r * tile_paths + lane) : bias;
       },
-      [&](int r, int lane, Lanes<Arch> z) {
+      [values = call.values, slopes = call.slopes](int r, int lane, Lanes<Arch> z) {
         const auto f = Function::at(z);
-        f.value.store_aligned(call.values + r * tile_paths + lane);
-        if constexpr (kTrace) f.slope.store_aligned(call.slopes + r * tile_paths + lane);
+        f.value.store_aligned(values + r * tile_paths + lane);
+        if constexpr (kTrace) f.slope.store_aligned(slopes + r * tile_paths + lane);
       });
 }
 
