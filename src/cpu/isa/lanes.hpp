@@ -97,5 +97,21 @@ inline __m256i multiply_even(__m256i a, __m256i b) { return _mm256_mul_epu32(a, 
 inline __m512i multiply_even(__m512i a, __m512i b) { return _mm512_mul_epu32(a, b); }
 #endif
 
+// Even words of one argument, odd words of the other.
+inline __m128i even_and_odd(__m128i even, __m128i odd) {
+  const __m128i low = _mm_set1_epi64x(0xFFFFFFFF);
+  return _mm_or_si128(_mm_and_si128(low, even), _mm_andnot_si128(low, odd));
+}
+#ifdef __AVX2__
+inline __m256i even_and_odd(__m256i even, __m256i odd) {
+  return _mm256_blend_epi32(even, odd, 0xAA);
+}
+#endif
+#ifdef __AVX512F__
+inline __m512i even_and_odd(__m512i even, __m512i odd) {
+  return _mm512_mask_blend_epi32(0xAAAA, even, odd);
+}
+#endif
+
 }  // namespace ITO_CPU_ISA
 }  // namespace ito::cpu

@@ -12,12 +12,11 @@ struct Math<cpu::WordLanes<cpu::Isa>> {
   static WideProduct<Words> multiply_wide(Words a, unsigned multiplier) {
     using Pairs = xsimd::batch<std::uint64_t, cpu::Isa>;
     const Words factor(multiplier);
-    const Pairs low_half(0xFFFFFFFFu), high_half(0xFFFFFFFF00000000u);
     const Pairs odd_words = xsimd::bitwise_cast<Pairs>(a) >> 32;
     const Pairs even(cpu::multiply_even(a.data, factor.data));
     const Pairs odd(cpu::multiply_even(odd_words.data, factor.data));
-    return {xsimd::bitwise_cast<Words>((even >> 32) | (odd & high_half)),
-            xsimd::bitwise_cast<Words>((even & low_half) | (odd << 32))};
+    return {Words(cpu::even_and_odd((even >> 32).data, odd.data)),
+            Words(cpu::even_and_odd(even.data, (odd << 32).data))};
   }
 };
 
@@ -26,14 +25,25 @@ struct Math<cpu::WordLanes<cpu::Isa>> {
 namespace ito::cpu {
 inline namespace ITO_CPU_ISA {
 
-/// (a + ½) rounded once to float: the halves convert exactly.
+/// Both halves of a word, exactly.
 template <class Arch>
-inline Lanes<Arch> half_above(WordLanes<Arch> a) {
-  using Signed = xsimd::batch<std::int32_t, Arch>;
-  const auto high = xsimd::to_float(xsimd::bitwise_cast<Signed>(a >> 16));
-  const auto low = xsimd::to_float(xsimd::bitwise_cast<Signed>(a & WordLanes<Arch>(0xFFFFu)));
-  return xsimd::fma(high, Lanes<Arch>(65536.0f), low + Lanes<Arch>(0.5f));
-}
+struct Halves {
+  Lanes<Arch> high, low;
+
+  explicit Halves(WordLanes<Arch> a) {
+    using Signed = xsimd::batch<std::int32_t, Arch>;
+    high = xsimd::to_float(xsimd::bitwise_cast<Signed>(a >> 16));
+    low = xsimd::to_float(xsimd::bitwise_cast<Signed>(a & WordLanes<Arch>(0xFFFFu)));
+  }
+  Halves(Lanes<Arch> h, Lanes<Arch> l) : high(h), low(l) {}
+
+  /// Of the word with every bit flipped.
+  Halves flipped() const { return {Lanes<Arch>(65535.0f) - high, Lanes<Arch>(65535.0f) - low}; }
+  /// The word + ½, rounded once.
+  Lanes<Arch> half_above() const {
+    return xsimd::fma(high, Lanes<Arch>(65536.0f), low + Lanes<Arch>(0.5f));
+  }
+};
 
 /// −2 ln u with u = (a + ½)·2⁻³², to about 2 ulp everywhere: where u ≥ √½ the logarithm starts from
 /// 1 − u, which the complement of `a` gives exactly. Polynomial of Cephes' logf.
@@ -42,11 +52,12 @@ inline Lanes<Arch> minus_two_log(WordLanes<Arch> a) {
   using L = Lanes<Arch>;
   using Signed = xsimd::batch<std::int32_t, Arch>;
   constexpr std::int32_t root_half_bits = 0x3F3504F3;
-  const L u = half_above<Arch>(a) * L(0x1p-32f);
+  const Halves<Arch> halves(a);
+  const L u = halves.half_above() * L(0x1p-32f);
   const Signed bits = xsimd::bitwise_cast<Signed>(u);
   const Signed exponent = (bits - Signed(root_half_bits)) >> 23;
   const L mantissa = xsimd::bitwise_cast<L>(bits - (exponent << 23));
-  const L complement = half_above<Arch>(~a) * L(-0x1p-32f);
+  const L complement = halves.flipped().half_above() * L(-0x1p-32f);
   const L f = xsimd::select(u >= L(0.70710678118f), complement, mantissa - L(1.0f));
   const L e = xsimd::to_float(exponent);
   L p(7.0376836292e-2f);
