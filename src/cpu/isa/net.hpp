@@ -21,8 +21,8 @@ struct LayerCall {
   float* slopes;
 };
 
-// What the lambdas need of the call, they have by value: a vector store may alias it, and it would be
-// loaded again after each.
+// What the lambdas need of the call, they have by value: a vector store may alias it, and it would
+// be loaded again after each.
 template <class Arch, class Function, bool kTrace>
 void run_layer(const LayerCall& call) {
   product<Arch>(
