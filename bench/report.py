@@ -20,6 +20,7 @@ def show(result):
           f"{result['date']}")
     reference(rows)
     limits(rows)
+    by_set(rows)
     errors(rows)
     digits(rows)
     peaks(rows)
@@ -92,6 +93,23 @@ def limits(rows):
                       f"{row['flops'] / 1e9:.0f}", percent(row), scaling])
     table("The limit: FMAs / peak FMAs + activations / peak activations (bench/limit.hpp)",
           ["latent-4x64", "threads", "M/s", "GFLOP/s", "of limit", "scaling"], lines)
+
+
+def by_set(rows):
+    group = pick(rows, group="by-set")
+    lines = []
+    for isa, diffusion in dict.fromkeys((row["isa"], row["diffusion"]) for row in group):
+        line = [isa, diffusion]
+        for mode in ["forward", "gradient"]:
+            same = pick(group, isa=isa, diffusion=diffusion, mode=mode)
+            ours = one(same, engine="ito")
+            scans = [row for row in same if row is not ours]
+            fastest = max(scans, key=lambda row: row["path_steps"], default=None)
+            line += [millions(ours), percent(ours), millions(fastest), ratio(ours, fastest)]
+        lines.append(line)
+    table("latent-4x64 by instruction set, 2 threads; JAX's faster scan kept to the same set",
+          ["", "diffusion", "forward M/s", "of limit", "JAX M/s", "ratio",
+           "+ gradient M/s", "of limit", "JAX M/s", "ratio"], lines)
 
 
 def errors(rows):

@@ -21,6 +21,9 @@ PEERS = [
     ("diffrax", "jax", "diffrax_solve.py", "default", ["forward", "gradient"]),
 ]
 
+# What keeps XLA to the instructions of one of the engine's sets.
+XLA_SETS = {"sse2": "SSE4_2", "avx2": "AVX2", "avx512": "AVX512"}
+
 AVX2_LANES = 8
 
 GOOGLE_BENCHMARKS_OWN = {
@@ -64,7 +67,7 @@ def ito_names(binary, full):
     return [re.sub(r"(/[a-z_]+:[^/]*|/real_time)+$", "", name) for name in listed.split()]
 
 
-def ito_runs(binary, name, repetitions):
+def ito_runs(binary, name, repetitions, **environment):
     """The row, once for every repetition."""
     measured, _ = run([
         binary,
@@ -73,7 +76,7 @@ def ito_runs(binary, name, repetitions):
         f"--benchmark_repetitions={repetitions}",
         "--benchmark_min_time=0.1",
         "--benchmark_format=json",
-    ])
+    ], **environment)
     result = json.loads(measured)
     row = {"engine": "ito", "instruction_set": result["context"]["instruction_set"], **fields(name)}
     return [
@@ -92,14 +95,34 @@ def peer_names():
     ]
 
 
-def peer_runs(environments, name):
+def peer_runs(environments, name, **variables):
     """One run of a peer's row; `environments` is the folder of their virtual environments."""
     asked = fields(name)
     label, environment, script, method, _ = PEERS[asked["peer"]]
     python = Path(environments) / environment / "bin" / "python"
     command = [python, PEER_SCRIPTS / script, "--method", method, "--mode", asked["mode"]]
-    measured, _ = run(command + ["--diffusion", asked["diffusion"]])
+    measured, _ = run(command + ["--diffusion", asked["diffusion"]], **variables)
     return [{"group": "latent-4x64", "engine": label, **json.loads(measured)}]
+
+
+def by_set_names(names, peers):
+    """The reference workload on two threads again, for every instruction set that has peaks here,
+    and JAX's scan kept to the same set beside it.
+    """
+    ours = [name for name in names if re.match("latent-4x64/.*/threads=2/", name)]
+    scans = [name for name in peers if PEERS[fields(name)["peer"]][2] == "jax_scan.py"]
+    sets = dict.fromkeys(fields(name)["isa"] for name in names if name.startswith("peak/"))
+    return [f"by-set/isa={isa}/{name}" for isa in sets for name in ours + scans]
+
+
+def by_set_runs(binary, environments, name):
+    _, isa, row = name.split("/", 2)
+    isa = isa.removeprefix("isa=")
+    if row.startswith("peer/"):
+        runs = peer_runs(environments, row, XLA_FLAGS=f"--xla_cpu_max_isa={XLA_SETS[isa]}")
+    else:
+        runs = ito_runs(binary, row, 1, ITO_CPU_ISA=isa)
+    return [{**run, "group": "by-set", "isa": isa} for run in runs]
 
 
 def instruction_runs(binary, name):

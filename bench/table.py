@@ -17,7 +17,7 @@ import report
 import rows
 
 RESULTS = Path(__file__).parent / "results" / "cpu.json"
-ROUNDS = {"latent-4x64", "peer"}
+ROUNDS = {"latent-4x64", "peer", "by-set"}
 
 
 def options():
@@ -33,7 +33,9 @@ def options():
 
 
 def all_names(chosen):
-    return rows.ito_names(chosen.binary, chosen.full) + (rows.peer_names() if chosen.peers else [])
+    names = rows.ito_names(chosen.binary, chosen.full)
+    peers = rows.peer_names() if chosen.peers else []
+    return names + peers + rows.by_set_names(names, peers)
 
 
 def chosen_names(chosen):
@@ -48,6 +50,8 @@ def chosen_names(chosen):
 def runs_of(chosen, name, repetitions):
     if name.startswith("peer/"):
         return rows.peer_runs(chosen.peers, name)
+    if name.startswith("by-set/"):
+        return rows.by_set_runs(chosen.binary, chosen.peers, name)
     if name.startswith("instructions/"):
         return rows.instruction_runs(chosen.binary, name)
     return rows.ito_runs(chosen.binary, name, repetitions)
