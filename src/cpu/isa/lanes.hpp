@@ -128,19 +128,28 @@ inline __m256i multiply_even(__m256i a, __m256i b) { return _mm256_mul_epu32(a, 
 inline __m512i multiply_even(__m512i a, __m512i b) { return _mm512_mul_epu32(a, b); }
 #endif
 
-// Even words of one argument, odd words of the other.
-inline __m128i even_and_odd(__m128i even, __m128i odd) {
-  const __m128i low = _mm_set1_epi64x(0xFFFFFFFF);
-  return _mm_or_si128(_mm_and_si128(low, even), _mm_andnot_si128(low, odd));
+// Of the products of even and of odd words: the high words and the low words, each in its place.
+inline __m128i high_words(__m128i even, __m128i odd) {
+  return _mm_or_si128(_mm_srli_epi64(even, 32), _mm_and_si128(odd, _mm_set1_epi64x(-(1LL << 32))));
+}
+inline __m128i low_words(__m128i even, __m128i odd) {
+  return _mm_or_si128(_mm_and_si128(even, _mm_set1_epi64x((1LL << 32) - 1)),
+                      _mm_slli_epi64(odd, 32));
 }
 #ifdef __AVX2__
-inline __m256i even_and_odd(__m256i even, __m256i odd) {
-  return _mm256_blend_epi32(even, odd, 0xAA);
+inline __m256i high_words(__m256i even, __m256i odd) {
+  return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+}
+inline __m256i low_words(__m256i even, __m256i odd) {
+  return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
 }
 #endif
 #ifdef __AVX512F__
-inline __m512i even_and_odd(__m512i even, __m512i odd) {
-  return _mm512_mask_blend_epi32(0xAAAA, even, odd);
+inline __m512i high_words(__m512i even, __m512i odd) {
+  return _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+}
+inline __m512i low_words(__m512i even, __m512i odd) {
+  return _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
 }
 #endif
 

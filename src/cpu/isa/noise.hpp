@@ -13,10 +13,9 @@ struct Math<cpu::WordLanes<cpu::Isa>> {
     using Pairs = xsimd::batch<std::uint64_t, cpu::Isa>;
     const Words factor(multiplier);
     const Pairs odd_words = xsimd::bitwise_cast<Pairs>(a) >> 32;
-    const Pairs even(cpu::multiply_even(a.data, factor.data));
-    const Pairs odd(cpu::multiply_even(odd_words.data, factor.data));
-    return {Words(cpu::even_and_odd((even >> 32).data, odd.data)),
-            Words(cpu::even_and_odd(even.data, (odd << 32).data))};
+    const auto even = cpu::multiply_even(a.data, factor.data);
+    const auto odd = cpu::multiply_even(odd_words.data, factor.data);
+    return {Words(cpu::high_words(even, odd)), Words(cpu::low_words(even, odd))};
   }
 };
 
