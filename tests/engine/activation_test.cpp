@@ -81,8 +81,18 @@ TEST_P(ActivationAccuracy, IsWithinAFewUlpOfLongDoubleEverywhere) {
 }
 
 TEST_P(ActivationAccuracy, GivesNaNForNaN) {
-  EXPECT_TRUE(
-      std::isnan(apply(GetParam().activation, {std::numeric_limits<float>::quiet_NaN()}).front()));
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const float output : apply(GetParam().activation, {nan, -nan})) {
+    EXPECT_TRUE(std::isnan(output));
+  }
+}
+
+TEST(CpuTanh, IsOddToTheBit) {
+  const std::vector<float> inputs = floats_of_every_size();  // x and −x in turn
+  const std::vector<float> outputs = apply(Activation::tanh, inputs);
+  for (std::size_t i = 2; i < inputs.size(); i += 2) {
+    ASSERT_EQ(outputs[i], -outputs[i + 1]) << "at " << inputs[i];
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cpu, ActivationAccuracy, ::testing::ValuesIn(functions),
