@@ -296,9 +296,10 @@ class BasicPlan {
                AdjointOptions options = {});
 
   // The same on CUDA with every span in device memory: work is put on the stream and the call
-  // returns. Nothing is allocated but for kernels the first time they are needed, nothing else
-  // waits, and all can be captured in a CUDA graph. The workspace is aligned to 256 bytes. Throws
-  // ito::Error on a device without streams.
+  // returns. Nothing is allocated but for kernels the first time they are needed (an adjoint's
+  // depend on refinement and detach_martingale_parameters, so run one before a capture), nothing
+  // else waits, and all can be captured in a CUDA graph. The workspace is aligned to 256 bytes.
+  // Throws ito::Error on a device without streams.
   void simulate(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
                 const BasicOutputs<Real>& outputs, std::span<std::byte> workspace);
   BasicRecording<Real> record(Stream stream, std::span<const Real> parameters,

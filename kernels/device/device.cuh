@@ -31,6 +31,9 @@ ITO_DEVICE unsigned lane_index() { return threadIdx.x % 32; }
 ITO_DEVICE unsigned warp_index() { return threadIdx.x / 32; }
 
 ITO_DEVICE void block_barrier() { __syncthreads(); }
+/// Nothing is read before this that is read after it: what a loop reads in every turn does not pile
+/// up in registers before the first.
+ITO_DEVICE void read_again() { asm volatile("" ::: "memory"); }
 /// A block_barrier that tells every thread whether `value` holds for any.
 ITO_DEVICE bool block_any(bool value) { return __syncthreads_or(value) != 0; }
 ITO_DEVICE void warp_barrier() { __syncwarp(); }
@@ -191,6 +194,13 @@ ITO_DEVICE void store_matrices(Shared<unsigned short> row, const unsigned (&r)[k
 }
 
 #ifdef __CUDACC__
+
+/// Whether stmatrix is one instruction.
+#if __CUDA_ARCH__ >= 900
+inline constexpr bool has_stmatrix = true;
+#else
+inline constexpr bool has_stmatrix = false;
+#endif
 
 /// The stores that ldmatrix of the same rows undoes. All rows are different.
 template <bool kTransposed, unsigned kMatrices>

@@ -63,7 +63,8 @@ struct Math<cuda::FaithfulFloat> {
   }
   ITO_DEVICE static T erf(T x) { return T(Math<float>::erf(x.v)); }
   ITO_DEVICE static T abs(T x) { return T(Math<float>::abs(x.v)); }
-  ITO_DEVICE static T max(T a, T b) { return T(Math<float>::max(a.v, b.v)); }
+  /// NaN where one is: products in f16 make one of a sum beyond their range.
+  ITO_DEVICE static T max(T a, T b) { return T(cuda::max_nan(a.v, b.v)); }
   ITO_DEVICE static T select(bool condition, T yes, T no) { return condition ? yes : no; }
 };
 

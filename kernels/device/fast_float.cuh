@@ -58,8 +58,9 @@ struct Math<cuda::FastFloat> {
   ITO_DEVICE static cuda::FastFloat abs(cuda::FastFloat x) {
     return cuda::FastFloat(Math<float>::abs(x.v));
   }
+  /// NaN where one is: products in f16 make one of a sum beyond their range.
   ITO_DEVICE static cuda::FastFloat max(cuda::FastFloat a, cuda::FastFloat b) {
-    return cuda::FastFloat(Math<float>::max(a.v, b.v));
+    return cuda::FastFloat(cuda::max_nan(a.v, b.v));
   }
   ITO_DEVICE static cuda::FastFloat select(bool condition, cuda::FastFloat yes,
                                            cuda::FastFloat no) {

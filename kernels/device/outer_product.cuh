@@ -72,7 +72,23 @@ struct HalfOuter {
   ITO_DEVICE static void store(const Array& array, int block, const Operand& operand) {
     ITO_UNROLL
     for (int p = 0; p < kPlanes; ++p) {
-      stmatrix_x4(matrix_row(array.plane(p), 16 * block), registers(operand, p));
+      store_matrices<has_stmatrix>(array.plane(p), block, registers(operand, p));
+    }
+  }
+  /// By one instruction, or by those of ordinary stores.
+  template <bool kAtOnce>
+  ITO_DEVICE static void store_matrices(const Array& array, int block, const unsigned (&r)[4]) {
+    if constexpr (kAtOnce) {
+      stmatrix_x4(matrix_row(array, 16 * block), r);
+    } else {
+      ITO_UNROLL
+      for (int i = 0; i < 4; ++i) {
+        array
+            .at(tile_row(), 2u * tile_column(),
+                i % 2 * 8 * array.row_length + 16 * block + i / 2 * 8)
+            .template as<unsigned>()
+            .store(0, r[i]);
+      }
     }
   }
   template <class Operand>

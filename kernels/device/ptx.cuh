@@ -147,6 +147,13 @@ ITO_DEVICE float min_nan(float a, float b) {
   return result;
 }
 
+/// The larger; NaN where one is.
+ITO_DEVICE float max_nan(float a, float b) {
+  float result;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+  return result;
+}
+
 ITO_DEVICE float sqrt_fast(float x) {
   float result;
   asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));

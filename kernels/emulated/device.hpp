@@ -113,6 +113,7 @@ inline unsigned lane_index() { return simt::position.thread % 32; }
 inline unsigned warp_index() { return simt::position.thread / 32; }
 
 inline void block_barrier(simt::Site site = simt::Site::current()) { simt::block_barrier(site); }
+inline void read_again() {}
 inline bool block_any(bool value, simt::Site site = simt::Site::current()) {
   return simt::block_any(value, site);
 }
@@ -209,6 +210,7 @@ inline void ldmatrix_x4_transposed(unsigned (&r)[4], Shared<const unsigned short
                                    simt::Site site = simt::Site::current()) {
   simt::ldmatrix(4, true, {r, nullptr, nullptr, row.offset()}, site);
 }
+inline constexpr bool has_stmatrix = true;
 inline void stmatrix_x2(Shared<unsigned short> row, const unsigned (&r)[2],
                         simt::Site site = simt::Site::current()) {
   simt::stmatrix(2, false, {nullptr, r, nullptr, row.offset()}, site);
@@ -258,6 +260,7 @@ inline float exp2_fast(float x) { return std::exp2(x); }
 inline float log2_fast(float x) { return std::log2(x); }
 inline float reciprocal_fast(float x) { return 1.0f / x; }
 inline float sqrt_fast(float x) { return std::sqrt(x); }
+inline float max_nan(float a, float b) { return a > b || a != a ? a : b; }
 inline float min_nan(float a, float b) { return a < b || a != a ? a : b; }
 inline float sin_fast(float x) { return std::sin(x); }
 inline float cos_fast(float x) { return std::cos(x); }

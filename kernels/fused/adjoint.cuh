@@ -13,7 +13,7 @@
 namespace ito::cuda {
 
 /// The gradient of a constant mixing σ: λ wᵀ over the paths of a block. √h goes with λ, so that
-/// what is staged of w is of the noise's size.
+/// what is staged is of the noise's size, without a unit.
 template <class P, class Shape, class Nets, class Sums>
 requires(Nets::kStages) ITO_DEVICE
     void mixing_gradient(Nets& nets, Sums& sums, StepSize<typename P::Number> step,
@@ -25,7 +25,7 @@ requires(Nets::kStages) ITO_DEVICE
   constexpr int kNoises = noise_tiles<Shape>, kStates = state_tiles<Shape>;
   constexpr int kBlocks = input_blocks<P, Diffusion, 0>;
   nets.settle();
-  const Number scale = reciprocal(step.root_h * nets.evaluator.state_unit);
+  const Number scale = reciprocal(step.root_h);
   const auto inputs = nets.evaluator.template inputs<Diffusion, 0>();
   typename Product::Operand increments[kBlocks];
   make_operands<Product, kNoises>(increments, [&](int n) {
@@ -40,12 +40,11 @@ requires(Nets::kStages) ITO_DEVICE
   for (int b = 0; b < kBlocks; ++b) P::Outer::store(inputs, b, increments[b]);
   pad_staged<P>(inputs, kNoises);
   with_unit<P, Shape, Diffusion>(
-      nets, sums, [&] { return step.root_h * largest(lambda, Number(0)); },
+      nets, sums, [&] { return step.root_h * largest(lambda); },
       [&](Number unit) {
         typename Product::Operand operands[delta_blocks<P, Diffusion, 0>];
         stage_outer_cotangents<P, Diffusion, 0>(nets, lambda, step.root_h * unit, operands);
-        return step.root_h * unit * largest(lambda, Number(0)) < Number(65504) ||
-               !all_finite(lambda);
+        return step.root_h * unit * largest(lambda) < Number(65504) || !all_finite(lambda);
       });
   static_assert(kStates == out_tiles<Diffusion>(0));
   add_weight_gradient<P, Shape, Diffusion, 0>(nets, sums, Number(0), 0);
@@ -92,9 +91,11 @@ class WarpAdjoint {
     save_ = call_.saves;
     load_sum_cotangents();
     add_saved_cotangents(call_.steps);
+    ITO_ROLLED
     for (int end = call_.steps; end > 0;) {
       const int begin = call_.stride == 1 ? 0 : (end - 1) / call_.stride * call_.stride;
       const Tile<Number>* states = states_from(begin, end);
+      ITO_ROLLED
       for (int k = end - 1; k >= begin; --k) {
         reverse_step(k, states + static_cast<long long>(k - begin) * kStates * 32);
         add_saved_cotangents(k);
@@ -258,14 +259,14 @@ class WarpAdjoint {
 
   /// λ: cotangent of x_{k+1} → cotangent of x_k.
   ITO_DEVICE void reverse_step(int k, const Tile<Number>* offset) {
+    read_again();
     if (index_ < call_.tiles) load_tiles(offset, x_);
     ITO_UNROLL
     for (int n = 0; n < kStates; ++n) {
-      x_[n] = index_ < call_.tiles ? mask_non_finite(x_[n]) : uniform_tile(Number(0));
+      x_[n] = mask_non_finite(x_[n]);  // and zero where a warp has no paths
       x_cotangent_[n] = uniform_tile(Number(0));
     }
     choose_units(k);
-    nets_.settle();
     open_step(k);
     const bool detached = arguments_.detach_state != 0;
     if constexpr (Shape::kSplit) {
@@ -287,18 +288,22 @@ class WarpAdjoint {
   }
 
   /// Units are chosen anew where cotangents come in and every few steps, when what registers have
-  /// summed goes to memory.
+  /// summed goes to memory; that of states also where one leaves f16's range. Waits until no warp
+  /// reads what the step before has staged.
   ITO_DEVICE void choose_units(int k) {
-    const bool due = saved_ || k % steps_in_registers == 0;
+    const bool due = saved_ || nets_.check_again || k % steps_in_registers == 0;
     nets_.check = due;
-    saved_ = false;
-    if constexpr (has_units<P>()) {
-      if (!due) return;
+    nets_.check_again = saved_ = false;
+    if constexpr (!has_units<P>()) {
+      nets_.settle();
+    } else {
+      Number& unit = nets_.evaluator.state_unit;
+      const Number own = largest(x_);
+      nets_.settled = true;
+      if (!block_any(!(own * unit < Number(65504))) && !due) return;
       const auto scratch =
           (shared_memory() + static_cast<unsigned>(Shape::kScratchBytes)).template as<float>();
-      const Number size = block_max<Shape::kWarps>(scratch, largest(x_, Number(0)));
-      Number& unit = nets_.evaluator.state_unit;
-      const Number scaled = size * unit;
+      const Number size = block_max<Shape::kWarps>(scratch, own), scaled = size * unit;
       const bool moves = scaled > 0x1p6f || (scaled < 0x1p-6f && size > 0);
       if (k % steps_in_registers != 0 && !moves) return;
       sums_.flush(nets_.sums, unit);
@@ -310,9 +315,16 @@ class WarpAdjoint {
   ITO_DEVICE void make_omega(const States& lambda, Noises& omega) {
     if constexpr (Shape::kDiffusion == DiffusionKind::constant_general) {
       using Product = typename P::Forward;
+      Number unit = Number(1);  // of the warp, that of λ: see net_gradient.cuh
+      if constexpr (has_units<P>()) unit = unit_of(warp_max(largest(lambda)), unit);
       typename Product::Operand operands[block_count<Product>(kStates)];
       make_operands<Product, kStates>(operands, [&](int n) {
-        return n < kStates ? lambda[n < kStates ? n : 0] : uniform_tile(Number(0));
+        Tile<Number> tile = uniform_tile(Number(0));
+        ITO_UNROLL
+        for (int e = 0; e < 4 && n < kStates; ++e) {
+          tile.v[e] = lambda[n < kStates ? n : 0].v[e] * unit;
+        }
+        return tile;
       });
       multiply_tiles<Product, kStates, kNoises>(
           operands,
@@ -320,7 +332,10 @@ class WarpAdjoint {
             return nets_.evaluator.parameters.fragment(Diffusion::layer(0).transposed + i);
           },
           [](int) { return uniform_tile(Number(0)); },
-          [&](int n, const Tile<Number>& sum) { omega[n] = sum; });
+          [&](int n, const Tile<Number>& sum) {
+            ITO_UNROLL
+            for (int e = 0; e < 4; ++e) omega[n].v[e] = sum.v[e] * reciprocal(unit);
+          });
     } else if constexpr (Shape::kDiffusion == DiffusionKind::general) {
       ITO_UNROLL
       for (int n = 0; n < kNoises; ++n) omega[n] = uniform_tile(Number(0));
@@ -354,10 +369,19 @@ class WarpAdjoint {
       w_[n].v[e] = increment(size_, u.v[e], z_[n].v[e]);
       out.v[e] = control_cotangent(size_, omega.v[e], u.v[e], z_[n].v[e], energy, martingale);
     }
-    // Costates and cotangents of sums of a path that is not finite are zero from the start, and its
-    // states taken as zero; there σ may be zero and u not finite.
-    constexpr bool kBySigma = kThroughDrift && Shape::kDiffusion == DiffusionKind::diagonal;
-    return kBySigma ? mask_non_finite(out) : out;
+    return out;
+  }
+
+  /// Cotangents of a net's outputs before their activation, `kOutput`. Costates and cotangents of
+  /// sums of a path that is not finite are zero from the start, and its states taken as zero; but
+  /// there a slope may overflow.
+  template <Activation kOutput>
+  ITO_DEVICE Tile<Number> through_output(const Tile<Number>& cotangent,
+                                         const Tile<Number>& slope) const {
+    Tile<Number> delta;
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) delta.v[e] = cotangent.v[e] * slope.v[e];
+    return kOutput == Activation::exp ? mask_non_finite(delta) : delta;
   }
 
   /// The gradient of a constant diagonal σ.
@@ -375,16 +399,16 @@ class WarpAdjoint {
           nets_, sums_.control, input_, x_, x_cotangent_,
           [&](int, int n, const Tile<Number>& z) {
             const auto f = activate<P, Control::kOutput>(z);
-            Tile<Number> u;
-            if constexpr (kThroughDrift)
-              u = control_of_drift<P, Shape>(nets_.evaluator.parameters, n, f.value, b_[n],
-                                             sigma_[n]);
-            else
+            Tile<Number> u, inverse;
+            if constexpr (kThroughDrift) {  // u = (v − b)/σ; σ may be zero where a path ended
+              inverse = mask_non_finite(
+                  inverse_sigma<P, Shape>(nets_.evaluator.parameters, n, sigma_[n]));
+              u = control_of_drift<Shape, Control::kOutput>(n, f.value, b_[n], inverse);
+            } else {
               u = within<Shape::kNoise>(f.value, n);
+            }
             Tile<Number> cotangent = cotangent_of_control(n, u, omega[n], carry);
-            if constexpr (kThroughDrift) {  // u = (v − b)/σ
-              const auto inverse =
-                  inverse_sigma<P, Shape>(nets_.evaluator.parameters, n, sigma_[n]);
+            if constexpr (kThroughDrift) {
               ITO_UNROLL
               for (int e = 0; e < 4; ++e) {
                 cotangent.v[e] = cotangent.v[e] * inverse.v[e];
@@ -393,10 +417,7 @@ class WarpAdjoint {
               }
             }
             add_sigma_gradient(carry, n, lambda, sigma_cotangent);
-            Tile<Number> delta;
-            ITO_UNROLL
-            for (int e = 0; e < 4; ++e) delta.v[e] = cotangent.v[e] * f.slope.v[e];
-            return delta;
+            return through_output<Control::kOutput>(cotangent, f.slope);
           },
           [&](int n, const Tile<Number>& delta) {
             if constexpr (kHasRow) {
@@ -422,11 +443,8 @@ class WarpAdjoint {
       net_gradient<P, Shape, Drift, kThroughDrift>(
           nets_, sums_.drift, input_, x_, x_cotangent_,
           [&](int, int n, const Tile<Number>& z) {
-            const auto f = activate<P, Drift::kOutput>(z);
-            Tile<Number> delta;
-            ITO_UNROLL
-            for (int e = 0; e < 4; ++e) delta.v[e] = cotangent[n].v[e] * f.slope.v[e];
-            return delta;
+            return through_output<Drift::kOutput>(cotangent[n],
+                                                  activate<P, Drift::kOutput>(z).slope);
           },
           [](int, const Tile<Number>&) {});
     }
@@ -439,13 +457,10 @@ class WarpAdjoint {
           nets_, sums_.diffusion, input_, x_, x_cotangent_,
           [&](int, int n, const Tile<Number>& z) {
             const auto f = activate<P, Diffusion::kOutput>(z);
-            const Tile<Number> cotangent = diagonal_cotangent(n, lambda, extra);
-            Tile<Number> delta;
+            Tile<Number> cotangent = diagonal_cotangent(n, lambda, extra);
             ITO_UNROLL
-            for (int e = 0; e < 4; ++e) {
-              delta.v[e] = Number(Shape::kDiffusionScale) * cotangent.v[e] * f.slope.v[e];
-            }
-            return delta;
+            for (int e = 0; e < 4; ++e) cotangent.v[e] *= Number(Shape::kDiffusionScale);
+            return through_output<Diffusion::kOutput>(cotangent, f.slope);
           },
           [](int, const Tile<Number>&) {});
     } else if constexpr (Shape::kDiffusion == DiffusionKind::constant_general) {
@@ -459,13 +474,12 @@ class WarpAdjoint {
           [&](int row, int n, const Tile<Number>& z) {
             if (n == 0) of_row = broadcast_channel(lambda, row);
             const auto f = activate<P, Diffusion::kOutput>(z);
-            Tile<Number> delta;
+            Tile<Number> cotangent;
             ITO_UNROLL
             for (int e = 0; e < 4; ++e) {
-              delta.v[e] =
-                  Number(Shape::kDiffusionScale) * of_row.v[e / 2] * w_[n].v[e] * f.slope.v[e];
+              cotangent.v[e] = Number(Shape::kDiffusionScale) * of_row.v[e / 2] * w_[n].v[e];
             }
-            return delta;
+            return through_output<Diffusion::kOutput>(cotangent, f.slope);
           },
           [](int, const Tile<Number>&) {});
     }
@@ -523,6 +537,7 @@ ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
   sums.clear(memory);
   const long long groups = arguments.groups;
   const int end = static_cast<int>(groups * (block_index() + 1) / grid_size());
+  ITO_ROLLED
   for (int group = static_cast<int>(groups * block_index() / grid_size()); group < end; ++group) {
     const int index = group * Shape::kWarps + static_cast<int>(warp_index());
     WarpAdjoint<P, Shape, Nets, GradientSums<P, Shape>>(arguments, nets, sums, index).run();

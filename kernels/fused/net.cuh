@@ -25,7 +25,7 @@ struct GlobalParameters {
 
   /// This lane's fragment i, and tile i of a column's numbers.
   ITO_DEVICE WeightFragment fragment(int i) const {
-    return load_read_only(fragments + (static_cast<unsigned>(i) * 32u + lane_index()));
+    return fragments[static_cast<unsigned>(i) * 32u + lane_index()];
   }
   ITO_DEVICE Tile<Number> tile(int i) const {
     return reinterpret_cast<const Tile<Number>*>(numbers)[i];
@@ -77,12 +77,15 @@ ITO_DEVICE Number constant_input(Number time, int i) {
   }
 }
 
-/// Tile n of a net's inputs, constants included.
+/// Tile n of a net's inputs: states times a unit, and constants.
 template <class Net, class States, class Number>
-ITO_DEVICE Tile<Number> net_inputs(const States& x, const NetInput<Number>& input, int n) {
+ITO_DEVICE Tile<Number> net_inputs(const States& x, const NetInput<Number>& input, int n,
+                                   Number unit = Number(1)) {
   constexpr int kInputs = Net::layer(0).inputs, kConstants = Net::layer(0).constants;
   Tile<Number> tile =
       n < in_tiles<Net>(0) ? x[n < in_tiles<Net>(0) ? n : 0] : uniform_tile(Number(0));
+  ITO_UNROLL
+  for (int e = 0; e < 4 && n < in_tiles<Net>(0); ++e) tile.v[e] *= unit;
   ITO_UNROLL
   for (int i = 0; i < kConstants; ++i) {
     if ((kInputs + i) / 8 != n) continue;

@@ -21,6 +21,7 @@ struct BlockNets {
   Tile<typename P::Number>* sums;  ///< [slots, 32 lanes] in global memory
   bool weights = true;             ///< whether weight gradients are taken
   bool check = true;               ///< whether units are chosen anew
+  bool check_again = false;        ///< in the next step: a net's cotangents are all zero so far
   bool settled = false;            ///< whether no warp reads what others have staged
 
   /// Before a warp overwrites what other warps have read.
@@ -56,14 +57,20 @@ ITO_DEVICE float unit_of(float size, float before) {
   return size == 0 ? before : bits_float(held << 23);
 }
 
-/// The largest of the block's sizes; every thread takes part. The warps' sizes pass through
-/// `scratch`, which no other warp uses before the next barrier but one.
-template <int kWarps>
-ITO_DEVICE float block_max(Shared<float> scratch, float size) {
+/// The largest of the warp's sizes.
+ITO_DEVICE float warp_max(float size) {
   ITO_UNROLL
   for (unsigned mask = 16; mask > 0; mask /= 2) {
     size = Math<float>::max(size, shuffle_xor(size, mask));
   }
+  return size;
+}
+
+/// The largest of the block's sizes; every thread takes part. The warps' sizes pass through
+/// `scratch`, which no other warp uses before the next barrier but one.
+template <int kWarps>
+ITO_DEVICE float block_max(Shared<float> scratch, float size) {
+  size = warp_max(size);
   block_barrier();  // others may still read an earlier size
   if (lane_index() == 0) scratch.store(warp_index(), size);
   block_barrier();
@@ -73,13 +80,11 @@ ITO_DEVICE float block_max(Shared<float> scratch, float size) {
 }
 
 template <int kTiles, class Number>
-ITO_DEVICE Number largest(const Tile<Number> (&tiles)[kTiles], Number size) {
+ITO_DEVICE Number largest(const Tile<Number> (&tiles)[kTiles]) {
+  Number size = Math<Number>::abs(tiles[0].v[0]);
   ITO_UNROLL
-  for (int n = 0; n < kTiles; ++n) {
-    ITO_UNROLL
-    for (int e = 0; e < 4; ++e) {
-      size = Math<Number>::max(size, Math<Number>::abs(tiles[n].v[e]));
-    }
+  for (int i = 1; i < 4 * kTiles; ++i) {
+    size = Math<Number>::max(size, Math<Number>::abs(tiles[i / 4].v[i % 4]));
   }
   return size;
 }
@@ -251,8 +256,10 @@ ITO_DEVICE void with_unit(Nets& nets, NetSums<P, Net, Shape::kWarps>& sums, Size
       const auto scratch =
           (shared_memory() + static_cast<unsigned>(Shape::kScratchBytes)).template as<float>();
       const float all = block_max<Shape::kWarps>(scratch, size()), scaled = all * sums.unit;
+      if (all == 0) nets.check_again = true;
       if (scaled > 0x1p6f || scaled < 0x1p-6f) wanted = unit_of(all, wanted);
     }
+    ITO_ROLLED
     for (;;) {
       if (wanted != sums.unit) {
         flush_sums(sums, nets.sums, nets.evaluator.state_unit);
@@ -313,19 +320,20 @@ requires(Nets::kStages) ITO_DEVICE
   const auto size = [&] {
     Number all = Number(0);
     if constexpr (Net::kRows == 1) {
-      all = largest(delta, all);
+      all = largest(delta);
     } else {
-      each_row(Again{}, [&](int) { all = largest(delta, all); });
+      each_row(Again{}, [&](int) { all = Math<Number>::max(all, largest(delta)); });
     }
     return all;
   };
   with_unit<P, Shape, Net>(nets, sums, size, [&](Number unit) {
     typename Product::Operand operands[delta_blocks<P, Net, kLast>];
-    Number outermost = kLast == 0 ? unit * largest(delta, Number(0)) : Number(0);
+    Number outermost = kLast == 0 ? unit * largest(delta) : Number(0);
     const auto show = [&](int n, const Tile<Number>& tile) {
       if constexpr (kLast > 0 && Net::kContext) first_delta[n] = tile;
       const Tile<Number> one[1] = {tile};
-      outermost = largest(one, outermost);
+      const Number size = all_finite(one) ? largest(one) : Number(65504);
+      outermost = Math<Number>::max(outermost, size);
     };
     if constexpr (Net::kRows == 1) {
       stage_outer_cotangents<P, Net, kLast>(nets, delta, unit, operands);

@@ -86,19 +86,36 @@ ITO_DEVICE unsigned sum_of(int row, int a, int b) {
   return static_cast<unsigned>(slot) * 32u + thread_index();
 }
 
-/// What turns a layer's sums into gradients, those of constants apart.
-template <class Net, int kLayer, class Number>
-ITO_DEVICE Number sum_scale(Number unit, Number state_unit) {
-  const Number scale = reciprocal(unit) * static_cast<Number>(1 / Net::layer(kLayer).input_scale);
-  return kLayer == 0 ? scale * reciprocal(state_unit) : scale;
+/// What turns the sums of a warp's block (…, own column b) into gradients: for each of the lane's
+/// two columns. States are staged times a unit of their own, constants as they are.
+template <class Net, class Share, int kLayer, class Number>
+ITO_DEVICE Pair<Number> sum_scales(int b, Number unit, Number state_unit) {
+  constexpr LayerLayout kLayout = Net::layer(kLayer);
+  const Number plain = reciprocal(unit);
+  if (b >= Share::kOwnTiles) return {{plain, plain}};
+  const Number scale = plain * static_cast<Number>(1 / kLayout.input_scale);
+  if constexpr (kLayer > 0 || !Net::kHasBias) {
+    return {{scale, scale}};
+  } else {
+    const Number of_state = scale * reciprocal(state_unit);
+    Pair<Number> out{{of_state, of_state}};
+    if constexpr (kLayout.constants > 0) {
+      const Blocks pair = Share::pair(b / 2);
+      const int first = 16 * (static_cast<int>(pair.first) + pair.beyond) +
+                        channel_of(b % 2, 0);  // of the inputs and what follows them
+      if (first >= kLayout.inputs) out.v[0] = plain;
+      if (first + 1 >= kLayout.inputs) out.v[1] = plain;
+    }
+    return out;
+  }
 }
 
-/// home += scale · sum.
+/// home += scales · sum.
 template <class Number>
-ITO_DEVICE void add_scaled(Tile<Number>& home, const Tile<Number>& sum, Number scale) {
+ITO_DEVICE void add_scaled(Tile<Number>& home, const Tile<Number>& sum, Pair<Number> scales) {
   Tile<Number> tile = home;
   ITO_UNROLL
-  for (int e = 0; e < 4; ++e) tile.v[e] = fma(scale, sum.v[e], tile.v[e]);
+  for (int e = 0; e < 4; ++e) tile.v[e] = fma(scales.v[e % 2], sum.v[e], tile.v[e]);
   home = tile;
 }
 
@@ -110,14 +127,13 @@ ITO_DEVICE void flush_sums(NetSums<P, Net, kWarps>& sums, Tile<typename P::Numbe
   if constexpr (kLayer < Net::kLayers) {
     if constexpr (Net::layer(kLayer).resident) {
       using Share = LayerShare<Net, kWarps, kLayer>;
-      const Number scale = sum_scale<Net, kLayer>(sums.unit, state_unit);
       ITO_UNROLL
       for (int a = 0; a < Share::kOwnRows; ++a) {
         ITO_UNROLL
         for (int b = 0; b < Share::kOwnColumns; ++b) {
           auto& tile = sums.template layer<kLayer>()[a][b];
           add_scaled(memory[sum_of<Net, kWarps, kLayer>(0, a, b)], tile,
-                     b < Share::kOwnTiles ? scale : reciprocal(sums.unit));
+                     sum_scales<Net, Share, kLayer>(b, sums.unit, state_unit));
           tile = uniform_tile(Number(0));
         }
       }
@@ -178,11 +194,10 @@ ITO_DEVICE void add_weight_gradient(Nets& nets, NetSums<P, Net, Shape::kWarps>& 
       ITO_UNROLL
       for (auto& tile : step) tile = uniform_tile(Number(0));
       outer_product<Outer, Share, Shape::kWarps, Shape::kWarpStage>(down, across, time, a, step);
-      const Number scale = sum_scale<Net, kLayer>(sums.unit, nets.evaluator.state_unit);
       ITO_UNROLL
       for (int b = 0; b < Share::kOwnColumns; ++b) {
         add_scaled(nets.sums[sum_of<Net, Shape::kWarps, kLayer>(row, a, b)], step[b],
-                   b < Share::kOwnTiles ? scale : reciprocal(sums.unit));
+                   sum_scales<Net, Share, kLayer>(b, sums.unit, nets.evaluator.state_unit));
       }
     }
   }

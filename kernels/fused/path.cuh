@@ -104,6 +104,9 @@ template <class P, class Shape>
 class PathNoise {
   using Number = typename P::Number;
   static constexpr bool kTwoSteps = !Shape::kRefined && Shape::kNoise <= 4;
+  /// Whether σ and 1/σ take care of what is beyond the last channel.
+  static constexpr bool kAnyPadding = Shape::kDiffusion == DiffusionKind::constant_diagonal &&
+                                      Shape::kControl == ControlKind::drift;
 
  public:
   ITO_DEVICE PathNoise(const PathArguments<Number>& arguments, unsigned long long tile)
@@ -111,10 +114,14 @@ class PathNoise {
 
   /// z_k in tile n.
   ITO_DEVICE Tile<Number> at(int k, int n) {
+    return kAnyPadding ? drawn(k, n) : within<Shape::kNoise>(drawn(k, n), n);
+  }
+
+ private:
+  ITO_DEVICE Tile<Number> drawn(int k, int n) {
     const auto step = static_cast<unsigned>(k);
     if constexpr (Shape::kRefined) {
-      return within<Shape::kNoise>(refined_tile<P>(seed_, tile_, step, n, arguments_.refinement),
-                                   n);
+      return refined_tile<P>(seed_, tile_, step, n, arguments_.refinement);
     } else if constexpr (kTwoSteps) {
       const unsigned second = tile_column() / 2u, column = tile_column() % 2u;
       if (step / 2u != pair_) {
@@ -126,13 +133,12 @@ class PathNoise {
         ITO_UNROLL
         for (int e = 0; e < 4; ++e) z.v[e] = shuffle_xor(z.v[e], 2u);
       }
-      return within<Shape::kNoise>(z, n);
+      return z;
     } else {
-      return within<Shape::kNoise>(normal_tile<P>(seed_, tile_, step, n, 0), n);
+      return normal_tile<P>(seed_, tile_, step, n, 0);
     }
   }
 
- private:
   const PathArguments<Number>& arguments_;
   unsigned long long seed_;
   unsigned tile_;        ///< of whose 64 bits the noise takes 32
@@ -171,12 +177,16 @@ ITO_DEVICE void load_initial(const PathArguments<typename P::Number>& arguments,
   }
 }
 
+ITO_INLINE constexpr bool is_zero_at_zero(Activation activation) {
+  return activation == Activation::identity || activation == Activation::tanh;
+}
+
 /// The activations of a tile of outputs; zero beyond the last of `kChannels`, where weights and
 /// biases are zero.
 template <int kChannels, class P, Activation kOutput>
 ITO_DEVICE Tile<typename P::Number> outputs_within(const Tile<typename P::Number>& z, int n) {
   const auto value = activate<P, kOutput>(z).value;
-  if constexpr (kOutput == Activation::identity || kOutput == Activation::tanh) return value;
+  if constexpr (is_zero_at_zero(kOutput)) return value;
   return within<kChannels>(value, n);
 }
 
@@ -249,17 +259,17 @@ ITO_DEVICE Tile<typename P::Number> inverse_sigma(const Parameters& parameters, 
   }
 }
 
-/// u = (v − b)/σ of a control that gives the posterior drift v.
-template <class P, class Shape, class Parameters>
-ITO_DEVICE Tile<typename P::Number> control_of_drift(const Parameters& parameters, int n,
-                                                     const Tile<typename P::Number>& v,
-                                                     const Tile<typename P::Number>& b,
-                                                     const Tile<typename P::Number>& sigma) {
-  const auto inverse = inverse_sigma<P, Shape>(parameters, n, sigma);
-  Tile<typename P::Number> u;
+/// u = (v − b)/σ of a control that gives the posterior drift v, from 1/σ.
+template <class Shape, Activation kOutput, class Number>
+ITO_DEVICE Tile<Number> control_of_drift(int n, const Tile<Number>& v, const Tile<Number>& b,
+                                         const Tile<Number>& inverse) {
+  Tile<Number> u;
   ITO_UNROLL
   for (int e = 0; e < 4; ++e) u.v[e] = (v.v[e] - b.v[e]) * inverse.v[e];
-  return within<Shape::kNoise>(u, n);
+  // A constant 1/σ is zero beyond the last channel, or v is, as b.
+  constexpr bool kZero = Shape::kDiffusion == DiffusionKind::constant_diagonal ||
+                         (Shape::kDiffusion == DiffusionKind::identity && is_zero_at_zero(kOutput));
+  return kZero ? u : within<Shape::kNoise>(u, n);
 }
 
 /// u at x; b and σ are read by a drift control alone.
@@ -276,7 +286,8 @@ ITO_DEVICE void evaluate_control(const Evaluator& evaluator,
         input, x, [&](int, int n, const Tile<Number>& z) {
           if constexpr (Shape::kControl == ControlKind::drift) {
             const auto v = activate<P, Shape::Control::kOutput>(z).value;
-            u[n] = control_of_drift<P, Shape>(evaluator.parameters, n, v, b[n], sigma[n]);
+            u[n] = control_of_drift<Shape, Shape::Control::kOutput>(
+                n, v, b[n], inverse_sigma<P, Shape>(evaluator.parameters, n, sigma[n]));
           } else {
             u[n] = outputs_within<Shape::kNoise, P, Shape::Control::kOutput>(z, n);
           }

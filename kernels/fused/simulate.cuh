@@ -124,6 +124,7 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
   int s = 0, until_checkpoint = 0;
   long long checkpoint = static_cast<long long>(index) * call.checkpoints;
   for (int k = 0;; ++k) {
+    read_again();
     if (s < call.saves && call.save[s] == k) {
       save_states<Shape>(arguments, paths, s, x.value);
       save_interval(arguments, paths, s, sums);

@@ -134,9 +134,7 @@ struct StagedEvaluator {
         Tile<Number> tiles[Product::kDepth];
         ITO_UNROLL
         for (int i = 0; i < Product::kDepth; ++i) {
-          tiles[i] = net_inputs<Net>(x, input, b * Product::kDepth + i);
-          ITO_UNROLL
-          for (int e = 0; e < 4; ++e) tiles[i].v[e] *= state_unit;
+          tiles[i] = net_inputs<Net>(x, input, b * Product::kDepth + i, state_unit);
         }
         P::Outer::store(inputs<Net, 0>(), b, Product::operand(tiles));
       }

@@ -53,6 +53,9 @@ std::vector<int> trips_of(const FusedModel& model, bool adjoint) {
 /// A kernel with a time loop and its nets on chip.
 Compilation fused(const Model& description, const std::string& text, GateTarget target,
                   Precision precision, bool adjoint, bool in_registers) {
+  // An adjoint that fills all registers may keep some addresses in local memory, which it writes
+  // once and reads once a step.
+  const int most_spilled = !in_registers ? -1 : adjoint ? 192 : 0;
   const FusedModel model(resolve(description), precision, target.shared_memory_per_block);
   const FusedLaunch& launch = adjoint ? model.layout.adjoint : model.layout.simulate;
   constexpr double tile_steps = 1;
@@ -64,7 +67,7 @@ Compilation fused(const Model& description, const std::string& text, GateTarget 
           .kernel = "ito_" + kernel,
           .warps = launch.warps,
           .dynamic_shared = launch.shared_bytes,
-          .in_registers = in_registers,
+          .most_spilled = most_spilled,
           .tile_steps = tile_steps,
           .trips = trips_of(model, adjoint),
           // There; back: there again, through the weights, and into their gradients.
@@ -99,7 +102,7 @@ Compilation compilation(const LayeredJob& job) {
                                name(job.precision), job.text),
           .source = source(),
           .target = job.target,
-          .in_registers = true};
+          .most_spilled = 0};
 }
 
 Compilation compilation(const SchemeJob& job) {
@@ -109,14 +112,14 @@ Compilation compilation(const SchemeJob& job) {
                                : tangent_source(spec_of(job.shape), job.precision),
           .target = job.target,
           .dynamic_shared = outer_numbers * (job.precision == Precision::fp64 ? 8 : 4),
-          .in_registers = job.method != GradientMethod::stochastic_adjoint};
+          .most_spilled = job.method == GradientMethod::stochastic_adjoint ? -1 : 0};
 }
 
 Compilation compilation(const TrainingJob& job) {
   return {.label = fmt::format("sm_{:<4} training {}", job.target.compute_capability, job.text),
           .source = training_source(job.kind),
           .target = job.target,
-          .in_registers = true};
+          .most_spilled = 0};
 }
 
 }  // namespace ito::cuda

@@ -14,10 +14,10 @@ struct Compilation {
   std::string label;
   KernelSource source;
   GateTarget target;
-  std::string kernel{};       ///< whose resources are reported; empty: the worst of all
-  int warps = 0;              ///< of a block of that kernel; 0: not known
-  int dynamic_shared = 0;     ///< bytes
-  bool in_registers = false;  ///< whether local memory is a failure
+  std::string kernel{};    ///< whose resources are reported; empty: the worst of all
+  int warps = 0;           ///< of a block of that kernel; 0: not known
+  int dynamic_shared = 0;  ///< bytes
+  int most_spilled = -1;   ///< bytes of spill stores and loads; −1: any number
   /// Tiles of 16 paths times steps that one iteration of a warp's time loop takes; a fraction where
   /// several warps share a tile. 0: the kernel has no time loop that the gate counts.
   double tile_steps = 0;

@@ -82,17 +82,21 @@ bool GateResult::in_registers() const {
   return resources.stack + resources.spill_stores + resources.spill_loads == 0;
 }
 
+bool GateResult::within_local_memory() const {
+  return compilation.most_spilled < 0 ||
+         (resources.spill_stores + resources.spill_loads <= compilation.most_spilled &&
+          (compilation.most_spilled > 0 || resources.stack == 0));
+}
+
 bool GateResult::within_bound() const {
   return compilation.most_instructions == 0 || instructions() <= compilation.most_instructions;
 }
 
-bool GateResult::passes() const {
-  return error.empty() && (in_registers() || !compilation.in_registers) && within_bound();
-}
+bool GateResult::passes() const { return error.empty() && within_local_memory() && within_bound(); }
 
 std::string GateResult::verdict() const {
   if (!error.empty()) return "FAILS: " + error;
-  if (!in_registers() && compilation.in_registers) return "FAILS: local memory";
+  if (!within_local_memory()) return "FAILS: local memory";
   if (!within_bound()) {
     return fmt::format("FAILS: {:.0f} instructions, at most {:.0f}", instructions(),
                        compilation.most_instructions);

@@ -28,6 +28,7 @@ struct GateResult {
   bench::GpuLimit mix_limit() const;
   bench::GpuLimit model_limit() const;
   bool in_registers() const;
+  bool within_local_memory() const;
   bool within_bound() const;
   bool passes() const;
   std::string verdict() const;  ///< empty, or what is wrong or worth a look

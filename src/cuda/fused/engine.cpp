@@ -137,8 +137,9 @@ class FusedEngine final : public HostCalls<Real> {
     const CallKind calls{request.refinement != 0, options.detach_martingale_parameters};
     std::unique_ptr<FusedAdjoint>& kernels = backward_[calls.refined][calls.split];
     if (!kernels) {
-      kernels = std::make_unique<FusedAdjoint>(model_, *gpu_, calls);
-      rows_.open_gradients(*kernels->module);
+      auto made = std::make_unique<FusedAdjoint>(model_, *gpu_, calls);
+      rows_.open_gradients(*made->module);
+      kernels = std::move(made);
     }
     return *kernels;
   }
