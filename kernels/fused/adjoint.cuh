@@ -97,7 +97,7 @@ class WarpAdjoint {
       const Tile<Number>* states = states_from(begin, end);
       ITO_ROLLED
       for (int k = end - 1; k >= begin; --k) {
-        reverse_step(k, states + static_cast<long long>(k - begin) * kStates * 32);
+        reverse_step(k, states + static_cast<long long>(k - begin) * stored_stride<Shape>);
         add_saved_cotangents(k);
       }
       end = begin;
@@ -245,12 +245,13 @@ class WarpAdjoint {
     const long long slot = static_cast<long long>(block_index()) * Shape::kWarps + warp_index();
     Tile<Number>* segment = tape_entry<P, Shape>(arguments_.segments, slot * call_.stride, false);
     CompensatedTiles<Shape, Number> x;
-    load_tiles(stored, x.value);
-    load_tiles(stored + 32 * kStates, x.excess);
+    load_state<Shape>(stored, x.value);
+    load_state<Shape>(stored + stored_stride<Shape>, x.excess);
     const RegisterEvaluator<P, typename Nets::Parameters> evaluator{nets_.evaluator.parameters};
     ITO_ROLLED
     for (int k = begin;; ++k) {
-      store_tiles(segment + static_cast<long long>(k - begin) * kStates * 32, x.value);
+      store_state<Shape>(segment + static_cast<long long>(k - begin) * stored_stride<Shape>,
+                         x.value);
       if (k + 1 == end) break;
       euler_step<P, Shape>(evaluator, call_, paths(), noise_, k, x);
     }
@@ -258,9 +259,9 @@ class WarpAdjoint {
   }
 
   /// λ: cotangent of x_{k+1} → cotangent of x_k.
-  ITO_DEVICE void reverse_step(int k, const Tile<Number>* offset) {
+  ITO_DEVICE void reverse_step(int k, const Tile<Number>* entry) {
     read_again();
-    if (index_ < call_.tiles) load_tiles(offset, x_);
+    if (index_ < call_.tiles) load_state<Shape>(entry, x_);
     ITO_UNROLL
     for (int n = 0; n < kStates; ++n) {
       x_[n] = mask_non_finite(x_[n]);  // and zero where a warp has no paths

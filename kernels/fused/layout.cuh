@@ -8,6 +8,14 @@
 
 namespace ito::cuda {
 
+/// Lanes of a warp that a stored tile of a state has: those of columns 0 and 1 where no state has a
+/// channel in the others.
+ITO_INLINE constexpr int stored_lanes_of(int state) { return state <= 4 ? 16 : 32; }
+/// Numbers of a stored state of 16 paths, four a lane.
+ITO_INLINE constexpr int stored_numbers(int state) {
+  return (state + 7) / 8 * stored_lanes_of(state) * 4;
+}
+
 struct LayerLayout {
   int inputs = 0;     ///< channels that products run over: those of the state or of a hidden layer
   int outputs = 0;    ///< channels of a row of outputs

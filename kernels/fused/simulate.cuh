@@ -134,9 +134,9 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
     if (call.tape != nullptr) {
       if (until_checkpoint == 0) {
         const bool whole = call.stride > 1;
-        auto* offset = tape_entry<P, Shape>(call.tape, checkpoint, whole);
-        store_tiles(offset, x.value);
-        if (whole) store_tiles(offset + 32 * state_tiles<Shape>, x.excess);
+        auto* entry = tape_entry<P, Shape>(call.tape, checkpoint, whole);
+        store_state<Shape>(entry, x.value);
+        if (whole) store_state<Shape>(entry + stored_stride<Shape>, x.excess);
         ++checkpoint;
         until_checkpoint = call.stride;
       }

@@ -113,8 +113,8 @@ class FusedEngine final : public HostCalls<Real> {
 
   void lay_out_gradient(Arena& arena, FusedWorkspace<Real>& space, const Blocks& cut,
                         Keep keep) const {
-    const auto state_tiles = static_cast<std::size_t>((shape_.state + 7) / 8);
-    const ChainSize chain{state_tiles * 128, 2 * state_tiles * 128};
+    const auto stored = static_cast<std::size_t>(stored_numbers(shape_.state));
+    const ChainSize chain{stored, 2 * stored};
     const auto warps = static_cast<std::uint64_t>(layout_.adjoint.warps);
     space.tape = Tape::choose(cut.most_tiles, shape_.steps,
                               {chain.stored * sizeof(Real), chain.whole * sizeof(Real)},
