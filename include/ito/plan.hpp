@@ -140,9 +140,12 @@ struct BasicTangents {
 };
 
 struct PlanOptions {
+  static constexpr std::size_t usual_workspace_limit = std::size_t{256} << 20;
+
   /// Bytes that a gradient may use to store states. Below what every step needs it stores
-  /// checkpoints and recomputes; a run without one stores none.
-  std::size_t workspace_limit = std::size_t{256} << 20;
+  /// checkpoints and recomputes; a run without one stores none. Where it is not given it is
+  /// `usual_workspace_limit`, and on CUDA a 16th of the device's memory where that is more.
+  std::optional<std::size_t> workspace_limit{};
   /// Of a Plan: fp32, or on CUDA fast. A DoublePlan computes in fp64: it takes that or the default.
   Precision precision = Precision::fp32;
   /// What `adjoint` runs. Refused where the model's solver does not go with it.

@@ -84,7 +84,7 @@ struct GradientArguments {
   Loss loss;
   GradientMethod method = GradientMethod::adjoint;
   AdjointOptions options;
-  std::size_t workspace_limit = PlanOptions{}.workspace_limit;
+  std::optional<std::size_t> workspace_limit;
   bool json = false;
   std::string out;
 };
@@ -211,8 +211,10 @@ void add_gradient(CLI::App& program, Action& action) {
   command->add_flag("--detach-martingale-parameters",
                     arguments->options.detach_martingale_parameters,
                     "Drop the martingale's explicit dependence on parameters");
-  add_whole_number(*command, "--workspace-limit", arguments->workspace_limit,
-                   "Bytes to store states in; with less, steps are recomputed from checkpoints");
+  add_whole_number(
+      *command, "--workspace-limit", arguments->workspace_limit,
+      "Bytes to store states in; with less, steps are recomputed from checkpoints. Without: "
+      "256 MiB, and on a GPU a 16th of its memory where that is more");
   command->add_flag("--json", arguments->json, "Print the loss as one JSON object");
   add_output_file(*command, arguments->out, "File to write (safetensors)")->required();
   set_action(*command, action, arguments, gradient);

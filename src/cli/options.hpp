@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -58,6 +59,18 @@ CLI::Option* add_whole_number(CLI::App& command, const std::string& option, Numb
              [=](const std::string& text) { return read_number(text, least, most, accepted); })
       ->type_name("N")
       ->default_str(fmt::format("{}", value));
+}
+
+/// One that need not be there.
+template <std::integral Number>
+CLI::Option* add_whole_number(CLI::App& command, const std::string& option,
+                              std::optional<Number>& value, const std::string& description) {
+  constexpr Number most = std::numeric_limits<Number>::max();
+  const std::string accepted = fmt::format("a whole number from 0 to {}", most);
+  return add_value(
+             command, option, value, description,
+             [=](const std::string& text) { return read_number(text, Number{0}, most, accepted); })
+      ->type_name("N");
 }
 
 /// Any finite number; what it means bounds it further.

@@ -21,7 +21,7 @@ class CpuEngine final : public Engine<float> {
                        .field = options.gradient == GradientMethod::stochastic_adjoint,
                        .directions = options.gradient == GradientMethod::pathwise ? at_once : 0}),
         kernels_(cpu_kernels()),
-        limit_(options.workspace_limit),
+        limit_(options.workspace_limit.value_or(PlanOptions::usual_workspace_limit)),
         threads_(thread_count(threads)),
         method_(options.gradient) {
     for (int i = 0; i < threads_; ++i) scratch_.push_back(aligned_floats(model_.scratch.size()));

@@ -53,23 +53,27 @@ void check_kernels(const ModelShape& shape, const PlanOptions& options) {
   }
 }
 
+/// Where PlanOptions::workspace_limit is not given.
+std::size_t usual_limit(const GpuProperties& device) {
+  return std::max(PlanOptions::usual_workspace_limit, device.memory / 16);
+}
+
 }  // namespace
 
 template <class Real>
 std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const PlanOptions& options,
                                                std::shared_ptr<Gpu> gpu) {
   check_kernels(shape, options);
+  const std::size_t limit = options.workspace_limit.value_or(usual_limit(gpu->properties()));
   const Precision precision = std::is_same_v<Real, double> ? Precision::fp64 : options.precision;
   if (options.cuda_kernels == CudaKernels::per_path ||
       !fits_tensor_cores(shape, options.gradient)) {
-    return make_per_path_engine<Real>(shape, precision, options.gradient, options.workspace_limit,
-                                      std::move(gpu));
+    return make_per_path_engine<Real>(shape, precision, options.gradient, limit, std::move(gpu));
   }
   const bool forced = options.cuda_kernels == CudaKernels::fused;
   if (forced || (options.cuda_kernels == CudaKernels::automatic && is_small(shape))) {
     const FusedModel model(shape, precision, gpu->properties().shared_memory_per_block);
-    if (model.layout.fits)
-      return make_fused_engine<Real>(shape, model, options.workspace_limit, std::move(gpu));
+    if (model.layout.fits) return make_fused_engine<Real>(shape, model, limit, std::move(gpu));
     if (forced) {
       throw Error("cuda_kernels",
                   "fused with nets whose activations take " +
@@ -79,7 +83,7 @@ std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const Pl
                       " bytes there, or layered");
     }
   }
-  return make_layered_engine<Real>(shape, precision, options.workspace_limit, std::move(gpu));
+  return make_layered_engine<Real>(shape, precision, limit, std::move(gpu));
 }
 
 template std::unique_ptr<Engine<float>> make_cuda_engine(const ModelShape&, const PlanOptions&,

@@ -32,7 +32,7 @@ class ReferenceEngine final : public Engine<Real> {
  public:
   ReferenceEngine(const ModelShape& shape, const PlanOptions& options, int threads)
       : shape_(shape),
-        limit_(options.workspace_limit),
+        limit_(options.workspace_limit.value_or(PlanOptions::usual_workspace_limit)),
         threads_(thread_count(threads)),
         method_(options.gradient) {
     const bool pathwise = method_ == GradientMethod::pathwise;

@@ -125,7 +125,7 @@ class Runner {
   Model model_;
   Parameters parameters_;
   std::optional<Plan> plan_;
-  std::size_t limit_ = PlanOptions{}.workspace_limit;
+  std::size_t limit_ = PlanOptions::usual_workspace_limit;
   std::vector<std::byte> workspace_;
   std::vector<float> states_, energy_, gradient_;
 };
