@@ -32,8 +32,12 @@ struct EmptyGraph : GpuGraph {
 class CompilingGpu final : public Gpu {
  public:
   explicit CompilingGpu(int compute_capability)
-      : properties_{"none: kernels are compiled and not run", compute_capability, 132,
-                    shared_memory_per_block(compute_capability), std::size_t{4} << 30},
+      : properties_{"none: kernels are compiled and not run",
+                    compute_capability,
+                    132,
+                    shared_memory_per_block(compute_capability),
+                    std::size_t{4} << 30,
+                    std::size_t{50} << 20},
         compiler_(cubin_architecture(compute_capability, Nvrtc::instance().architectures()),
                   CubinCache(CubinCache::default_folder())) {}
 

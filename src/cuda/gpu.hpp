@@ -18,6 +18,7 @@ struct GpuProperties {
   int multiprocessors = 0;
   std::size_t shared_memory_per_block = 0;  ///< bytes a block may ask for
   std::size_t memory = 0;                   ///< bytes of global memory
+  std::size_t l2_cache = 0;                 ///< bytes; 0 where the device does not say
   double clock = 0;                         ///< Hz at most; 0 where the device does not say
 };
 

@@ -105,9 +105,10 @@ struct Tape {
   /// `tiles`: Partition::most_tiles, so that the stride, and with it the layout, is the one that
   /// `workspace_bytes` told. `chain` in bytes. Where not everything is stored it is the stride that
   /// needs least memory, since every stride above 1 costs the same one extra forward run; so the
-  /// least for fewer tiles is never more.
+  /// least for fewer tiles is never more. Where the limit allows it, and no less is asked for, the
+  /// stride is shorter: the segments of all threads then take no more than `cache` bytes.
   static Tape choose(std::uint64_t tiles, int steps, const ChainSize& chain, int threads,
-                     std::size_t limit, Keep keep) {
+                     std::size_t limit, Keep keep, std::size_t cache = array_limit) {
     const auto total = static_cast<std::uint64_t>(steps);
     const auto workers = static_cast<std::uint64_t>(threads);
     // Past what an array can have they are all alike: too many.
@@ -131,7 +132,11 @@ struct Tape {
                   "at least " + std::to_string(bytes(least)) +
                       " bytes for these paths, or fewer paths a call");
     }
-    return least;
+    const std::uint64_t longest = cache / std::max<std::uint64_t>(1, size(workers, chain.stored));
+    if (keep == Keep::least || longest < 2 || least.segment <= longest) return least;
+    const std::uint64_t checkpoints = (total + longest - 1) / longest;
+    const Tape cached = with_stride((total + checkpoints - 1) / checkpoints, total);
+    return bytes(cached) <= limit ? cached : least;
   }
 
  private:

@@ -211,5 +211,36 @@ TEST(Tape, OfMoreBytesThanAnArrayHasIsRefusedWhateverTheLimit) {
   EXPECT_TRUE(refusal([&] { choose(std::size_t{1} << 31); }).starts_with("workspace_limit: got"));
 }
 
+/// One checkpoint less, and the segments were larger than the cache.
+TEST(Tape, KeepsSegmentsWithinTheCacheWhereTheLimitAllows) {
+  constexpr std::uint64_t tiles = 8192, threads = 4096;
+  constexpr ChainSize chain{256, 512};
+  constexpr std::size_t mega = std::size_t{1} << 20;
+  const auto choose = [&](int steps, std::size_t limit, std::size_t cache, Keep keep) {
+    return Tape::choose(tiles, steps, chain, threads, limit, keep, cache);
+  };
+  const auto bytes = [&](const Tape& tape) {
+    return tiles * tape.checkpoints * chain.whole + threads * tape.segment * chain.stored;
+  };
+  for (const int steps : {999, 1000, 1001}) {
+    const auto total = static_cast<std::uint64_t>(steps);
+    const Tape least = choose(steps, 400 * mega, 0, Keep::most);
+    for (const std::size_t cache : {4 * mega, 10 * mega, 17 * mega, 50 * mega}) {
+      SCOPED_TRACE(std::to_string(steps) + " steps, " + std::to_string(cache));
+      const Tape tape = choose(steps, 1900 * mega, cache, Keep::most);
+      EXPECT_EQ(tape.checkpoints, (total + tape.stride - 1) / tape.stride);
+      EXPECT_EQ(tape.segment, tape.stride);
+      EXPECT_LE(threads * tape.segment * chain.stored, cache);
+      const std::uint64_t fewer = tape.checkpoints - 1;
+      EXPECT_GT(threads * ((total + fewer - 1) / fewer) * chain.stored, cache);
+      EXPECT_EQ(choose(steps, bytes(tape), cache, Keep::most).stride, tape.stride);
+      EXPECT_EQ(choose(steps, bytes(tape) - 1, cache, Keep::most).stride, least.stride);
+      EXPECT_EQ(choose(steps, 1900 * mega, cache, Keep::least).stride, least.stride);
+    }
+    EXPECT_EQ(choose(steps, 400 * mega, 1000 * mega, Keep::most).stride, least.stride);
+    EXPECT_EQ(choose(steps, 400 * mega, mega, Keep::most).stride, least.stride);
+  }
+}
+
 }  // namespace
 }  // namespace ito::test

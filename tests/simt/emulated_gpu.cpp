@@ -95,7 +95,8 @@ GpuProperties emulated_properties() {
           .compute_capability = 90,
           .multiprocessors = 132,
           .shared_memory_per_block = 227 * 1024,
-          .memory = std::size_t{4} << 30};
+          .memory = std::size_t{4} << 30,
+          .l2_cache = std::size_t{50} << 20};
 }
 
 EmulatedGpu::~EmulatedGpu() {

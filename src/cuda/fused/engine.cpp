@@ -116,9 +116,10 @@ class FusedEngine final : public HostCalls<Real> {
     const auto stored = static_cast<std::size_t>(stored_numbers(shape_.state));
     const ChainSize chain{stored, 2 * stored};
     const auto warps = static_cast<std::uint64_t>(layout_.adjoint.warps);
-    space.tape = Tape::choose(cut.most_tiles, shape_.steps,
-                              {chain.stored * sizeof(Real), chain.whole * sizeof(Real)},
-                              static_cast<int>(cut.blocks * warps), limit_, keep);
+    const Blocks most = blocks_of(cut.most_tiles, cut.most_tiles, cut.observations);
+    space.tape = Tape::choose(
+        cut.most_tiles, shape_.steps, {chain.stored * sizeof(Real), chain.whole * sizeof(Real)},
+        static_cast<int>(most.blocks * warps), limit_, keep, gpu_->properties().l2_cache);
     space.states =
         arena.take<Real>(cut.most_tiles * space.tape.checkpoints * space.tape.entry(chain));
     space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);

@@ -32,6 +32,7 @@ GpuProperties properties_of(int ordinal) {
                            device.multiProcessorCount,
                            device.sharedMemPerBlockOptin,
                            device.totalGlobalMem,
+                           static_cast<std::size_t>(device.l2CacheSize),
                            1e3 * kilohertz};
   if (properties.compute_capability < least_compute_capability) {
     throw Error(fmt::format("{} is sm_{}; the CUDA engine needs sm_{} or newer", properties.name,
