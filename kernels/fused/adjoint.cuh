@@ -316,7 +316,7 @@ class WarpAdjoint {
   ITO_DEVICE void make_omega(const States& lambda, Noises& omega) {
     if constexpr (Shape::kDiffusion == DiffusionKind::constant_general) {
       using Product = typename P::Forward;
-      Number unit = Number(1);  // of the warp, that of λ: see net_gradient.cuh
+      Number unit = Number(1);  // of the warp, that of λ: units.cuh
       if constexpr (has_units<P>()) unit = unit_of(warp_max(largest(lambda)), unit);
       typename Product::Operand operands[block_count<Product>(kStates)];
       make_operands<Product, kStates>(operands, [&](int n) {

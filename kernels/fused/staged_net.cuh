@@ -102,7 +102,7 @@ struct StagedEvaluator {
   ITO_DEVICE void net(const NetInput<Number>& input, const States& x, Output output) const {
     using First = typename P::First;
     constexpr int kIn = Net::layer(0).staged_tiles();
-    warp_barrier();  // lanes read rows that others have written
+    warp_barrier();  // lanes overwrite rows that others have read
     stage_inputs<Net>(input, x);
     typename First::Operand operands[at_least_one(block_count<First>(kIn))];
     make_operands<First, kIn>(operands, [&](int n) { return net_inputs<Net>(x, input, n); });

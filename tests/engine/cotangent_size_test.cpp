@@ -1,5 +1,5 @@
 // Cotangents and states of any size. The kernels on tensor cores multiply them in 16 bits, as they
-// are times a power of two that they choose (kernels/fused/net_gradient.cuh).
+// are times a power of two that they choose (kernels/fused/units.cuh).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
