@@ -31,6 +31,9 @@ PEERS = [
     ("torchsde", "torchsde_solve.py", "backprop", ["forward", "gradient"]),
 ]
 SIZES = [1024, 1 << 17]
+# Nets of other widths, for which ito has rows of 100 steps: the two scans of JAX.
+WIDTHS = [128, 256, 512]
+WIDE = [(*peer[:3], mode) for peer, mode in [(PEERS[0], "forward"), (PEERS[4], "gradient")]]
 SLOWEST = 60  # seconds a process may take
 
 
@@ -91,26 +94,37 @@ def run_rows(binary, folder, seconds, only):
 
 
 def peers(folder, seconds):
-    """Every peer at one size before any at the next, the constant diffusion first."""
+    """Every peer at one size before any at the next, the constant diffusion first; then widths."""
     end, rows = time.monotonic() + seconds, []
+    for label, script, settings in peer_runs():
+        left = end - time.monotonic()
+        row = ", ".join([label, *settings.values()])
+        if left < 5:
+            print(f"{row}: no time left")
+            continue
+        command = [sys.executable, PEER_SCRIPTS / script, "--device", "cuda"]
+        for name, value in settings.items():
+            command += [f"--{name}", value]
+        try:
+            measured, _ = run(command, timeout=min(left, SLOWEST))
+        except Failed as reason:
+            print(f"{row}: {reason}")
+            continue
+        rows.append({"engine": label, **json.loads(measured.splitlines()[-1])})
+        write(folder, "peers.json", rows)
+
+
+def peer_runs():
+    """(name in tables, script, options) of every run of a peer."""
     for diffusion, paths in itertools.product(["const", "mlp"], SIZES):
         for label, script, method, modes in PEERS:
             for mode in modes:
-                left = end - time.monotonic()
-                row = f"{label}, {diffusion}, {paths} paths, {mode}"
-                if left < 5:
-                    print(f"{row}: no time left")
-                    continue
-                command = [sys.executable, PEER_SCRIPTS / script, "--device", "cuda",
-                           "--method", method, "--mode", mode, "--diffusion", diffusion,
-                           "--paths", str(paths)]
-                try:
-                    measured, _ = run(command, timeout=min(left, SLOWEST))
-                except Failed as reason:
-                    print(f"{row}: {reason}")
-                    continue
-                rows.append({"engine": label, **json.loads(measured.splitlines()[-1])})
-                write(folder, "peers.json", rows)
+                yield label, script, {"method": method, "mode": mode, "diffusion": diffusion,
+                                      "paths": str(paths)}
+    for hidden in WIDTHS:
+        for label, script, method, mode in WIDE:
+            yield label, script, {"method": method, "mode": mode, "hidden": str(hidden),
+                                  "paths": str(SIZES[-1]), "steps": "100"}
 
 
 def load(source):
@@ -150,6 +164,16 @@ def reference(ours, theirs, diffusion, paths):
           ["", "forward", "MiB", "+ gradient", "MiB", "loss"], cells)
 
 
+def widths(theirs):
+    lines = []
+    for row in theirs:
+        if row.get("hidden", 64) != 64:
+            lines.append([row["engine"], row["hidden"], row["mode"], row["paths"], row["steps"],
+                          rate(row), f"{row['peak_MiB']:.0f}"])
+    table("Peers with hidden layers of other widths, 10⁹ path-steps a second",
+          ["", "hidden", "mode", "paths", "steps", "reached", "MiB"], lines)
+
+
 def show(source):
     ours, theirs = load(source)
     training = [row for row in ours if row["of"] == "digits"]
@@ -169,6 +193,7 @@ def show(source):
     for diffusion in ["const", "mlp"]:
         for paths in SIZES:
             reference(ours, theirs, diffusion, paths)
+    widths(theirs)
 
 
 def main():

@@ -36,12 +36,13 @@ budget=530  # seconds
 failed=()
 
 # Tests that meet the device. Where there is one, they run on it and not on the emulation.
-export device_tests='*cuda*:CudaSolvers.*:CudaTangents*:CudaGradientMethods.*:*CudaSizes*:*CudaCaptures*:LayeredKernels.*'
+export device_tests='*cuda*:CudaSolvers.*:CudaTangents*:CudaGradientMethods.*:CudaTape*:*CudaSizes*:*CudaCaptures*:LayeredKernels.*'
 # Less what counts the calls of the emulated device.
 export training_tests='-*OneGraph*'
 # The loops there and back, with and without contexts, from stored states and from checkpoints.
 small_set='Engines/Detach.IsTheGradient*/cuda:Engines/Checkpoint.GivesTheBitsOfStoredStates/cuda'
 small_set+=':Engines/BatchSplit.ChangesNoPathOfWhole*/cuda:Engines/Precision.IsFaithfulForEveryNumberOfPaths/cuda*'
+small_set+=':Engines/Size.*/cuda*'
 export small_set
 
 build_here() {

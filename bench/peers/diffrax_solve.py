@@ -54,7 +54,7 @@ def main():
         one = lambda key: solve(nets, key, chosen.steps, chosen.mode == "gradient")
         return jax_model.loss(*jax.vmap(one)(keys))
 
-    call = jax_model.measured_call(loss, jax_model.parameters(chosen.diffusion), chosen.mode)
+    call = jax_model.measured_call(loss, jax_model.parameters(chosen.diffusion, chosen.hidden), chosen.mode)
     report(chosen, call, {"jax": jax.__version__, "diffrax": diffrax.__version__}, **jax_model.measured(chosen))
 
 

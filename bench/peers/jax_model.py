@@ -6,9 +6,9 @@ import jax.numpy as jnp
 from workload import FLOOR, tensors
 
 
-def parameters(diffusion):
+def parameters(diffusion, hidden):
     nets = {}
-    for net, shape, values in tensors(diffusion):
+    for net, shape, values in tensors(diffusion, hidden):
         nets.setdefault(net, []).append(jnp.array(values, jnp.float32).reshape(shape))
     return nets
 

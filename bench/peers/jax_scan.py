@@ -40,7 +40,7 @@ def main():
     checkpointed = chosen.method == "checkpointed"
     call = jax_model.measured_call(
         lambda nets, key: loss(nets, key, chosen.paths, chosen.steps, checkpointed),
-        jax_model.parameters(chosen.diffusion),
+        jax_model.parameters(chosen.diffusion, chosen.hidden),
         chosen.mode,
     )
     report(chosen, call, {"jax": jax.__version__}, **jax_model.measured(chosen))

@@ -1,6 +1,7 @@
 """The reference workload "latent-4x64" as every peer runs it, and how a peer is measured.
 
-Posterior drift MLP(5-64-64-4, tanh, time input), prior drift MLP(4-64-64-4, tanh), a diffusion that
+Posterior drift MLP(5-64-64-4, tanh, time input), prior drift MLP(4-64-64-4, tanh), or of as many units
+as `--hidden` says, a diffusion that
 is one learned constant a dimension or sigmoid(MLP(4-64-64-4, tanh)) + 0.1, path KL, Euler–Maruyama
 from the origin over [0, 1]; the loss is mean |x_T|² + mean KL. bench/workload.cpp is the same in ito.
 """
@@ -22,6 +23,7 @@ def options(methods):
     parser.add_argument("--mode", choices=["forward", "gradient"], default="forward")
     parser.add_argument("--method", choices=methods, default=methods[0])
     parser.add_argument("--diffusion", choices=["const", "mlp"], default="const")
+    parser.add_argument("--hidden", type=int, default=HIDDEN, help="units of a hidden layer")
     parser.add_argument("--paths", type=int, default=1024)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=2)
@@ -33,7 +35,7 @@ def options(methods):
     return chosen
 
 
-def tensors(diffusion):
+def tensors(diffusion, hidden=HIDDEN):
     """(net, shape, values) of every tensor in the order of ito's flat vector.
 
     The numbers are those of bench/workload.cpp: element k, counted from 1, is sin(k²) times
@@ -47,7 +49,7 @@ def tensors(diffusion):
         return [scale * math.sin(float(k + 1) ** 2) for k in range(begin, offset)]
 
     def net(name, inputs):
-        sizes = [inputs, HIDDEN, HIDDEN, STATE]
+        sizes = [inputs, hidden, hidden, STATE]
         for fan_in, fan_out in zip(sizes, sizes[1:]):
             shape = [fan_out, fan_in]
             yield name, shape, take(shape, math.sqrt(2 / fan_in))
