@@ -38,6 +38,7 @@ class CudaTapeOnADevice : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!fused().emulated) GTEST_SKIP() << "there is a device, of properties of its own";
+    AnyPlan(fused(), case_of(1, 1).model);  // the first plan of a process places the usual device
   }
   void TearDown() override {
     if (fused().emulated) replace_gpu(std::make_shared<EmulatedGpu>());
