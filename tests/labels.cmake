@@ -4,6 +4,7 @@
 #   cuda       the CUDA engine, emulated
 #   sanitized  also runs under AddressSanitizer and UndefinedBehaviorSanitizer
 #   stress     the long loops of programs that compete and are killed; has no other label
+#   repeat     the emulated CUDA engine once more, in a precision that differs in arithmetic alone; likewise
 
 # Slow tests take too long under sanitizers. Emulated kernels run there in one precision, over the model
 # table, every size and checkpoints of stored states; slow tests of the reference engine, whose code quicker
@@ -14,13 +15,19 @@ string(JOIN "|" slow ${slow})
 string(JOIN "|" plain "Slow" "Order" "cuda64" "cuda_fast" "InFast"
   "(Textbook|EverySize|Detach|BatchSplit|Girsanov|EngineNoise|NonFinite|Geometric|ZeroDiff).*/cuda$"
   "Checkpoint.*(LongPaths|Limit|Steps)/(cuda|reference)" "Detach.*/reference" "Girsanov.Weights"
-  "CudaSolvers.(Give|Are)" "CudaTangentsOf|CudaGradientMethods" "SolverEngines.*/reference" "Adjoint.Converges"
+  "CudaSolvers.(Give|Are)" "CudaTangents|CudaGradientMethods|/Size.*/cuda|CudaTapeOn" "SolverEngines.*/reference" "Adjoint.Converges"
   "IndependentParts" "ClosesMost" "KernelHeaders" "Vocabulary" "AverageOfAShort")
+
+set(repeat "(BatchSplit|NonFinite|Detach|Size|Checkpoint|Girsanov).*/cuda64$|(EverySize|CudaTangents.*)/cuda_fast$")
 
 foreach(suite IN ITEMS model engine cuda inference cuda_training io lab cli simt)
   foreach(test IN LISTS ${suite}_tests_TESTS)
     if(test MATCHES "Stress$")
       set_tests_properties("${test}" PROPERTIES LABELS stress TIMEOUT 3600)
+      continue()
+    endif()
+    if(test MATCHES "${repeat}")
+      set_tests_properties("${test}" PROPERTIES LABELS repeat)
       continue()
     endif()
     set(labels unit)

@@ -69,6 +69,8 @@ TEST(CudaGradientMethods, PathwiseIsTheAdjointToRounding) {
     for (const char* model : {"mlp_diagonal_feedback", "deep_general_rectangular_open_loop",
                               "affine_constant_drift", "context_of_three"}) {
       for (const Solver solver : {Solver::euler_maruyama, Solver::heun}) {
+        const bool first = solver == Solver::heun && model == std::string("context_of_three");
+        if (!kind.double_precision && !first) continue;  // what differs is arithmetic
         expect_same_gradient(kind, case_of(model, solver), GradientMethod::pathwise,
                              kind.gradient_tolerance);
       }
