@@ -3,36 +3,11 @@
 // "rcp.approx"). tanh and the sigmoid's distance from ½ are accurate to 2⁻²³ of 1.
 #pragma once
 
-#include "kernels/arithmetic/activation.cuh"
-#include "kernels/device/device.cuh"
+#include "kernels/device/device_float.cuh"
 
 namespace ito::cuda {
 
-struct FaithfulFloat {
-  float v;
-
-  ITO_DEVICE FaithfulFloat() : v(0) {}
-  ITO_DEVICE explicit FaithfulFloat(float value) : v(value) {}
-  ITO_DEVICE explicit FaithfulFloat(double value) : v(static_cast<float>(value)) {}
-  ITO_DEVICE explicit FaithfulFloat(int value) : v(static_cast<float>(value)) {}
-  ITO_DEVICE explicit operator float() const { return v; }
-
-  ITO_DEVICE FaithfulFloat operator-() const { return FaithfulFloat(-v); }
-  ITO_DEVICE friend FaithfulFloat operator+(FaithfulFloat a, FaithfulFloat b) {
-    return FaithfulFloat(a.v + b.v);
-  }
-  ITO_DEVICE friend FaithfulFloat operator-(FaithfulFloat a, FaithfulFloat b) {
-    return FaithfulFloat(a.v - b.v);
-  }
-  ITO_DEVICE friend FaithfulFloat operator*(FaithfulFloat a, FaithfulFloat b) {
-    return FaithfulFloat(a.v * b.v);
-  }
-  ITO_DEVICE friend FaithfulFloat operator/(FaithfulFloat a, FaithfulFloat b) {
-    return FaithfulFloat(a.v * reciprocal_fast(b.v));
-  }
-  ITO_DEVICE friend bool operator<(FaithfulFloat a, FaithfulFloat b) { return a.v < b.v; }
-  ITO_DEVICE friend bool operator>(FaithfulFloat a, FaithfulFloat b) { return a.v > b.v; }
-};
+using FaithfulFloat = DeviceFloat<struct FaithfulFunctions>;
 
 /// −½ tanh of two numbers, given 2 log₂e times them: 1/(1 + 2^a) − ½, one reciprocal for both. From
 /// a = 60 on it is −½, so that the product of two denominators stays finite; a NaN stays one.
@@ -53,7 +28,7 @@ ITO_DEVICE ValueAndSlope<FaithfulFloat> sigmoid_of_argument(FaithfulFloat argume
 namespace ito {
 
 template <>
-struct Math<cuda::FaithfulFloat> {
+struct Math<cuda::FaithfulFloat> : cuda::DeviceFloatMath<cuda::FaithfulFloat> {
   using T = cuda::FaithfulFloat;
   ITO_DEVICE static T exp(T x) { return T(Math<float>::exp(x.v)); }
   ITO_DEVICE static T log1p(T x) { return T(Math<float>::log1p(x.v)); }
@@ -61,11 +36,6 @@ struct Math<cuda::FaithfulFloat> {
     const float e = cuda::exp2_fast(cuda::min_nan(x.v * 2.8853900817779268f, 60.0f));
     return T(cuda::fma(-2.0f, cuda::reciprocal_fast(1.0f + e), 1.0f));
   }
-  ITO_DEVICE static T erf(T x) { return T(Math<float>::erf(x.v)); }
-  ITO_DEVICE static T abs(T x) { return T(Math<float>::abs(x.v)); }
-  /// NaN where one is: products in f16 make one of a sum beyond their range.
-  ITO_DEVICE static T max(T a, T b) { return T(cuda::max_nan(a.v, b.v)); }
-  ITO_DEVICE static T select(bool condition, T yes, T no) { return condition ? yes : no; }
 };
 
 }  // namespace ito
