@@ -302,13 +302,10 @@ class WarpAdjoint {
       const Number own = largest(x_);
       nets_.settled = true;
       if (!block_any(!(own * unit < Number(65504))) && !due) return;
-      const auto scratch =
-          (shared_memory() + static_cast<unsigned>(Shape::kScratchBytes)).template as<float>();
-      const Number size = block_max<Shape::kWarps>(scratch, own), scaled = size * unit;
-      const bool moves = scaled > 0x1p6f || (scaled < 0x1p-6f && size > 0);
-      if (k % steps_in_registers != 0 && !moves) return;
+      const Number wanted = unit_for(block_max<Shape>(own), unit);
+      if (k % steps_in_registers != 0 && wanted == unit) return;
       sums_.flush(nets_.sums, unit);
-      if (moves) unit = unit_of(size, unit);
+      unit = wanted;
     }
   }
 

@@ -21,6 +21,12 @@ ITO_DEVICE float unit_of(float size, float before) {
   return size == 0 ? before : bits_float(held << 23);
 }
 
+/// The unit for a size: `before`, unless that takes it out of 2^±6.
+ITO_DEVICE float unit_for(float size, float before) {
+  const float scaled = size * before;
+  return scaled > 0x1p6f || scaled < 0x1p-6f ? unit_of(size, before) : before;
+}
+
 /// The largest of the warp's sizes.
 ITO_DEVICE float warp_max(float size) {
   ITO_UNROLL
@@ -30,16 +36,17 @@ ITO_DEVICE float warp_max(float size) {
   return size;
 }
 
-/// The largest of the block's sizes; every thread takes part. The warps' sizes pass through
-/// `scratch`, which no other warp uses before the next barrier but one.
-template <int kWarps>
-ITO_DEVICE float block_max(Shared<float> scratch, float size) {
+/// The largest of the block's sizes; every thread takes part.
+template <class Shape>
+ITO_DEVICE float block_max(float size) {
+  const auto scratch =
+      (shared_memory() + static_cast<unsigned>(Shape::kScratchBytes)).template as<float>();
   size = warp_max(size);
   block_barrier();  // others may still read an earlier size
   if (lane_index() == 0) scratch.store(warp_index(), size);
   block_barrier();
   ITO_UNROLL
-  for (unsigned w = 0; w < kWarps; ++w) size = Math<float>::max(size, scratch.load(w));
+  for (unsigned w = 0; w < Shape::kWarps; ++w) size = Math<float>::max(size, scratch.load(w));
   return size;
 }
 
@@ -76,11 +83,9 @@ ITO_DEVICE void with_unit(Nets& nets, NetSums<P, Net, Shape::kWarps>& sums, Size
   } else {
     Number wanted = sums.unit;
     if (nets.check) {
-      const auto scratch =
-          (shared_memory() + static_cast<unsigned>(Shape::kScratchBytes)).template as<float>();
-      const float all = block_max<Shape::kWarps>(scratch, size()), scaled = all * sums.unit;
+      const float all = block_max<Shape>(size());
       if (all == 0) nets.check_again = true;
-      if (scaled > 0x1p6f || scaled < 0x1p-6f) wanted = unit_of(all, wanted);
+      wanted = unit_for(all, wanted);
     }
     ITO_ROLLED
     for (;;) {
