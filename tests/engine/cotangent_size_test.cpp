@@ -46,8 +46,11 @@ std::vector<EngineKind> kinds() {
 class Size : public ::testing::TestWithParam<EngineKind> {
  protected:
   void expect_faithful(const SizeCase& row, const Call& call, const PathValues& cotangents) {
-    const auto parameters = random_parameters(row.model, 5);
-    AnyPlan reference(engine("reference64"), row.model), plan(GetParam(), row.model);
+    expect_faithful(row.model, random_parameters(row.model, 5), call, cotangents);
+  }
+  void expect_faithful(const Model& model, const std::vector<double>& parameters, const Call& call,
+                       const PathValues& cotangents) {
+    AnyPlan reference(engine("reference64"), model), plan(GetParam(), model);
     const GradientValues wanted = reference.adjoint(parameters, call, cotangents);
     const GradientValues got = plan.adjoint(parameters, call, cotangents);
     EXPECT_LE(relative_error(got.parameters, wanted.parameters), GetParam().gradient_tolerance);
@@ -103,19 +106,14 @@ TEST_P(Size, OfCotangentsWithinANetDoesNotMatter) {
   model.grid = uniform_grid(1e-6, 3);
   model.drift = Mlp{.hidden = {8, 8}, .activation = Activation::relu, .time = false};
   model.diffusion = IdentityDiffusion{};
-  const SizeCase row{"relu", validated(model)};
-  auto parameters = random_parameters(row.model, 5);
+  model = validated(model);
+  auto parameters = random_parameters(model, 5);
   for (double& value : parameters) value *= 300;
   for (const char* bias : {"drift.0.bias", "drift.1.bias"}) {  // activations stay small
-    assign(parameters, row.model, bias, {std::vector<double>(8, 1e-3)});
+    assign(parameters, model, bias, {std::vector<double>(8, 1e-3)});
   }
-  AnyPlan reference(engine("reference64"), row.model), plan(GetParam(), row.model);
   const Call call{.paths = 70, .seed = 3, .x0 = std::vector<double>(2 * 70, 1e-3)};
-  const PathValues cotangents = random_cotangents(row.model, 70, 7);
-  const GradientValues wanted = reference.adjoint(parameters, call, cotangents);
-  const GradientValues got = plan.adjoint(parameters, call, cotangents);
-  EXPECT_LE(relative_error(got.parameters, wanted.parameters), GetParam().gradient_tolerance);
-  EXPECT_LE(relative_error(got.x0, wanted.x0), GetParam().gradient_tolerance);
+  expect_faithful(model, parameters, call, random_cotangents(model, 70, 7));
 }
 
 }  // namespace
