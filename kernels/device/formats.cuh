@@ -12,10 +12,12 @@ struct ProductFormat {
   int depth;  ///< tiles of 8 input channels that an operand holds
   int group;  ///< tiles of 8 output channels that a packed fragment serves
 
+  ITO_INLINE constexpr bool operator==(const ProductFormat&) const = default;
   ITO_INLINE constexpr int fragment_numbers() const { return 2 * depth * group; }
   ITO_INLINE constexpr int blocks(int in_tiles) const { return (in_tiles + depth - 1) / depth; }
+  ITO_INLINE constexpr int groups(int out_tiles) const { return (out_tiles + group - 1) / group; }
   ITO_INLINE constexpr int fragments(int in_tiles, int out_tiles) const {
-    return blocks(in_tiles) * ((out_tiles + group - 1) / group);
+    return blocks(in_tiles) * groups(out_tiles);
   }
 };
 

@@ -41,7 +41,7 @@ ITO_DEVICE Number number_from(const Number* parameters, PackedNumber packed) {
 /// Packs lane `i` % 32 of fragment `i` / 32.
 template <class Product, class Shape, class Number>
 ITO_DEVICE void pack_fragment(const PackArguments<Number>& arguments, int i) {
-  constexpr int kNumbers = 2 * Product::kDepth * Product::kGroup;
+  constexpr int kNumbers = format_of<Product>.fragment_numbers();
   Number weights[kNumbers];
   ITO_UNROLL
   for (int j = 0; j < kNumbers; ++j) {

@@ -38,16 +38,11 @@ struct Exact {
   using Outer = DoubleOuter;
 };
 
-template <class Product>
-ITO_INLINE constexpr bool has_format(ProductFormat format) {
-  return format.depth == Product::kDepth && format.group == Product::kGroup;
-}
-
 /// Whether the format that the host counts with is the one of a precision's products.
 template <class P>
 ITO_INLINE constexpr bool has_its_format() {
-  return has_format<typename P::First>(P::kFormat.first) &&
-         has_format<typename P::Forward>(P::kFormat.rest) &&
+  return P::kFormat.first == format_of<typename P::First> &&
+         P::kFormat.rest == format_of<typename P::Forward> &&
          P::kFormat.number_bytes == sizeof(typename P::Number) &&
          P::kFormat.element_bytes == sizeof(typename P::Outer::Element) &&
          P::kFormat.planes == P::Outer::kPlanes;

@@ -5,6 +5,7 @@
 // and how parameters.cuh packs weights, is in docs/kernels.md, "Fragments".
 #pragma once
 
+#include "kernels/device/formats.cuh"
 #include "kernels/device/tile.cuh"
 
 namespace ito::cuda {
@@ -195,14 +196,12 @@ struct HalfProduct {
   }
 };
 
-/// Packed fragments a product's weights take up, a lane: [groups of out tiles][blocks of in tiles].
+/// How a product takes its weights: packed fragments are [groups of out tiles][blocks of in tiles].
+template <class Product>
+inline constexpr ProductFormat format_of{Product::kDepth, Product::kGroup};
 template <class Product>
 ITO_INLINE constexpr int block_count(int in_tiles) {
-  return (in_tiles + Product::kDepth - 1) / Product::kDepth;
-}
-template <class Product>
-ITO_INLINE constexpr int group_count(int out_tiles) {
-  return (out_tiles + Product::kGroup - 1) / Product::kGroup;
+  return format_of<Product>.blocks(in_tiles);
 }
 
 /// The operands of `kTiles` tiles, which `tile(n)` gives, as those beyond that fill the last one

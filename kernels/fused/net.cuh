@@ -144,7 +144,7 @@ ITO_DEVICE void last_layer(const Parameters& parameters, const NetInput<typename
   constexpr int kLast = Net::kLayers - 1;
   using Product = LayerProduct<P, kLast>;
   constexpr int kIn = Net::layer(kLast).staged_tiles(), kOut = out_tiles<Net>(kLast);
-  constexpr int kFragments = block_count<Product>(kIn) * group_count<Product>(kOut);
+  constexpr int kFragments = format_of<Product>.fragments(kIn, kOut);
   multiply_tiles<Product, kIn, kOut>(
       operands,
       [&](int i) {

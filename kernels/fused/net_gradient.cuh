@@ -69,7 +69,7 @@ ITO_DEVICE void through_weights(const Nets& nets, int row, const Delta& delta, S
                                 Finish finish) {
   using Product = typename P::Forward;
   constexpr int kOut = out_tiles<Net>(kLayer), kIn = in_tiles<Net>(kLayer);
-  constexpr int kFragments = block_count<Product>(kOut) * group_count<Product>(kIn);
+  constexpr int kFragments = format_of<Product>.fragments(kOut, kIn);
   multiply_tiles<Product, kOut, kIn>(
       delta,
       [&](int i) {
