@@ -1,9 +1,9 @@
 // A net on the 16 paths of a warp: activations are tiles in registers, weights packed fragments.
-// `Net` is a FusedNet (layout.cuh).
+// `Net` is a FusedNet (shape.cuh).
 #pragma once
 
 #include "kernels/device/precision.cuh"
-#include "kernels/fused/layout.cuh"
+#include "kernels/fused/shape.cuh"
 
 namespace ito::cuda {
 

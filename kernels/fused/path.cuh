@@ -1,13 +1,13 @@
 // The 16 paths of a warp: their state, their indices in the call, and one Euler–Maruyama step.
-// `Shape` is a FusedShape (layout.cuh).
+// `Shape` is a FusedShape (shape.cuh).
 #pragma once
 
 #include "kernels/arithmetic/compensated_sum.cuh"
 #include "kernels/arithmetic/euler_maruyama.cuh"
 #include "kernels/arithmetic/model_kinds.cuh"
 #include "kernels/device/arguments.cuh"
-#include "kernels/device/noise.cuh"
 #include "kernels/fused/net.cuh"
+#include "kernels/fused/path_noise.cuh"
 
 namespace ito::cuda {
 
@@ -89,61 +89,6 @@ struct WarpPaths {
     }
     return out;
   }
-};
-
-/// The key of the noise.
-template <class Number>
-ITO_DEVICE unsigned long long seed_of(const PathArguments<Number>& arguments) {
-  return arguments.seed_on_device == nullptr ? arguments.seed
-                                             : load_read_only(arguments.seed_on_device);
-}
-
-/// The noise of the warp's paths, for a loop that takes steps in turn, forwards or backwards. Where
-/// half of a tile's channels are idle their lanes draw the noise of a second step.
-template <class P, class Shape>
-class PathNoise {
-  using Number = typename P::Number;
-  static constexpr bool kTwoSteps = !Shape::kRefined && Shape::kNoise <= 4;
-  /// Whether σ and 1/σ take care of what is beyond the last channel.
-  static constexpr bool kAnyPadding = Shape::kDiffusion == DiffusionKind::constant_diagonal &&
-                                      Shape::kControl == ControlKind::drift;
-
- public:
-  ITO_DEVICE PathNoise(const PathArguments<Number>& arguments, unsigned long long tile)
-      : arguments_(arguments), seed_(seed_of(arguments)), tile_(static_cast<unsigned>(tile)) {}
-
-  /// z_k in tile n.
-  ITO_DEVICE Tile<Number> at(int k, int n) {
-    return kAnyPadding ? drawn(k, n) : within<Shape::kNoise>(drawn(k, n), n);
-  }
-
- private:
-  ITO_DEVICE Tile<Number> drawn(int k, int n) {
-    const auto step = static_cast<unsigned>(k);
-    if constexpr (Shape::kRefined) {
-      return refined_tile<P>(seed_, tile_, step, n, arguments_.refinement);
-    } else if constexpr (kTwoSteps) {
-      const unsigned second = tile_column() / 2u, column = tile_column() % 2u;
-      if (step / 2u != pair_) {
-        pair_ = step / 2u;
-        drawn_ = normal_lane<P>(seed_, tile_, 2u * pair_ + second, column, 0);
-      }
-      Tile<Number> z = drawn_;
-      if (step % 2u != 0) {
-        ITO_UNROLL
-        for (int e = 0; e < 4; ++e) z.v[e] = shuffle_xor(z.v[e], 2u);
-      }
-      return z;
-    } else {
-      return normal_tile<P>(seed_, tile_, step, n, 0);
-    }
-  }
-
-  const PathArguments<Number>& arguments_;
-  unsigned long long seed_;
-  unsigned tile_;        ///< of whose 64 bits the noise takes 32
-  unsigned pair_ = ~0u;  ///< the steps 2·pair_ and 2·pair_ + 1 are in `drawn_`
-  Tile<Number> drawn_;
 };
 
 /// x_0 of the warp's paths; zero on lanes without one.
@@ -427,50 +372,6 @@ ITO_DEVICE StepSums<typename P::Number> euler_step(
   ITO_UNROLL
   for (int n = 0; n < kStates; ++n) state.add_corrected(n, b[n]);
   return sums;
-}
-
-/// Lanes of a tile that store a state, and this lane's place among them: those of columns 0 and 1,
-/// two of a row, where no other has a channel.
-template <class Shape>
-inline constexpr int stored_lanes = stored_lanes_of(Shape::kState);
-template <class Shape>
-ITO_DEVICE bool stores_state() {
-  return stored_lanes<Shape> == 32 || tile_column() < 2;
-}
-template <class Shape>
-ITO_DEVICE unsigned stored_place() {
-  return stored_lanes<Shape> == 32 ? lane_index() : 2 * tile_row() + tile_column();
-}
-
-/// Tiles of numbers from one stored state to the next, and to its excess.
-template <class Shape>
-inline constexpr int stored_stride = state_tiles<Shape>* stored_lanes<Shape>;
-
-/// Entry `index` of the tape or of a segment: [tiles, lanes that store] of states and, where the
-/// kernels continue from it, of their excesses.
-template <class P, class Shape>
-ITO_DEVICE Tile<typename P::Number>* tape_entry(typename P::Number* tape, long long index,
-                                                bool with_excess) {
-  return reinterpret_cast<Tile<typename P::Number>*>(tape) +
-         index * (stored_stride<Shape> * (with_excess ? 2 : 1)) +
-         static_cast<long long>(stored_place<Shape>());
-}
-
-template <class Shape, class Number>
-ITO_DEVICE void store_state(Tile<Number>* entry, const Tile<Number> (&x)[state_tiles<Shape>]) {
-  if (!stores_state<Shape>()) return;
-  ITO_UNROLL
-  for (int n = 0; n < state_tiles<Shape>; ++n) entry[stored_lanes<Shape> * n] = x[n];
-}
-
-/// Zero on lanes that store nothing.
-template <class Shape, class Number>
-ITO_DEVICE void load_state(const Tile<Number>* entry, Tile<Number> (&x)[state_tiles<Shape>]) {
-  ITO_UNROLL
-  for (int n = 0; n < state_tiles<Shape>; ++n) {
-    x[n] = uniform_tile(Number(0));
-    if (stores_state<Shape>()) x[n] = entry[stored_lanes<Shape> * n];
-  }
 }
 
 }  // namespace ito::cuda

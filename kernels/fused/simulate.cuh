@@ -2,7 +2,7 @@
 // writes at save steps and (for a following adjoint) at the tape's steps.
 #pragma once
 
-#include "kernels/fused/path.cuh"
+#include "kernels/fused/tape.cuh"
 
 namespace ito::cuda {
 

@@ -6,6 +6,7 @@
 #include <ito/model.hpp>
 
 #include "cuda/kernel_source.hpp"
+#include "kernels/fused/sources.cuh"
 #include "kernels/per_path/layout.cuh"
 #include "model/shape.hpp"
 
