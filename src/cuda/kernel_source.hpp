@@ -37,8 +37,6 @@ struct FusedModel {
 struct CallKind {
   bool refined = false;  ///< whose noise is defined on other steps than the grid's
   bool split = false;    ///< whose martingale's cotangent goes to states alone, not to parameters
-
-  bool operator==(const CallKind&) const = default;
 };
 
 /// A translation unit of kernels: one include a kernel file, one initialiser of a ModelSpec and one
