@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 
 #include "cpu/isa/math.hpp"
 #include "cpu/isa/product.hpp"
@@ -31,10 +32,10 @@ void run_layer(const LayerCall& call) {
         const Lanes<Arch> bias(biases[r]);
         return lane_bias ? bias + load<Arch>(lane_bias + r * tile_paths + lane) : bias;
       },
-      [values = call.values, slopes = call.slopes](int r, int lane, Lanes<Arch> z) {
+      [to = std::pair(call.values, call.slopes)](int r, int lane, Lanes<Arch> z) {
         const auto f = Function::at(z);
-        f.value.store_aligned(values + r * tile_paths + lane);
-        if constexpr (kTrace) f.slope.store_aligned(slopes + r * tile_paths + lane);
+        f.value.store_aligned(to.first + r * tile_paths + lane);
+        if constexpr (kTrace) f.slope.store_aligned(to.second + r * tile_paths + lane);
       });
 }
 
