@@ -5,6 +5,7 @@
 #include "kernels/device/fast_float.cuh"
 #include "kernels/device/formats.cuh"
 #include "kernels/device/outer_product.cuh"
+#include "kernels/device/soft_tanh.cuh"
 
 namespace ito::cuda {
 
@@ -26,6 +27,7 @@ struct Fast {
   using First = HalfProduct;
   using Forward = HalfProduct;
   using Outer = HalfOuter<1>;
+  static constexpr int kSoftTanh = 2;  ///< tiles of eight of a hidden layer, on the way forward
 };
 
 /// Double throughout, to check the others.
@@ -120,6 +122,30 @@ ITO_DEVICE ActivatedTile<typename P::Number> activate_hidden(const Tile<typename
     }
     return out;
   }
+}
+
+/// The operand that tiles from n on of a hidden layer of kTiles are for the next product, of its
+/// sums; zero beyond the last. For ways forward that keep no slopes.
+template <class P, Activation kActivation, int kTiles>
+ITO_DEVICE typename P::Forward::Operand hidden_operand(
+    int n, const Tile<typename P::Number> (&z)[P::Forward::kDepth]) {
+  using Number = typename P::Number;
+  Tile<Number> values[P::Forward::kDepth];
+  ITO_UNROLL
+  for (int i = 0; i < P::Forward::kDepth; ++i) {
+    values[i] =
+        n + i < kTiles ? activate_hidden<P, kActivation>(z[i]).value : uniform_tile(Number(0));
+  }
+  auto operand = P::Forward::operand(values);
+  if constexpr (kActivation == Activation::tanh && requires { P::kSoftTanh; }) {
+    ITO_UNROLL
+    for (int i = 0; i < P::Forward::kDepth; ++i) {
+      if (n + i >= kTiles || !is_soft(n + i, P::kSoftTanh)) continue;
+      operand.v[2 * i] = soft_tanh2(pack_f16(z[i].v[0], z[i].v[1]));
+      operand.v[2 * i + 1] = soft_tanh2(pack_f16(z[i].v[2], z[i].v[3]));
+    }
+  }
+  return operand;
 }
 
 }  // namespace ito::cuda

@@ -169,13 +169,7 @@ ITO_DEVICE void hidden_layers(const Parameters& parameters,
         operands, [&](int i) { return parameters.fragment(Net::layer(kLayer).fragments + i); },
         [&](int n) { return layer_bias<Net, kLayer>(parameters, input, 0, n); },
         by_blocks<Next, kOut>([&](int b, const Tile<Number>(&z)[Next::kDepth]) {
-          Tile<Number> values[Next::kDepth];
-          ITO_UNROLL
-          for (int i = 0; i < Next::kDepth; ++i) {
-            values[i] = b * Next::kDepth + i < kOut ? activate_hidden<P, Net::kHidden>(z[i]).value
-                                                    : uniform_tile(Number(0));
-          }
-          next[b] = Next::operand(values);
+          next[b] = hidden_operand<P, Net::kHidden, kOut>(b * Next::kDepth, z);
         }));
     hidden_layers<P, Net, kLayer + 1>(parameters, input, next, last);
   }

@@ -1,0 +1,35 @@
+#include "kernels/device/soft_tanh.cuh"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace ito::cuda {
+namespace {
+
+TEST(SoftTanh, OfEveryHalfIsWithinItsError) {
+  double largest = 0;
+  for (unsigned half = 0; half < 0x10000u; ++half) {
+    const float x = simt::f16_value(half);
+    if (std::isnan(x)) continue;
+    const unsigned pair = soft_tanh2(half << 16 | half);
+    ASSERT_EQ(pair >> 16, pair & 0xFFFFu);
+    ASSERT_EQ((pair ^ soft_tanh2((half ^ 0x8000u) << 16 | half)) & 0xFFFFu, 0u) << x;
+    ASSERT_EQ((pair >> 16) ^ 0x8000u, soft_tanh2(half ^ 0x8000u) & 0xFFFFu) << x;
+    largest = std::fmax(largest, std::fabs(simt::f16_value(pair & 0xFFFFu) - std::tanh(x)));
+  }
+  EXPECT_LT(largest, 1.5e-3);
+  EXPECT_GT(largest, 1e-3);  // the other tanh is 2⁻¹¹
+}
+
+TEST(SoftTanh, IsTheSpreadOfAShareOfEight) {
+  for (int share = 0; share <= 8; ++share) {
+    int soft = 0;
+    for (int n = 8; n < 16; ++n) soft += is_soft(n, share);
+    EXPECT_EQ(soft, share);
+  }
+  EXPECT_TRUE(is_soft(3, 2) && is_soft(7, 2));
+}
+
+}  // namespace
+}  // namespace ito::cuda
