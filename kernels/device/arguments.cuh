@@ -134,4 +134,36 @@ struct ContextGradientArguments {
   unsigned rows;  ///< threads that share a sum, a power of two
 };
 
+/// Directions that a call gives, as kernels read them (device/directions.cuh).
+template <class Number>
+struct DirectionArguments {
+  const void* fragments;  ///< [K, fragments], of weights; or null where no parameter changes
+  const Number* numbers;  ///< [K, numbers]: the derivatives of the packed ones
+  const Number* rows;     ///< [K, observations, intervals, row]: of the bias rows
+  const Number* x0;  ///< null; or that of direction q and path i at q·x0_direction + i·x0_path
+  long long x0_direction, x0_path, row_direction;  ///< row_direction: numbers of rows a direction
+  int count;                                       ///< K
+};
+
+/// `call` has the results' derivatives, each with a leading axis of directions, and no status.
+template <class Number>
+struct TangentArguments {
+  SimulateArguments<Number> call;
+  DirectionArguments<Number> directions;
+};
+
+/// Fills what DirectionArguments names.
+template <class Number>
+struct PackDirectionArguments {
+  const Number* parameters;         ///< [P]
+  const Number* context;            ///< [rows, context]
+  const Number* direction;          ///< [K, P], or null
+  const Number* context_direction;  ///< [K, rows, context], or null
+  void* fragments;                  ///< [K, fragments], or null
+  Number* numbers;                  ///< [K, numbers]
+  Number* bias_rows;                ///< [K, rows, row]
+  unsigned long long rows;          ///< observations × intervals
+  unsigned long long count;         ///< K
+};
+
 }  // namespace ito::cuda

@@ -47,7 +47,8 @@ inline constexpr double log2_e = 1.4426950408889634;
 inline constexpr PackedFormat  //
     faithful_format{{1, 1}, {2, 1}, 4, 2, 2, 96, 1, 2 * log2_e, log2_e, -0.5},
     fast_format{{2, 2}, {2, 2}, 4, 2, 1, 96, 2, 1, 0.5},
-    exact_format{{1, 1}, {1, 1}, 8, 8, 1, 0, 1};
+    exact_format{{1, 1}, {1, 1}, 8, 8, 1, 0, 1},
+    any_size_format{{1, 1}, {1, 1}, 4, 4, 1, 0, 1};  ///< of floats of any size
 
 /// Numbers of a packed fragment's lanes, and bytes of the fragment.
 inline constexpr int warp_lanes = 32, fragment_bytes = 512;

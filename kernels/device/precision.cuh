@@ -40,6 +40,19 @@ struct Exact {
   using Outer = DoubleOuter;
 };
 
+/// Precision `Of` with products whose factors have any size, as derivatives have: of two tf32 parts
+/// where those of `Of` are of f16.
+template <class Of>
+struct AnySize {
+  using Number = float;
+  static constexpr PackedFormat kFormat = any_size_format;
+  using Activated = typename Of::Activated;
+  using First = Tf32Product;
+  using Forward = Tf32Product;
+};
+template <>
+struct AnySize<Exact> : Exact {};
+
 /// Whether the format that the host counts with is the one of a precision's products.
 template <class P>
 ITO_INLINE constexpr bool has_its_format() {

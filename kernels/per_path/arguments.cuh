@@ -108,35 +108,12 @@ struct SchemeSimulateArguments {
   SchemeArguments<Number> scheme;
 };
 
-/// Directions that a call gives, as kernels read them (per_path/directions.cuh).
-template <class Number>
-struct DirectionArguments {
-  const Number* numbers;  ///< [K, numbers]: the derivatives of the packed ones
-  const Number* rows;     ///< [K, observations, intervals, row]: of the bias rows
-  const Number* x0;  ///< null; or that of direction q and path i at q·x0_direction + i·x0_path
-  long long x0_direction, x0_path, row_direction;  ///< row_direction: numbers of rows a direction
-  int count;                                       ///< K
-};
-
 /// `call` has the results' derivatives, each with a leading axis of directions, and no status.
 template <class Number>
 struct SchemeTangentArguments {
   SimulateArguments<Number> call;
   SchemeArguments<Number> scheme;
   DirectionArguments<Number> directions;
-};
-
-/// Fills what DirectionArguments names.
-template <class Number>
-struct PackDirectionArguments {
-  const Number* parameters;         ///< [P]
-  const Number* context;            ///< [rows, context]
-  const Number* direction;          ///< [K, P], or null
-  const Number* context_direction;  ///< [K, rows, context], or null
-  Number* numbers;                  ///< [K, numbers]
-  Number* bias_rows;                ///< [K, rows, row]
-  unsigned long long rows;          ///< observations × intervals
-  unsigned long long count;         ///< K
 };
 
 /// `call.segments` is [blocks, stride, stored, threads], `call.sums` [blocks, parameters].

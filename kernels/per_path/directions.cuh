@@ -6,66 +6,13 @@
 // and `initial(q, path, i)` is that of component i of a given X_0.
 #pragma once
 
-#include "kernels/device/context_rows.cuh"
-#include "kernels/device/parameters.cuh"
+#include "kernels/device/directions.cuh"
 #include "kernels/per_path/arguments.cuh"
 #include "kernels/per_path/net.cuh"
 
 namespace ito::cuda {
 
 // --- Directions that a call gives
-
-/// The derivatives of packed numbers along the directions.
-template <class P, class Shape>
-ITO_DEVICE void pack_directions(const PackDirectionArguments<typename P::Number>& arguments) {
-  using Number = typename P::Number;
-  constexpr unsigned long long kNumbers = Shape::kNumberCount;
-  const unsigned long long i = global_index();
-  if (i >= arguments.count * kNumbers) return;
-  const int source = Shape::number_source(static_cast<int>(i % kNumbers)).source;
-  Number value = Number(0);
-  if (arguments.direction != nullptr && source >= 0) {
-    const Number* direction = arguments.direction + i / kNumbers * Shape::kParameterCount;
-    if (source < Shape::kParameterCount) value = direction[source];
-    if constexpr (Shape::kSigmaCount > 0) {
-      if (const int entry = source - Shape::kParameterCount; entry >= 0) {
-        value = constant_sigma<Shape>(arguments.parameters, entry).slope *
-                direction[Shape::kSigmaParameter + entry];
-      }
-    }
-  }
-  arguments.numbers[i] = value;
-}
-
-/// Those of the bias rows: Ẇ_c c + W_c ċ + ḃ. A thread for each number.
-template <class P, class Model>
-ITO_DEVICE void make_bias_row_tangents(
-    const PackDirectionArguments<typename P::Number>& arguments) {
-  using Rows = RowConstants<Model>;
-  const unsigned long long i = global_index(), row = i / Rows::kRow, q = row / arguments.rows;
-  if (q >= arguments.count) return;
-  const auto h = static_cast<unsigned>(i % Rows::kRow);
-  const auto* context = arguments.context + row % arguments.rows * Rows::kContext;
-  double sum = 0;
-  if (h < Rows::kOutputs) {
-    const unsigned first = Rows::kWeights + h * Rows::kColumns;
-    if (arguments.direction != nullptr) {
-      const auto* direction = arguments.direction + q * Model::spec.parameters;
-      sum = static_cast<double>(direction[Rows::kBias + h]);
-      for (unsigned c = 0; c < Rows::kContext; ++c) {
-        sum += static_cast<double>(direction[first + c]) * static_cast<double>(context[c]);
-      }
-    }
-    if (arguments.context_direction != nullptr) {
-      const auto* tangent = arguments.context_direction + row * Rows::kContext;
-      for (unsigned c = 0; c < Rows::kContext; ++c) {
-        sum +=
-            static_cast<double>(arguments.parameters[first + c]) * static_cast<double>(tangent[c]);
-      }
-    }
-  }
-  arguments.bias_rows[i] = static_cast<typename P::Number>(sum);
-}
 
 /// One of them.
 template <class Number>

@@ -46,7 +46,7 @@ class HostCalls : public Engine<Real> {
   void tangents(std::span<const Real> parameters, const BasicRequest<Real>& request,
                 const BasicDirections<Real>& directions, const BasicOutputs<Real>& outputs,
                 std::span<std::byte>) override {
-    if (!tangents_) tangents_ = make_device_tangents<Real>(shape_, precision_, limit_, gpu_);
+    if (!tangents_) tangents_ = make_device_tangents<Real>(shape_, tangent_kernels(), limit_, gpu_);
     tangents_->run(parameters, request, directions, outputs);
   }
 
@@ -68,6 +68,9 @@ class HostCalls : public Engine<Real> {
   /// Of a workspace for so many tiles and rows of context.
   virtual std::size_t bytes_of_tiles(std::uint64_t tiles, std::uint64_t observations,
                                      Keep keep) const = 0;
+  virtual std::unique_ptr<TangentKernels<Real>> tangent_kernels() const {
+    return make_per_path_tangents<Real>(shape_, precision_, gpu_);
+  }
 
   ModelShape shape_;
   std::shared_ptr<Gpu> gpu_;

@@ -124,7 +124,8 @@ TEST_P(Tangents, AlongNothingAreZero) {
 
 // --- On CUDA, against the reference
 
-void expect_the_references(const EngineKind& kind, const ModelCase& row, std::uint64_t paths) {
+void expect_the_references_tangents(const EngineKind& kind, const ModelCase& row,
+                                    std::uint64_t paths) {
   SCOPED_TRACE(kind.name + ", " + row.name + ", " + std::string(name(row.model.solver)));
   const double tolerance = kind.gradient_tolerance;
   const EngineKind& reference = engine("reference64");
@@ -140,7 +141,16 @@ void expect_the_references(const EngineKind& kind, const ModelCase& row, std::ui
   EXPECT_LE(relative_error(got.martingale, wanted.martingale), tolerance);
   EXPECT_LE(relative_error(got.interval_energy, wanted.interval_energy), tolerance);
   EXPECT_LE(relative_error(got.interval_martingale, wanted.interval_martingale), tolerance);
+}
 
+/// Tangents, and the gradient that is made of them.
+void expect_the_references(const EngineKind& kind, const ModelCase& row, std::uint64_t paths) {
+  expect_the_references_tangents(kind, row, paths);
+  SCOPED_TRACE(kind.name + ", " + row.name + ", " + std::string(name(row.model.solver)));
+  const double tolerance = kind.gradient_tolerance;
+  const EngineKind& reference = engine("reference64");
+  const ChainInputs inputs = row.inputs(paths);
+  const Call call = row.call(paths);
   const PlanOptions pathwise{.gradient = GradientMethod::pathwise};
   const PathValues loss = random_cotangents(row.model, paths, 5);
   const GradientValues gradient =
@@ -162,21 +172,23 @@ TEST_P(CudaTangents, AreTheReferencesOfEveryKindOfModel) {
   for (const ModelCase& row : model_table(rows)) expect_the_references(GetParam(), row, 37);
 }
 
-/// Whatever kernels take the paths.
-TEST(CudaTangentsOfAnyPlan, AreTheSameBitsBesideEveryKernel) {
+/// Layered plans have the kernels of a path a thread.
+TEST(CudaTangentsOfAnyPlan, AreTheReferencesBesideEveryKernel) {
   const ModelCase& row = model_case("context_of_three");
   const ChainInputs inputs = row.inputs(20);
   const Call call = row.call(20);
-  PathValues wanted;
+  PathValues of_threads;
   for (const CudaKernels kernels :
        {CudaKernels::fused, CudaKernels::layered, CudaKernels::per_path}) {
     EngineKind kind = cuda_engines().front();
     kind.kernels = kernels;
+    expect_the_references_tangents(kind, row, 20);
+    if (kernels == CudaKernels::fused) continue;
     AnyPlan plan(kind, row.model);
     const PathValues got = plan.tangents(inputs.parameters, call,
                                          random_directions(row, call, plan.parameter_count()));
-    if (wanted.states.empty()) wanted = got;
-    EXPECT_EQ(got, wanted) << name(kernels);
+    if (of_threads.states.empty()) of_threads = got;
+    EXPECT_EQ(got, of_threads) << name(kernels);
   }
 }
 

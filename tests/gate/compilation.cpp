@@ -6,6 +6,7 @@
 
 #include "cuda/fused/adjoint.hpp"
 #include "cuda/fused/simulate.hpp"
+#include "cuda/fused/tangents.hpp"
 #include "cuda/kernel_compiler.hpp"
 #include "cuda/layered/block.hpp"
 #include "cuda/layered/device_net.hpp"
@@ -106,6 +107,15 @@ Compilation compilation(const LayeredJob& job) {
 }
 
 Compilation compilation(const SchemeJob& job) {
+  if (job.fused) {
+    return {
+        .label = fmt::format("sm_{:<4} fused    {}  {}", job.target.compute_capability,
+                             name(job.precision), job.text),
+        .source = fused_tangent_source(spec_of(job.shape), job.precision,
+                                       static_cast<int>(job.target.shared_memory_per_block), {}),
+        .target = job.target,
+        .most_spilled = 480};
+  }
   return {.label = fmt::format("sm_{:<4} per path {}  {}", job.target.compute_capability,
                                name(job.precision), job.text),
           .source = job.method ? per_path_source(spec_of(job.shape), job.precision, *job.method)

@@ -164,6 +164,16 @@ std::vector<SchemeJob> scheme_jobs() {
   model.control = DriftControl{net, 4, {0, 32}};
   add("diagonal, drift, pathwise", Precision::fp64, GradientMethod::pathwise);
   add("diagonal, drift, tangents", Precision::fp32, {});
+  model.diffusion = ConstantDiffusion{};
+  model.solver = Solver::euler_maruyama;
+  for (const Precision precision : {Precision::fp32, Precision::fast}) {
+    jobs.push_back({"constant, drift, tangents",
+                    resolve(validated(model)),
+                    gate_targets[precision == Precision::fp32 ? 1 : 0],
+                    precision,
+                    {},
+                    true});
+  }
   return jobs;
 }
 

@@ -77,13 +77,14 @@ struct LayeredJob {
 std::vector<LayeredJob> layered_jobs();
 
 /// The kernels that take a path a thread, of some model. `method`: of its gradient; without, they
-/// are those of tangents.
+/// are those of tangents, or `fused` ones.
 struct SchemeJob {
   std::string text;
   ModelShape shape;
   GateTarget target;
   Precision precision;
   std::optional<GradientMethod> method;
+  bool fused = false;
 };
 std::vector<SchemeJob> scheme_jobs();
 

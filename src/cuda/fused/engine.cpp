@@ -7,6 +7,7 @@
 #include "cuda/context_rows.hpp"
 #include "cuda/fused/adjoint.hpp"
 #include "cuda/fused/simulate.hpp"
+#include "cuda/fused/tangents.hpp"
 #include "cuda/host_calls.hpp"
 #include "cuda/parameters.hpp"
 
@@ -73,6 +74,11 @@ class FusedEngine final : public HostCalls<Real> {
   }
 
  private:
+  std::unique_ptr<TangentKernels<Real>> tangent_kernels() const override {
+    if (!has_fused_tangents(shape_)) return HostCalls<Real>::tangent_kernels();
+    return make_fused_tangents<Real>(model_, gpu_);
+  }
+
   std::size_t bytes_of_tiles(std::uint64_t tiles, std::uint64_t observations,
                              Keep keep) const override {
     return lay_out(nullptr, blocks_of(tiles, tiles, observations), keep).bytes;
