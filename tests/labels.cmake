@@ -41,5 +41,8 @@ foreach(suite IN ITEMS model engine cuda inference cuda_training io lab cli simt
       list(APPEND labels sanitized)
     endif()
     set_tests_properties("${test}" PROPERTIES LABELS "${labels}")
+    if(test MATCHES "${slow}|Tangents.*/cuda|Models/Adjoint|CudaSizes|Contest|Study")
+      set_tests_properties("${test}" PROPERTIES COST 10)  # first, so that no core waits for them at the end
+    endif()
   endforeach()
 endforeach()
