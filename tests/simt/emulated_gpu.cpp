@@ -184,8 +184,8 @@ void EmulatedGpu::launch(const GpuKernel& kernel, LaunchShape shape, const void*
     throw Error("launch of " + kernel.name + ": bytes of the argument",
                 std::to_string(argument_bytes), std::to_string(emulated.bounds.argument_bytes));
   }
-  const simt::Launch how{kernel.name, shape.blocks, shape.threads, shape.shared_bytes,
-                         options_.races};
+  const simt::Launch how{kernel.name,        shape.blocks,   shape.threads,
+                         shape.shared_bytes, options_.races, options_.wgmma_from_last};
   const auto* bytes = static_cast<const std::byte*>(argument);
   put(stream,
       [how, entry = emulated.entry, kept = std::vector<std::byte>(bytes, bytes + argument_bytes)] {

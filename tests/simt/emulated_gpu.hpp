@@ -26,7 +26,8 @@ class EmulatedGpu : public Gpu {
  public:
   struct Options {
     GpuProperties properties = emulated_properties();
-    bool races = true;  ///< whether shared memory is watched; off is faster
+    bool races = true;             ///< whether shared memory is watched; off is faster
+    bool wgmma_from_last = false;  ///< simt::Launch
   };
 
   EmulatedGpu() : EmulatedGpu(Options{}) {}

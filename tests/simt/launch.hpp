@@ -13,6 +13,9 @@ struct Launch {
   unsigned threads = 32;  ///< a multiple of 32, at most 1024
   unsigned shared_bytes = 0;
   bool races = true;  ///< whether shared memory is watched for races and for reads before writes
+  /// Whether a wgmma adds its products up from the last k, not the first as mma does: then what
+  /// takes one of them differs in bits from what takes the other, as a device may have it.
+  bool wgmma_from_last = false;
 };
 
 /// Runs every block, one after the other. Throws ito::Error at the first fault, which names the

@@ -1,5 +1,5 @@
 // wgmma, a warp at a time: its 16 rows of the product depend on no other warp. Sums are in float,
-// in the order of k.
+// in the order of k, or backwards where the launch says so.
 #include "simt/products.hpp"
 
 #include <fmt/format.h>
@@ -60,6 +60,7 @@ struct WarpProducts {
 
 std::vector<WarpProducts> warps;
 unsigned next_poison = 0;
+bool sums_from_last = false;
 
 WarpProducts& this_warp() { return warps[position.thread / 32]; }
 unsigned this_lane() { return position.thread % 32; }
@@ -192,7 +193,8 @@ void finish(const Product& product) {
   };
   if (form.add) each([](float& value, float& sum) { sum = value; });
   for (int row = 0; row < 16; ++row) {
-    for (int k = 0; k < depth; ++k) {
+    for (int i = 0; i < depth; ++i) {
+      const int k = sums_from_last ? depth - 1 - i : i;
       for (unsigned n = 0; n < form.columns; ++n) sums[row][n] += a[row][k] * b[k][n];
     }
   }
@@ -245,7 +247,10 @@ void begin(const WarpgroupOperands& group, Site site) {
 
 }  // namespace
 
-void forget_products(unsigned count) { warps.assign(count, {}); }
+void forget_products(unsigned count, bool from_last) {
+  warps.assign(count, {});
+  sums_from_last = from_last;
+}
 
 void check_products_are_done() {
   const WarpProducts& warp = this_warp();

@@ -228,7 +228,7 @@ void run_block() {
   block.any = false;
   std::fill(std::begin(block.barriers), std::end(block.barriers), NamedBarrier{});
   std::fill(std::begin(block.warpgroups), std::end(block.warpgroups), Warpgroup{});
-  forget_products(block.launch->threads / 32);
+  forget_products(block.launch->threads / 32, block.launch->wgmma_from_last);
   for (Gathering& warp : block.warps) warp.waiting = 0, warp.runnable = 0xFFFFFFFFu;
   for (unsigned t = 0; t < block.launch->threads; ++t) {
     FiberStacks stacks;
