@@ -14,12 +14,13 @@
 
 #define ITO_UNROLL _Pragma("unroll")
 
-/// A kernel of at most `threads` threads a block; its body follows and uses `arguments`. The 1 asks
-/// for no second block on a multiprocessor: without it ptxas spills a few registers to make room
-/// for one.
-#define ITO_KERNEL(name, Arguments, threads)               \
-  extern "C" __global__ void __launch_bounds__(threads, 1) \
+/// A kernel of at most `threads` threads a block, of which the registers of a multiprocessor are to
+/// hold `blocks`; its body follows and uses `arguments`.
+#define ITO_KERNEL_OF(name, Arguments, threads, blocks)         \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) \
       name(const __grid_constant__ Arguments arguments)
+/// The 1 asks for no second block: without it ptxas spills a few registers to make room for one.
+#define ITO_KERNEL(name, Arguments, threads) ITO_KERNEL_OF(name, Arguments, threads, 1)
 
 namespace ito::cuda {
 

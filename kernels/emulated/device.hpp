@@ -25,6 +25,7 @@
     name##_body(*static_cast<const Arguments*>(bytes));                            \
   }                                                                                \
   static void name##_body(const Arguments& arguments)
+#define ITO_KERNEL_OF(name, Arguments, threads, blocks) ITO_KERNEL(name, Arguments, threads)
 
 namespace ito::cuda::simt {
 

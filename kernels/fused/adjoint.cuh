@@ -10,6 +10,7 @@
 #include "kernels/fused/mixing_gradient.cuh"
 #include "kernels/fused/net_gradient.cuh"
 #include "kernels/fused/tape.cuh"
+#include "kernels/fused/warpgroup_net.cuh"
 
 namespace ito::cuda {
 
@@ -197,19 +198,23 @@ class WarpAdjoint {
     }
   }
 
-  /// The states of steps begin … end − 1, stored or recomputed.
+  /// The states of steps begin … end − 1, stored or recomputed as the forward kernel computed them:
+  /// where products are wgmma by all warps, those without paths from zeros.
   ITO_DEVICE const Tile<Number>* states_from(int begin, int end) {
-    if (index_ >= call_.tiles) return nullptr;
+    const bool has_paths = index_ < call_.tiles;
+    if (!has_paths && (!Shape::kWarpgroups || call_.stride == 1)) return nullptr;
     const long long first = static_cast<long long>(index_) * call_.checkpoints;
     const Tile<Number>* stored =
         tape_entry<P, Shape>(call_.tape, first + begin / call_.stride, call_.stride > 1);
     if (call_.stride == 1) return stored;
     const long long slot = static_cast<long long>(block_index()) * Shape::kWarps + warp_index();
     Tile<Number>* segment = tape_entry<P, Shape>(arguments_.segments, slot * call_.stride, false);
-    CompensatedTiles<Shape, Number> x;
-    load_state<Shape>(stored, x.value);
-    load_state<Shape>(stored + stored_stride<Shape>, x.excess);
-    const RegisterEvaluator<P, typename Nets::Parameters> evaluator{nets_.evaluator.parameters};
+    CompensatedTiles<Shape, Number> x{};
+    if (has_paths) {
+      load_state<Shape>(stored, x.value);
+      load_state<Shape>(stored + stored_stride<Shape>, x.excess);
+    }
+    const auto evaluator = forward_evaluator();
     ITO_ROLLED
     for (int k = begin;; ++k) {
       store_state<Shape>(segment + static_cast<long long>(k - begin) * stored_stride<Shape>,
@@ -218,6 +223,22 @@ class WarpAdjoint {
       euler_step<P, Shape>(evaluator, call_, paths(), noise_, k, x);
     }
     return segment;
+  }
+
+  /// Evaluates nets as the forward kernel does. Its weights for wgmma take the place of what the
+  /// step before has staged.
+  ITO_DEVICE auto forward_evaluator() const {
+    using Others = typename Nets::Parameters;
+    const Others& parameters = nets_.evaluator.parameters;
+    if constexpr (Shape::kWarpgroups) {
+      block_barrier();  // until no warp reads that
+      const auto* fragments = static_cast<const WeightFragment*>(call_.fragments);
+      const auto stage = nets_.evaluator.stage.template as<unsigned char>();
+      return WarpgroupEvaluator<P, CoreParameters<Shape, Others>>{
+          {copy_to_cores<Shape>(fragments, stage), parameters}};
+    } else {
+      return RegisterEvaluator<P, Others>{parameters};
+    }
   }
 
   /// λ: cotangent of x_{k+1} → cotangent of x_k.

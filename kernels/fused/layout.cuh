@@ -29,6 +29,7 @@ struct LayerLayout {
   int staged = 0;          ///< its inputs in a warp's part of shared memory, elements
   int slopes = -1;         ///< the slopes of those inputs, where their values do not tell them
   int delta = 0;           ///< the cotangents of its sums there
+  bool by_warpgroup = false;  ///< whether the forward kernel takes its products for 64 paths
 
   // The sums of its weights' gradient are blocks of 16 rows, which are outputs, × 8 columns, which
   // are inputs; `turned`, the other way round. Warps share them out (OuterGrid).
@@ -84,7 +85,8 @@ struct NetLayout {
 
 /// How a kernel is launched.
 struct FusedLaunch {
-  int warps = 4;  ///< of a block, at most
+  int warps = 4;   ///< of a block, at most
+  int blocks = 1;  ///< that the registers of a multiprocessor are to hold
   bool shared_parameters = false;
   int stage_bytes = 0;    ///< where staging begins in shared memory
   int scratch_bytes = 0;  ///< where a number for each warp begins
@@ -101,7 +103,8 @@ struct FusedLayout {
   int vector_count = 0;
   int warp_stage = 0;  ///< all staged elements of a warp
   FusedLaunch simulate, adjoint;
-  bool fits = true;  ///< whether the adjoint's activations fit the shared memory of a block
+  bool warpgroups = false;  ///< whether any layer is `by_warpgroup`
+  bool fits = true;         ///< whether the adjoint's activations fit the shared memory of a block
 
   ITO_INLINE constexpr int sum_count() const { return slot_count * slot_numbers + vector_count; }
 };
@@ -289,13 +292,43 @@ ITO_INLINE constexpr void lay_out_sums(FusedLayout& layout, PackedFormat format)
   }
 }
 
-/// `shared_memory`: bytes that a block may ask for.
+/// Which layers' products are wgmma: those of f16 factors with 25 outputs or more; fewer take mma
+/// as few instructions. The adjoint takes the same ones where it runs on from a checkpoint, since
+/// tensor cores may add up wgmma and mma in other ways, and states are to be the same bits. So
+/// blocks of both kernels have whole warpgroups, and both have room for the weights in shared
+/// memory: the adjoint where it stages activations.
+ITO_INLINE constexpr void choose_warpgroups(FusedLayout& layout, const ModelSpec& model,
+                                            PackedFormat format) {
+  const FusedLaunch &forward = layout.simulate, &back = layout.adjoint;
+  if (!forward.shared_parameters || forward.warps % 4 != 0 || back.warps % 4 != 0) return;
+  if (layout.forward_fragments * fragment_bytes > back.scratch_bytes - back.stage_bytes) return;
+  bool small = model.state <= 8 && model.noise <= 8;
+  int nets = 0;
+  for (NetLayout& net : layout.nets) {
+    nets += net.spec.layers > 0 ? 1 : 0;
+    for (int l = 0; l < net.spec.layers; ++l) {
+      LayerLayout& layer = net.layers[l];
+      const ProductFormat product = l == 0 ? format.first : format.rest;
+      small = small && layer.outputs <= 64;
+      layer.by_warpgroup = product.depth == 2 && layer.rows == 1 && layer.out_tiles() >= 4 &&
+                           layer.staged_tiles() > 0;
+      layout.warpgroups = layout.warpgroups || layer.by_warpgroup;
+    }
+  }
+  // The operands of two layers of 64 units, in one part, fit 128 registers with all else, unless
+  // there are three nets.
+  if (layout.warpgroups && small && nets < 3 && format.planes == 1)
+    layout.simulate.blocks = 16 / layout.simulate.warps;
+}
+
+/// `shared_memory`: bytes that a block may ask for. `wgmma`: whether the device has it.
 ITO_INLINE constexpr FusedLayout fused_layout(const ModelSpec& model, PackedFormat format,
-                                              int shared_memory) {
+                                              int shared_memory, bool wgmma) {
   FusedLayout layout;
   lay_out_parameters(layout, model, format);
   lay_out_stage(layout, model, format);
   choose_launches(layout, format, shared_memory);
+  if (wgmma) choose_warpgroups(layout, model, format);
   lay_out_sums(layout, format);
   return layout;
 }

@@ -16,6 +16,18 @@ inline constexpr int state_tiles = tile_count(Shape::kState);
 template <class Shape>
 inline constexpr int noise_tiles = tile_count(Shape::kNoise);
 
+/// Copies the packed numbers behind the fragments in shared memory.
+template <class Shape, class Number>
+ITO_DEVICE Shared<Number> copy_numbers(const PathArguments<Number>& arguments) {
+  const auto numbers =
+      (shared_memory() + static_cast<unsigned>(Shape::kFragments) * 512u).as<Number>();
+  for (unsigned i = thread_index(); i < static_cast<unsigned>(Shape::kNumberCount);
+       i += block_size()) {
+    numbers.store(i, arguments.numbers[i]);
+  }
+  return numbers;
+}
+
 /// The packed parameters where the model's kernels read them.
 template <class P, class Shape>
 ITO_DEVICE auto open_parameters(const PathArguments<typename P::Number>& arguments) {
@@ -23,15 +35,10 @@ ITO_DEVICE auto open_parameters(const PathArguments<typename P::Number>& argumen
   const auto* fragments = static_cast<const WeightFragment*>(arguments.fragments);
   if constexpr (Shape::kSharedParameters) {
     const auto copy = shared_memory().as<WeightFragment>();
-    const auto numbers =
-        (shared_memory() + static_cast<unsigned>(Shape::kFragments) * 512u).as<Number>();
+    const auto numbers = copy_numbers<Shape>(arguments);
     for (unsigned i = thread_index(); i < static_cast<unsigned>(Shape::kFragments) * 32u;
          i += block_size()) {
       copy.store(i, fragments[i]);
-    }
-    for (unsigned i = thread_index(); i < static_cast<unsigned>(Shape::kNumberCount);
-         i += block_size()) {
-      numbers.store(i, arguments.numbers[i]);
     }
     block_barrier();
     return SharedParameters<Number>{copy, numbers};

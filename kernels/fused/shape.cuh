@@ -25,11 +25,13 @@ enum class FusedKernel { simulate, adjoint, step };
 
 /// A model as a kernel on tensor cores sees it. `Model::shared_memory`: bytes that a block may ask
 /// for; `Model::refined`: for requests whose noise is defined on other steps than the grid's;
-/// `Model::split`: for adjoints whose martingale's cotangent goes to states alone.
+/// `Model::split`: for adjoints whose martingale's cotangent goes to states alone; `Model::wgmma`:
+/// for devices that have it.
 template <class Model, class P, FusedKernel kKernel>
 struct FusedShape : SpecConstants<Model> {
+  static constexpr PackedFormat kFormat = P::kFormat;
   static constexpr FusedLayout kLayout =
-      fused_layout(Model::spec, P::kFormat, Model::shared_memory);
+      fused_layout(Model::spec, P::kFormat, Model::shared_memory, Model::wgmma);
   static constexpr FusedLaunch kLaunch = kKernel == FusedKernel::simulate  ? kLayout.simulate
                                          : kKernel == FusedKernel::adjoint ? kLayout.adjoint
                                                                            : FusedLaunch{};
@@ -38,6 +40,7 @@ struct FusedShape : SpecConstants<Model> {
   using Control = FusedNet<FusedShape, control_net>;
   static constexpr bool kRefined = Model::refined, kSplit = Model::split;
   static constexpr bool kSharedParameters = kLaunch.shared_parameters;
+  static constexpr bool kWarpgroups = kLayout.warpgroups;  ///< whether a step's products are wgmma
   static constexpr int kWarps = kLaunch.warps, kStageBytes = kLaunch.stage_bytes,
                        kScratchBytes = kLaunch.scratch_bytes;
   static constexpr int kWarpStage = kLayout.warp_stage;
@@ -70,7 +73,7 @@ template <class Model>
 struct OutputsAlone {
   static constexpr ModelSpec spec = outputs_alone(Model::spec);
   static constexpr int shared_memory = Model::shared_memory;
-  static constexpr bool refined = Model::refined, split = Model::split;
+  static constexpr bool refined = Model::refined, split = Model::split, wgmma = false;
 };
 
 }  // namespace ito::cuda

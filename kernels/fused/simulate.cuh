@@ -1,8 +1,10 @@
 // The forward kernel: a warp takes 16 paths through the whole time loop, states in registers, and
-// writes at save steps and (for a following adjoint) at the tape's steps.
+// writes at save steps and (for a following adjoint) at the tape's steps. Where a step's products
+// are wgmma four warps go together, of which some may have no paths.
 #pragma once
 
 #include "kernels/fused/tape.cuh"
+#include "kernels/fused/warpgroup_net.cuh"
 
 namespace ito::cuda {
 
@@ -107,17 +109,34 @@ ITO_DEVICE void finish_paths(const SimulateArguments<Number>& arguments,
   }
 }
 
+/// Evaluates the nets of a step.
+template <class P, class Shape>
+ITO_DEVICE auto open_evaluator(const PathArguments<typename P::Number>& call) {
+  using Number = typename P::Number;
+  if constexpr (Shape::kWarpgroups) {
+    const SharedParameters<Number> others{shared_memory().as<WeightFragment>(),
+                                          copy_numbers<Shape>(call)};
+    using Parameters = CoreParameters<Shape, SharedParameters<Number>>;
+    const auto* fragments = static_cast<const WeightFragment*>(call.fragments);
+    return WarpgroupEvaluator<P, Parameters>{
+        {copy_to_cores<Shape>(fragments, shared_memory()), others}};
+  } else {
+    const auto parameters = open_parameters<P, Shape>(call);
+    return RegisterEvaluator<P, decltype(open_parameters<P, Shape>(call))>{parameters};
+  }
+}
+
 template <class P, class Shape>
 ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
   const PathArguments<Number>& call = arguments.path;
-  const auto parameters = open_parameters<P, Shape>(call);
-  const RegisterEvaluator<P, decltype(open_parameters<P, Shape>(call))> evaluator{parameters};
+  const auto evaluator = open_evaluator<P, Shape>(call);
   const int index = static_cast<int>(block_index() * (block_size() / 32) + warp_index());
-  if (index >= call.tiles) return;
+  if ((Shape::kWarpgroups ? index / 4 * 4 : index) >= call.tiles) return;
+  const bool has_paths = !Shape::kWarpgroups || index < call.tiles;
   const auto paths = WarpPaths<Number>::template of<Shape>(call, index);
   CompensatedTiles<Shape, Number> x;
-  load_initial<P, Shape>(call, paths, parameters, x.value);
+  load_initial<P, Shape>(call, paths, evaluator.parameters, x.value);
   x.start_from_zero_excess();
   auto sums = RunningSums<Number>::zero();
   PathNoise<P, Shape> noise(call, paths.tile);
@@ -135,8 +154,10 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
       if (until_checkpoint == 0) {
         const bool whole = call.stride > 1;
         auto* entry = tape_entry<P, Shape>(call.tape, checkpoint, whole);
-        store_state<Shape>(entry, x.value);
-        if (whole) store_state<Shape>(entry + stored_stride<Shape>, x.excess);
+        if (has_paths) {
+          store_state<Shape>(entry, x.value);
+          if (whole) store_state<Shape>(entry + stored_stride<Shape>, x.excess);
+        }
         ++checkpoint;
         until_checkpoint = call.stride;
       }
@@ -144,7 +165,7 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
     }
     sums.add(euler_step<P, Shape>(evaluator, call, paths, noise, k, x));
   }
-  finish_paths<Shape>(arguments, paths, index, x.value, sums);
+  if (has_paths) finish_paths<Shape>(arguments, paths, index, x.value, sums);
 }
 
 }  // namespace ito::cuda

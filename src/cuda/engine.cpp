@@ -72,7 +72,7 @@ std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const Pl
   }
   const bool forced = options.cuda_kernels == CudaKernels::fused;
   if (forced || (options.cuda_kernels == CudaKernels::automatic && is_small(shape))) {
-    const FusedModel model(shape, precision, gpu->properties().shared_memory_per_block);
+    const FusedModel model(shape, precision, gpu->properties());
     if (model.layout.fits) return make_fused_engine<Real>(shape, model, limit, std::move(gpu));
     if (forced) {
       throw Error("cuda_kernels",

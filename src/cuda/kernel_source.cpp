@@ -92,12 +92,14 @@ PackedFormat packed_format(Precision precision) {
   }
 }
 
-FusedModel::FusedModel(const ModelShape& shape, Precision of, std::size_t shared_memory_per_block,
+FusedModel::FusedModel(const ModelShape& shape, Precision of, const GpuProperties& device,
                        bool nets)
     : spec(spec_of(shape)),
       precision(of),
-      shared_memory(static_cast<int>(shared_memory_per_block)),
-      layout(fused_layout(nets ? spec : outputs_alone(spec), packed_format(of), shared_memory)) {}
+      shared_memory(static_cast<int>(device.shared_memory_per_block)),
+      wgmma(nets && device.compute_capability == 90),
+      layout(fused_layout(nets ? spec : outputs_alone(spec), packed_format(of), shared_memory,
+                          wgmma)) {}
 
 KernelText::KernelText(std::initializer_list<const char*> kernels) {
   for (const char* kernel : kernels) text_ += fmt::format("#include \"kernels/{}\"\n", kernel);
@@ -111,13 +113,14 @@ KernelText::KernelText(std::initializer_list<const char*> kernels, Precision pre
   text_ += fmt::format("using P = ito::cuda::{};\nusing Number = P::Number;\n", name);
 }
 
-KernelText& KernelText::model(const ModelSpec& spec, int shared_memory, CallKind calls) {
+KernelText& KernelText::model(const ModelSpec& spec, int shared_memory, CallKind calls,
+                              bool wgmma) {
   text_ += fmt::format(
       "struct Model {{\n"
       "  static constexpr int shared_memory = {};\n"
-      "  static constexpr bool refined = {}, split = {};\n"
+      "  static constexpr bool refined = {}, split = {}, wgmma = {};\n"
       "  static constexpr ito::cuda::ModelSpec spec = {};\n}};\n",
-      shared_memory, calls.refined, calls.split, initializer(spec));
+      shared_memory, calls.refined, calls.split, wgmma, initializer(spec));
   return *this;
 }
 
@@ -127,9 +130,9 @@ KernelText& KernelText::shape(const char* type) {
 }
 
 KernelText& KernelText::kernel(const std::string& name, const std::string& arguments,
-                               const std::string& function, int threads) {
-  text_ += fmt::format("ITO_KERNEL({}, ito::cuda::{}, {}) {{ ito::cuda::{}(arguments); }}\n", name,
-                       arguments, threads, function);
+                               const std::string& function, int threads, int blocks) {
+  text_ += fmt::format("ITO_KERNEL_OF({}, ito::cuda::{}, {}, {}) {{ ito::cuda::{}(arguments); }}\n",
+                       name, arguments, threads, blocks, function);
   return *this;
 }
 

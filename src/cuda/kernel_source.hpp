@@ -22,14 +22,15 @@ PackedFormat packed_format(Precision precision);
 
 /// What kernels on tensor cores are compiled for, and how memory is laid out for them.
 struct FusedModel {
-  /// `shared_memory_per_block`: bytes that a block may ask for. `nets`: whether kernels evaluate
-  /// them; otherwise that is done between launches.
-  FusedModel(const ModelShape& shape, Precision precision, std::size_t shared_memory_per_block,
+  /// Of the device: its compute capability, and what shared memory a block may ask for. `nets`:
+  /// whether kernels evaluate them; otherwise that is done between launches.
+  FusedModel(const ModelShape& shape, Precision precision, const GpuProperties& device,
              bool nets = true);
 
   ModelSpec spec;
   Precision precision;
   int shared_memory;
+  bool wgmma;  ///< whether kernels may use what sm_90a alone has (device/wgmma.cuh)
   FusedLayout layout;
 };
 
@@ -46,12 +47,13 @@ class KernelText {
   explicit KernelText(std::initializer_list<const char*> kernels);
   KernelText(std::initializer_list<const char*> kernels, Precision precision);
 
-  KernelText& model(const ModelSpec& spec, int shared_memory, CallKind calls);
+  KernelText& model(const ModelSpec& spec, int shared_memory, CallKind calls, bool wgmma = false);
   /// The type of the model's layout, a template of `Model`.
   KernelText& shape(const char* type);
-  /// `arguments`: their type. `function`: with its template arguments. At most `threads` a block.
+  /// `arguments`: their type. `function`: with its template arguments. At most `threads` a block,
+  /// and `blocks` that a multiprocessor's registers are to hold.
   KernelText& kernel(const std::string& name, const std::string& arguments,
-                     const std::string& function, int threads = service_threads);
+                     const std::string& function, int threads = service_threads, int blocks = 1);
   /// The bias rows of a context, where the model takes one, and their gradients.
   KernelText& context_rows(const ModelSpec& spec);
   KernelText& context_row_gradients(const ModelSpec& spec);

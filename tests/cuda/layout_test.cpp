@@ -93,7 +93,7 @@ TEST(FusedLayout, PacksEveryParameterAndWeightsTransposedToo) {
   for (const Model& model : models()) {
     const ModelSpec spec = spec_of(resolve(model));
     for (const PackedFormat& format : {faithful_format, fast_format, exact_format}) {
-      const FusedLayout layout = fused_layout(spec, format, 227 << 10);
+      const FusedLayout layout = fused_layout(spec, format, 227 << 10, true);
       Counts forward, transposed;
       for (int f = 0; f < layout.fragment_count; ++f) {
         for (int lane = 0; lane < warp_lanes; ++lane) {
@@ -122,7 +122,7 @@ TEST(FusedLayout, PacksEveryParameterAndWeightsTransposedToo) {
 TEST(FusedLayout, SumsEveryParameterAtAnOffsetOfItsOwn) {
   for (const Model& model : models()) {
     const ModelSpec spec = spec_of(resolve(model));
-    const FusedLayout layout = fused_layout(spec, faithful_format, 227 << 10);
+    const FusedLayout layout = fused_layout(spec, faithful_format, 227 << 10, true);
     std::map<int, int> taken;
     for (int p = 0; p < spec.parameters; ++p) {
       const int offset = sum_offset(spec, layout, p);

@@ -9,6 +9,7 @@
 #include <ito/error.hpp>
 
 #include "engine/any_plan.hpp"
+#include "engine/least_limit.hpp"
 #include "engine/model_table.hpp"
 #include "engine/workspace.hpp"
 #include "refusal.hpp"
@@ -26,21 +27,6 @@ constexpr const char* models[] = {"mlp_diagonal_feedback",
                                   "context_wide_drift",
                                   "save_every_step",
                                   "one_step"};
-
-/// The least limit, as the refusal of a smaller one names it.
-std::size_t least_limit(const EngineKind& kind, const Model& model, const Call& call, int threads) {
-  try {
-    AnyPlan(kind, model, {.workspace_limit = 0}, threads)
-        .workspace_bytes(call.paths, call.observations());
-  } catch (const Error& error) {
-    const std::string text = error.what(),
-                      before = "workspace_limit: got 0 bytes; accepted: at least ";
-    EXPECT_TRUE(text.starts_with(before)) << text;
-    return std::stoull(text.substr(before.size()));
-  }
-  ADD_FAILURE() << "a limit of 0 bytes was accepted";
-  return 0;
-}
 
 TEST_P(Checkpoint, GivesTheBitsOfStoredStates) {
   constexpr std::uint64_t paths = 230;

@@ -17,6 +17,12 @@
 namespace ito::cuda {
 namespace {
 
+GpuProperties properties(GateTarget target) {
+  return {.name = {},
+          .compute_capability = target.compute_capability,
+          .shared_memory_per_block = target.shared_memory_per_block};
+}
+
 /// Weights that a path meets in a step.
 double weights(const FusedLayout& layout) {
   double out = 0;
@@ -57,7 +63,7 @@ Compilation fused(const Model& description, const std::string& text, GateTarget 
   // An adjoint that fills all registers may keep some addresses in local memory, which it writes
   // once and reads once a step.
   const int most_spilled = !in_registers ? -1 : adjoint ? 192 : 0;
-  const FusedModel model(resolve(description), precision, target.shared_memory_per_block);
+  const FusedModel model(resolve(description), precision, properties(target));
   const FusedLaunch& launch = adjoint ? model.layout.adjoint : model.layout.simulate;
   constexpr double tile_steps = 1;
   const std::string kernel = adjoint ? "adjoint" : "simulate";
@@ -97,7 +103,7 @@ Compilation compilation(const LatentJob& job) {
 Compilation compilation(const LayeredJob& job) {
   const auto source = [&] {
     if (!job.shape) return device_net_source(job.precision);
-    return layered_source({*job.shape, job.precision, job.target.shared_memory_per_block, false});
+    return layered_source({*job.shape, job.precision, properties(job.target), false});
   };
   return {.label = fmt::format("sm_{:<4} layered  {}  {}", job.target.compute_capability,
                                name(job.precision), job.text),

@@ -13,7 +13,7 @@ namespace ito::cuda {
 inline KernelSource adjoint_source(const FusedModel& model, CallKind calls = {}) {
   return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "fused/adjoint.cuh"},
                     model.precision)
-      .model(model.spec, model.shared_memory, calls)
+      .model(model.spec, model.shared_memory, calls, model.wgmma)
       .shape("FusedShape<Model, P, ito::cuda::FusedKernel::adjoint>")
       .kernel("ito_adjoint", "AdjointArguments<Number>", "adjoint<P, Shape>",
               32 * model.layout.adjoint.warps)

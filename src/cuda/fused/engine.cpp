@@ -47,7 +47,7 @@ class FusedEngine final : public HostCalls<Real> {
     const Blocks cut = blocks_of(tiles);
     const FusedWorkspace<Real> space = space_in(workspace, cut, keep);
     prepare(stream, parameters, request, cut, space);
-    forward(request).run(*gpu_, layout_.simulate,
+    forward(request).run(*gpu_, layout_,
                          simulate_arguments(path_in(request, tiles, space), outputs), stream);
   }
 

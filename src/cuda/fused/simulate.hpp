@@ -14,12 +14,12 @@ namespace ito::cuda {
 inline KernelSource simulate_source(const FusedModel& model, CallKind calls = {}) {
   return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "fused/simulate.cuh"},
                     model.precision)
-      .model(model.spec, model.shared_memory, calls)
+      .model(model.spec, model.shared_memory, calls, model.wgmma)
       .shape("FusedShape<Model, P, ito::cuda::FusedKernel::simulate>")
       .kernel("ito_pack", "PackArguments<Number>", "pack_parameters<P, Shape>")
       .context_rows(model.spec)
       .kernel("ito_simulate", "SimulateArguments<Number>", "simulate<P, Shape>",
-              32 * model.layout.simulate.warps)
+              32 * model.layout.simulate.warps, model.layout.simulate.blocks)
       .named("simulate");
 }
 
@@ -28,11 +28,14 @@ struct FusedSimulate {
       : module(gpu.compile(simulate_source(model, calls))), loop(module->kernel("ito_simulate")) {}
 
   /// Few paths take blocks of fewer warps, over all multiprocessors: no path depends on its warp.
+  /// Blocks are of whole warpgroups where these take products together.
   template <class Real>
-  void run(Gpu& gpu, const FusedLaunch& shape, const SimulateArguments<Real>& arguments,
+  void run(Gpu& gpu, const FusedLayout& layout, const SimulateArguments<Real>& arguments,
            Stream stream) const {
+    const FusedLaunch& shape = layout.simulate;
     const int multiprocessors = gpu.properties().multiprocessors, tiles = arguments.path.tiles;
-    const int warps = std::clamp((tiles + multiprocessors - 1) / multiprocessors, 1, shape.warps);
+    int warps = std::clamp((tiles + multiprocessors - 1) / multiprocessors, 1, shape.warps);
+    if (layout.warpgroups) warps = (warps + 3) / 4 * 4;
     launch(gpu, loop, static_cast<std::uint64_t>((tiles + warps - 1) / warps), 32 * warps,
            shape.shared_bytes, arguments, stream);
   }

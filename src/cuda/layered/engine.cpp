@@ -36,7 +36,7 @@ class LayeredEngine final : public HostCalls<Real> {
       : HostCalls<Real>(shape, precision, limit, std::move(gpu)),
         limit_(limit),
         product_bytes_(gpu_->product_workspace_bytes()),
-        model_(shape_, precision, gpu_->properties().shared_memory_per_block, false),
+        model_(shape_, precision, gpu_->properties(), false),
         constants_(shape_, gpu_),
         net_kernels_(*gpu_, precision),
         plain_(*gpu_, layered_source(model_)),
