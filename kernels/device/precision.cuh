@@ -27,7 +27,7 @@ struct Fast {
   using First = HalfProduct;
   using Forward = HalfProduct;
   using Outer = HalfOuter<1>;
-  static constexpr int kSoftTanh = 2;  ///< tiles of eight of a hidden layer, on the way forward
+  static constexpr int kSoftTanh = 3;  ///< tiles of eight of a hidden layer, on the way forward
 };
 
 /// Double throughout, to check the others.
@@ -137,28 +137,51 @@ ITO_DEVICE ActivatedTile<typename P::Number> activate_hidden(const Tile<typename
   }
 }
 
-/// The operand that tiles from n on of a hidden layer of kTiles are for the next product, of its
-/// sums; zero beyond the last. For ways forward that keep no slopes.
+/// Whether some tiles of hidden layers go through soft_tanh2.
+template <class P, Activation kActivation>
+ITO_INLINE constexpr bool softens() {
+  return kActivation == Activation::tanh && requires { P::kSoftTanh; };
+}
+
+/// The two registers of an f16 operand that tile n of a hidden layer makes of its sums, on ways
+/// forward that keep no slopes.
+template <class P, Activation kActivation>
+ITO_DEVICE void hidden_halves(int n, const Tile<float>& z, unsigned (&out)[2]) {
+  static_assert(softens<P, kActivation>());
+  if (is_soft(n, P::kSoftTanh)) {
+    out[0] = soft_tanh2(pack_f16(z.v[0], z.v[1]));
+    out[1] = soft_tanh2(pack_f16(z.v[2], z.v[3]));
+  } else {
+    const Tile<float> value = activate_hidden<P, kActivation>(z).value;
+    out[0] = pack_f16(value.v[0], value.v[1]);
+    out[1] = pack_f16(value.v[2], value.v[3]);
+  }
+}
+
+/// The operand that tiles from n on of a hidden layer of kTiles make; zero beyond the last.
 template <class P, Activation kActivation, int kTiles>
 ITO_DEVICE typename P::Forward::Operand hidden_operand(
     int n, const Tile<typename P::Number> (&z)[P::Forward::kDepth]) {
   using Number = typename P::Number;
-  Tile<Number> values[P::Forward::kDepth];
-  ITO_UNROLL
-  for (int i = 0; i < P::Forward::kDepth; ++i) {
-    values[i] =
-        n + i < kTiles ? activate_hidden<P, kActivation>(z[i]).value : uniform_tile(Number(0));
-  }
-  auto operand = P::Forward::operand(values);
-  if constexpr (kActivation == Activation::tanh && requires { P::kSoftTanh; }) {
+  if constexpr (softens<P, kActivation>()) {
+    typename P::Forward::Operand operand{};
     ITO_UNROLL
     for (int i = 0; i < P::Forward::kDepth; ++i) {
-      if (n + i >= kTiles || !is_soft(n + i, P::kSoftTanh)) continue;
-      operand.v[2 * i] = soft_tanh2(pack_f16(z[i].v[0], z[i].v[1]));
-      operand.v[2 * i + 1] = soft_tanh2(pack_f16(z[i].v[2], z[i].v[3]));
+      unsigned halves[2] = {0, 0};
+      if (n + i < kTiles) hidden_halves<P, kActivation>(n + i, z[i], halves);
+      operand.v[2 * i] = halves[0];
+      operand.v[2 * i + 1] = halves[1];
     }
+    return operand;
+  } else {
+    Tile<Number> values[P::Forward::kDepth];
+    ITO_UNROLL
+    for (int i = 0; i < P::Forward::kDepth; ++i) {
+      values[i] =
+          n + i < kTiles ? activate_hidden<P, kActivation>(z[i]).value : uniform_tile(Number(0));
+    }
+    return P::Forward::operand(values);
   }
-  return operand;
 }
 
 }  // namespace ito::cuda

@@ -134,6 +134,9 @@ struct WarpgroupOperands {
   ITO_DEVICE void set(int n, const Tile<float>& tile) {
     unsigned packed[Parts::kParts][2];
     Parts::pack(tile, packed);
+    set(n, packed);
+  }
+  ITO_DEVICE void set(int n, const unsigned (&packed)[Parts::kParts][2]) {
     ITO_UNROLL
     for (int p = 0; p < Parts::kParts; ++p) {
       parts[n / 2][p][n % 2 * 2] = packed[p][0];
@@ -273,7 +276,13 @@ struct WarpgroupEvaluator {
     } else {
       WarpgroupOperands<typename P::Forward, out_tiles<Net>(kLayer)> next;
       multiply<Net, kLayer>(input, operands, [&](int n, const Tile<Number>& z) {
-        next.set(n, activate_hidden<P, Net::kHidden>(z).value);
+        if constexpr (softens<P, Net::kHidden>()) {
+          unsigned halves[1][2];
+          hidden_halves<P, Net::kHidden>(n, z, halves[0]);
+          next.set(n, halves);
+        } else {
+          next.set(n, activate_hidden<P, Net::kHidden>(z).value);
+        }
       });
       next.fill_up();
       layers<Net, kLayer + 1>(input, next, output);

@@ -60,9 +60,9 @@ std::vector<int> trips_of(const FusedModel& model, bool adjoint) {
 /// A kernel with a time loop and its nets on chip.
 Compilation fused(const Model& description, const std::string& text, GateTarget target,
                   Precision precision, bool adjoint, bool in_registers) {
-  // An adjoint that fills all registers may keep some addresses in local memory, which it writes
+  // A kernel that fills all its registers may keep some addresses in local memory, which it writes
   // once and reads once a step.
-  const int most_spilled = !in_registers ? -1 : adjoint ? 192 : 0;
+  const int most_spilled = !in_registers ? -1 : adjoint ? 192 : 8;
   const FusedModel model(resolve(description), precision, properties(target));
   const FusedLaunch& launch = adjoint ? model.layout.adjoint : model.layout.simulate;
   constexpr double tile_steps = 1;

@@ -8,6 +8,11 @@
 namespace ito::cuda {
 namespace {
 
+FusedLayout tangent_layout(const ModelSpec& spec, Precision precision, int shared_memory) {
+  return fused_layout(spec, precision == Precision::fp64 ? exact_format : any_size_format,
+                      shared_memory, false);
+}
+
 template <class Real>
 class FusedTangents final : public TangentKernels<Real> {
  public:
@@ -15,8 +20,7 @@ class FusedTangents final : public TangentKernels<Real> {
       : spec_(model.spec),
         precision_(model.precision),
         shared_memory_(model.shared_memory),
-        layout_(fused_layout(spec_, precision_ == Precision::fp64 ? exact_format : any_size_format,
-                             shared_memory_)),
+        layout_(tangent_layout(spec_, precision_, shared_memory_)),
         gpu_(std::move(gpu)),
         plain_(gpu_->compile(source({}))) {}
 
@@ -69,9 +73,7 @@ KernelSource fused_tangent_source(const ModelSpec& spec, Precision precision, in
       .kernel("ito_pack_fragments", directions,
               "pack_direction_fragments<ito::cuda::AnySize<P>, Shape>")
       .kernel("ito_tangents", "TangentArguments<Number>", "tangents<P, Shape>",
-              32 * fused_layout(spec, precision == Precision::fp64 ? exact_format : any_size_format,
-                                shared_memory)
-                       .simulate.warps)
+              32 * tangent_layout(spec, precision, shared_memory).simulate.warps)
       .context_rows(spec);
   if (spec.bias_row() > 0)
     text.kernel("ito_bias_row_tangents", directions, "make_bias_row_tangents<P, Model>");
