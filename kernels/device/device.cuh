@@ -112,6 +112,12 @@ ITO_DEVICE void ldmatrix_x4_transposed(unsigned (&r)[4], Shared<const unsigned s
   ptx::ldmatrix_x4_transposed(r, row.address());
 }
 
+/// Adds to a counter in global memory and gives what it was.
+ITO_DEVICE unsigned atomic_add(unsigned* counter, unsigned one) { return atomicAdd(counter, one); }
+/// What this thread has written, and what barriers have shown it, is written before what it writes
+/// next; likewise for reads.
+ITO_DEVICE void device_fence() { __threadfence(); }
+
 /// From memory that nothing writes while the kernel runs.
 template <class T>
 ITO_DEVICE T load_read_only(const T* pointer) {

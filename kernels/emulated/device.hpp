@@ -229,6 +229,14 @@ inline void stmatrix_x4_transposed(Shared<unsigned short> row, const unsigned (&
   simt::stmatrix(4, true, {nullptr, r, nullptr, row.offset()}, site);
 }
 
+/// Blocks run one after the other, and of their threads one at a time.
+inline unsigned atomic_add(unsigned* counter, unsigned one) {
+  const unsigned before = *counter;
+  *counter += one;
+  return before;
+}
+inline void device_fence() {}
+
 template <class T>
 inline T load_read_only(const T* pointer, simt::Site site = simt::Site::current()) {
   if (reinterpret_cast<unsigned long>(pointer) % alignof(T) != 0) {

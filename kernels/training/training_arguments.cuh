@@ -1,6 +1,6 @@
 // What the host hands the kernels of a training step, and what they keep on the device between
-// steps. R observations in a block of the minibatch, S paths each, N = R·S; L numbers an
-// observation.
+// steps. R observations in a block of the minibatch, S paths each, N = R·S; T times of D numbers,
+// L = T·D of them an observation.
 #pragma once
 
 namespace ito::cuda {
@@ -26,6 +26,7 @@ struct TrainingRecord {
   StepEntry current;
   LossTotals step, epoch;
   double loss;           ///< of the step
+  double log_scale;      ///< of the last block, by the loss: the gradient of the learned scale
   double gradient_norm;  ///< of the step, before clipping
   double norms;          ///< over the epoch's steps
   double clip;           ///< what the gradient is multiplied by
@@ -35,23 +36,35 @@ struct TrainingRecord {
   double failed_loss, failed_norm, failed_non_finite, failed_observations;
 };
 
-struct BeginArguments {
-  const StepEntry* steps;
+/// y, its constants and scale · (y − shift) of a block; with a small encoder, its outputs.
+struct EncodeArguments {
   TrainingRecord* record;
-};
-
-/// y, its constants and scale · (y − shift), of a block.
-struct GatherArguments {
-  const TrainingRecord* record;
+  const StepEntry* steps;
   const unsigned* order;    ///< of the epoch
   const float* values;      ///< [count, L]
   const double* constants;  ///< [count]
+  const float* parameters;
   float* y;                 ///< [R, L]
   double* block_constants;  ///< [R]
   float* scaled;            ///< [R, L] or null
+  float* hidden;            ///< [R, hidden channels]: z of hidden layers
+  float* slopes;            ///< [R, outputs]: f'(z) of the last layer
+  float* outputs;           ///< [R, outputs]
   double shift, scale;
   unsigned block, rows;  ///< the block's first observation in the minibatch, R
   unsigned length;       ///< L
+};
+
+/// From the cotangents of a small encoder's outputs to its gradient.
+struct EncodeBackArguments {
+  const float* parameters;
+  const float* y;  ///< [R, L]
+  const float* hidden;
+  const float* slopes;
+  const float* cotangents;  ///< [R, outputs]
+  float* sums;              ///< [blocks, parameters of the net]
+  double shift, scale;
+  unsigned rows, length;
 };
 
 /// Zeros for the rows of dropped paths.
@@ -62,70 +75,71 @@ struct DroppedArguments {
   unsigned width;            ///< of a path
 };
 
-struct CompareArguments {
-  const float* y;            ///< [R, L]
-  const float* eta;          ///< [N, L]
-  const double* constants;   ///< [R]
-  const float* log_scale;    ///< a parameter, or null
-  double* log_likelihood;    ///< [N]
-  float* slopes;             ///< [N, L], ∂ log p / ∂η
-  double* log_scale_slopes;  ///< [N] or null
-  unsigned char* dropped;    ///< [N], set where log p is not finite
-  double fixed_log_scale;    ///< where there is no parameter
-  float number;              ///< the likelihood's count or degrees of freedom
-  unsigned paths, samples, length;
-};
-
-/// Derivatives by the three sums of each path, and what each observation adds.
-struct ObjectiveArguments {
-  const TrainingRecord* record;
-  const double* log_likelihood;  ///< [N]
-  const float* energy;
+/// From the states, or where the decoder is not small from η, to log p(y|η), the loss and its
+/// derivatives by the three sums of each path.
+struct DecodeArguments {
+  TrainingRecord* record;
+  const float* parameters;
+  const float* x;           ///< [N·T, D or the decoder's inputs]
+  const float* y;           ///< [R, L]
+  const double* constants;  ///< [R]
+  const float* log_scale;   ///< a parameter, or null
+  const float* energy;      ///< [N]
   const float* martingale;
-  const unsigned char* dropped;
+  unsigned char* dropped;    ///< [N], set where log p is not finite
+  float* hidden;             ///< [N·T, hidden channels]: z of hidden layers
+  float* slopes;             ///< [N·T, D]: ∂ log p by z of the last layer, or by η
+  double* values;            ///< [N·T]: log p of a row, without constants
+  double* log_scale_slopes;  ///< [N·T]
+  double* log_likelihood;    ///< [N]
   float* by_log_likelihood;  ///< [N]
   float* by_energy;
   float* by_martingale;
-  double* losses;  ///< [R, 4]: loss, elbo, energy, finite paths
-  double share;
-  unsigned rows, samples;
+  double* losses;          ///< [R, loss_numbers]
+  unsigned* arrivals;      ///< [R + 1], zeros between launches
+  double fixed_log_scale;  ///< where there is no parameter
+  double share;            ///< of an observation in the minibatch
+  float number;            ///< the likelihood's count or degrees of freedom
+  unsigned observations, samples, times, observed;
 };
+inline constexpr unsigned loss_numbers = 5;  ///< loss, elbo, energy, finite paths, log scale
 
-/// Cotangents of η from ∂ log p / ∂η, in place.
-struct EtaArguments {
-  const float* by_log_likelihood;  ///< [N]
+/// From the loss's derivatives to the cotangents of states, or of η, and a decoder's gradient.
+struct DecodeBackArguments {
+  const float* parameters;
+  const float* x;       ///< [N·T, inputs]
+  const float* hidden;  ///< as above
+  const float* slopes;
   const unsigned char* dropped;
-  float* slopes;  ///< [N, L]
-  unsigned long long count;
-  unsigned length;
+  const float* by_log_likelihood;
+  float* cotangents;  ///< as x
+  float* sums;        ///< [blocks, parameters of the net]
+  unsigned rows;      ///< N·T
+  unsigned times, observed;
 };
 
-/// Adds a block to the step.
-struct TotalArguments {
+/// Where the gradient of a run of parameters comes from: the sum of `parts` rows of `count`.
+struct GradientPart {
+  const float* sums;
+  unsigned first, count, parts;
+};
+
+/// The gradient of a block, or the last one's part of it, and then its norm and whether the step
+/// may be taken.
+struct CollectArguments {
   TrainingRecord* record;
-  const double* losses;  ///< [R, 4]
-  double share;
-  unsigned rows, samples, paths;
-  const float* by_log_likelihood;  ///< [N]
-  const double* log_scale_slopes;  ///< [N]
-  const unsigned char* dropped;
-  float* log_scale_gradient;  ///< null without a learned scale
+  float* gradient;             ///< [P]
+  GradientPart parts[3];       ///< of the model, a small encoder, a small decoder
+  const unsigned char* fixed;  ///< [P], 1 where a parameter keeps its value; or null
+  double* partials;            ///< [blocks of the launch]: sums of squares
+  unsigned* arrivals;          ///< 0 between launches
+  unsigned count, log_scale;   ///< P; the place of a learned scale, or P
+  unsigned adds;               ///< whether `gradient` has a part of it already
+  unsigned finishes;           ///< whether the block is the step's last
+  double clip_norm;            ///< 0: never
+  double most_non_finite;      ///< paths
 };
-
-/// Partial sums of squares, one a block of threads.
-struct NormArguments {
-  const float* gradient;
-  double* partials;
-  unsigned count;
-};
-
-struct FinishArguments {
-  TrainingRecord* record;
-  const double* partials;
-  unsigned partial_count;
-  double clip_norm;        ///< 0: never
-  double most_non_finite;  ///< paths
-};
+inline constexpr unsigned collect_rows = 8;  ///< threads that share a parameter's sum
 
 struct AdamArguments {
   const TrainingRecord* record;

@@ -10,21 +10,7 @@ namespace {
 
 int place(std::size_t of) { return static_cast<int>(of); }
 
-NetSpec spec_of(const std::optional<NetShape>& net, int rows) {
-  NetSpec spec;
-  if (!net) return spec;
-  spec.layers = static_cast<int>(net->layers.size());
-  spec.inputs = net->state_inputs;
-  spec.time = net->time_inputs;
-  spec.context = net->context_inputs;
-  spec.rows = rows;
-  spec.parameters = place(net->parameter_begin());
-  spec.hidden = net->layers.front().activation;
-  spec.output = net->layers.back().activation;
-  for (int l = 0; l < spec.layers; ++l)
-    spec.widths[l] = net->layers[static_cast<std::size_t>(l)].outputs;
-  return spec;
-}
+NetSpec spec_or_none(const std::optional<NetShape>& net) { return net ? spec_of(*net) : NetSpec{}; }
 
 template <class Kind>
 std::string kind(const char* type, Kind value) {
@@ -43,6 +29,20 @@ std::string initializer(const NetSpec& net) {
 
 }  // namespace
 
+NetSpec spec_of(const NetShape& net) {
+  NetSpec spec;
+  spec.layers = static_cast<int>(net.layers.size());
+  spec.inputs = net.state_inputs;
+  spec.time = net.time_inputs;
+  spec.context = net.context_inputs;
+  spec.parameters = place(net.parameter_begin());
+  spec.hidden = net.layers.front().activation;
+  spec.output = net.layers.back().activation;
+  for (int l = 0; l < spec.layers; ++l)
+    spec.widths[l] = net.layers[static_cast<std::size_t>(l)].outputs;
+  return spec;
+}
+
 ModelSpec spec_of(const ModelShape& shape) {
   ModelSpec spec;
   spec.state = shape.state;
@@ -58,10 +58,10 @@ ModelSpec spec_of(const ModelShape& shape) {
   spec.diffusion_floor = shape.diffusion_floor;
   spec.control = shape.control;
   spec.control_value = place(shape.control_value);
-  spec.nets[drift_net] = spec_of(shape.drift, 1);
-  spec.nets[diffusion_net] =
-      spec_of(shape.diffusion_net, shape.diffusion == DiffusionKind::general ? shape.state : 1);
-  spec.nets[control_net] = spec_of(shape.control_net, 1);
+  spec.nets[drift_net] = spec_or_none(shape.drift);
+  spec.nets[diffusion_net] = spec_or_none(shape.diffusion_net);
+  if (shape.diffusion == DiffusionKind::general) spec.nets[diffusion_net].rows = shape.state;
+  spec.nets[control_net] = spec_or_none(shape.control_net);
   return spec;
 }
 
@@ -121,6 +121,14 @@ KernelText& KernelText::model(const ModelSpec& spec, int shared_memory, CallKind
       "  static constexpr bool refined = {}, split = {}, wgmma = {};\n"
       "  static constexpr ito::cuda::ModelSpec spec = {};\n}};\n",
       shared_memory, calls.refined, calls.split, wgmma, initializer(spec));
+  return *this;
+}
+
+KernelText& KernelText::net(const char* name, const NetSpec& spec, int rows) {
+  text_ += fmt::format(
+      "struct {} {{\n  static constexpr ito::cuda::NetSpec spec = {};\n"
+      "  static constexpr int rows = {};\n}};\n",
+      name, initializer(spec), rows);
   return *this;
 }
 

@@ -11,8 +11,9 @@
 
 namespace ito::cuda {
 
-/// The sizes, kinds and offsets of a model.
+/// The sizes, kinds and offsets of a model, and of a net.
 ModelSpec spec_of(const ModelShape& shape);
+NetSpec spec_of(const NetShape& shape);
 
 /// A ModelSpec as C++ text that initialises it.
 std::string initializer(const ModelSpec& spec);
@@ -48,6 +49,8 @@ class KernelText {
   KernelText(std::initializer_list<const char*> kernels, Precision precision);
 
   KernelText& model(const ModelSpec& spec, int shared_memory, CallKind calls, bool wgmma = false);
+  /// A type with the NetSpec `spec` and the number `rows` (kernels/training/small_net.cuh).
+  KernelText& net(const char* name, const NetSpec& spec, int rows);
   /// The type of the model's layout, a template of `Model`.
   KernelText& shape(const char* type);
   /// `arguments`: their type. `function`: with its template arguments. At most `threads` a block,

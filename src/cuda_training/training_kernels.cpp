@@ -26,34 +26,32 @@ std::string terms(const Likelihood& likelihood) {
 }  // namespace
 
 KernelSource training_source(const TrainingKind& kind) {
-  return KernelText({"training/training.cuh", "training/observation.cuh"})
-      .kernel("ito_begin_step", "BeginArguments", "begin_step")
-      .kernel("ito_gather", "GatherArguments", "gather_rows")
+  KernelText text({"training/encode.cuh", "training/decode.cuh", "training/step.cuh"});
+  text.net("Encoder", kind.encoder.spec, kind.encoder.rows)
+      .net("Decoder", kind.decoder.spec, kind.decoder.rows)
+      .kernel("ito_encode", "EncodeArguments", "encode<Encoder>", net_threads)
+      .kernel("ito_decode", "DecodeArguments",
+              fmt::format("decode<Decoder, {}, ito::LossKind({})>", terms(kind.likelihood),
+                          static_cast<int>(kind.objective)),
+              net_threads)
+      .kernel("ito_decode_back", "DecodeBackArguments", "decode_back<Decoder>", net_threads)
       .kernel("ito_clear_dropped", "DroppedArguments", "clear_dropped")
-      .kernel("ito_compare", "CompareArguments",
-              fmt::format("compare_with_rows<{}>", terms(kind.likelihood)))
-      .kernel("ito_cotangents", "ObjectiveArguments",
-              fmt::format("choose_cotangents<ito::LossKind({})>", static_cast<int>(kind.objective)))
-      .kernel("ito_weigh_slopes", "EtaArguments", "weigh_slopes")
-      .kernel("ito_add_block", "TotalArguments", "add_block_to_step")
-      .kernel("ito_norm", "NormArguments", "add_squares")
-      .kernel("ito_finish_step", "FinishArguments", "finish_step")
-      .kernel("ito_move", "AdamArguments", "move_parameters")
-      .named("training");
+      .kernel("ito_collect", "CollectArguments", "collect_gradient")
+      .kernel("ito_move", "AdamArguments", "move_parameters");
+  if (kind.encoder)
+    text.kernel("ito_encode_back", "EncodeBackArguments", "encode_back<Encoder>", net_threads);
+  return text.named("training");
 }
 
 TrainingKernels::TrainingKernels(const TrainingKind& kind, Gpu& gpu)
     : module(gpu.compile(training_source(kind))) {
   const auto get = [&](const std::string& name) { return module->kernel("ito_" + name); };
-  begin_step = get("begin_step");
-  gather = get("gather");
+  encode = get("encode");
+  if (kind.encoder) encode_back = get("encode_back");
   clear_dropped = get("clear_dropped");
-  compare = get("compare");
-  cotangents = get("cotangents");
-  weigh_slopes = get("weigh_slopes");
-  add_block = get("add_block");
-  norm = get("norm");
-  finish_step = get("finish_step");
+  decode = get("decode");
+  decode_back = get("decode_back");
+  collect = get("collect");
   move = get("move");
 }
 

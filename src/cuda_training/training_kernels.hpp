@@ -6,6 +6,7 @@
 
 #include "cuda/gpu.hpp"
 #include "cuda/launches.hpp"
+#include "cuda_training/small_net.hpp"
 
 namespace ito::cuda {
 
@@ -13,9 +14,10 @@ namespace ito::cuda {
 struct TrainingKind {
   Likelihood likelihood{};
   Objective objective = Objective::free_energy;
+  SmallNet encoder{}, decoder{};
 };
 
-/// One translation unit of kernels/training/training.cuh and observation.cuh.
+/// One translation unit of kernels/training.
 KernelSource training_source(const TrainingKind& kind);
 
 /// Compiled for a device.
@@ -23,32 +25,7 @@ struct TrainingKernels {
   TrainingKernels(const TrainingKind& kind, Gpu& gpu);
 
   std::shared_ptr<const GpuModule> module;
-  GpuKernel begin_step, gather, clear_dropped, compare, cotangents, weigh_slopes, add_block, norm,
-      finish_step, move;
-};
-
-/// A stream of a device, with the kernels to put on it.
-struct TrainingStream {
-  Gpu& gpu;
-  const TrainingKernels& kernels;
-  GpuStream handle;
-
-  template <class Arguments>
-  void launch(const GpuKernel& kernel, LaunchShape shape, const Arguments& arguments) const {
-    gpu.launch(kernel, shape, &arguments, sizeof arguments, handle);
-  }
-  /// A thread for each of `count` numbers, none where there are none.
-  template <class Arguments>
-  void launch_each(const GpuKernel& kernel, std::size_t count, const Arguments& arguments) const {
-    if (count > 0) launch_threads(gpu, kernel, count, arguments, Stream{handle});
-  }
-  /// A warp for each of `count` rows.
-  template <class Arguments>
-  void launch_warps(const GpuKernel& kernel, std::size_t count, const Arguments& arguments) const {
-    constexpr std::size_t warps = service_threads / 32;
-    launch(kernel, {static_cast<unsigned>((count + warps - 1) / warps), service_threads, 0},
-           arguments);
-  }
+  GpuKernel encode, encode_back, clear_dropped, decode, decode_back, collect, move;
 };
 
 }  // namespace ito::cuda

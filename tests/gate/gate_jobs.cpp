@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <tuple>
-
 namespace ito::cuda {
 namespace {
 
@@ -93,17 +91,28 @@ std::vector<LatentJob> latent_jobs(bool all) {
 }
 
 std::vector<TrainingJob> training_jobs() {
-  const std::vector<std::tuple<const char*, Likelihood, Objective>> kinds{
-      {"binomial", Binomial{}, Objective::free_energy},
-      {"poisson", Poisson{}, Objective::sticking_the_landing},
-      {"gaussian", Gaussian{}, Objective::importance_weighted},
-      {"student", StudentT{}, Objective::free_energy}};
-  std::vector<TrainingJob> jobs;
-  for (std::size_t i = 0; i < kinds.size(); ++i) {
-    const auto& [text, likelihood, objective] = kinds[i];
-    jobs.push_back({text, gate_targets[i], {likelihood, objective}});
-  }
-  return jobs;
+  const auto net = [](Mlp shape, int inputs, int outputs, std::size_t rows) {
+    std::vector<Tensor> tensors;
+    return small_net(append_net(tensors, "net", shape, inputs, 0, 0, outputs), rows,
+                     gate_targets[0].shared_memory_per_block);
+  };
+  const Mlp deep{.hidden = {64, 32, 16}, .activation = Activation::gelu};
+  const Mlp last_softplus{.hidden = {40}, .output = Activation::softplus};
+  // The nets of examples/digits, in the first.
+  return {
+      {"binomial, 256 and 128",
+       gate_targets[1],
+       {Binomial{}, Objective::free_energy,
+        net({.hidden = {256}, .activation = Activation::silu}, 64, 64, 100),
+        net({.hidden = {128}, .activation = Activation::silu}, 8, 64, 1600)}},
+      {"poisson, no nets", gate_targets[0], {Poisson{}, Objective::sticking_the_landing}},
+      {"gaussian, three layers",
+       gate_targets[2],
+       {Gaussian{}, Objective::importance_weighted, net(deep, 20, 7, 1600), net(deep, 3, 5, 9)}},
+      {"student, a layer and two",
+       gate_targets[3],
+       {StudentT{}, Objective::free_energy, net({}, 12, 6, 1600),
+        net(last_softplus, 4, 12, 1600)}}};
 }
 
 std::vector<LayeredJob> layered_jobs() {

@@ -1,0 +1,97 @@
+#include "cuda_training/training_arrays.hpp"
+
+#include <algorithm>
+
+#include "cuda/launches.hpp"
+#include "inference/latent_paths.hpp"
+
+namespace ito::cuda {
+namespace {
+
+std::size_t size(int number) { return static_cast<std::size_t>(number); }
+
+}  // namespace
+
+TrainingSizes::TrainingSizes(const TrainingTask& task, std::size_t memory)
+    : count(task.training.count),
+      batch(std::min(task.options.batch, count)),
+      observations(block_observations(task.shape, task.options.samples, batch, memory)),
+      samples(task.options.samples),
+      times(size(task.shape.times)),
+      observed(size(task.shape.observed)),
+      state(size(task.shape.model.state)),
+      context_numbers(size(task.shape.model.context()) * size(task.shape.model.intervals())),
+      parameters(task.shape.parameters),
+      model_parameters(task.shape.model.parameters),
+      log_scale(task.shape.log_scale.has_value()) {}
+
+TrainingNet::TrainingNet(const std::optional<NetShape>& net, std::size_t most_rows,
+                         std::size_t shared_memory)
+    : rows(most_rows), small(small_net(net, rows, shared_memory)) {
+  if (net && !small) wide.emplace(*net, NetUse::once);
+}
+
+void TrainingNet::place(Arena& arena) {
+  if (wide) {
+    wide->place(arena, static_cast<int>(rows));
+    wide->place_cotangents(arena, static_cast<int>(rows));
+  }
+  if (small) {
+    hidden = arena.take<float>(rows * size(hidden_channels(small.spec)));
+    sums = arena.take<float>(small.blocks(rows) * small.parameters());
+  }
+}
+
+void TrainingArrays::lay_out(Arena& arena, const TrainingSizes& sizes, TrainingNet& encoder,
+                             TrainingNet& decoder) {
+  const std::size_t rows = sizes.observations, n = sizes.paths(), decoded = n * sizes.times;
+  record = arena.take<TrainingRecord>(1);
+  steps = arena.take<StepEntry>((sizes.count + sizes.batch - 1) / sizes.batch);
+  order = arena.take<unsigned>(sizes.count);
+  values = arena.take<float>(sizes.count * sizes.row_numbers());
+  constants = arena.take<double>(sizes.count);
+  for (double** each : {&exact, &average, &first, &second})
+    *each = arena.take<double>(sizes.parameters);
+  parameters = arena.take<float>(sizes.parameters);
+  gradient = arena.take<float>(sizes.parameters);
+  fixed = arena.take<unsigned char>(sizes.parameters);
+  model_gradient = arena.take<float>(sizes.model_parameters);
+  partials = arena.take<double>(collect_blocks(sizes.parameters));
+  arrivals = arena.take<unsigned>(rows + 2);
+  y = arena.take<float>(rows * sizes.row_numbers());
+  block_constants = arena.take<double>(rows);
+  if (encoder.small) {
+    for (float** each : {&contexts, &context_slopes, &context_cotangents})
+      *each = arena.take<float>(rows * sizes.context_numbers);
+  } else if (sizes.context_numbers > 0) {
+    scaled = arena.take<float>(rows * sizes.row_numbers());
+  }
+  states = arena.take<float>(n * sizes.state_numbers());
+  state_cotangents = arena.take<float>(n * sizes.state_numbers());
+  for (float** each : {&energy, &martingale, &by_log_likelihood, &by_energy, &by_martingale})
+    *each = arena.take<float>(n);
+  dropped = arena.take<unsigned char>(n);
+  row_values = arena.take<double>(decoded);
+  log_scale_slopes = arena.take<double>(decoded);
+  log_likelihood = arena.take<double>(n);
+  slopes = arena.take<float>(decoded * sizes.observed);
+  losses = arena.take<double>(loss_numbers * rows);
+  std::size_t widest = 0;
+  for (TrainingNet* net : {&encoder, &decoder}) {
+    net->place(arena);
+    if (net->wide) widest = std::max(widest, net->rows * size(net->wide->widest()));
+  }
+  for (float*& delta : deltas) delta = arena.take<float>(widest);
+  sums_begin = arena.take<std::byte>(0);
+  for (TrainingNet* net : {&encoder, &decoder}) {
+    if (net->wide) net->wide->place_sums(arena, static_cast<int>(net->rows));
+  }
+  sums_end = arena.take<std::byte>(0);
+}
+
+unsigned collect_blocks(std::size_t parameters) {
+  constexpr std::size_t columns = service_threads / collect_rows;
+  return static_cast<unsigned>((parameters + columns - 1) / columns);
+}
+
+}  // namespace ito::cuda

@@ -1,0 +1,300 @@
+#include "cuda_training/training_step.hpp"
+
+#include <algorithm>
+#include <variant>
+#include <vector>
+
+#include "engine/workspace.hpp"
+#include "inference/latent_paths.hpp"
+#include "inference/observation_model.hpp"
+
+namespace ito::cuda {
+namespace {
+
+struct Scaling {
+  double shift = 0, scale = 1;
+};
+Scaling scaling_of(const Encoder& encoder) {
+  return std::visit(
+      []<class Kind>(const Kind& kind) -> Scaling {
+        if constexpr (std::is_same_v<Kind, NoEncoder>) {
+          return {};
+        } else {
+          return {kind.shift, kind.scale};
+        }
+      },
+      encoder);
+}
+
+/// The likelihood's count or degrees of freedom.
+float number_of(const Likelihood& likelihood) {
+  if (const auto* binomial = std::get_if<Binomial>(&likelihood))
+    return static_cast<float>(binomial->count);
+  if (const auto* student = std::get_if<StudentT>(&likelihood))
+    return static_cast<float>(student->degrees);
+  return 1;
+}
+
+/// An encoder without a context to make is none.
+const std::optional<NetShape>& encoder_of(const TrainingTask& task, const TrainingSizes& sizes) {
+  static const std::optional<NetShape> none;
+  return sizes.context_numbers > 0 ? task.shape.encoder : none;
+}
+
+unsigned number(std::size_t count) { return static_cast<unsigned>(count); }
+
+/// Blocks with a thread for each of `count`.
+std::size_t blocks_of(std::size_t count, std::size_t threads) {
+  return (count + threads - 1) / threads;
+}
+
+}  // namespace
+
+TrainingStep::TrainingStep(const TrainingTask& task, std::shared_ptr<Gpu> gpu, int ordinal,
+                           std::size_t memory)
+    : task_(task),
+      gpu_(std::move(gpu)),
+      sizes_(task, memory),
+      encoder_(encoder_of(task, sizes_), sizes_.observations,
+               gpu_->properties().shared_memory_per_block),
+      decoder_(task.shape.decoder, sizes_.paths() * sizes_.times,
+               gpu_->properties().shared_memory_per_block),
+      plan_(task.latent.model, Device::cuda(ordinal),
+            {.workspace_limit = std::max<std::size_t>(memory, block_memory)}),
+      kernels_({task.latent.likelihood, task.options.objective, encoder_.small, decoder_.small},
+               *gpu_),
+      memory_(gpu_),
+      plan_workspace_(gpu_),
+      product_workspace_(gpu_) {
+  if (has_wide_nets()) {
+    net_kernels_.emplace(*gpu_, Precision::fp32);
+    product_workspace_.reserve(gpu_->product_workspace_bytes());
+  }
+  plan_workspace_.reserve(workspace_for(
+      plan_, {.field = "fit.samples", .count = sizes_.samples, .each = sizes_.observations},
+      sizes_.context_numbers > 0 ? sizes_.observations : 1));
+  Arena count(nullptr);
+  arrays_.lay_out(count, sizes_, encoder_, decoder_);
+  memory_.reserve(count.bytes());
+  Arena arena(Arena::align(memory_.bytes()));
+  arrays_.lay_out(arena, sizes_, encoder_, decoder_);
+}
+
+std::unique_ptr<GpuGraph> TrainingStep::capture(GpuStream stream, std::size_t rows) {
+  stream_ = Stream{stream};
+  return gpu_->capture(stream, [&] {
+    if (has_wide_nets())  // they add to it
+      gpu_->clear(arrays_.gradient, sizes_.parameters * sizeof(float), stream);
+    for (std::size_t first = 0; first < rows; first += sizes_.observations) {
+      const std::size_t some = std::min(sizes_.observations, rows - first);
+      const Block block{first, some, 1.0 / static_cast<double>(rows), some * sizes_.samples,
+                        first + some == rows};
+      encode(block);
+      simulate(block);
+      decode(block);
+      decode_back(block);
+      adjoint(block);
+      encode_back(block);
+      collect(block, rows);
+    }
+    move();
+  });
+}
+
+NetWork<float> TrainingStep::net_work(std::size_t rows) const {
+  return {*gpu_,
+          *net_kernels_,
+          Precision::fp32,
+          static_cast<int>(rows),
+          product_workspace_.data(),
+          product_workspace_.bytes().size(),
+          arrays_.deltas};
+}
+
+NetCall<float> TrainingStep::net_call(std::size_t rows) const {
+  NetCall<float> call;
+  call.stream = stream_;
+  call.parameters = arrays_.parameters;
+  call.gradient = arrays_.gradient;
+  call.rows = {0, static_cast<int>(rows), 0};
+  return call;
+}
+
+/// From the cotangents of a net's outputs to those of its inputs and the gradient.
+void TrainingStep::pull_back(const DeviceNet<float>& net, const float* x, int width,
+                             std::size_t rows, float* x_cotangents) const {
+  const NetWork<float> work = net_work(rows);
+  net.backward(work, net_call(rows), x, width,
+               {.sums = true, .weights = true, .x = x_cotangents, .beta = 0});
+  net.add_gradient(work, stream_, arrays_.gradient);
+}
+
+/// The block's rows and their contexts.
+void TrainingStep::encode(const Block& block) {
+  const auto [shift, scale] = scaling_of(task_.latent.encoder);
+  const SmallNet& small = encoder_.small;
+  put(kernels_.encode,
+      small ? small.blocks(block.rows) : blocks_of(block.rows * sizes_.row_numbers(), net_threads),
+      net_threads, small.shared_bytes(),
+      EncodeArguments{arrays_.record, arrays_.steps, arrays_.order, arrays_.values,
+                      arrays_.constants, arrays_.parameters, arrays_.y, arrays_.block_constants,
+                      arrays_.scaled, encoder_.hidden, arrays_.context_slopes, arrays_.contexts,
+                      shift, scale, number(block.first), number(block.rows),
+                      number(sizes_.row_numbers())});
+  if (encoder_.wide) {
+    encoder_.wide->forward(net_work(block.rows), net_call(block.rows), arrays_.scaled,
+                           task_.shape.encoder->inputs());
+  }
+}
+
+Request TrainingStep::request(const Block& block) const {
+  Request request{
+      .paths = block.paths,
+      .first_path = block.first * sizes_.samples,
+      .seed_on_device = reinterpret_cast<const std::uint64_t*>(&arrays_.record->current.seed)};
+  if (sizes_.context_numbers > 0) {
+    const float* contexts = encoder_.small  ? arrays_.contexts
+                            : encoder_.wide ? encoder_.wide->outputs_array()
+                                            : arrays_.scaled;
+    request.context = {contexts, block.rows * sizes_.context_numbers};
+    request.paths_per_observation = sizes_.samples;
+  }
+  return request;
+}
+
+void TrainingStep::simulate(const Block& block) {
+  recording_ = plan_.record(stream_, {arrays_.parameters, sizes_.parameters}, request(block),
+                            {.states = {arrays_.states, block.paths * sizes_.state_numbers()},
+                             .energy = {arrays_.energy, block.paths},
+                             .martingale = {arrays_.martingale, block.paths},
+                             .status = {arrays_.dropped, block.paths}},
+                            plan_workspace_.bytes());
+}
+
+/// From states to the loss and its derivatives by the sums of paths.
+void TrainingStep::decode(const Block& block) {
+  const float* x = arrays_.states;
+  if (decoder_.wide) {
+    const std::size_t numbers = block.paths * sizes_.state_numbers();
+    put(kernels_.clear_dropped, blocks_of(numbers, service_threads), service_threads, 0,
+        DroppedArguments{arrays_.dropped, arrays_.states, numbers, number(sizes_.state_numbers())});
+    decoder_.wide->forward(net_work(decoded(block)), net_call(decoded(block)), arrays_.states,
+                           task_.shape.decoder->inputs());
+    x = decoder_.wide->outputs_array();
+  }
+  const auto& log_scale = task_.shape.log_scale;
+  const Likelihood& likelihood = task_.latent.likelihood;
+  DecodeArguments arguments{};
+  arguments.record = arrays_.record;
+  arguments.parameters = arrays_.parameters;
+  arguments.x = x;
+  arguments.y = arrays_.y;
+  arguments.constants = arrays_.block_constants;
+  if (log_scale) arguments.log_scale = arrays_.parameters + *log_scale;
+  arguments.energy = arrays_.energy;
+  arguments.martingale = arrays_.martingale;
+  arguments.dropped = arrays_.dropped;
+  arguments.hidden = decoder_.hidden;
+  arguments.slopes = arrays_.slopes;
+  arguments.values = arrays_.row_values;
+  arguments.log_scale_slopes = arrays_.log_scale_slopes;
+  arguments.log_likelihood = arrays_.log_likelihood;
+  arguments.by_log_likelihood = arrays_.by_log_likelihood;
+  arguments.by_energy = arrays_.by_energy;
+  arguments.by_martingale = arrays_.by_martingale;
+  arguments.losses = arrays_.losses;
+  arguments.arrivals = arrays_.arrivals;
+  arguments.fixed_log_scale = ObservationModel(likelihood).initial_log_scale();
+  arguments.share = block.share;
+  arguments.number = number_of(likelihood);
+  arguments.observations = number(block.rows);
+  arguments.samples = number(sizes_.samples);
+  arguments.times = number(sizes_.times);
+  arguments.observed = number(sizes_.observed);
+  put(kernels_.decode, decoder_.small.blocks(decoded(block)), net_threads,
+      decoder_.small.shared_bytes(), arguments);
+}
+
+/// To the cotangents of states.
+void TrainingStep::decode_back(const Block& block) {
+  const std::size_t rows = decoded(block);
+  if (has_wide_nets()) {
+    gpu_->clear(arrays_.sums_begin, static_cast<std::size_t>(arrays_.sums_end - arrays_.sums_begin),
+                stream_.handle);
+  }
+  const SmallNet& small = decoder_.small;
+  put(kernels_.decode_back,
+      small ? small.blocks(rows) : blocks_of(rows * sizes_.observed, net_threads), net_threads,
+      small.shared_bytes(),
+      DecodeBackArguments{
+          arrays_.parameters, arrays_.states, decoder_.hidden, arrays_.slopes, arrays_.dropped,
+          arrays_.by_log_likelihood,
+          decoder_.wide ? decoder_.wide->cotangents_array() : arrays_.state_cotangents,
+          decoder_.sums, number(rows), number(sizes_.times), number(sizes_.observed)});
+  if (decoder_.wide) {
+    pull_back(*decoder_.wide, arrays_.states, task_.shape.decoder->inputs(), rows,
+              arrays_.state_cotangents);
+  }
+}
+
+void TrainingStep::adjoint(const Block& block) {
+  std::span<float> contexts;
+  if (encoder_.small || encoder_.wide) {
+    contexts = {encoder_.small ? arrays_.context_cotangents : encoder_.wide->cotangents_array(),
+                block.rows * sizes_.context_numbers};
+  }
+  plan_.adjoint(
+      stream_, {arrays_.parameters, sizes_.parameters}, recording_,
+      {.states = {arrays_.state_cotangents, block.paths * sizes_.state_numbers()},
+       .energy = {arrays_.by_energy, block.paths},
+       .martingale = {arrays_.by_martingale, block.paths}},
+      {.parameters = {arrays_.model_gradient, sizes_.model_parameters}, .context = contexts},
+      {.detach_martingale_parameters = task_.options.objective == Objective::sticking_the_landing});
+}
+
+void TrainingStep::encode_back(const Block& block) {
+  if (encoder_.wide)
+    pull_back(*encoder_.wide, arrays_.scaled, task_.shape.encoder->inputs(), block.rows, nullptr);
+  if (!encoder_.small) return;
+  const auto [shift, scale] = scaling_of(task_.latent.encoder);
+  put(kernels_.encode_back, encoder_.small.blocks(block.rows), net_threads,
+      encoder_.small.shared_bytes(),
+      EncodeBackArguments{arrays_.parameters, arrays_.y, encoder_.hidden, arrays_.context_slopes,
+                          arrays_.context_cotangents, encoder_.sums, shift, scale,
+                          number(block.rows), number(sizes_.row_numbers())});
+}
+
+/// The gradient of the block, beside those of the ones before; of the last, what the step comes to.
+void TrainingStep::collect(const Block& block, std::size_t minibatch) {
+  const auto part = [](const TrainingNet& net, std::size_t rows) -> GradientPart {
+    if (!net.small) return {};
+    return {net.sums, static_cast<unsigned>(net.small.spec.parameters),
+            number(net.small.parameters()), net.small.blocks(rows)};
+  };
+  const std::size_t parameters = sizes_.parameters;
+  put(kernels_.collect, collect_blocks(parameters), service_threads,
+      service_threads * sizeof(double),
+      CollectArguments{
+          arrays_.record,
+          arrays_.gradient,
+          {{arrays_.model_gradient, 0, number(sizes_.model_parameters), 1},
+           part(encoder_, block.rows),
+           part(decoder_, decoded(block))},
+          task_.fixed.empty() ? nullptr : arrays_.fixed,
+          arrays_.partials,
+          arrays_.arrivals + sizes_.observations + 1,
+          number(parameters),
+          number(task_.shape.log_scale.value_or(parameters)),
+          has_wide_nets() || block.first > 0,
+          block.last,
+          task_.options.clip_norm,
+          task_.options.non_finite_limit * static_cast<double>(minibatch * sizes_.samples)});
+}
+
+void TrainingStep::move() {
+  put(kernels_.move, blocks_of(sizes_.parameters, service_threads), service_threads, 0,
+      AdamArguments{arrays_.record, arrays_.gradient, arrays_.exact, arrays_.first, arrays_.second,
+                    arrays_.average, arrays_.parameters, number(sizes_.parameters)});
+}
+
+}  // namespace ito::cuda

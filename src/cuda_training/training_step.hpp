@@ -1,0 +1,71 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include <ito/plan.hpp>
+
+#include "cuda/buffer.hpp"
+#include "cuda_training/training_arrays.hpp"
+#include "cuda_training/training_kernels.hpp"
+
+namespace ito::cuda {
+
+/// The work of a training step on a device: the memory of a training, and the kernels and calls of
+/// a plan that a step is captured from.
+class TrainingStep {
+ public:
+  /// `memory`: bytes that the paths of a block may take.
+  TrainingStep(const TrainingTask& task, std::shared_ptr<Gpu> gpu, int ordinal, std::size_t memory);
+
+  const TrainingSizes& sizes() const { return sizes_; }
+  const TrainingArrays& arrays() const { return arrays_; }
+
+  /// A step of a minibatch of `rows` observations.
+  std::unique_ptr<GpuGraph> capture(GpuStream stream, std::size_t rows);
+
+ private:
+  struct Block {
+    std::size_t first, rows;  ///< of the minibatch
+    double share;             ///< of an observation in the minibatch
+    std::size_t paths;
+    bool last;
+  };
+  void encode(const Block& block);
+  void simulate(const Block& block);
+  void decode(const Block& block);
+  void decode_back(const Block& block);
+  void adjoint(const Block& block);
+  void encode_back(const Block& block);
+  void collect(const Block& block, std::size_t minibatch);
+  void move();
+
+  Request request(const Block& block) const;
+  NetWork<float> net_work(std::size_t rows) const;
+  NetCall<float> net_call(std::size_t rows) const;
+  void pull_back(const DeviceNet<float>& net, const float* x, int width, std::size_t rows,
+                 float* x_cotangents) const;
+  template <class Arguments>
+  void put(const GpuKernel& kernel, std::size_t blocks, unsigned threads, unsigned shared_bytes,
+           const Arguments& arguments) const {
+    if (blocks > 0)
+      launch(*gpu_, kernel, blocks, static_cast<int>(threads), static_cast<int>(shared_bytes),
+             arguments, stream_);
+  }
+  bool has_wide_nets() const { return encoder_.wide || decoder_.wide; }
+  std::size_t decoded(const Block& block) const { return block.paths * sizes_.times; }
+
+  const TrainingTask& task_;
+  std::shared_ptr<Gpu> gpu_;
+  TrainingSizes sizes_;
+  TrainingNet encoder_, decoder_;
+  Plan plan_;
+  TrainingKernels kernels_;
+  std::optional<DeviceNetKernels> net_kernels_;  ///< of wide nets
+  GpuBuffer memory_, plan_workspace_, product_workspace_;
+  TrainingArrays arrays_{};
+  Stream stream_;  ///< that is being captured
+  Recording recording_;
+};
+
+}  // namespace ito::cuda
