@@ -108,6 +108,16 @@ struct ContextArguments {
   unsigned long long rows;  ///< observations × intervals
 };
 
+inline constexpr unsigned context_lanes = 8;  ///< that share a number of a bias row
+
+/// Both, in one launch: packing in its first blocks.
+template <class Number>
+struct PrepareArguments {
+  PackArguments<Number> pack;
+  ContextArguments<Number> context;
+  unsigned pack_blocks;
+};
+
 inline constexpr unsigned gradient_rows = 8;  ///< threads that share a parameter's sum
 
 /// Sums over blocks in fixed order, into the flat gradient.
@@ -131,7 +141,16 @@ struct ContextGradientArguments {
   TileMap map;
   unsigned long long observations;
   int intervals;
-  unsigned rows;  ///< threads that share a sum, a power of two
+  unsigned rows, weight_rows;  ///< threads that share a sum over tiles, over rows; powers of two
+  unsigned context_blocks;     ///< of the gradient of the context, where it shares a launch
+};
+
+/// Sums over blocks and, after their blocks, those over tiles.
+template <class Number>
+struct SumArguments {
+  ReduceArguments<Number> parameters;
+  ContextGradientArguments<Number> rows;
+  unsigned parameter_blocks;
 };
 
 /// Directions that a call gives, as kernels read them (device/directions.cuh).

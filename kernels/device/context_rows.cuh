@@ -19,32 +19,43 @@ struct RowConstants {
   static constexpr int kBias = kNet.bias(0), kWeights = kNet.weight(0) + kNet.inputs + kNet.time;
 };
 
-/// A thread for each number of a bias row.
+/// Number `index` / context_lanes of the bias rows: neighbouring lanes share it, so that they meet
+/// neighbouring weights. Whole warps take part.
 template <class P, class Model>
-ITO_DEVICE void make_bias_rows(const ContextArguments<typename P::Number>& arguments) {
+ITO_DEVICE void make_bias_number(const ContextArguments<typename P::Number>& arguments,
+                                 unsigned long long index) {
   using Rows = RowConstants<Model>;
-  const unsigned long long i = global_index();
-  if (i >= arguments.rows * Rows::kRow) return;
+  const unsigned long long i = index / context_lanes, row = i / Rows::kRow;
   const auto h = static_cast<unsigned>(i % Rows::kRow);
-  const auto* context = arguments.context + i / Rows::kRow * Rows::kContext;
   double sum = 0;
-  if (h < Rows::kOutputs) {
-    sum = static_cast<double>(arguments.parameters[Rows::kBias + h]);
+  if (row < arguments.rows && h < Rows::kOutputs) {
+    const auto* context = arguments.context + row * Rows::kContext;
     const auto* weights = arguments.parameters + Rows::kWeights + h * Rows::kColumns;
-    for (unsigned c = 0; c < Rows::kContext; ++c) {
+    ITO_UNROLLED_4
+    for (auto c = static_cast<unsigned>(index % context_lanes); c < Rows::kContext;
+         c += context_lanes) {
       sum += static_cast<double>(weights[c]) * static_cast<double>(context[c]);
     }
   }
+  ITO_UNROLL
+  for (unsigned mask = context_lanes / 2; mask > 0; mask /= 2) sum += shuffle_xor(sum, mask);
+  if (index % context_lanes != 0 || row >= arguments.rows) return;
+  if (h < Rows::kOutputs) sum += static_cast<double>(arguments.parameters[Rows::kBias + h]);
   arguments.bias_rows[i] = static_cast<typename P::Number>(sum);
+}
+
+template <class P, class Model>
+ITO_DEVICE void make_bias_rows(const ContextArguments<typename P::Number>& arguments) {
+  make_bias_number<P, Model>(arguments, global_index());
 }
 
 /// Bias-row gradients of observations from those of their tiles.
 template <class P, class Model>
-ITO_DEVICE void reduce_rows_of_tiles(
-    const ContextGradientArguments<typename P::Number>& arguments) {
+ITO_DEVICE void reduce_rows_of_tiles(const ContextGradientArguments<typename P::Number>& arguments,
+                                     unsigned first_block = 0) {
   const unsigned long long row_size =
       static_cast<unsigned long long>(arguments.intervals) * RowConstants<Model>::kRow;
-  const ColumnReductions columns{arguments.rows};
+  const ColumnReductions columns{arguments.rows, first_block};
   const unsigned long long i = columns.index();
   const unsigned long long r = i / row_size;
   double sum = 0;
@@ -64,21 +75,25 @@ ITO_DEVICE void reduce_rows_of_tiles(
   }
 }
 
-/// Gradient of the context: W_cᵀ times that of its row. A thread for each number.
+/// Gradient of the context: W_cᵀ times that of its row. gradient_rows threads for each number.
 template <class P, class Model>
 ITO_DEVICE void context_gradient(const ContextGradientArguments<typename P::Number>& arguments) {
   using Rows = RowConstants<Model>;
-  const unsigned long long i = global_index();
-  const unsigned long long rows =
-      arguments.observations * static_cast<unsigned>(arguments.intervals);
-  if (i >= rows * Rows::kContext) return;
-  const auto* weights = arguments.parameters + Rows::kWeights + i % Rows::kContext;
-  const auto* gradient = arguments.row_gradients + i / Rows::kContext * Rows::kRow;
+  const ColumnReductions columns{gradient_rows};
+  const unsigned long long i = columns.index();
+  const bool one =
+      i < arguments.observations * static_cast<unsigned>(arguments.intervals) * Rows::kContext;
   double sum = 0;
-  for (unsigned h = 0; h < Rows::kOutputs; ++h) {
-    sum += static_cast<double>(weights[h * Rows::kColumns]) * static_cast<double>(gradient[h]);
+  if (one) {
+    const auto* weights = arguments.parameters + Rows::kWeights + i % Rows::kContext;
+    const auto* gradient = arguments.row_gradients + i / Rows::kContext * Rows::kRow;
+    ITO_UNROLLED_4
+    for (unsigned h = columns.row(); h < Rows::kOutputs; h += gradient_rows)
+      sum += static_cast<double>(weights[h * Rows::kColumns]) * static_cast<double>(gradient[h]);
   }
-  arguments.context_gradient[i] = static_cast<typename P::Number>(sum);
+  sum = columns.sum(sum);
+  if (columns.row() == 0 && one)
+    arguments.context_gradient[i] = static_cast<typename P::Number>(sum);
 }
 
 /// Gradient of the context weights W_c [outputs, context].
@@ -86,7 +101,7 @@ template <class P, class Model>
 ITO_DEVICE void context_weight_gradient(
     const ContextGradientArguments<typename P::Number>& arguments) {
   using Rows = RowConstants<Model>;
-  const ColumnReductions columns{arguments.rows};
+  const ColumnReductions columns{arguments.weight_rows, arguments.context_blocks};
   const unsigned long long i = columns.index();
   const auto h = static_cast<unsigned>(i / Rows::kContext);
   const auto c = static_cast<unsigned>(i % Rows::kContext);
@@ -103,6 +118,16 @@ ITO_DEVICE void context_weight_gradient(
   if (columns.row() != 0 || !one) return;
   arguments.gradient[Rows::kWeights + h * Rows::kColumns + c] =
       static_cast<typename P::Number>(sum);
+}
+
+/// Both: what is asked for of the context in the first blocks, the weights in the others.
+template <class P, class Model>
+ITO_DEVICE void context_gradients(const ContextGradientArguments<typename P::Number>& arguments) {
+  if (block_index() < arguments.context_blocks) {
+    context_gradient<P, Model>(arguments);
+  } else {
+    context_weight_gradient<P, Model>(arguments);
+  }
 }
 
 }  // namespace ito::cuda

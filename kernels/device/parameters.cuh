@@ -51,22 +51,19 @@ ITO_DEVICE void pack_fragment(const PackArguments<Number>& arguments, int i) {
   static_cast<WeightFragment*>(arguments.fragments)[i] = Product::pack(weights);
 }
 
+/// A thread for each lane of a fragment, and for each number.
 template <class P, class Shape>
 ITO_DEVICE void pack_parameters(const PackArguments<typename P::Number>& arguments) {
-  const int first = static_cast<int>(global_index());
-  const int stride = static_cast<int>(grid_size() * block_size());
+  const int i = static_cast<int>(global_index());
   if constexpr (Shape::kPackedFragments > 0) {
-    for (int i = first; i < Shape::kPackedFragments * warp_lanes; i += stride) {
-      if (i < Shape::kFirstFragments * warp_lanes) {
-        pack_fragment<typename P::First, Shape>(arguments, i);
-      } else {
-        pack_fragment<typename P::Forward, Shape>(arguments, i);
-      }
+    if (i < Shape::kFirstFragments * warp_lanes) {
+      pack_fragment<typename P::First, Shape>(arguments, i);
+    } else if (i < Shape::kPackedFragments * warp_lanes) {
+      pack_fragment<typename P::Forward, Shape>(arguments, i);
     }
   }
-  for (int i = first; i < Shape::kNumberCount; i += stride) {
+  if (i < Shape::kNumberCount)
     arguments.numbers[i] = number_from<Shape>(arguments.parameters, Shape::number_source(i));
-  }
 }
 
 /// gradient[p] = Σ_blocks sums[block][sum_offset(p)]. Of `Shape`: kSumCount (numbers of a block),

@@ -38,15 +38,17 @@ struct BlockReduction {
 
 /// The columns of a block's threads, `rows` of them in each: a column shares a sum, whose terms its
 /// rows take in turn. Blocks have a double of shared memory for every thread, and a number of
-/// threads that `rows` divides.
+/// threads that `rows` divides. The first of them in a launch is that of block `first_block`.
 struct ColumnReductions {
   unsigned rows;
+  unsigned first_block = 0;
 
   ITO_DEVICE unsigned columns() const { return block_size() / rows; }
   ITO_DEVICE unsigned row() const { return thread_index() / columns(); }
-  /// Of the column's sum in the launch.
+  /// Of the column's sum.
   ITO_DEVICE unsigned long long index() const {
-    return static_cast<unsigned long long>(block_index()) * columns() + thread_index() % columns();
+    return static_cast<unsigned long long>(block_index() - first_block) * columns() +
+           thread_index() % columns();
   }
   /// Row 0 gets the sum. All threads of the block take part, once.
   ITO_DEVICE double sum(double part) const {

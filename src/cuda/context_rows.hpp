@@ -11,48 +11,44 @@
 namespace ito::cuda {
 
 /// The bias rows W_c c + b of a control that takes a context, before the time loop, and their
-/// gradients after it (kernels/device/context_rows.cuh).
+/// gradients after it (kernels/device/context_rows.cuh): sizes and arguments, for launches that
+/// also do something else (kernels/device/call_ends.cuh).
 template <class Real>
-class ContextRows {
+class ContextCalls {
  public:
   /// `row`: numbers of a row; 0 without a context, and then nothing below does anything.
-  ContextRows(const ModelShape& shape, int row, const GpuModule& forward)
+  ContextCalls(const ModelShape& shape, int row)
       : row_(static_cast<std::uint64_t>(row)),
         intervals_(std::max(1, shape.intervals())),
         context_(static_cast<std::uint64_t>(shape.context())) {
-    if (row == 0) return;
-    outputs_ = static_cast<std::uint64_t>(shape.control_net->layers.front().outputs);
-    make_ = forward.kernel("ito_bias_rows");
+    if (row > 0) outputs_ = static_cast<std::uint64_t>(shape.control_net->layers.front().outputs);
   }
 
-  /// Before the first `reduce`: the module that has its kernels.
+  /// Before the first `put_gradients`: the module that has its kernel.
   void open_gradients(const GpuModule& backward) {
-    if (row_ == 0) return;
-    reduce_ = backward.kernel("ito_reduce_rows");
-    gradient_ = backward.kernel("ito_context_gradient");
-    weights_ = backward.kernel("ito_context_weights");
+    if (row_ > 0) contexts_ = backward.kernel("ito_context_gradients");
   }
 
   /// Numbers of an observation's rows, or of a tile's sums.
   std::size_t size() const { return row_ * static_cast<std::size_t>(intervals_); }
 
-  /// bias_rows [observations, intervals, row]
-  void make(Gpu& gpu, Stream stream, std::span<const Real> parameters,
-            const BasicRequest<Real>& request, std::uint64_t observations, Real* bias_rows) const {
-    if (row_ == 0) return;
-    ContextArguments<Real> arguments{};
-    arguments.parameters = parameters.data();
-    arguments.context = request.context.data();
-    arguments.bias_rows = bias_rows;
-    arguments.rows = observations * static_cast<std::uint64_t>(intervals_);
-    launch_threads(gpu, make_, observations * size(), arguments, stream);
+  /// Makes bias_rows [observations, intervals, row].
+  ContextArguments<Real> rows(std::span<const Real> parameters, const BasicRequest<Real>& request,
+                              std::uint64_t observations, Real* bias_rows) const {
+    return {parameters.data(), request.context.data(), bias_rows,
+            observations * static_cast<std::uint64_t>(intervals_)};
+  }
+  /// Threads that make them.
+  std::uint64_t threads(std::uint64_t observations) const {
+    return observations * size() * context_lanes;
   }
 
   /// row_sums [tiles, intervals, row]; row_gradients [observations, intervals, row] is scratch.
-  void reduce(Gpu& gpu, Stream stream, std::span<const Real> parameters,
-              const BasicRequest<Real>& request, const BasicGradientOutputs<Real>& gradient,
-              const TileCut& cut, const Real* row_sums, Real* row_gradients) const {
-    if (row_ == 0) return;
+  ContextGradientArguments<Real> gradients(std::span<const Real> parameters,
+                                           const BasicRequest<Real>& request,
+                                           const BasicGradientOutputs<Real>& gradient,
+                                           const TileCut& cut, const Real* row_sums,
+                                           Real* row_gradients) const {
     ContextGradientArguments<Real> arguments{};
     arguments.parameters = parameters.data();
     arguments.context = request.context.data();
@@ -60,28 +56,74 @@ class ContextRows {
     arguments.row_gradients = row_gradients;
     arguments.context_gradient = gradient.context.data();
     arguments.gradient = gradient.parameters.data();
-    const std::uint64_t observations = cut.observations;
     arguments.map = cut.map;
-    arguments.observations = observations;
+    arguments.observations = cut.observations;
     arguments.intervals = intervals_;
     arguments.rows = rows_of_sum(cut.map.paths_per_observation / 16);
-    launch_sums(gpu, reduce_, observations * size(), arguments.rows, arguments, stream);
-    if (!gradient.context.empty()) {
-      launch_threads(gpu, gradient_,
-                     observations * static_cast<std::uint64_t>(intervals_) * context_, arguments,
-                     stream);
-    }
-    if (!gradient.parameters.empty()) {
-      arguments.rows = rows_of_sum(observations * static_cast<std::uint64_t>(intervals_));
-      launch_sums(gpu, weights_, outputs_ * context_, arguments.rows, arguments, stream);
-    }
+    return arguments;
+  }
+  /// Threads that sum over tiles.
+  std::uint64_t threads(const ContextGradientArguments<Real>& arguments) const {
+    return arguments.observations * size() * arguments.rows;
+  }
+  /// From those sums to the gradients of context and context weights.
+  void put_gradients(Gpu& gpu, Stream stream, ContextGradientArguments<Real> arguments) const {
+    if (row_ == 0) return;
+    const std::uint64_t rows = arguments.observations * static_cast<std::uint64_t>(intervals_);
+    arguments.weight_rows = rows_of_sum(rows / 8);
+    if (arguments.context_gradient != nullptr)
+      arguments.context_blocks = blocks_of_threads(rows * context_ * gradient_rows);
+    unsigned blocks = arguments.context_blocks;
+    if (arguments.gradient != nullptr)
+      blocks += blocks_of_threads(outputs_ * context_ * arguments.weight_rows);
+    if (blocks > 0) launch(gpu, contexts_, blocks, service_threads, sum_bytes, arguments, stream);
+  }
+
+ protected:
+  std::uint64_t row_;
+
+ private:
+  int intervals_;
+  std::uint64_t context_, outputs_ = 0;
+  GpuKernel contexts_;
+};
+
+/// The same in launches of their own.
+template <class Real>
+class ContextRows : public ContextCalls<Real> {
+ public:
+  ContextRows(const ModelShape& shape, int row, const GpuModule& forward)
+      : ContextCalls<Real>(shape, row) {
+    if (row > 0) make_ = forward.kernel("ito_bias_rows");
+  }
+
+  /// Before the first `reduce`: the module that has its kernels.
+  void open_gradients(const GpuModule& backward) {
+    if (row_ > 0) reduce_ = backward.kernel("ito_reduce_rows");
+    ContextCalls<Real>::open_gradients(backward);
+  }
+
+  void make(Gpu& gpu, Stream stream, std::span<const Real> parameters,
+            const BasicRequest<Real>& request, std::uint64_t observations, Real* bias_rows) const {
+    if (row_ == 0) return;
+    launch_threads(gpu, make_, this->threads(observations),
+                   this->rows(parameters, request, observations, bias_rows), stream);
+  }
+
+  void reduce(Gpu& gpu, Stream stream, std::span<const Real> parameters,
+              const BasicRequest<Real>& request, const BasicGradientOutputs<Real>& gradient,
+              const TileCut& cut, const Real* row_sums, Real* row_gradients) const {
+    if (row_ == 0) return;
+    const auto arguments =
+        this->gradients(parameters, request, gradient, cut, row_sums, row_gradients);
+    launch(gpu, reduce_, blocks_of_threads(this->threads(arguments)), service_threads, sum_bytes,
+           arguments, stream);
+    this->put_gradients(gpu, stream, arguments);
   }
 
  private:
-  std::uint64_t row_;
-  int intervals_;
-  std::uint64_t context_, outputs_ = 0;
-  GpuKernel make_, reduce_, gradient_, weights_;
+  using ContextCalls<Real>::row_;
+  GpuKernel make_, reduce_;
 };
 
 }  // namespace ito::cuda

@@ -149,12 +149,17 @@ KernelText& KernelText::context_rows(const ModelSpec& spec) {
   return kernel("ito_bias_rows", "ContextArguments<Number>", "make_bias_rows<P, Model>");
 }
 
+KernelText& KernelText::context_gradients(const ModelSpec& spec) {
+  if (spec.bias_row() == 0) return *this;
+  return kernel("ito_context_gradients", "ContextGradientArguments<Number>",
+                "context_gradients<P, Model>");
+}
+
 KernelText& KernelText::context_row_gradients(const ModelSpec& spec) {
   if (spec.bias_row() == 0) return *this;
-  const char* arguments = "ContextGradientArguments<Number>";
-  return kernel("ito_reduce_rows", arguments, "reduce_rows_of_tiles<P, Model>")
-      .kernel("ito_context_gradient", arguments, "context_gradient<P, Model>")
-      .kernel("ito_context_weights", arguments, "context_weight_gradient<P, Model>");
+  return kernel("ito_reduce_rows", "ContextGradientArguments<Number>",
+                "reduce_rows_of_tiles<P, Model>")
+      .context_gradients(spec);
 }
 
 }  // namespace ito::cuda

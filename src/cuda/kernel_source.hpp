@@ -57,8 +57,10 @@ class KernelText {
   /// and `blocks` that a multiprocessor's registers are to hold.
   KernelText& kernel(const std::string& name, const std::string& arguments,
                      const std::string& function, int threads = service_threads, int blocks = 1);
-  /// The bias rows of a context, where the model takes one, and their gradients.
+  /// Where the model takes a context: its bias rows; from the gradients of those to the context's;
+  /// and those before as well.
   KernelText& context_rows(const ModelSpec& spec);
+  KernelText& context_gradients(const ModelSpec& spec);
   KernelText& context_row_gradients(const ModelSpec& spec);
   KernelSource named(const char* name) const { return {name, text_}; }
 

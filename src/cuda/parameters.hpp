@@ -10,13 +10,17 @@
 
 namespace ito::cuda {
 
+/// Threads that fill the packed parameters.
+inline std::uint64_t pack_threads(int fragment_count, int number_count) {
+  return static_cast<std::uint64_t>(std::max({fragment_count * warp_lanes, number_count, 1}));
+}
+
 /// Puts parameters where the kernels of a time loop read them (kernels/device/parameters.cuh).
 template <class Real>
 void pack_parameters(Gpu& gpu, const GpuKernel& kernel, Stream stream,
                      std::span<const Real> parameters, std::byte* fragments, int fragment_count,
                      Real* numbers, int number_count) {
-  const int threads = std::max({fragment_count * warp_lanes, number_count, 1});
-  launch_threads(gpu, kernel, static_cast<std::uint64_t>(threads),
+  launch_threads(gpu, kernel, pack_threads(fragment_count, number_count),
                  PackArguments<Real>{parameters.data(), fragments, numbers}, stream);
 }
 

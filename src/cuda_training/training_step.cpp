@@ -43,11 +43,6 @@ const std::optional<NetShape>& encoder_of(const TrainingTask& task, const Traini
 
 unsigned number(std::size_t count) { return static_cast<unsigned>(count); }
 
-/// Blocks with a thread for each of `count`.
-std::size_t blocks_of(std::size_t count, std::size_t threads) {
-  return (count + threads - 1) / threads;
-}
-
 }  // namespace
 
 TrainingStep::TrainingStep(const TrainingTask& task, std::shared_ptr<Gpu> gpu, int ordinal,
@@ -134,7 +129,8 @@ void TrainingStep::encode(const Block& block) {
   const auto [shift, scale] = scaling_of(task_.latent.encoder);
   const SmallNet& small = encoder_.small;
   put(kernels_.encode,
-      small ? small.blocks(block.rows) : blocks_of(block.rows * sizes_.row_numbers(), net_threads),
+      small ? small.blocks(block.rows)
+            : blocks_of_threads(block.rows * sizes_.row_numbers(), net_threads),
       net_threads, small.shared_bytes(),
       EncodeArguments{arrays_.record, arrays_.steps, arrays_.order, arrays_.values,
                       arrays_.constants, arrays_.parameters, arrays_.y, arrays_.block_constants,
@@ -176,7 +172,7 @@ void TrainingStep::decode(const Block& block) {
   const float* x = arrays_.states;
   if (decoder_.wide) {
     const std::size_t numbers = block.paths * sizes_.state_numbers();
-    put(kernels_.clear_dropped, blocks_of(numbers, service_threads), service_threads, 0,
+    put(kernels_.clear_dropped, blocks_of_threads(numbers), service_threads, 0,
         DroppedArguments{arrays_.dropped, arrays_.states, numbers, number(sizes_.state_numbers())});
     decoder_.wide->forward(net_work(decoded(block)), net_call(decoded(block)), arrays_.states,
                            task_.shape.decoder->inputs());
@@ -224,8 +220,8 @@ void TrainingStep::decode_back(const Block& block) {
   }
   const SmallNet& small = decoder_.small;
   put(kernels_.decode_back,
-      small ? small.blocks(rows) : blocks_of(rows * sizes_.observed, net_threads), net_threads,
-      small.shared_bytes(),
+      small ? small.blocks(rows) : blocks_of_threads(rows * sizes_.observed, net_threads),
+      net_threads, small.shared_bytes(),
       DecodeBackArguments{
           arrays_.parameters, arrays_.states, decoder_.hidden, arrays_.slopes, arrays_.dropped,
           arrays_.by_log_likelihood,
@@ -292,7 +288,7 @@ void TrainingStep::collect(const Block& block, std::size_t minibatch) {
 }
 
 void TrainingStep::move() {
-  put(kernels_.move, blocks_of(sizes_.parameters, service_threads), service_threads, 0,
+  put(kernels_.move, blocks_of_threads(sizes_.parameters), service_threads, 0,
       AdamArguments{arrays_.record, arrays_.gradient, arrays_.exact, arrays_.first, arrays_.second,
                     arrays_.average, arrays_.parameters, number(sizes_.parameters)});
 }

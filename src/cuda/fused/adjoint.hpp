@@ -8,17 +8,16 @@
 
 namespace ito::cuda {
 
-/// The kernels of a gradient: `ito_adjoint` (kernels/fused/adjoint.cuh), `ito_reduce` and, with a
-/// context, `ito_reduce_rows`, `ito_context_gradient`, `ito_context_weights`.
+/// The kernels of a gradient: `ito_adjoint` (kernels/fused/adjoint.cuh), `ito_sum`
+/// (kernels/device/call_ends.cuh) and, with a context, `ito_context_gradients`.
 inline KernelSource adjoint_source(const FusedModel& model, CallKind calls = {}) {
-  return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "fused/adjoint.cuh"},
-                    model.precision)
+  return KernelText({"device/call_ends.cuh", "fused/adjoint.cuh"}, model.precision)
       .model(model.spec, model.shared_memory, calls, model.wgmma)
       .shape("FusedShape<Model, P, ito::cuda::FusedKernel::adjoint>")
       .kernel("ito_adjoint", "AdjointArguments<Number>", "adjoint<P, Shape>",
               32 * model.layout.adjoint.warps)
-      .kernel("ito_reduce", "ReduceArguments<Number>", "reduce_gradient<P, Shape>")
-      .context_row_gradients(model.spec)
+      .kernel("ito_sum", "SumArguments<Number>", "sum_gradients<P, Shape, Model>")
+      .context_gradients(model.spec)
       .named("adjoint");
 }
 
@@ -26,7 +25,7 @@ struct FusedAdjoint {
   FusedAdjoint(const FusedModel& model, Gpu& gpu, CallKind calls)
       : module(gpu.compile(adjoint_source(model, calls))),
         loop(module->kernel("ito_adjoint")),
-        reduce(module->kernel("ito_reduce")) {}
+        sum(module->kernel("ito_sum")) {}
 
   /// Blocks take fixed runs of groups of tiles.
   template <class Real>
@@ -36,7 +35,7 @@ struct FusedAdjoint {
   }
 
   std::shared_ptr<const GpuModule> module;
-  GpuKernel loop, reduce;
+  GpuKernel loop, sum;
 };
 
 }  // namespace ito::cuda

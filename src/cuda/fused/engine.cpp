@@ -35,8 +35,8 @@ class FusedEngine final : public HostCalls<Real> {
         model_(model),
         constants_(shape_, gpu_),
         plain_forward_(model_, *gpu_, {}),
-        pack_(plain_forward_.module->kernel("ito_pack")),
-        rows_(shape_, model.spec.bias_row(), *plain_forward_.module) {}
+        prepare_(plain_forward_.module->kernel("ito_prepare")),
+        contexts_(shape_, model.spec.bias_row()) {}
 
   CudaKernels kernels() const override { return CudaKernels::fused; }
 
@@ -66,11 +66,9 @@ class FusedEngine final : public HostCalls<Real> {
     arguments.groups = static_cast<int>(cut.groups);
     const FusedAdjoint& kernels = backward(request, options);
     kernels.run(*gpu_, layout_.adjoint, cut.blocks, arguments, stream);
-    if (!gradient.parameters.empty())
-      reduce_gradient(*gpu_, kernels.reduce, stream, parameters, space.sums, cut.blocks,
-                      gradient.parameters);
-    rows_.reduce(*gpu_, stream, parameters, request, gradient, tiles, space.row_sums,
-                 space.row_gradients);
+    sum_gradients(kernels.sum, stream, parameters, gradient, cut, space,
+                  contexts_.gradients(parameters, request, gradient, tiles, space.row_sums,
+                                      space.row_gradients));
   }
 
  private:
@@ -110,7 +108,7 @@ class FusedEngine final : public HostCalls<Real> {
     space.fragments =
         arena.take<std::byte>(static_cast<std::size_t>(layout_.fragment_count) * fragment_bytes);
     space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
-    space.bias_rows = arena.take<Real>(cut.observations * rows_.size());
+    space.bias_rows = arena.take<Real>(cut.observations * contexts_.size());
     space.tape = Tape::none();
     if (keep != Keep::nothing) lay_out_gradient(arena, space, cut, keep);
     space.bytes = arena.bytes();
@@ -131,8 +129,8 @@ class FusedEngine final : public HostCalls<Real> {
     space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);
     space.segments = arena.take<Real>(cut.blocks * warps * space.tape.segment * chain.stored);
     space.sums = arena.take<Real>(cut.blocks * static_cast<std::size_t>(layout_.sum_count()));
-    space.row_sums = arena.take<Real>(cut.most_tiles * rows_.size());
-    space.row_gradients = arena.take<Real>(cut.observations * rows_.size());
+    space.row_sums = arena.take<Real>(cut.most_tiles * contexts_.size());
+    space.row_gradients = arena.take<Real>(cut.observations * contexts_.size());
   }
 
   const FusedSimulate& forward(const BasicRequest<Real>& request) {
@@ -145,7 +143,7 @@ class FusedEngine final : public HostCalls<Real> {
     std::unique_ptr<FusedAdjoint>& kernels = backward_[calls.refined][calls.split];
     if (!kernels) {
       auto made = std::make_unique<FusedAdjoint>(model_, *gpu_, calls);
-      rows_.open_gradients(*made->module);
+      contexts_.open_gradients(*made->module);
       kernels = std::move(made);
     }
     return *kernels;
@@ -154,9 +152,27 @@ class FusedEngine final : public HostCalls<Real> {
   /// Packs the parameters and makes the bias rows.
   void prepare(Stream stream, std::span<const Real> parameters, const BasicRequest<Real>& request,
                const Blocks& cut, const FusedWorkspace<Real>& space) const {
-    pack_parameters(*gpu_, pack_, stream, parameters, space.fragments, layout_.fragment_count,
-                    space.numbers, layout_.number_count);
-    rows_.make(*gpu_, stream, parameters, request, cut.observations, space.bias_rows);
+    const PrepareArguments<Real> arguments{
+        {parameters.data(), space.fragments, space.numbers},
+        contexts_.rows(parameters, request, cut.observations, space.bias_rows),
+        blocks_of_threads(pack_threads(layout_.fragment_count, layout_.number_count))};
+    launch(*gpu_, prepare_,
+           arguments.pack_blocks + blocks_of_threads(contexts_.threads(cut.observations)),
+           service_threads, 0, arguments, stream);
+  }
+
+  /// Of parameters, where that is asked for, and of contexts.
+  void sum_gradients(const GpuKernel& kernel, Stream stream, std::span<const Real> parameters,
+                     const BasicGradientOutputs<Real>& gradient, const Blocks& cut,
+                     const FusedWorkspace<Real>& space,
+                     const ContextGradientArguments<Real>& rows) const {
+    const SumArguments<Real> arguments{
+        {parameters.data(), space.sums, gradient.parameters.data(), static_cast<int>(cut.blocks)},
+        rows,
+        blocks_of_threads(gradient.parameters.size() * gradient_rows)};
+    const unsigned blocks = arguments.parameter_blocks + blocks_of_threads(contexts_.threads(rows));
+    if (blocks > 0) launch(*gpu_, kernel, blocks, service_threads, sum_bytes, arguments, stream);
+    contexts_.put_gradients(*gpu_, stream, rows);
   }
 
   PathArguments<Real> path_in(const BasicRequest<Real>& request, const TileCut& tiles,
@@ -178,8 +194,8 @@ class FusedEngine final : public HostCalls<Real> {
   std::optional<FusedSimulate>
       refined_forward_;  ///< compiled, as those below, when first asked for
   std::unique_ptr<FusedAdjoint> backward_[2][2];  ///< by CallKind
-  GpuKernel pack_;
-  ContextRows<Real> rows_;
+  GpuKernel prepare_;
+  ContextCalls<Real> contexts_;
 };
 
 }  // namespace

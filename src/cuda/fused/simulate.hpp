@@ -9,15 +9,13 @@
 
 namespace ito::cuda {
 
-/// The kernels of a forward run: `ito_pack`, with a context `ito_bias_rows`, and `ito_simulate`
+/// The kernels of a forward run: `ito_prepare` (kernels/device/call_ends.cuh) and `ito_simulate`
 /// (kernels/fused/simulate.cuh).
 inline KernelSource simulate_source(const FusedModel& model, CallKind calls = {}) {
-  return KernelText({"device/parameters.cuh", "device/context_rows.cuh", "fused/simulate.cuh"},
-                    model.precision)
+  return KernelText({"device/call_ends.cuh", "fused/simulate.cuh"}, model.precision)
       .model(model.spec, model.shared_memory, calls, model.wgmma)
       .shape("FusedShape<Model, P, ito::cuda::FusedKernel::simulate>")
-      .kernel("ito_pack", "PackArguments<Number>", "pack_parameters<P, Shape>")
-      .context_rows(model.spec)
+      .kernel("ito_prepare", "PrepareArguments<Number>", "prepare_call<P, Shape, Model>")
       .kernel("ito_simulate", "SimulateArguments<Number>", "simulate<P, Shape>",
               32 * model.layout.simulate.warps, model.layout.simulate.blocks)
       .named("simulate");
