@@ -27,6 +27,7 @@ using namespace cuda;
 class CountingGpu : public EmulatedGpu {
  public:
   int allocations = 0, waits = 0, graphs = 0;
+  std::vector<std::string> nodes;  ///< of the last graph
 
   void* allocate(std::size_t bytes) override {
     ++allocations;
@@ -38,7 +39,21 @@ class CountingGpu : public EmulatedGpu {
   }
   std::unique_ptr<GpuGraph> capture(GpuStream stream, const std::function<void()>& work) override {
     ++graphs;
+    nodes.clear();
     return EmulatedGpu::capture(stream, work);
+  }
+  void launch(const GpuKernel& kernel, LaunchShape shape, const void* argument, std::size_t bytes,
+              GpuStream stream) override {
+    nodes.push_back(kernel.name);
+    EmulatedGpu::launch(kernel, shape, argument, bytes, stream);
+  }
+  void multiply(const MatrixProduct& product, GpuStream stream) override {
+    nodes.push_back("product");
+    EmulatedGpu::multiply(product, stream);
+  }
+  void clear(void* memory, std::size_t bytes, GpuStream stream) override {
+    nodes.push_back("clear");
+    EmulatedGpu::clear(memory, bytes, stream);
   }
 };
 
@@ -196,6 +211,38 @@ TEST_F(CudaTraining, AStepIsOneGraphAndTheHostWaitsOnlyWhereAnEpochEnds) {
     EXPECT_EQ(gpu->graphs, batch == 8 ? 2 : 1);
   }
   EXPECT_EQ(waits[0], waits[1]) << "waits depend on the number of steps";
+  replace_gpu(std::make_shared<EmulatedGpu>());
+}
+
+/// The model of examples/digits.
+LatentModel digits_model() {
+  LatentModel latent;
+  latent.model.state = 8;
+  latent.model.grid = uniform_grid(1.0, 32);
+  latent.model.drift = Mlp{.hidden = {32}};
+  latent.model.diffusion = DiagonalDiffusion{{.hidden = {16}, .output = Activation::softplus}};
+  latent.model.control =
+      FeedbackControl{.net = {.hidden = {96}, .activation = Activation::silu}, .context = 64};
+  latent.encoder = MlpEncoder{{.hidden = {256}, .activation = Activation::silu}, 8, 0.125};
+  latent.decoder = MlpDecoder{{.hidden = {128}, .activation = Activation::silu}};
+  latent.likelihood = Binomial{16};
+  latent.observed = 64;
+  return latent;
+}
+
+TEST_F(CudaTraining, AStepOfSmallNetsIsElevenNodes) {
+  const auto gpu = std::make_shared<CountingGpu>();
+  replace_gpu(gpu);
+  const LatentModel latent = validated(digits_model());
+  const LatentShape shape = resolve(latent);
+  const Dataset data = counts(100, 1, 64);
+  TrainingState state(shape.parameters);
+  make_cuda_training({latent, shape, data, {.execution = Device::cuda()}, {}}, state, 0);
+  const std::vector<std::string> nodes{
+      "ito_encode",      "ito_prepare", "ito_simulate", "ito_decode",
+      "ito_decode_back", "ito_adjoint", "ito_sum",      "ito_context_gradients",
+      "ito_encode_back", "ito_collect", "ito_move"};
+  EXPECT_EQ(gpu->nodes, nodes);
   replace_gpu(std::make_shared<EmulatedGpu>());
 }
 
