@@ -190,8 +190,7 @@ template <class Net>
 ITO_DEVICE void decode_back(const DecodeBackArguments& arguments) {
   using Tile = NetTile<Net>;
   const auto weight_of = [&](unsigned row) {
-    const unsigned path = row / arguments.times;
-    return arguments.dropped[path] ? 0.0f : arguments.by_log_likelihood[path];
+    return arguments.by_log_likelihood[row / arguments.times];  // of dropped paths: 0
   };
   const auto cotangent = [&](unsigned row, unsigned j, float weight) {
     return weight == 0

@@ -17,10 +17,11 @@ ITO_DEVICE float scaled_number(float y, double shift, double scale) {
   return static_cast<float>(scale * (static_cast<double>(y) - shift));
 }
 
-/// Number j of a row of the block, which it also leaves in y and `scaled`.
-ITO_DEVICE float gather_number(const EncodeArguments& arguments, const StepEntry& step,
-                               unsigned row, unsigned j) {
-  const unsigned picked = arguments.order[step.first + arguments.block + row];
+/// Number j of a row of the block, which it also leaves in y and `scaled`. `place`: of the block in
+/// the epoch's order.
+ITO_DEVICE float gather_number(const EncodeArguments& arguments, unsigned place, unsigned row,
+                               unsigned j) {
+  const unsigned picked = arguments.order[place + row];
   const auto at = [&](unsigned of) {
     return static_cast<unsigned long long>(of) * arguments.length + j;
   };
@@ -39,18 +40,19 @@ ITO_DEVICE void encode(const EncodeArguments& arguments) {
   const StepEntry& step = arguments.steps[arguments.record->next];
   if (arguments.block == 0 && block_index() == 0 && thread_index() == 0)
     begin_step(*arguments.record, step);
+  const unsigned place = step.first + arguments.block;
   if constexpr (Tile::kLayers == 0) {
     const unsigned long long i = global_index();
     const auto row = static_cast<unsigned>(i / arguments.length);
     if (row < arguments.rows)
-      gather_number(arguments, step, row, static_cast<unsigned>(i % arguments.length));
+      gather_number(arguments, place, row, static_cast<unsigned>(i % arguments.length));
   } else {
     constexpr unsigned kRows = Tile::kRows, kHidden = hidden_channels(Net::spec);
     Tile::template stage<true>(arguments.parameters);
     for (unsigned first = block_index() * kRows; first < arguments.rows;
          first += grid_size() * kRows) {
-      Tile::fill(Tile::buffer(0), arguments.length, [&](unsigned r, unsigned j) {
-        return first + r < arguments.rows ? gather_number(arguments, step, first + r, j) : 0.0f;
+      Tile::fill(Tile::buffer(0), Net::spec.inputs, [&](unsigned r, unsigned j) {
+        return first + r < arguments.rows ? gather_number(arguments, place, first + r, j) : 0.0f;
       });
       block_barrier();
       Tile::forward(arguments.parameters, [&](int layer, unsigned j, int r, float z) {

@@ -110,7 +110,6 @@ struct DecodeBackArguments {
   const float* x;       ///< [N·T, inputs]
   const float* hidden;  ///< as above
   const float* slopes;
-  const unsigned char* dropped;
   const float* by_log_likelihood;
   float* cotangents;  ///< as x
   float* sums;        ///< [blocks, parameters of the net]

@@ -223,7 +223,7 @@ void TrainingStep::decode_back(const Block& block) {
       small ? small.blocks(rows) : blocks_of_threads(rows * sizes_.observed, net_threads),
       net_threads, small.shared_bytes(),
       DecodeBackArguments{
-          arrays_.parameters, arrays_.states, decoder_.hidden, arrays_.slopes, arrays_.dropped,
+          arrays_.parameters, arrays_.states, decoder_.hidden, arrays_.slopes,
           arrays_.by_log_likelihood,
           decoder_.wide ? decoder_.wide->cotangents_array() : arrays_.state_cotangents,
           decoder_.sums, number(rows), number(sizes_.times), number(sizes_.observed)});
