@@ -7,6 +7,7 @@
 #include "kernels/device/device.cuh"
 #include "kernels/device/parameters.cuh"
 #include "kernels/fused/adjoint.cuh"
+#include "kernels/layered/factors.cuh"
 #include "kernels/layered/path.cuh"
 
 namespace ito::cuda {
@@ -58,8 +59,8 @@ requires(!Nets::kStages) ITO_DEVICE
     const Tile<Number> delta = cotangent(row, n, z);
     ITO_UNROLL
     for (int e = 0; e < 4; ++e) {
-      const long long at = output_offset<Net>(nets.evaluator.first_row, row, n, e);
-      if (at >= 0) out[at] = delta.v[e];
+      const int i = output_index<Net>(row, n, e);
+      if (i >= 0) out[output_row<Net>(nets.evaluator.first_row, e) + i] = delta.v[e];
     }
   });
 }
@@ -82,7 +83,8 @@ ITO_DEVICE void with_path(const LayeredAdjointArguments<typename P::Number>& arg
   const PathArguments<Number>& call = arguments.call.path;
   using Parameters = decltype(open_parameters<P, Shape>(call));
   LayeredNets<P, Shape, Parameters> nets{
-      memory_evaluator<P, Shape>(call, arguments.outputs, tile.row), arguments, true};
+      memory_evaluator<P, Shape>(call, arguments.outputs, arguments.biases, tile.row), arguments,
+      true};
   LayeredSums<P, Shape> sums{{},
                              {},
                              {},
@@ -109,6 +111,24 @@ ITO_DEVICE void add_cotangents(const LayeredAdjointArguments<Number>& arguments,
   path.add_saved_cotangents(arguments.step);
 }
 
+/// Rows of 8·kTiles numbers as parts, for gradients of first layers.
+template <class P, int kTiles>
+ITO_DEVICE void store_parts(void* array, int first_row,
+                            const Tile<typename P::Number> (&x)[kTiles]) {
+  using Back = typename LayerFactors<P>::Back;
+  if (array == nullptr) return;
+  ITO_UNROLL
+  for (int n = 0; n < kTiles; ++n) {
+    ITO_UNROLL
+    for (int r = 0; r < 2; ++r) {
+      const long long row = static_cast<long long>(first_row) + tile_row() + 8 * r;
+      auto* at = static_cast<typename Back::Element*>(array) +
+                 row * (Back::kRow.parts * 8 * kTiles) + channel_of(n, 0);
+      Back::store_parts(at, 8 * kTiles, {{x[n].v[2 * r], x[n].v[2 * r + 1]}});
+    }
+  }
+}
+
 /// Adds cotangents at `step`, and masks the states of the step before it.
 template <class P, class Shape>
 ITO_DEVICE void layered_add_cotangents(
@@ -123,6 +143,7 @@ ITO_DEVICE void layered_add_cotangents(
     ITO_UNROLL
     for (int n = 0; n < state_tiles<Shape>; ++n) x[n] = path.mask_non_finite(x[n]);
     store_rows(arguments.masked_x, row, x);
+    store_parts<P>(arguments.x_parts, row, x);
   });
 }
 

@@ -15,7 +15,8 @@ struct BlockTiles {
   int count;
 };
 
-/// What nets have put out, before the activation of their outputs: [rows, outputs].
+/// What nets have put out, before the activation of their outputs: [rows, outputs padded to tiles
+/// of eight]. Or what is to be added to it, where that is left out: [outputs] or null.
 template <class Number>
 struct NetOutputs {
   const Number *drift, *diffusion, *control;
@@ -25,7 +26,7 @@ struct NetOutputs {
 template <class Number>
 struct LayeredSimulateArguments {
   SimulateArguments<Number> call;
-  NetOutputs<Number> outputs;
+  NetOutputs<Number> outputs, biases;
   BlockTiles tiles;
   const Number* x;       ///< [rows, 8·state tiles]: x_k
   Number* next;          ///< the same of x_{k+1}
@@ -40,19 +41,74 @@ struct LayeredSimulateArguments {
 template <class Number>
 struct LayeredAdjointArguments {
   AdjointArguments<Number> call;
-  NetOutputs<Number> outputs;
+  NetOutputs<Number> outputs, biases;
   BlockTiles tiles;
   const Number* x;                      ///< [rows, 8·state tiles]: x_k
   Number* masked_x;                     ///< the same, zero where a path is not finite
+  void* x_parts;                        ///< the same as parts (FactorRow), or null
   Number *costate, *costate_excess;     ///< [rows, 8·state tiles]: λ, and what rounding added
   const Number* x_cotangent;            ///< [rows, 8·state tiles]: what nets add to it
-  Number *drift, *diffusion, *control;  ///< cotangents of outputs: [rows, outputs]
+  Number *drift, *diffusion, *control;  ///< cotangents of outputs, as those lie
   Number *control_value, *mixed;        ///< of a constant u; w of a constant mixing σ:
                                         ///< [rows, 8·noise tiles]
   Number *sigma, *initial, *deviation;  ///< of vectors: [rows, 8·state tiles]
   int step;
   int saves_left;        ///< save steps that the way back has not passed yet
   int martingale_alone;  ///< carry the cotangent of M alone, and not to parameters
+};
+
+/// How numbers lie as factors of products, in one part or as the sum high + low of two. A row of
+/// parts is [low, high]. On the left of a product a row is one segment or [low, high, high], on the
+/// right [high, low, high]: one product of longer rows sums low·high + high·low + high·high, the
+/// small ones first. A segment is padded with zeros to a multiple of eight.
+struct FactorRow {
+  int parts, bytes;  ///< `bytes`: of a number
+  ITO_INLINE constexpr int segments() const { return parts == 1 ? 1 : 3; }
+};
+
+/// From the inputs of a layer, or from sums that a product has made of them, to its activations.
+template <class Number>
+struct LayerArguments {
+  const Number* x;             ///< inputs that are summed here: [rows, x_stride], or null
+  const Number* weights;       ///< for those: [width, x_stride]
+  const void* z;               ///< else sums: [rows, stride]
+  int narrow;                  ///< whether z is of 16 bits
+  void* values;                ///< activations as left factors: [rows, segments·stride], or null
+  Number* outputs;             ///< or as they are: [rows, stride], or null
+  void* parts;                 ///< for the way back: [rows, parts·stride], or null
+  void* slopes;                ///< [rows, stride] or null
+  const Number* bias;          ///< [width]
+  const Number* time_weights;  ///< [width], `time_stride` apart, or null
+  const Number* bias_rows;     ///< [observations, intervals, row] in the place of `bias`, or null
+  TileMap map;                 ///< of the call; for bias_rows
+  BlockTiles tiles;
+  int width, stride, inputs, x_stride, time_stride, row, intervals, interval;
+  Number time;
+};
+
+/// From cotangents of a layer's activations to those of its sums, and their own sums.
+template <class Number>
+struct PullBackArguments {
+  const void* cotangents;  ///< [rows, stride]
+  int narrow;              ///< whether they are of 16 bits
+  void* delta;             ///< left factors: [rows, segments·stride]
+  const void* kept;        ///< activations as `values` of LayerArguments, or slopes
+  Number* sums;            ///< [tiles of the block, width] += Σ δ over a tile's rows, or null
+  Number* time_sums;       ///< the same, times t, or null
+  Number* row_sums;        ///< [tiles of the call, intervals, row], or null
+  BlockTiles tiles;
+  int width, stride, row, intervals, interval;
+  Number time;
+};
+
+/// A layer's weights as right factors of products.
+template <class Number>
+struct PackLayerArguments {
+  const Number* from;  ///< [outputs, from_stride], of which `inputs` count
+  Number* plain;       ///< [outputs, in_stride] or null
+  void* forward;       ///< [outputs, segments, in_stride] or null
+  void* back;          ///< [segments, out_stride, in_stride] or null
+  int outputs, inputs, from_stride, out_stride, in_stride;
 };
 
 /// Rows of a net's arrays, in tiles of 16, the last of which may be ragged.
@@ -87,14 +143,6 @@ struct LayerBackwardArguments {
   NetRows rows;
   int width, stride, row, intervals, interval;
   Number time;
-};
-
-/// A matrix into one with longer rows, filled up with zeros.
-template <class Number>
-struct WidenArguments {
-  const Number* from;  ///< [rows, from_stride], of which `columns` count
-  Number* to;          ///< [rows, to_stride]
-  int rows, columns, from_stride, to_stride;
 };
 
 /// gradient[i·row_stride + j·column_stride] += Σ_parts sums[part·part_stride + i·sums_stride + j],

@@ -91,17 +91,6 @@ ITO_DEVICE void layer_backward(const LayerBackwardArguments<typename P::Number>&
   }
 }
 
-/// A thread for each number of the wider matrix.
-template <class P>
-ITO_DEVICE void widen(const WidenArguments<typename P::Number>& arguments) {
-  using Number = typename P::Number;
-  const long long i = static_cast<long long>(global_index());
-  if (i >= static_cast<long long>(arguments.rows) * arguments.to_stride) return;
-  const long long row = i / arguments.to_stride, column = i % arguments.to_stride;
-  arguments.to[i] =
-      column < arguments.columns ? arguments.from[row * arguments.from_stride + column] : Number(0);
-}
-
 /// A block of threads for each number of the gradient; sums of parts are in double.
 template <class P>
 ITO_DEVICE void add_sums(const AddSumsArguments<typename P::Number>& arguments) {

@@ -45,15 +45,20 @@ ITO_DEVICE void store_rows(Number* array, int first_row, const Tile<Number> (&x)
   for (int n = 0; n < kTiles; ++n) store_row_tile<kTiles>(array, first_row, n, x[n]);
 }
 
-/// Where element e of tile n of a net's row of outputs lies; rows of outputs have no gaps. −1
-/// beyond the last channel.
+/// Where element e of tile n of a net's row of outputs lies among a path's; −1 beyond the last
+/// channel.
 template <class Net>
-ITO_DEVICE long long output_offset(int first_row, int row, int n, int e) {
+ITO_DEVICE int output_index(int row, int n, int e) {
   constexpr int kOutputs = Net::layer(Net::kLayers - 1).outputs;
   const int channel = channel_of(n, e);
-  if (channel >= kOutputs) return -1;
-  const long long path = static_cast<long long>(first_row) + tile_row() + 8 * (e / 2);
-  return (path * Net::kRows + row) * kOutputs + channel;
+  return channel < kOutputs ? row * kOutputs + channel : -1;
+}
+
+/// Where the outputs of element e's path begin; paths are padded to whole tiles of eight.
+template <class Net>
+ITO_DEVICE long long output_row(int first_row, int e) {
+  constexpr int kStride = 8 * tile_count(Net::kRows * Net::layer(Net::kLayers - 1).outputs);
+  return (static_cast<long long>(first_row) + tile_row() + 8 * (e / 2)) * kStride;
 }
 
 template <class A, class B>
@@ -78,7 +83,7 @@ struct MemoryEvaluator {
   using Parameters = ParametersT;
   using Number = typename P::Number;
   Parameters parameters;
-  NetOutputs<Number> outputs;
+  NetOutputs<Number> outputs, biases;
   int first_row;
 
   /// As RegisterEvaluator::net.
@@ -88,7 +93,7 @@ struct MemoryEvaluator {
       const RegisterEvaluator<P, Parameters> in_registers{parameters};
       in_registers.template net<Net>(input, x, output);
     } else {
-      const Number* from = of_net<Shape, Net>(outputs);
+      const Number *from = of_net<Shape, Net>(outputs), *biases_of = of_net<Shape, Net>(biases);
       ITO_ROLLED
       for (int row = 0; row < Net::kRows; ++row) {
         ITO_UNROLL
@@ -96,8 +101,9 @@ struct MemoryEvaluator {
           Tile<Number> z;
           ITO_UNROLL
           for (int e = 0; e < 4; ++e) {
-            const long long at = output_offset<Net>(first_row, row, n, e);
-            z.v[e] = at < 0 ? Number(0) : from[at];
+            const int i = output_index<Net>(row, n, e);
+            z.v[e] = i < 0 ? Number(0) : from[output_row<Net>(first_row, e) + i];
+            if (i >= 0 && biases_of != nullptr) z.v[e] += biases_of[i];
           }
           output(row, n, z);
         }
@@ -108,9 +114,11 @@ struct MemoryEvaluator {
 
 template <class P, class Shape>
 ITO_DEVICE auto memory_evaluator(const PathArguments<typename P::Number>& call,
-                                 const NetOutputs<typename P::Number>& outputs, int first_row) {
+                                 const NetOutputs<typename P::Number>& outputs,
+                                 const NetOutputs<typename P::Number>& biases, int first_row) {
   using Parameters = decltype(open_parameters<P, Shape>(call));
-  return MemoryEvaluator<P, Shape, Parameters>{open_parameters<P, Shape>(call), outputs, first_row};
+  return MemoryEvaluator<P, Shape, Parameters>{open_parameters<P, Shape>(call), outputs, biases,
+                                               first_row};
 }
 
 }  // namespace ito::cuda

@@ -50,7 +50,8 @@ ITO_DEVICE void layered_step(const LayeredSimulateArguments<typename P::Number>&
   if (!tile.inside) return;
   const PathArguments<Number>& call = arguments.call.path;
   const auto paths = WarpPaths<Number>::template of<Shape>(call, tile.index);
-  const auto evaluator = memory_evaluator<P, Shape>(call, arguments.outputs, tile.row);
+  const auto evaluator =
+      memory_evaluator<P, Shape>(call, arguments.outputs, arguments.biases, tile.row);
   PathNoise<P, Shape> noise(call, paths.tile);
   CompensatedTiles<Shape, Number> x;
   load_rows(arguments.x, tile.row, x.value);

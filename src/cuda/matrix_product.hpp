@@ -10,6 +10,22 @@
 
 namespace ito::cuda {
 
+/// The numbers of factors, and with them those of C: floats, but doubles for fp64. tf32: floats of
+/// which 11 bits count. Sums are in float, those of doubles in double.
+enum class FactorType { fp64, fp32, tf32, f16, bf16 };
+
+/// Those of a product of a precision's own numbers.
+inline FactorType factor_type(Precision precision) {
+  switch (precision) {
+    case Precision::fp64:
+      return FactorType::fp64;
+    case Precision::fast:
+      return FactorType::tf32;
+    default:
+      return FactorType::fp32;
+  }
+}
+
 /// C = α op(A) op(B) + β C, all of them row-major in device memory: op(A) is [rows, inner], op(B)
 /// [inner, columns], C [rows, columns]. With β = 0 what is in C does not matter.
 struct MatrixProduct {
@@ -18,9 +34,7 @@ struct MatrixProduct {
     int stride = 0;           ///< numbers from one row to the next, in memory
     bool transposed = false;  ///< whether memory holds op(A)ᵀ
   };
-  /// Numbers are floats; in fp64, doubles. fp32: float arithmetic. fast: tensor cores, factors
-  /// rounded to tf32 (11 bits), sums in float.
-  Precision precision = Precision::fp32;
+  FactorType type = FactorType::fp32;
   int rows = 0, columns = 0, inner = 0;
   double alpha = 1, beta = 0;
   Factor a, b;
@@ -30,6 +44,7 @@ struct MatrixProduct {
   /// `Gpu::product_workspace_bytes`, aligned to 256 bytes.
   void* workspace = nullptr;
   std::size_t workspace_bytes = 0;
+  bool narrow_c = false;  ///< whether C has the 16 bits of the factors too
 };
 /// Throws ito::Error where a size is negative, or strides or workspace are too small.
 inline void check(const MatrixProduct& product, std::size_t least_workspace) {
@@ -39,6 +54,9 @@ inline void check(const MatrixProduct& product, std::size_t least_workspace) {
                 "at least " + std::to_string(least));
   };
   const MatrixProduct::Factor &a = product.a, &b = product.b;
+  const bool half = product.type == FactorType::f16 || product.type == FactorType::bf16;
+  if (product.narrow_c && !half)
+    throw Error("matrix product: narrow_c", "wide factors", "f16 or bf16 factors");
   require("rows", product.rows, 0);
   require("columns", product.columns, 0);
   require("inner", product.inner, 0);

@@ -147,11 +147,11 @@ TEST_F(GpuTest, MultipliesRowMajorMatrices) {
   const std::size_t scratch = gpu->product_workspace_bytes();
   auto* memory = static_cast<char*>(gpu->allocate(scratch + 3 * 1024));
   char *at_a = memory + scratch, *at_b = at_a + 1024, *at_c = at_b + 1024;
-  for (const Precision precision : {Precision::fp32, Precision::fast}) {
+  for (const FactorType type : {FactorType::fp32, FactorType::tf32}) {
     gpu->copy(at_a, a.data(), 4 * a.size(), nullptr);
     gpu->copy(at_b, b.data(), 4 * b.size(), nullptr);
     gpu->copy(at_c, c.data(), 4 * c.size(), nullptr);
-    gpu->multiply({precision,
+    gpu->multiply({type,
                    rows,
                    columns,
                    inner,

@@ -100,9 +100,20 @@ Compilation compilation(const LatentJob& job) {
                job.target, job.precision, job.adjoint, !job.diffusion_net);
 }
 
+namespace {
+
+std::vector<Activation> every_activation() {
+  std::vector<Activation> all;
+  for (int i = 0; i < activation_count; ++i) all.push_back(static_cast<Activation>(i));
+  return all;
+}
+
+}  // namespace
+
 Compilation compilation(const LayeredJob& job) {
   const auto source = [&] {
-    if (!job.shape) return device_net_source(job.precision);
+    if (job.once) return device_net_source(job.precision);
+    if (!job.shape) return layer_source(job.precision, every_activation());
     return layered_source({*job.shape, job.precision, properties(job.target), false});
   };
   return {.label = fmt::format("sm_{:<4} layered  {}  {}", job.target.compute_capability,

@@ -142,6 +142,7 @@ std::vector<LayeredJob> layered_jobs() {
   for (const Precision precision : {Precision::fp32, Precision::fast, Precision::fp64}) {
     const std::size_t i = jobs.size();
     jobs.push_back({"between products", {}, gate_targets[i % 4], precision});
+    jobs.push_back({"net applied once", {}, gate_targets[i % 4], precision, true});
   }
   return jobs;
 }

@@ -66,12 +66,13 @@ struct TrainingJob {
 std::vector<TrainingJob> training_jobs();
 
 /// A module of layered kernels. `shape`: of the model whose steps it takes; without, it is the one
-/// of the kernels between products.
+/// of the kernels between products, in a time loop or of nets applied `once`.
 struct LayeredJob {
   std::string text;
   std::optional<ModelShape> shape;
   GateTarget target;
   Precision precision;
+  bool once = false;
 };
 /// Every kind of diffusion and control once, targets and precisions taking turns.
 std::vector<LayeredJob> layered_jobs();

@@ -164,7 +164,7 @@ void EmulatedGpu::put(GpuStream stream, std::function<void()> operation) {
 void EmulatedGpu::multiply(const MatrixProduct& product, GpuStream stream) {
   check(product, product_workspace_bytes());
   put(stream, [product] {
-    if (product.precision == Precision::fp64)
+    if (product.type == FactorType::fp64)
       simt::multiply<double>(product);
     else
       simt::multiply<float>(product);

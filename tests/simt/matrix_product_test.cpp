@@ -39,14 +39,14 @@ alignas(256) std::byte workspace[256];
 
 /// Whole numbers, so that every order of summation gives the same.
 template <class Number>
-void expect_product(Precision precision, bool a_transposed, bool b_transposed, double beta) {
+void expect_product(FactorType type, bool a_transposed, bool b_transposed, double beta) {
   constexpr int rows = 5, columns = 7, inner = 3;
   Matrix<Number> a(rows, inner, 2, a_transposed, 1), b(inner, columns, 1, b_transposed, 2);
   Matrix<Number> c(rows, columns, 4, false, 3);
   if (beta == 0) std::fill(c.memory.begin(), c.memory.end(), static_cast<Number>(NAN));
   Matrix<Number> before = c;
   EmulatedGpu gpu;
-  gpu.multiply({precision, rows, columns, inner, 2.0, beta, a.factor(), b.factor(), c.memory.data(),
+  gpu.multiply({type, rows, columns, inner, 2.0, beta, a.factor(), b.factor(), c.memory.data(),
                 c.stride, workspace, sizeof workspace},
                nullptr);
   for (int i = 0; i < rows; ++i) {
@@ -66,9 +66,9 @@ TEST(MatrixProduct, IsThatOfRowMajorMatricesAsTheyAreOrTransposed) {
   for (const bool a : {false, true}) {
     for (const bool b : {false, true}) {
       for (const double beta : {0.0, 1.0, -0.5}) {
-        expect_product<float>(Precision::fp32, a, b, beta);
-        expect_product<float>(Precision::fast, a, b, beta);
-        expect_product<double>(Precision::fp64, a, b, beta);
+        expect_product<float>(FactorType::fp32, a, b, beta);
+        expect_product<float>(FactorType::tf32, a, b, beta);
+        expect_product<double>(FactorType::fp64, a, b, beta);
       }
     }
   }
@@ -76,11 +76,11 @@ TEST(MatrixProduct, IsThatOfRowMajorMatricesAsTheyAreOrTransposed) {
 
 TEST(MatrixProduct, RoundsFactorsToElevenBitsInFastAlone) {
   const float a = 1 + 0x1p-12f, b = 1;
-  for (const Precision precision : {Precision::fp32, Precision::fast}) {
+  for (const FactorType type : {FactorType::fp32, FactorType::tf32}) {
     float c = 0;
     EmulatedGpu gpu;
-    gpu.multiply({precision, 1, 1, 1, 1.0, 0.0, {&a, 1}, {&b, 1}, &c, 1, workspace, 256}, nullptr);
-    EXPECT_EQ(c, precision == Precision::fast ? 1.0f : a);
+    gpu.multiply({type, 1, 1, 1, 1.0, 0.0, {&a, 1}, {&b, 1}, &c, 1, workspace, 256}, nullptr);
+    EXPECT_EQ(c, type == FactorType::tf32 ? 1.0f : a);
   }
 }
 
@@ -88,7 +88,7 @@ TEST(MatrixProduct, OfNothingIsBetaTimesWhatWasThere) {
   float c = 3;
   EmulatedGpu gpu;
   gpu.multiply(
-      {Precision::fp32, 1, 1, 0, 1.0, 2.0, {nullptr, 1}, {nullptr, 1}, &c, 1, workspace, 256},
+      {FactorType::fp32, 1, 1, 0, 1.0, 2.0, {nullptr, 1}, {nullptr, 1}, &c, 1, workspace, 256},
       nullptr);
   EXPECT_EQ(c, 6.0f);
 }
@@ -96,7 +96,7 @@ TEST(MatrixProduct, OfNothingIsBetaTimesWhatWasThere) {
 TEST(MatrixProduct, NamesTheStrideOrTheWorkspaceThatIsTooSmall) {
   EmulatedGpu gpu;
   float x[16] = {};
-  MatrixProduct product{Precision::fp32, 2, 3, 4, 1.0, 0.0, {x, 4}, {x, 3}, x, 3, workspace, 256};
+  MatrixProduct product{FactorType::fp32, 2, 3, 4, 1.0, 0.0, {x, 4}, {x, 3}, x, 3, workspace, 256};
   const auto says = [&] { return refusal([&] { gpu.multiply(product, nullptr); }); };
   product.a.stride = 3;
   EXPECT_EQ(says(), "matrix product: stride of A: got 3; accepted: at least 4");

@@ -12,19 +12,25 @@ int saves_until(const ModelShape& shape, int k) {
                           shape.save.begin());
 }
 
+NetRows rows_of(const BlockTiles& tiles) {
+  return {tiles.first_row, 16 * tiles.count, tiles.first_index};
+}
+
 }  // namespace
 
 template <class Real>
 LayeredAdjointArguments<Real> LayeredCall<Real>::adjoint_arguments(
     const BlockTiles& tiles, const AdjointArguments<Real>& call) const {
-  const auto cotangents = [](const std::optional<DeviceNet<Real>>& net) {
+  const auto cotangents = [](const std::optional<StepNet<Real>>& net) {
     return net ? net->cotangents_array() : nullptr;
   };
   LayeredAdjointArguments<Real> arguments{};
   arguments.call = call;
   arguments.outputs = outputs();
+  arguments.biases = biases();
   arguments.tiles = tiles;
   arguments.masked_x = space.masked_x;
+  arguments.x_parts = space.x_parts;
   arguments.costate = space.costate;
   arguments.costate_excess = space.costate_excess;
   arguments.x_cotangent = space.x_cotangent;
@@ -50,6 +56,7 @@ void LayeredCall<Real>::backward(std::uint64_t b, const BlockTiles& tiles,
   LayeredSimulateArguments<Real> again{};
   again.call.path = path;
   again.outputs = outputs();
+  again.biases = biases();
   again.tiles = tiles;
   again.save = -1;
   const int stride = static_cast<int>(space.tape.stride);
@@ -60,7 +67,7 @@ void LayeredCall<Real>::backward(std::uint64_t b, const BlockTiles& tiles,
                         : space.segment + static_cast<std::size_t>(k - begin) * block_size();
     };
     for (int k = begin; k + 1 < end; ++k) {
-      evaluate_nets(at(tiles, k), place(k));
+      evaluate_nets(at(tiles, k), place(k), false);
       again.x = place(k);
       again.next = place(k + 1);
       again.excess = k == begin ? on_tape(b, k) + block_size() : space.excess;
@@ -80,7 +87,8 @@ void LayeredCall<Real>::backward(std::uint64_t b, const BlockTiles& tiles,
   if (call.path.x0 != nullptr) return;
   for (const SummedRows<Real>* vector : {&space.initial, &space.deviation}) {
     if (vector->width == 0) continue;
-    space.work.sum_tiles(at(tiles, 0), vector->rows, vector->stride(), vector->width, vector->sums);
+    space.work.sums().sum_tiles(stream, rows_of(tiles), vector->rows, vector->stride(),
+                                vector->width, vector->sums);
   }
 }
 
@@ -88,11 +96,11 @@ template <class Real>
 void LayeredCall<Real>::reverse_step(int k, const LayeredAdjointArguments<Real>& at_k,
                                      bool weights) const {
   LayeredAdjointArguments<Real> arguments = at_k;
-  const NetCall<Real> step = at(arguments.tiles, k);
+  const StepCall<Real> step = at(arguments.tiles, k);
   arguments.step = k + 1;
   arguments.saves_left = saves_until(shape, k + 1);
   launch_step(kernels.add_cotangents, arguments.tiles, arguments);
-  evaluate_nets(step, space.masked_x);
+  evaluate_nets(step, space.masked_x, true);
   arguments.step = k;
   arguments.saves_left = saves_until(shape, k);
   const bool detached = arguments.call.detach_state != 0;
@@ -111,20 +119,23 @@ void LayeredCall<Real>::reverse_step(int k, const LayeredAdjointArguments<Real>&
 /// cotangent of M, for the state alone. `x_cotangent`: whether space.x_cotangent has a part of this
 /// step already; returns whether it has one now.
 template <class Real>
-bool LayeredCall<Real>::pull_back_nets(const NetCall<Real>& step,
+bool LayeredCall<Real>::pull_back_nets(const StepCall<Real>& step,
                                        const LayeredAdjointArguments<Real>& arguments, bool alone,
                                        bool weights, bool x_cotangent) const {
   const bool detached = arguments.call.detach_state != 0;
   const bool beyond_control = (!alone && !detached) || shape.control == ControlKind::drift;
-  const auto through = [&](const std::optional<DeviceNet<Real>>& net) {
+  const auto through = [&](const std::optional<StepNet<Real>>& net) {
     if (!net) return;
-    const typename DeviceNet<Real>::Backward how{
+    const typename StepNet<Real>::Backward how{
         !alone, weights, detached ? nullptr : space.x_cotangent, x_cotangent ? 1.0 : 0.0};
-    if (net->backward(space.work, step, space.masked_x, width(), how)) x_cotangent = true;
+    const std::byte* x_parts =
+        space.x_parts ? space.x_parts : reinterpret_cast<const std::byte*>(space.masked_x);
+    if (net->backward(space.work, step, x_parts, width(), how)) x_cotangent = true;
   };
   const auto sum = [&](const SummedRows<Real>& vector) {
     if (vector.width == 0 || alone) return;
-    space.work.sum_tiles(step, vector.rows, vector.stride(), vector.width, vector.sums);
+    space.work.sums().sum_tiles(stream, rows_of(step.tiles), vector.rows, vector.stride(),
+                                vector.width, vector.sums);
   };
   through(space.control);
   sum(space.control_value);
@@ -133,9 +144,9 @@ bool LayeredCall<Real>::pull_back_nets(const NetCall<Real>& step,
   through(space.diffusion);
   sum(space.sigma);
   if (space.mixed != nullptr && weights && !alone) {
-    const int first = step.rows.first, stride = row_stride(shape.noise);
+    const int first = step.tiles.first_row, stride = row_stride(shape.noise);
     space.work.multiply(
-        step.stream, shape.state, shape.noise, step.rows.count,
+        step.stream, space.work.format.own, shape.state, shape.noise, 16 * step.tiles.count,
         {space.costate + static_cast<std::ptrdiff_t>(first) * width(), width(), true},
         {space.mixed + static_cast<std::ptrdiff_t>(first) * stride, stride}, 1.0,
         space.mixed_gradient, stride);

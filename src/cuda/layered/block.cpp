@@ -56,11 +56,11 @@ Real* LayeredCall<Real>::on_tape(std::uint64_t b, int k) const {
 }
 
 template <class Real>
-NetCall<Real> LayeredCall<Real>::at(const BlockTiles& tiles, int k) const {
-  NetCall<Real> step;
+StepCall<Real> LayeredCall<Real>::at(const BlockTiles& tiles, int k) const {
+  StepCall<Real> step;
   step.stream = stream;
   step.parameters = parameters;
-  step.rows = {tiles.first_row, 16 * tiles.count, tiles.first_index};
+  step.tiles = tiles;
   step.time = static_cast<Real>(shape.grid[static_cast<std::size_t>(k)]);
   step.interval = shape.context_steps.empty() ? 0 : interval_of(shape, k);
   step.intervals = path.intervals;
@@ -72,28 +72,39 @@ NetCall<Real> LayeredCall<Real>::at(const BlockTiles& tiles, int k) const {
 
 template <class Real>
 NetOutputs<Real> LayeredCall<Real>::outputs() const {
-  const auto of = [](const std::optional<DeviceNet<Real>>& net) {
+  const auto of = [](const std::optional<StepNet<Real>>& net) {
     return net ? net->outputs_array() : nullptr;
   };
   return {of(space.drift), of(space.diffusion), of(space.control)};
 }
 
 template <class Real>
-void LayeredCall<Real>::evaluate_nets(const NetCall<Real>& step, const Real* x) const {
+NetOutputs<Real> LayeredCall<Real>::biases() const {
+  const auto of = [this](const std::optional<StepNet<Real>>& net) {
+    return net ? net->missing_bias(parameters) : nullptr;
+  };
+  return {of(space.drift), of(space.diffusion), of(space.control)};
+}
+
+template <class Real>
+void LayeredCall<Real>::evaluate_nets(const StepCall<Real>& step, const Real* x, bool keep) const {
   for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
-    if (*net) (*net)->forward(space.work, step, x, width());
+    if (*net) (*net)->forward(space.work, step, x, width(), keep);
   }
 }
 
 template BlockTiles LayeredCall<float>::tiles(std::uint64_t, std::uint64_t) const;
 template float* LayeredCall<float>::on_tape(std::uint64_t, int) const;
-template NetCall<float> LayeredCall<float>::at(const BlockTiles&, int) const;
+template StepCall<float> LayeredCall<float>::at(const BlockTiles&, int) const;
 template NetOutputs<float> LayeredCall<float>::outputs() const;
-template void LayeredCall<float>::evaluate_nets(const NetCall<float>&, const float*) const;
+template NetOutputs<float> LayeredCall<float>::biases() const;
+template void LayeredCall<float>::evaluate_nets(const StepCall<float>&, const float*, bool) const;
 template BlockTiles LayeredCall<double>::tiles(std::uint64_t, std::uint64_t) const;
 template double* LayeredCall<double>::on_tape(std::uint64_t, int) const;
-template NetCall<double> LayeredCall<double>::at(const BlockTiles&, int) const;
+template StepCall<double> LayeredCall<double>::at(const BlockTiles&, int) const;
 template NetOutputs<double> LayeredCall<double>::outputs() const;
-template void LayeredCall<double>::evaluate_nets(const NetCall<double>&, const double*) const;
+template NetOutputs<double> LayeredCall<double>::biases() const;
+template void LayeredCall<double>::evaluate_nets(const StepCall<double>&, const double*,
+                                                 bool) const;
 
 }  // namespace ito::cuda

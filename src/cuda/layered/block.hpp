@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "cuda/kernel_source.hpp"
-#include "cuda/layered/device_net.hpp"
+#include "cuda/layered/step_net.hpp"
 #include "engine/workspace.hpp"
 
 namespace ito::cuda {
@@ -34,7 +34,7 @@ struct SummedRows {
 /// One call's arrays in the workspace. B = rows of a block, D = state padded to tiles.
 template <class Real>
 struct LayeredWorkspace {
-  explicit LayeredWorkspace(const NetWork<Real>& with) : work(with) {}
+  explicit LayeredWorkspace(const StepWork<Real>& with) : work(with) {}
 
   Tape tape;
   std::byte* fragments = nullptr;
@@ -49,12 +49,13 @@ struct LayeredWorkspace {
   Real* excess = nullptr;           ///< [B, D]: of states, likewise
   std::byte* running = nullptr;     ///< [tiles of a block, 32] RunningSums
   Real *masked_x = nullptr, *costate = nullptr, *costate_excess = nullptr;  ///< [B, D]
-  Real* x_cotangent = nullptr;                                              ///< [B, D]
+  std::byte* x_parts = nullptr;    ///< masked_x as parts: [B, parts·D]
+  Real* x_cotangent = nullptr;     ///< [B, D]
   Real* mixed = nullptr;           ///< [B, noise padded]: w of a constant mixing σ
   Real* mixed_gradient = nullptr;  ///< [state, noise padded]
-  std::optional<DeviceNet<Real>> drift, diffusion, control;
+  std::optional<StepNet<Real>> drift, diffusion, control;
   SummedRows<Real> control_value, sigma, initial, deviation;
-  NetWork<Real> work;
+  StepWork<Real> work;
   std::byte *sums_begin = nullptr, *sums_end = nullptr;  ///< every sum of gradients
   std::size_t bytes = 0;
 };
@@ -82,23 +83,25 @@ class LayeredCall {
                 bool weights) const;
 
  private:
-  using Nets = std::array<const std::optional<DeviceNet<Real>>*, 3>;
+  using Nets = std::array<const std::optional<StepNet<Real>>*, 3>;
 
   int width() const { return row_stride(shape.state); }
   std::size_t block_size() const {
     return static_cast<std::size_t>(space.work.rows) * static_cast<std::size_t>(width());
   }
   Real* on_tape(std::uint64_t b, int k) const;
-  NetCall<Real> at(const BlockTiles& tiles, int k) const;
+  StepCall<Real> at(const BlockTiles& tiles, int k) const;
   NetOutputs<Real> outputs() const;
+  NetOutputs<Real> biases() const;
   LayeredAdjointArguments<Real> adjoint_arguments(const BlockTiles& tiles,
                                                   const AdjointArguments<Real>& call) const;
   template <class Arguments>
   void launch_step(const GpuKernel& kernel, const BlockTiles& tiles,
                    const Arguments& arguments) const;
-  void evaluate_nets(const NetCall<Real>& step, const Real* x) const;
+  /// `keep`: for `pull_back_nets`.
+  void evaluate_nets(const StepCall<Real>& step, const Real* x, bool keep) const;
   void reverse_step(int k, const LayeredAdjointArguments<Real>& arguments, bool weights) const;
-  bool pull_back_nets(const NetCall<Real>& step, const LayeredAdjointArguments<Real>& arguments,
+  bool pull_back_nets(const StepCall<Real>& step, const LayeredAdjointArguments<Real>& arguments,
                       bool alone, bool weights, bool x_cotangent) const;
 };
 

@@ -35,15 +35,11 @@ KernelSource device_net_source(Precision precision) {
     text.kernel(fmt::format("ito_layer_backward_{}", i), "LayerBackwardArguments<Number>",
                 of("layer_backward"));
   }
-  return text.kernel("ito_widen", "WidenArguments<Number>", "widen<P>")
-      .kernel("ito_add_sums", "AddSumsArguments<Number>", "add_sums<P>")
-      .named("device_net");
+  return text.kernel("ito_add_sums", "AddSumsArguments<Number>", "add_sums<P>").named("device_net");
 }
 
 DeviceNetKernels::DeviceNetKernels(Gpu& gpu, Precision precision)
-    : module(gpu.compile(device_net_source(precision))),
-      widen(module->kernel("ito_widen")),
-      add_sums(module->kernel("ito_add_sums")) {
+    : module(gpu.compile(device_net_source(precision))), add_sums(module->kernel("ito_add_sums")) {
   for (int i = 0; i < activation_count; ++i) {
     forward.push_back(module->kernel(fmt::format("ito_layer_forward_{}", i)));
     backward.push_back(module->kernel(fmt::format("ito_layer_backward_{}", i)));
@@ -53,45 +49,13 @@ DeviceNetKernels::DeviceNetKernels(Gpu& gpu, Precision precision)
 template <class Real>
 void NetWork<Real>::multiply(Stream stream, int c_rows, int columns, int inner, Factor a, Factor b,
                              double beta, Real* c, int c_stride) const {
-  gpu.multiply(
-      {precision, c_rows, columns, inner, 1.0, beta, a, b, c, c_stride, products, product_bytes},
-      stream.handle);
+  gpu.multiply({factor_type(precision), c_rows, columns, inner, 1.0, beta, a, b, c, c_stride,
+                products, product_bytes},
+               stream.handle);
 }
 
 template <class Real>
-void NetWork<Real>::sum_tiles(const NetCall<Real>& call, Real* values, int stride, int width,
-                              Real* sums) const {
-  LayerBackwardArguments<Real> arguments{};
-  arguments.delta = values;
-  arguments.sums = sums;
-  arguments.rows = call.rows;
-  arguments.width = width;
-  arguments.stride = stride;
-  launch_threads(gpu, kernels.backward[static_cast<std::size_t>(Activation::identity)],
-                 threads_of(call.rows, width), arguments, call.stream);
-}
-
-template <class Real>
-void NetWork<Real>::add_sums(Stream stream, const Real* sums, int parts, int width, Real* gradient,
-                             int gap) const {
-  const unsigned threads = rows_of_sum(static_cast<std::uint64_t>(parts));
-  launch_sums(gpu, kernels.add_sums, static_cast<std::uint64_t>(width), threads,
-              AddSumsArguments<Real>{sums, gradient, width, 1, width, parts, 0, 0, gap, threads},
-              stream);
-}
-
-template <class Real>
-void NetWork<Real>::add_matrix(Stream stream, const Real* sums, int sums_stride, Real* gradient,
-                               int gradient_stride, int count, int columns) const {
-  launch_sums(gpu, kernels.add_sums, numbers(count, columns), 1,
-              AddSumsArguments<Real>{sums, gradient, 0, count, columns, 1, sums_stride,
-                                     gradient_stride, 1, 1},
-              stream);
-}
-
-template <class Real>
-DeviceNet<Real>::DeviceNet(const NetShape& shape, NetUse use, int row)
-    : shape_(&shape), packed_(use == NetUse::every_step), row_(row) {
+DeviceNet<Real>::DeviceNet(const NetShape& shape, NetUse, int row) : shape_(&shape), row_(row) {
   for (std::size_t l = 0; l < shape.layers.size(); ++l) {
     const LayerShape& from = shape.layers[l];
     const bool last = l + 1 == shape.layers.size();
@@ -99,24 +63,13 @@ DeviceNet<Real>::DeviceNet(const NetShape& shape, NetUse use, int row)
     layer.inputs = l == 0 ? shape.state_inputs : from.inputs;
     layer.outputs = from.outputs;
     layer.stride = last ? from.outputs : row_stride(from.outputs);
-    layer.weight_stride = row_stride(std::max(layer.inputs, 1));
-    layer.activation = last && packed_ ? Activation::identity : from.activation;
+    layer.activation = from.activation;
   }
-}
-
-template <class Real>
-std::size_t DeviceNet<Real>::numbers_a_row() const {
-  std::size_t count = 0;
-  for (const Layer& layer : layers()) {
-    count += static_cast<std::size_t>(layer.stride) * (keeps_slopes(layer.activation) ? 2 : 1);
-  }
-  return count + static_cast<std::size_t>(outputs());
 }
 
 template <class Real>
 void DeviceNet<Real>::place(Arena& arena, int rows) {
   for (Layer& layer : layers()) {
-    if (packed_) layer.weights = arena.take<Real>(numbers(layer.outputs, layer.weight_stride));
     layer.values = arena.take<Real>(numbers(rows, layer.stride));
     if (keeps_slopes(layer.activation))
       layer.slopes = arena.take<Real>(numbers(rows, layer.stride));
@@ -132,7 +85,6 @@ template <class Real>
 void DeviceNet<Real>::place_sums(Arena& arena, int rows) {
   const int tiles = (rows + 15) / 16;
   for (Layer& layer : layers()) {
-    if (packed_) layer.gradient = arena.take<Real>(numbers(layer.outputs, layer.weight_stride));
     layer.sums = arena.take<Real>(numbers(tiles, layer.outputs));
   }
   if (shape_->time_inputs > 0) {
@@ -142,22 +94,8 @@ void DeviceNet<Real>::place_sums(Arena& arena, int rows) {
 }
 
 template <class Real>
-void DeviceNet<Real>::pack(const NetWork<Real>& work, Stream stream, const Real* parameters) const {
-  for (std::size_t l = 0; l < layers().size(); ++l) {
-    const Layer& layer = layers_[l];
-    launch_threads(
-        work.gpu, work.kernels.widen, numbers(layer.outputs, layer.weight_stride),
-        WidenArguments<Real>{parameters + parameters_of(l).weight, layer.weights, layer.outputs,
-                             layer.inputs, parameters_of(l).inputs, layer.weight_stride},
-        stream);
-  }
-}
-
-template <class Real>
 typename DeviceNet<Real>::Factor DeviceNet<Real>::weights(std::size_t l,
                                                           const Real* parameters) const {
-  const Layer& layer = layers_[l];
-  if (packed_) return {layer.weights, layer.weight_stride};
   return {parameters + parameters_of(l).weight, parameters_of(l).inputs};
 }
 
@@ -231,8 +169,7 @@ bool DeviceNet<Real>::backward(const NetWork<Real>& work, const NetCall<Real>& c
         in = {row_of(layers_[l - 1].values, first, layers_[l - 1].stride), layers_[l - 1].stride};
       const LayerShape& place = parameters_of(l);
       work.multiply(call.stream, layer.outputs, layer.inputs, rows, {out.data, out.stride, true},
-                    in, 1.0, packed_ ? layer.gradient : call.gradient + place.weight,
-                    packed_ ? layer.weight_stride : place.inputs);
+                    in, 1.0, call.gradient + place.weight, place.inputs);
     }
     if (l == 0) {
       if (how.x == nullptr || layer.inputs == 0) return false;
@@ -257,11 +194,7 @@ void DeviceNet<Real>::add_gradient(const NetWork<Real>& work, Stream stream, Rea
     work.add_sums(stream, layer.sums, work.tiles(), layer.outputs, gradient + place.bias);
     if (layer.time_sums != nullptr) {
       work.add_sums(stream, layer.time_sums, work.tiles(), layer.outputs,
-                    gradient + place.weight + shape_->state_inputs, place.inputs);
-    }
-    if (packed_ && layer.inputs > 0) {
-      work.add_matrix(stream, layer.gradient, layer.weight_stride, gradient + place.weight,
-                      place.inputs, layer.outputs, layer.inputs);
+                           gradient + place.weight + shape_->state_inputs, place.inputs);
     }
   }
 }

@@ -6,17 +6,13 @@
 #include <vector>
 
 #include "cuda/gpu.hpp"
-#include "cuda/launches.hpp"
+#include "cuda/layered/step_net.hpp"
 #include "engine/workspace.hpp"
 #include "kernels/layered/arguments.cuh"
 #include "model/check.hpp"
 #include "model/shape.hpp"
 
 namespace ito::cuda {
-
-/// Rows of a block's arrays are this many numbers long: whole tiles, so that products and tiles
-/// meet aligned rows.
-inline int row_stride(int numbers) { return (numbers + 7) / 8 * 8; }
 
 /// The kernels between products (kernels/layered/device_net.cuh); one module for all nets of a
 /// precision.
@@ -26,7 +22,7 @@ struct DeviceNetKernels {
 
   std::shared_ptr<const GpuModule> module;
   std::vector<GpuKernel> forward, backward;  ///< by activation
-  GpuKernel widen, add_sums;
+  GpuKernel add_sums;
 };
 
 /// What the nets of a call share: which rows count, and what a first layer sees beside its inputs.
@@ -58,25 +54,21 @@ struct NetWork {
   void multiply(Stream stream, int c_rows, int columns, int inner, Factor a, Factor b, double beta,
                 Real* c, int c_stride) const;
   int tiles() const { return (rows + 15) / 16; }
-  /// sums [tiles, width] += Σ over a tile's rows of values [rows, stride].
-  void sum_tiles(const NetCall<Real>& call, Real* values, int stride, int width, Real* sums) const;
-  /// gradient[i] += Σ_parts sums[part, i], `gap` apart.
+  /// As TileSums.
   void add_sums(Stream stream, const Real* sums, int parts, int width, Real* gradient,
-                int gap = 1) const;
-  /// gradient [count, gradient_stride] += sums [count, sums_stride], in their first `columns`.
-  void add_matrix(Stream stream, const Real* sums, int sums_stride, Real* gradient,
-                  int gradient_stride, int count, int columns) const;
+                int gap = 1) const {
+    const GpuKernel& of_tiles = kernels.backward[static_cast<std::size_t>(Activation::identity)];
+    TileSums<Real>{gpu, of_tiles, kernels.add_sums}.add_sums(stream, sums, parts, width, gradient,
+                                                             gap);
+  }
 };
 
-/// In a time loop a net's weights are packed into aligned rows, for faster products, and its
-/// outputs are left without the last activation, which the step applies. One that is applied once
-/// reads the parameters where they are and gives what it puts out.
-enum class NetUse { every_step, once };
+/// A net that is applied once: it reads its weights where the parameters are, and ends with its
+/// activation. One of a time loop is a StepNet.
+enum class NetUse { once };
 
 /// A net applied to rows in device memory, and its gradient: a matrix product a layer and
 /// direction, and a kernel for what stands between two. Its arrays lie in memory of its owner.
-/// Products of the way forward always have all rows, whatever rows count, so that a row's numbers
-/// do not depend on which others do.
 template <class Real>
 class DeviceNet {
  public:
@@ -85,11 +77,9 @@ class DeviceNet {
 
   int outputs() const { return shape_->outputs(); }
   int widest() const { return row_stride(shape_->widest()); }
-  /// Numbers that a row takes in the arrays of `place` and `place_cotangents`.
-  std::size_t numbers_a_row() const;
 
-  /// Takes arrays from the workspace: packed weights and activations; then, for a gradient, the
-  /// cotangents of outputs and the sums, which its owner clears.
+  /// Takes arrays from the workspace: activations; then, for a gradient, the cotangents of outputs
+  /// and the sums, which its owner clears.
   void place(Arena& arena, int rows);
   void place_cotangents(Arena& arena, int rows);
   void place_sums(Arena& arena, int rows);
@@ -97,7 +87,6 @@ class DeviceNet {
   const Real* outputs_array() const { return layers().back().values; }
   Real* cotangents_array() const { return cotangents_; }
 
-  void pack(const NetWork<Real>& work, Stream stream, const Real* parameters) const;
   /// outputs [rows, outputs] from x [rows, x_stride].
   void forward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x,
                int x_stride) const;
@@ -119,10 +108,7 @@ class DeviceNet {
   struct Layer {
     int inputs = 0, outputs = 0;  ///< state or hidden channels
     int stride = 0;               ///< of a row of its outputs
-    int weight_stride = 0;        ///< of a row of its packed weights
     Activation activation{};
-    Real* weights = nullptr;    ///< [outputs, weight_stride], where they are packed
-    Real* gradient = nullptr;   ///< the same
     Real* sums = nullptr;       ///< [tiles, outputs], of the bias
     Real* time_sums = nullptr;  ///< the same, of time weights
     Real* values = nullptr;     ///< [rows, stride]: its activations
@@ -136,7 +122,6 @@ class DeviceNet {
   std::span<Layer> layers() { return {layers_.data(), shape_->layers.size()}; }
 
   const NetShape* shape_;
-  bool packed_;
   int row_;
   std::array<Layer, hidden_layers_limit + 1> layers_{};
   Real* cotangents_ = nullptr;

@@ -28,6 +28,19 @@ struct BlockCut {
   std::uint64_t first_place = 0;  ///< of the first tile in the first block
 };
 
+/// Those that a model's nets apply between products, and identity, which last layers have.
+std::vector<Activation> activations(const ModelShape& shape) {
+  std::vector<Activation> all{Activation::identity};
+  for (const auto* net : {&shape.drift, &shape.diffusion_net, &shape.control_net}) {
+    if (!*net) continue;
+    for (const LayerShape& layer : (*net)->layers) {
+      if (&layer == &(*net)->layers.back()) continue;
+      if (std::ranges::find(all, layer.activation) == all.end()) all.push_back(layer.activation);
+    }
+  }
+  return all;
+}
+
 template <class Real>
 class LayeredEngine final : public HostCalls<Real> {
  public:
@@ -38,7 +51,8 @@ class LayeredEngine final : public HostCalls<Real> {
         product_bytes_(gpu_->product_workspace_bytes()),
         model_(shape_, precision, gpu_->properties(), false),
         constants_(shape_, gpu_),
-        net_kernels_(*gpu_, precision),
+        format_(precision),
+        layers_(*gpu_, precision, activations(shape_)),
         plain_(*gpu_, layered_source(model_)),
         pack_(plain_.module->kernel("ito_pack")),
         sigma_gradient_(plain_.module->kernel("ito_sigma_gradient")),
@@ -105,11 +119,11 @@ class LayeredEngine final : public HostCalls<Real> {
 
   /// The nets and vectors that the model has, without memory.
   LayeredWorkspace<Real> parts() const {
-    LayeredWorkspace<Real> space({*gpu_, net_kernels_, model_.precision, block_rows_});
-    if (shape_.drift) space.drift.emplace(*shape_.drift, NetUse::every_step);
-    if (shape_.diffusion_net) space.diffusion.emplace(*shape_.diffusion_net, NetUse::every_step);
+    LayeredWorkspace<Real> space({*gpu_, layers_, format_, block_rows_});
+    if (shape_.drift) space.drift.emplace(*shape_.drift, format_);
+    if (shape_.diffusion_net) space.diffusion.emplace(*shape_.diffusion_net, format_);
     if (shape_.control_net)
-      space.control.emplace(*shape_.control_net, NetUse::every_step, model_.spec.bias_row());
+      space.control.emplace(*shape_.control_net, format_, model_.spec.bias_row());
     if (shape_.control == ControlKind::constant)
       space.control_value = {shape_.noise, shape_.control_value};
     if (shape_.diffusion == DiffusionKind::constant_diagonal)
@@ -120,18 +134,29 @@ class LayeredEngine final : public HostCalls<Real> {
     return space;
   }
 
-  /// 64 rows a multiprocessor, rounded down to a power of two, so that a product of rows × 128
-  /// columns has a tile of work for about each; less where a block would take over 1 GiB. It
-  /// depends on the model and the device alone: see DeviceNet.
+  /// 64 rows a multiprocessor, rounded down to a power of two. Less where the widest product would
+  /// not stay in half the second cache, down to what still gives each multiprocessor a tile of 128
+  /// × 256 sums, and where a block would take over 1 GiB. It depends on the model and the device
+  /// alone: see StepNet.
   int rows_of_a_block() const {
-    constexpr std::size_t most_bytes = std::size_t{1} << 30;
+    constexpr std::size_t most_bytes = std::size_t{1} << 30, tile = 128 * 256;
+    const GpuProperties& device = gpu_->properties();
     const LayeredWorkspace<Real> space = parts();
-    std::size_t numbers = 0;
+    std::size_t bytes = 0, of_product = 0, widest = 1;
     for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
-      if (*net) numbers += (*net)->numbers_a_row() + 2 * static_cast<std::size_t>((*net)->widest());
+      if (!*net) continue;
+      bytes += (*net)->bytes_a_row();
+      of_product = std::max(of_product, (*net)->most_product_bytes());
+      widest = std::max(widest, static_cast<std::size_t>((*net)->widest()));
     }
-    auto rows = 64 * std::bit_floor(static_cast<unsigned>(gpu_->properties().multiprocessors));
-    while (rows > 64 && rows * numbers * sizeof(Real) > most_bytes) rows /= 2;
+    const std::size_t multiprocessors =
+        std::bit_floor(static_cast<unsigned>(device.multiprocessors));
+    const auto too_many = [&](std::size_t rows) {
+      return rows * bytes > most_bytes || (rows * of_product > device.l2_cache / 2 &&
+                                           rows / 2 * widest >= tile * multiprocessors);
+    };
+    std::size_t rows = 64 * multiprocessors;
+    while (rows > 64 && too_many(rows)) rows /= 2;
     return static_cast<int>(rows);
   }
 
@@ -161,9 +186,24 @@ class LayeredEngine final : public HostCalls<Real> {
       if (*net) (*net)->place(arena, block_rows_);
     }
     space.tape = Tape::none();
+    if (needs_scratch(space)) space.work.scratch = arena.take<Real>(rows * widest(space));
     if (keep != Keep::nothing) lay_out_gradient(arena, space, cut, keep);
     space.bytes = arena.bytes();
     return space;
+  }
+
+  static std::size_t widest(const LayeredWorkspace<Real>& space) {
+    int widest = 0;
+    for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
+      if (*net) widest = std::max(widest, (*net)->widest());
+    }
+    return static_cast<std::size_t>(widest);
+  }
+  static bool needs_scratch(const LayeredWorkspace<Real>& space) {
+    bool needs = false;
+    for (const auto* net : {&space.drift, &space.diffusion, &space.control})
+      needs = needs || (*net && (*net)->needs_scratch());
+    return needs;
   }
 
   /// Numbers of a block's states.
@@ -183,17 +223,16 @@ class LayeredEngine final : public HostCalls<Real> {
                                     space.tape.entry({block, 2 * block}));
     space.segment = arena.take<Real>(space.tape.segment * block);
     space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);
+    if (format_.forward != format_.back)
+      space.x_parts = arena.take<std::byte>(space.work.part_bytes(row_stride(shape_.state)));
     for (Real** array :
          {&space.masked_x, &space.costate, &space.costate_excess, &space.x_cotangent})
       *array = arena.take<Real>(block);
-    int widest = 0;
     for (auto* net : {&space.drift, &space.diffusion, &space.control}) {
-      if (!*net) continue;
-      (*net)->place_cotangents(arena, block_rows_);
-      widest = std::max(widest, (*net)->widest());
+      if (*net) (*net)->place_cotangents(arena, block_rows_);
     }
-    for (Real*& delta : space.work.deltas)
-      delta = arena.take<Real>(rows * static_cast<std::size_t>(widest));
+    for (std::byte*& delta : space.work.deltas)
+      delta = arena.take<std::byte>(space.work.left_bytes(static_cast<int>(widest(space))));
     space.row_gradients = arena.take<Real>(cut.observations * context_.size());
     const std::array vectors{&space.control_value, &space.sigma, &space.initial, &space.deviation};
     for (SummedRows<Real>* vector : vectors)
@@ -251,13 +290,13 @@ class LayeredEngine final : public HostCalls<Real> {
     for (const SummedRows<Real>* vector :
          {&space.control_value, &space.sigma, &space.initial, &space.deviation}) {
       if (vector->width == 0) continue;
-      space.work.add_sums(stream, vector->sums, space.work.tiles(), vector->width,
-                          gradient.data() + vector->parameter);
+      space.work.sums().add_sums(stream, vector->sums, space.work.tiles(), vector->width,
+                                 gradient.data() + vector->parameter);
     }
     if (space.mixed_gradient != nullptr) {
-      space.work.add_matrix(stream, space.mixed_gradient, row_stride(shape_.noise),
-                            gradient.data() + shape_.diffusion_value, shape_.noise, shape_.state,
-                            shape_.noise);
+      space.work.sums().add_matrix(stream, space.mixed_gradient, row_stride(shape_.noise),
+                                   gradient.data() + shape_.diffusion_value, shape_.noise,
+                                   shape_.state, shape_.noise);
     }
     if (const int entries = model_.spec.sigma_count(); entries > 0) {
       launch_threads(*gpu_, sigma_gradient_, static_cast<std::uint64_t>(entries),
@@ -270,7 +309,8 @@ class LayeredEngine final : public HostCalls<Real> {
   FusedModel model_;
   const FusedLayout& layout_ = model_.layout;
   ModelConstants<Real> constants_;
-  DeviceNetKernels net_kernels_;
+  LayerFormat format_;
+  LayerKernels layers_;
   StepKernels plain_;
   std::optional<StepKernels> refined_;  ///< compiled at the first request that refines
   GpuKernel pack_, sigma_gradient_;

@@ -29,13 +29,14 @@ void LayeredCall<Real>::forward(std::uint64_t b, const BlockTiles& tiles,
   LayeredSimulateArguments<Real> arguments{};
   arguments.call = call;
   arguments.outputs = outputs();
+  arguments.biases = biases();
   arguments.tiles = tiles;
   arguments.sums = space.running;
   arguments.next = place(0);
   arguments.next_excess = excess(0);
   launch_step(kernels.start, tiles, arguments);
   for (int k = 0; k < shape.steps; ++k) {
-    evaluate_nets(at(tiles, k), place(k));
+    evaluate_nets(at(tiles, k), place(k), false);
     arguments.x = place(k);
     arguments.next = place(k + 1);
     arguments.excess = excess(k);

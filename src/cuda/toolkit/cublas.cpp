@@ -23,6 +23,7 @@ struct CublasFunctions {
   ITO_FUNCTION(cublasGetProperty);
   ITO_FUNCTION(cublasGetStatusString);
   ITO_FUNCTION(cublasCreate_v2);
+  ITO_FUNCTION(cublasSetMathMode);
   ITO_FUNCTION(cublasSetStream_v2);
   ITO_FUNCTION(cublasSetWorkspace_v2);
   decltype(static_cast<GemmEx>(&::cublasGemmEx)) cublasGemmEx =
@@ -42,6 +43,30 @@ struct CublasFunctions {
   }
 };
 
+cudaDataType data_type(FactorType type) {
+  switch (type) {
+    case FactorType::fp64:
+      return CUDA_R_64F;
+    case FactorType::f16:
+      return CUDA_R_16F;
+    case FactorType::bf16:
+      return CUDA_R_16BF;
+    default:
+      return CUDA_R_32F;
+  }
+}
+
+cublasComputeType_t compute_type(FactorType type) {
+  switch (type) {
+    case FactorType::fp64:
+      return CUBLAS_COMPUTE_64F;
+    case FactorType::tf32:
+      return CUBLAS_COMPUTE_32F_FAST_TF32;
+    default:
+      return CUBLAS_COMPUTE_32F;
+  }
+}
+
 const CublasFunctions& functions() {
   static const CublasFunctions opened;
   return opened;
@@ -52,17 +77,21 @@ const CublasFunctions& functions() {
 const CudaLibrary& cublas_library() { return functions().found; }
 
 CublasHandle::CublasHandle() {
-  functions().check(functions().cublasCreate_v2(&handle_), "cublasCreate");
+  const CublasFunctions& call = functions();
+  call.check(call.cublasCreate_v2(&handle_), "cublasCreate");
+  // Parts of a sum that a product is split into are added in float, also where C is narrow.
+  call.check(call.cublasSetMathMode(
+                 handle_, static_cast<cublasMath_t>(
+                              CUBLAS_DEFAULT_MATH |
+                              static_cast<int>(CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION))),
+             "cublasSetMathMode");
 }
 
 void CublasHandle::multiply(const MatrixProduct& product, GpuStream stream) {
   const CublasFunctions& call = functions();
-  const bool wide = product.precision == Precision::fp64;
-  const cudaDataType type = wide ? CUDA_R_64F : CUDA_R_32F;
-  const cublasComputeType_t compute = wide ? CUBLAS_COMPUTE_64F
-                                      : product.precision == Precision::fast
-                                          ? CUBLAS_COMPUTE_32F_FAST_TF32
-                                          : CUBLAS_COMPUTE_32F;
+  const bool wide = product.type == FactorType::fp64;
+  const cudaDataType type = data_type(product.type);
+  const cudaDataType c_type = wide ? CUDA_R_64F : product.narrow_c ? type : CUDA_R_32F;
   const auto operation = [](const MatrixProduct::Factor& factor) {
     return factor.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
   };
@@ -78,8 +107,8 @@ void CublasHandle::multiply(const MatrixProduct& product, GpuStream stream) {
                  handle_, operation(product.b), operation(product.a), product.columns, product.rows,
                  product.inner, wide ? static_cast<const void*>(&product.alpha) : &alpha,
                  product.b.data, type, product.b.stride, product.a.data, type, product.a.stride,
-                 wide ? static_cast<const void*>(&product.beta) : &beta, product.c, type,
-                 product.c_stride, compute, CUBLAS_GEMM_DEFAULT),
+                 wide ? static_cast<const void*>(&product.beta) : &beta, product.c, c_type,
+                 product.c_stride, compute_type(product.type), CUBLAS_GEMM_DEFAULT),
              "cublasGemmEx");
 }
 

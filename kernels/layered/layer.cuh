@@ -1,0 +1,265 @@
+// What stands between the matrix products of a net in the layered engine's time loop
+// (src/cuda/layered/step_net.hpp): bias, time, context and activation on the way forward, slopes
+// and sums of bias gradients on the way back. A thread takes two columns of a tile's 16 rows.
+#pragma once
+
+#include "kernels/layered/device_net.cuh"
+#include "kernels/layered/factors.cuh"
+
+namespace ito::cuda {
+
+/// The columns and tile of this thread.
+struct PairPlace {
+  int column, tile;
+  bool inside;
+  long long row;  ///< the tile's first one in the arrays of the block
+
+  ITO_DEVICE PairPlace(int stride, const BlockTiles& tiles) {
+    const auto i = static_cast<long long>(global_index());
+    const int pairs = stride / 2;
+    column = 2 * static_cast<int>(i % pairs);
+    tile = static_cast<int>(i / pairs);
+    inside = i / pairs < tiles.count;
+    row = static_cast<long long>(tiles.first_row) + 16 * tile;
+  }
+};
+
+/// Those of two columns that lie within `width`, else zero.
+template <class Number>
+ITO_DEVICE Pair<Number> within_width(Pair<Number> v, int column, int width) {
+  return {{column < width ? v.v[0] : Number(0), column + 1 < width ? v.v[1] : Number(0)}};
+}
+
+/// z = W x of a tile's rows.
+template <class Number>
+ITO_DEVICE void sum_inputs(const LayerArguments<Number>& arguments, const PairPlace& place,
+                           Pair<Number> (&z)[16]) {
+  ITO_UNROLL
+  for (int r = 0; r < 16; ++r) z[r] = {{Number(0), Number(0)}};
+  const int last = arguments.width - 1;
+  const auto weights_of = [&](int column) {
+    return arguments.weights +
+           static_cast<long long>(column < last ? column : last) * arguments.x_stride;
+  };
+  const Number *first = weights_of(place.column), *second = weights_of(place.column + 1);
+  const Number* x = arguments.x + place.row * arguments.x_stride;
+  ITO_ROLLED
+  for (int i = 0; i < arguments.inputs; i += 2) {
+    const auto w0 = *reinterpret_cast<const Pair<Number>*>(first + i);
+    const auto w1 = *reinterpret_cast<const Pair<Number>*>(second + i);
+    ITO_UNROLL
+    for (int r = 0; r < 16; ++r) {
+      const auto of_row = *reinterpret_cast<const Pair<Number>*>(x + r * arguments.x_stride + i);
+      ITO_UNROLL
+      for (int e = 0; e < 2; ++e) {
+        z[r].v[0] = fma(w0.v[e], of_row.v[e], z[r].v[0]);
+        z[r].v[1] = fma(w1.v[e], of_row.v[e], z[r].v[1]);
+      }
+    }
+  }
+}
+
+/// Where this thread's columns of row `row` lie in an array [rows, segments·stride].
+template <class Factors>
+ITO_DEVICE auto* factors_at(void* array, long long row, int segments, int stride, int column) {
+  return static_cast<typename Factors::Element*>(array) + row * segments * stride + column;
+}
+template <class Factors>
+ITO_DEVICE const auto* factors_at(const void* array, long long row, int segments, int stride,
+                                  int column) {
+  return static_cast<const typename Factors::Element*>(array) + row * segments * stride + column;
+}
+
+/// [rows, stride] of Numbers or, where `narrow`, of the factors' 16 bits.
+template <class Number, class Factors, bool kNarrow>
+ITO_DEVICE void load_sums(const void* from, int narrow, const PairPlace& place, int stride,
+                          Pair<Number> (&z)[16]) {
+  if constexpr (kNarrow) {
+    if (narrow != 0) {
+      ITO_UNROLL
+      for (int r = 0; r < 16; ++r)
+        z[r] = Factors::load(factors_at<Factors>(from, place.row + r, 1, stride, place.column), 0);
+      return;
+    }
+  }
+  ITO_UNROLL
+  for (int r = 0; r < 16; ++r)
+    z[r] = *reinterpret_cast<const Pair<Number>*>(static_cast<const Number*>(from) +
+                                                  (place.row + r) * stride + place.column);
+}
+
+/// What is added to a column's sums in this tile.
+template <class Number>
+ITO_DEVICE Number layer_bias(const LayerArguments<Number>& arguments, const PairPlace& place,
+                             int column) {
+  if (column >= arguments.width) return Number(0);
+  Number bias;
+  if (arguments.bias_rows != nullptr) {
+    const auto index = static_cast<unsigned>(arguments.tiles.first_index + place.tile);
+    const auto observation =
+        static_cast<long long>(tile_paths_of(arguments.map, index).observation);
+    bias = arguments
+               .bias_rows[(observation * arguments.intervals + arguments.interval) * arguments.row +
+                          column];
+  } else {
+    bias = arguments.bias[column];
+  }
+  if (arguments.time_weights != nullptr) {
+    bias = fma(arguments.time_weights[static_cast<long long>(column) * arguments.time_stride],
+               arguments.time, bias);
+  }
+  return bias;
+}
+
+inline constexpr float largest_f16 = 65504.0f;
+
+/// In fast an activation beyond the range of its 16 bits is a NaN, which no bounded activation of a
+/// later layer hides. That of two parts makes one of itself.
+template <class P, Activation kActivation, class Number>
+ITO_DEVICE Pair<Number> as_factors(Pair<Number> v) {
+  if constexpr (LayerFactors<P>::kNarrow &&
+                ActivationFunction<kActivation>::range.high == unbounded) {
+    ITO_UNROLL
+    for (int e = 0; e < 2; ++e) {
+      v.v[e] = Math<float>::abs(v.v[e]) <= largest_f16 ? v.v[e] : bits_float(0x7FFFFFFFu);
+    }
+  }
+  return v;
+}
+
+template <class P, Activation kActivation>
+ITO_DEVICE void activate_layer(const LayerArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  using Forward = typename LayerFactors<P>::Forward;
+  using Back = typename LayerFactors<P>::Back;
+  using Kept = typename LayerFactors<P>::Kept;
+  const int stride = arguments.stride;
+  const PairPlace place(stride, arguments.tiles);
+  if (!place.inside) return;
+  Pair<Number> z[16];
+  if (arguments.z == nullptr) {
+    sum_inputs(arguments, place, z);
+  } else {
+    load_sums<Number, Forward, LayerFactors<P>::kNarrow>(arguments.z, arguments.narrow, place,
+                                                         stride, z);
+  }
+  const Number bias[2] = {layer_bias(arguments, place, place.column),
+                          layer_bias(arguments, place, place.column + 1)};
+  ITO_UNROLL
+  for (int r = 0; r < 16; ++r) {
+    const long long row = place.row + r;
+    Pair<Number> value, slope;
+    ITO_UNROLL
+    for (int e = 0; e < 2; ++e) {
+      Number sum = z[r].v[e];
+      // Below the range of 16 bits stands −∞, where z σ(z) would be a NaN for its 0.
+      if constexpr (LayerFactors<P>::kNarrow && keeps_slopes(kActivation)) {
+        sum = max_nan(sum, -largest_f16);
+      }
+      const auto f = value_and_slope<kActivation>(typename P::Activated(sum + bias[e]));
+      value.v[e] = static_cast<Number>(f.value);
+      slope.v[e] = static_cast<Number>(f.slope);
+    }
+    value = within_width(value, place.column, arguments.width);
+    if (arguments.values != nullptr) {
+      Forward::store_left(factors_at<Forward>(arguments.values, row, Forward::kRow.segments(),
+                                              stride, place.column),
+                          stride, as_factors<P, kActivation>(value));
+    }
+    if (arguments.outputs != nullptr) {
+      *reinterpret_cast<Pair<Number>*>(arguments.outputs + row * stride + place.column) = value;
+    }
+    if (arguments.parts != nullptr) {
+      Back::store_parts(
+          factors_at<Back>(arguments.parts, row, Back::kRow.parts, stride, place.column), stride,
+          value);
+    }
+    if (arguments.slopes != nullptr) {
+      Kept::store_parts(factors_at<Kept>(arguments.slopes, row, 1, stride, place.column), stride,
+                        slope);
+    }
+  }
+}
+
+template <class P, Activation kActivation>
+ITO_DEVICE void pull_back_layer(const PullBackArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  using Forward = typename LayerFactors<P>::Forward;
+  using Back = typename LayerFactors<P>::Back;
+  using Kept = typename LayerFactors<P>::Kept;
+  const int stride = arguments.stride;
+  const PairPlace place(stride, arguments.tiles);
+  if (!place.inside) return;
+  Pair<Number> delta[16];
+  load_sums<Number, Back, LayerFactors<P>::kNarrow>(arguments.cotangents, arguments.narrow, place,
+                                                    stride, delta);
+  Number sum[2] = {Number(0), Number(0)};
+  ITO_UNROLL
+  for (int r = 0; r < 16; ++r) {
+    const long long row = place.row + r;
+    if constexpr (keeps_slopes(kActivation)) {
+      const auto slope =
+          Kept::load(factors_at<Kept>(arguments.kept, row, 1, stride, place.column), stride);
+      ITO_UNROLL
+      for (int e = 0; e < 2; ++e) delta[r].v[e] *= slope.v[e];
+    } else if constexpr (kActivation != Activation::identity) {
+      const auto value = Forward::load(
+          factors_at<Forward>(arguments.kept, row, Forward::kRow.segments(), stride, place.column),
+          stride);
+      ITO_UNROLL
+      for (int e = 0; e < 2; ++e) delta[r].v[e] *= slope_of_value<P, kActivation>(value.v[e]);
+    }
+    delta[r] = within_width(delta[r], place.column, arguments.width);
+    Back::store_left(
+        factors_at<Back>(arguments.delta, row, Back::kRow.segments(), stride, place.column), stride,
+        delta[r]);
+    ITO_UNROLL
+    for (int e = 0; e < 2; ++e) sum[e] += delta[r].v[e];
+  }
+  const long long tile = place.row / 16, index = arguments.tiles.first_index + place.tile;
+  ITO_UNROLL
+  for (int e = 0; e < 2; ++e) {
+    const int column = place.column + e;
+    if (column >= arguments.width) continue;
+    const long long own = tile * arguments.width + column;
+    if (arguments.sums != nullptr) arguments.sums[own] += sum[e];
+    if (arguments.time_sums != nullptr) {
+      arguments.time_sums[own] = fma(arguments.time, sum[e], arguments.time_sums[own]);
+    }
+    if (arguments.row_sums != nullptr) {
+      arguments
+          .row_sums[(index * arguments.intervals + arguments.interval) * arguments.row + column] +=
+          sum[e];
+    }
+  }
+}
+
+/// A thread for each number of the padded matrix.
+template <class P>
+ITO_DEVICE void pack_layer(const PackLayerArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  using Forward = typename LayerFactors<P>::Forward;
+  using Back = typename LayerFactors<P>::Back;
+  const auto i = static_cast<long long>(global_index());
+  const long long in_stride = arguments.in_stride;
+  const long long row = i / in_stride, column = i % in_stride;
+  if (row >= arguments.out_stride) return;
+  Number weight = Number(0);
+  if (row < arguments.outputs && column < arguments.inputs) {
+    weight = arguments.from[row * arguments.from_stride + column];
+  }
+  if (row < arguments.outputs) {
+    if (arguments.plain != nullptr) arguments.plain[i] = weight;
+    if (arguments.forward != nullptr) {
+      auto* to = static_cast<typename Forward::Element*>(arguments.forward);
+      Forward::store_right(to + row * Forward::kRow.segments() * in_stride + column, in_stride,
+                           weight);
+    }
+  }
+  if (arguments.back != nullptr) {
+    auto* to = static_cast<typename Back::Element*>(arguments.back);
+    Back::store_right(to + i, arguments.out_stride * in_stride, weight);
+  }
+}
+
+}  // namespace ito::cuda

@@ -1,0 +1,380 @@
+#include "cuda/layered/step_net.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cuda/kernel_source.hpp"
+
+namespace ito::cuda {
+namespace {
+
+/// A first layer of up to so many inputs is summed by its kernel: a product would write sums that
+/// are as long as the activations, for a handful of multiplications each.
+constexpr int most_summed_inputs = 16;
+
+std::size_t product(int a, int b) {
+  return static_cast<std::size_t>(a) * static_cast<std::size_t>(b);
+}
+
+/// Row `row` of an array of rows of so many bytes.
+const std::byte* byte_row(const std::byte* array, int row, std::size_t bytes) {
+  return array + static_cast<std::size_t>(row) * bytes;
+}
+
+template <class Real>
+Real* row_of(Real* array, int row, int stride) {
+  return array + static_cast<std::ptrdiff_t>(row) * stride;
+}
+
+std::uint64_t threads_of(const BlockTiles& tiles, int stride) {
+  return static_cast<std::uint64_t>(tiles.count) * static_cast<std::uint64_t>(stride / 2);
+}
+
+}  // namespace
+
+LayerFormat::LayerFormat(Precision precision)
+    : row{2, 2},
+      forward(FactorType::f16),
+      back(FactorType::bf16),
+      own(factor_type(precision)),
+      kept_bytes(4) {
+  if (precision == Precision::fast) {
+    row.parts = 1;
+    kept_bytes = 2;
+  } else if (precision == Precision::fp64) {
+    row = {1, 8};
+    forward = back = FactorType::fp64;
+    kept_bytes = 8;
+  }
+}
+
+KernelSource layer_source(Precision precision, std::span<const Activation> activations) {
+  KernelText text({"layered/layer.cuh"}, precision);
+  for (int i = 0; i < activation_count; ++i) {
+    if (std::ranges::find(activations, static_cast<Activation>(i)) == activations.end()) continue;
+    const auto of = [i](const char* function) {
+      return fmt::format("{}<P, ito::Activation({})>", function, i);
+    };
+    text.kernel(fmt::format("ito_activate_{}", i), "LayerArguments<Number>", of("activate_layer"));
+    text.kernel(fmt::format("ito_pull_back_{}", i), "PullBackArguments<Number>",
+                of("pull_back_layer"));
+  }
+  return text.kernel("ito_pack_layer", "PackLayerArguments<Number>", "pack_layer<P>")
+      .kernel("ito_sum_tiles", "LayerBackwardArguments<Number>",
+              "layer_backward<P, ito::Activation::identity>")
+      .kernel("ito_add_sums", "AddSumsArguments<Number>", "add_sums<P>")
+      .named("layers");
+}
+
+LayerKernels::LayerKernels(Gpu& gpu, Precision precision, std::span<const Activation> activations)
+    : module(gpu.compile(layer_source(precision, activations))),
+      pack(module->kernel("ito_pack_layer")),
+      sum_tiles(module->kernel("ito_sum_tiles")),
+      add_sums(module->kernel("ito_add_sums")) {
+  for (const Activation activation : activations) {
+    const auto i = static_cast<std::size_t>(activation);
+    forward[i] = module->kernel(fmt::format("ito_activate_{}", i));
+    backward[i] = module->kernel(fmt::format("ito_pull_back_{}", i));
+  }
+}
+
+template <class Real>
+void StepWork<Real>::multiply(Stream stream, FactorType type, int c_rows, int columns, int inner,
+                              Factor a, Factor b, double beta, void* c, int c_stride,
+                              bool narrow_c) const {
+  gpu.multiply({type, c_rows, columns, inner, 1.0, beta, a, b, c, c_stride, products, product_bytes,
+                narrow_c},
+               stream.handle);
+}
+
+template <class Real>
+void StepWork<Real>::multiply_parts(Stream stream, int c_rows, int columns, int count,
+                                    const std::byte* a, int a_stride, const std::byte* b,
+                                    int b_stride, Real* c, int c_stride) const {
+  const FactorRow& row = format.row;
+  const auto add = [&](int a_segment, int b_segment) {
+    multiply(stream, format.back, c_rows, columns, count,
+             {a + product(a_segment * a_stride, row.bytes), row.segments() * a_stride, true},
+             {b + product(b_segment * b_stride, row.bytes), row.parts * b_stride}, 1.0, c,
+             c_stride);
+  };
+  if (row.parts == 1) return add(0, 0);
+  add(0, 1);
+  add(1, 0);
+  add(1, 1);
+}
+
+template <class Real>
+std::size_t StepWork<Real>::left_bytes(int stride) const {
+  return product(rows, stride) * product(format.row.segments(), format.row.bytes);
+}
+
+template <class Real>
+std::size_t StepWork<Real>::part_bytes(int stride) const {
+  return product(rows, stride) * product(format.row.parts, format.row.bytes);
+}
+
+template <class Real>
+StepNet<Real>::StepNet(const NetShape& shape, const LayerFormat& format, int row)
+    : shape_(&shape), format_(format), row_(row) {
+  for (std::size_t l = 0; l < shape.layers.size(); ++l) {
+    const LayerShape& from = shape.layers[l];
+    Layer& layer = layers_[l];
+    layer.inputs = l == 0 ? shape.state_inputs : from.inputs;
+    layer.outputs = from.outputs;
+    layer.in_stride = row_stride(std::max(layer.inputs, 1));
+    layer.out_stride = row_stride(layer.outputs);
+    layer.summed = l == 0 && layer.inputs <= most_summed_inputs;
+    layer.activation = l + 1 == shape.layers.size() ? Activation::identity : from.activation;
+  }
+}
+
+template <class Real>
+std::size_t StepNet<Real>::bytes_a_row() const {
+  std::size_t bytes = 0;
+  for (const Layer& layer : layers()) {
+    if (&layer == &layers().back()) return bytes + product(2 * layer.out_stride, sizeof(Real));
+    const int kept = keeps_slopes(layer.activation) ? format_.kept_bytes : 0;
+    bytes += product(layer.out_stride,
+                     (format_.row.segments() + format_.row.parts) * format_.row.bytes + kept);
+  }
+  return bytes;
+}
+
+template <class Real>
+std::size_t StepNet<Real>::most_product_bytes() const {
+  const int left = format_.row.segments() * format_.row.bytes;
+  const int sums = format_.row.parts == 1 ? 0 : static_cast<int>(sizeof(Real));
+  std::size_t most = 0;
+  for (std::size_t l = 1; l < layers().size(); ++l) {
+    const Layer& layer = layers_[l];
+    most = std::max(most, product(layer.in_stride, left) + product(layer.out_stride, left + sums));
+  }
+  return most;
+}
+
+template <class Real>
+bool StepNet<Real>::needs_scratch() const {
+  if (layers().size() == 1) return false;
+  return format_.row.parts == 2 || (format_.narrow() && !layers().front().summed);
+}
+
+template <class Real>
+void StepNet<Real>::place(Arena& arena, int rows) {
+  const std::size_t left = product(format_.row.segments(), format_.row.bytes);
+  for (Layer& layer : layers()) {
+    const std::size_t weights = product(layer.outputs, layer.in_stride);
+    if (&layer == &layers().front())
+      layer.plain = arena.take<Real>(weights);
+    else
+      layer.forward = arena.take<std::byte>(weights * left);
+    if (&layer == &layers().back())
+      layer.outputs_array = arena.take<Real>(product(rows, layer.out_stride));
+    else
+      layer.values = arena.take<std::byte>(product(rows, layer.out_stride) * left);
+  }
+}
+
+template <class Real>
+void StepNet<Real>::place_cotangents(Arena& arena, int rows) {
+  const std::size_t number = product(format_.row.bytes, 1);
+  for (Layer& layer : layers()) {
+    const std::size_t weights = product(layer.out_stride, layer.in_stride);
+    layer.back = arena.take<std::byte>(weights * product(format_.row.segments(), 1) * number);
+    const std::size_t activations = product(rows, layer.out_stride);
+    if (&layer == &layers().back()) {
+      cotangents_ = arena.take<Real>(activations);
+      continue;
+    }
+    layer.parts = layer.values;
+    if (format_.forward != format_.back)
+      layer.parts = arena.take<std::byte>(activations * product(format_.row.parts, 1) * number);
+    if (keeps_slopes(layer.activation))
+      layer.slopes = arena.take<std::byte>(activations * product(format_.kept_bytes, 1));
+  }
+}
+
+template <class Real>
+void StepNet<Real>::place_sums(Arena& arena, int rows) {
+  const int tiles = rows / 16;
+  for (Layer& layer : layers()) {
+    layer.gradient = arena.take<Real>(product(layer.outputs, layer.in_stride));
+    layer.sums = arena.take<Real>(product(tiles, layer.outputs));
+  }
+  if (shape_->time_inputs > 0) {
+    Layer& first = layers().front();
+    first.time_sums = arena.take<Real>(product(tiles, first.outputs));
+  }
+}
+
+template <class Real>
+void StepNet<Real>::pack(const StepWork<Real>& work, Stream stream, const Real* parameters) const {
+  for (std::size_t l = 0; l < layers().size(); ++l) {
+    const Layer& layer = layers_[l];
+    launch_threads(
+        work.gpu, work.kernels.pack, product(layer.out_stride, layer.in_stride),
+        PackLayerArguments<Real>{parameters + parameters_of(l).weight, layer.plain, layer.forward,
+                                 layer.back, layer.outputs, layer.inputs, parameters_of(l).inputs,
+                                 layer.out_stride, layer.in_stride},
+        stream);
+  }
+}
+
+template <class Real>
+void StepNet<Real>::forward(const StepWork<Real>& work, const StepCall<Real>& call, const Real* x,
+                            int x_stride, bool keep) const {
+  const int segments = format_.row.segments();
+  for (std::size_t l = 0; l < layers().size(); ++l) {
+    const Layer& layer = layers_[l];
+    LayerArguments<Real> arguments{};
+    const bool last = l + 1 == layers().size();
+    if (!layer.summed) {
+      const bool in_place = format_.row.parts == 1 && (format_.row.bytes == 8 || l > 0);
+      void* sums = work.scratch;
+      if (last)
+        sums = layer.outputs_array;
+      else if (in_place)
+        sums = layer.values;
+      arguments.narrow = !last && in_place && format_.narrow();
+      arguments.z = sums;
+      if (l == 0) {
+        work.multiply(call.stream, format_.own, work.rows, layer.outputs, layer.inputs,
+                      {x, x_stride}, {layer.plain, layer.in_stride, true}, 0.0, sums,
+                      layer.out_stride);
+      } else {
+        const int inner = segments * layer.in_stride;
+        work.multiply(call.stream, format_.forward, work.rows, layer.outputs, inner,
+                      {layers_[l - 1].values, inner}, {layer.forward, inner, true}, 0.0, sums,
+                      layer.out_stride, arguments.narrow != 0);
+      }
+    } else {
+      arguments.x = x;
+      arguments.x_stride = x_stride;
+      arguments.weights = layer.plain;
+      arguments.inputs = layer.inputs;
+    }
+    if (last && l > 0) return;
+    activate(work, call, l, arguments, keep);
+  }
+}
+
+template <class Real>
+void StepNet<Real>::activate(const StepWork<Real>& work, const StepCall<Real>& call, std::size_t l,
+                             LayerArguments<Real>& arguments, bool keep) const {
+  const Layer& layer = layers_[l];
+  const LayerShape& place = parameters_of(l);
+  arguments.values = layer.values;
+  arguments.outputs = layer.outputs_array;
+  if (keep) {
+    if (layer.parts != layer.values) arguments.parts = layer.parts;
+    arguments.slopes = layer.slopes;
+  }
+  arguments.bias = call.parameters + place.bias;
+  if (l == 0) {
+    if (shape_->time_inputs > 0)
+      arguments.time_weights = call.parameters + place.weight + shape_->state_inputs;
+    if (row_ > 0) arguments.bias_rows = call.bias_rows;
+  }
+  arguments.map = call.map;
+  arguments.tiles = call.tiles;
+  arguments.width = layer.outputs;
+  arguments.stride = layer.out_stride;
+  arguments.time_stride = place.inputs;
+  arguments.row = row_;
+  arguments.intervals = call.intervals;
+  arguments.interval = call.interval;
+  arguments.time = call.time;
+  launch_threads(work.gpu, work.kernels.forward[static_cast<std::size_t>(layer.activation)],
+                 threads_of(call.tiles, layer.out_stride), arguments, call.stream);
+}
+
+template <class Real>
+void StepNet<Real>::pull_back(const StepWork<Real>& work, const StepCall<Real>& call, std::size_t l,
+                              const void* cotangents, bool narrow, std::byte* delta,
+                              bool sums) const {
+  const Layer& layer = layers_[l];
+  PullBackArguments<Real> arguments{};
+  arguments.cotangents = cotangents;
+  arguments.narrow = narrow;
+  arguments.delta = delta;
+  arguments.kept = layer.slopes ? layer.slopes : layer.values;
+  if (sums) {
+    arguments.sums = layer.sums;
+    arguments.time_sums = layer.time_sums;
+    if (l == 0 && row_ > 0) arguments.row_sums = call.row_sums;
+  }
+  arguments.tiles = call.tiles;
+  arguments.width = layer.outputs;
+  arguments.stride = layer.out_stride;
+  arguments.row = row_;
+  arguments.intervals = call.intervals;
+  arguments.interval = call.interval;
+  arguments.time = call.time;
+  launch_threads(work.gpu, work.kernels.backward[static_cast<std::size_t>(layer.activation)],
+                 threads_of(call.tiles, layer.out_stride), arguments, call.stream);
+}
+
+template <class Real>
+bool StepNet<Real>::backward(const StepWork<Real>& work, const StepCall<Real>& call,
+                             const std::byte* x_parts, int x_stride, const Backward& how) const {
+  const int first = call.tiles.first_row, rows = 16 * call.tiles.count;
+  const FactorRow& row = format_.row;
+  const std::size_t left = product(row.segments(), row.bytes),
+                    parts = product(row.parts, row.bytes);
+  std::size_t l = layers().size() - 1;
+  std::byte* delta = work.deltas[l % 2];
+  pull_back(work, call, l, cotangents_, false, delta, how.sums);
+  for (;; --l) {
+    const Layer& layer = layers_[l];
+    const int inner = row.segments() * layer.out_stride;
+    const std::byte* own = byte_row(delta, first, left * product(layer.out_stride, 1));
+    if (how.weights && layer.inputs > 0) {
+      const int stride = l == 0 ? x_stride : layer.in_stride;
+      work.multiply_parts(
+          call.stream, layer.outputs, layer.inputs, rows, own, layer.out_stride,
+          byte_row(l == 0 ? x_parts : layers_[l - 1].parts, first, parts * product(stride, 1)),
+          stride, layer.gradient, layer.in_stride);
+    }
+    const Factor weights{layer.back, layer.in_stride};
+    if (l == 0) {
+      if (how.x == nullptr || layer.inputs == 0) return false;
+      work.multiply(call.stream, format_.back, rows, layer.inputs, inner, {own, inner}, weights,
+                    how.beta, row_of(how.x, first, x_stride), x_stride);
+      return true;
+    }
+    delta = work.deltas[(l - 1) % 2];
+    const bool in_place = row.parts == 1;
+    std::byte* sums = in_place ? delta : reinterpret_cast<std::byte*>(work.scratch);
+    const int bytes = in_place ? row.bytes : static_cast<int>(sizeof(Real));
+    work.multiply(call.stream, format_.back, rows, layer.inputs, inner, {own, inner}, weights, 0.0,
+                  sums + product(first, layer.in_stride) * product(bytes, 1), layer.in_stride,
+                  format_.narrow());
+    pull_back(work, call, l - 1, sums, format_.narrow(), delta, how.sums);
+  }
+}
+
+template <class Real>
+void StepNet<Real>::add_gradient(const StepWork<Real>& work, Stream stream, Real* gradient) const {
+  const TileSums<Real> add = work.sums();
+  for (std::size_t l = 0; l < layers().size(); ++l) {
+    const Layer& layer = layers_[l];
+    const LayerShape& place = parameters_of(l);
+    add.add_sums(stream, layer.sums, work.tiles(), layer.outputs, gradient + place.bias);
+    if (layer.time_sums != nullptr) {
+      add.add_sums(stream, layer.time_sums, work.tiles(), layer.outputs,
+                   gradient + place.weight + shape_->state_inputs, place.inputs);
+    }
+    if (layer.inputs > 0) {
+      add.add_matrix(stream, layer.gradient, layer.in_stride, gradient + place.weight, place.inputs,
+                     layer.outputs, layer.inputs);
+    }
+  }
+}
+
+template struct StepWork<float>;
+template struct StepWork<double>;
+template class StepNet<float>;
+template class StepNet<double>;
+
+}  // namespace ito::cuda

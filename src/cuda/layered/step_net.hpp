@@ -1,0 +1,164 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+
+#include "cuda/gpu.hpp"
+#include "cuda/layered/sums.hpp"
+#include "engine/workspace.hpp"
+#include "kernels/layered/arguments.cuh"
+#include "model/check.hpp"
+#include "model/shape.hpp"
+
+namespace ito::cuda {
+
+/// Numbers of a row in memory: whole tiles, so that products and tiles meet aligned rows.
+inline int row_stride(int numbers) { return (numbers + 7) / 8 * 8; }
+
+/// How a precision's numbers lie as factors; kernels/layered/factors.cuh says it of kernels.
+struct LayerFormat {
+  FactorRow row;
+  FactorType forward, back;  ///< of activations; of cotangents and what they are multiplied with
+  FactorType own;            ///< of the engine's own numbers
+  int kept_bytes;            ///< of a slope
+
+  explicit LayerFormat(Precision precision);
+  /// Whether a product leaves its sums in place, in the factors' 16 bits.
+  bool narrow() const { return row.parts == 1 && row.bytes == 2; }
+};
+
+/// The kernels between products (kernels/layered/layer.cuh) for some activations.
+KernelSource layer_source(Precision precision, std::span<const Activation> activations);
+struct LayerKernels {
+  LayerKernels(Gpu& gpu, Precision precision, std::span<const Activation> activations);
+
+  std::shared_ptr<const GpuModule> module;
+  std::array<GpuKernel, activation_count> forward, backward;  ///< by activation
+  GpuKernel pack, sum_tiles, add_sums;
+};
+
+/// What the nets of a step share: which rows count, and what a first layer sees beside its inputs.
+template <class Real>
+struct StepCall {
+  Stream stream;
+  const Real* parameters = nullptr;
+  BlockTiles tiles{};
+  Real time = 0;
+  int interval = 0, intervals = 1;
+  TileMap map{};                    ///< of the call, for bias_rows and row_sums
+  const Real* bias_rows = nullptr;  ///< [observations, intervals, row]
+  Real* row_sums = nullptr;         ///< [tiles of the call, intervals, row]
+};
+
+/// Products and kernels on the rows of a block, with their scratch memory.
+template <class Real>
+struct StepWork {
+  Gpu& gpu;
+  const LayerKernels& kernels;
+  LayerFormat format;
+  int rows;                  ///< of products forward and of sums
+  void* products = nullptr;  ///< scratch memory of products
+  std::size_t product_bytes = 0;
+  Real* scratch = nullptr;             ///< [rows, widest layer]: sums, where they are not in place
+  std::array<std::byte*, 2> deltas{};  ///< [rows, segments·widest layer]
+
+  using Factor = MatrixProduct::Factor;
+  void multiply(Stream stream, FactorType type, int c_rows, int columns, int inner, Factor a,
+                Factor b, double beta, void* c, int c_stride, bool narrow_c = false) const;
+  /// C [c_rows, columns] += Aᵀ B over `count` rows of parts: `a` of rows as left factors, `b` as
+  /// parts, each of so many numbers a segment.
+  void multiply_parts(Stream stream, int c_rows, int columns, int count, const std::byte* a,
+                      int a_stride, const std::byte* b, int b_stride, Real* c, int c_stride) const;
+  TileSums<Real> sums() const { return {gpu, kernels.sum_tiles, kernels.add_sums}; }
+  int tiles() const { return rows / 16; }
+  std::size_t left_bytes(int stride) const;  ///< of `rows` rows as left factors
+  std::size_t part_bytes(int stride) const;  ///< of parts
+};
+
+/// A net of a time loop, applied to a block's rows in device memory, and its gradient: a matrix
+/// product a layer and direction, a kernel between two. A first layer of few inputs is that kernel
+/// alone. Its arrays lie in memory of its owner. Products of the way forward always have all rows,
+/// whatever rows count, so that a row's numbers do not depend on which others do.
+template <class Real>
+class StepNet {
+ public:
+  /// `shape` must outlive it. `row`: numbers of a bias row, 0 for a net without context.
+  StepNet(const NetShape& shape, const LayerFormat& format, int row = 0);
+
+  int widest() const { return row_stride(shape_->widest()); }
+  /// Bytes that a row takes in the arrays of `place` and `place_cotangents`.
+  std::size_t bytes_a_row() const;
+  /// Bytes that a product reads and writes a row, where that is most.
+  std::size_t most_product_bytes() const;
+  /// Whether sums of a product need StepWork::scratch.
+  bool needs_scratch() const;
+
+  /// Takes arrays from the workspace: packed weights and activations; then, for a gradient, the
+  /// cotangents of outputs, what the way back multiplies, and the sums, which its owner clears.
+  void place(Arena& arena, int rows);
+  void place_cotangents(Arena& arena, int rows);
+  void place_sums(Arena& arena, int rows);
+
+  /// [rows, row_stride(outputs)], before the last activation and, of several layers, without the
+  /// last bias.
+  const Real* outputs_array() const { return layers().back().outputs_array; }
+  const Real* missing_bias(const Real* parameters) const {
+    return layers().size() > 1 ? parameters + shape_->layers.back().bias : nullptr;
+  }
+  Real* cotangents_array() const { return cotangents_; }
+
+  void pack(const StepWork<Real>& work, Stream stream, const Real* parameters) const;
+  /// From x [rows, x_stride]; `keep`: for `backward`.
+  void forward(const StepWork<Real>& work, const StepCall<Real>& call, const Real* x, int x_stride,
+               bool keep) const;
+
+  struct Backward {
+    bool sums;     ///< whether bias, time and context see the cotangents
+    bool weights;  ///< whether the other weights do
+    Real* x;       ///< [rows, x_stride]: takes the cotangent of x; null where there is none
+    double beta;   ///< 1: adds to it
+  };
+  /// From the cotangents of outputs, after `forward`; returns whether `how.x` was written.
+  /// `x_parts` [rows, parts·x_stride]: what `forward` took.
+  bool backward(const StepWork<Real>& work, const StepCall<Real>& call, const std::byte* x_parts,
+                int x_stride, const Backward& how) const;
+  /// Adds the sums to the flat gradient; context weights are left out.
+  void add_gradient(const StepWork<Real>& work, Stream stream, Real* gradient) const;
+
+ private:
+  struct Layer {
+    int inputs = 0, outputs = 0;        ///< state or hidden channels
+    int in_stride = 0, out_stride = 0;  ///< of a row of them
+    bool summed = false;                ///< by its kernel, without a product
+    Activation activation{};            ///< identity for the last
+    Real* plain = nullptr;              ///< weights of a first layer: [outputs, in_stride]
+    std::byte* forward = nullptr;   ///< of another: right factors [outputs, segments, in_stride]
+    std::byte* back = nullptr;      ///< right factors [segments, out_stride, in_stride]
+    std::byte* values = nullptr;    ///< hidden activations as left factors
+    std::byte* parts = nullptr;     ///< as parts
+    std::byte* slopes = nullptr;    ///< where activations do not tell them
+    Real* outputs_array = nullptr;  ///< of the last
+    Real* gradient = nullptr;       ///< [outputs, in_stride]
+    Real* sums = nullptr;           ///< [tiles, outputs], of the bias
+    Real* time_sums = nullptr;      ///< the same, of time weights
+  };
+
+  using Factor = MatrixProduct::Factor;
+  /// `arguments` say where the sums are.
+  void activate(const StepWork<Real>& work, const StepCall<Real>& call, std::size_t l,
+                LayerArguments<Real>& arguments, bool keep) const;
+  void pull_back(const StepWork<Real>& work, const StepCall<Real>& call, std::size_t l,
+                 const void* cotangents, bool narrow, std::byte* delta, bool sums) const;
+  const LayerShape& parameters_of(std::size_t l) const { return shape_->layers[l]; }
+  std::span<const Layer> layers() const { return {layers_.data(), shape_->layers.size()}; }
+  std::span<Layer> layers() { return {layers_.data(), shape_->layers.size()}; }
+
+  const NetShape* shape_;
+  LayerFormat format_;
+  int row_;
+  std::array<Layer, hidden_layers_limit + 1> layers_{};
+  Real* cotangents_ = nullptr;
+};
+
+}  // namespace ito::cuda
