@@ -245,6 +245,10 @@ inline T load_read_only(const T* pointer, simt::Site site = simt::Site::current(
   return *pointer;
 }
 
+inline void raise(unsigned* size, unsigned value) {
+  if (value > *size) *size = value;
+}
+
 inline float bits_float(unsigned bits) { return __builtin_bit_cast(float, bits); }
 inline unsigned float_bits(float value) { return __builtin_bit_cast(unsigned, value); }
 

@@ -47,7 +47,7 @@ struct LayeredNets {
   bool weights;
 };
 
-/// Stores the cotangents of a net's outputs.
+/// Stores the cotangents of a net's outputs, and their size.
 template <class P, class Shape, class Net, bool kOpened, class Nets, class Sums, class States,
           class XCotangent, class Cotangent, class First>
 requires(!Nets::kStages) ITO_DEVICE
@@ -55,14 +55,19 @@ requires(!Nets::kStages) ITO_DEVICE
                       XCotangent&, Cotangent cotangent, First) {
   using Number = typename P::Number;
   Number* out = of_net<Shape, Net>(nets.arguments);
+  float size = 0;
   nets.evaluator.template net<Net>(input, x, [&](int row, int n, const Tile<Number>& z) {
     const Tile<Number> delta = cotangent(row, n, z);
     ITO_UNROLL
     for (int e = 0; e < 4; ++e) {
       const int i = output_index<Net>(row, n, e);
-      if (i >= 0) out[output_row<Net>(nets.evaluator.first_row, e) + i] = delta.v[e];
+      if (i < 0) continue;
+      out[output_row<Net>(nets.evaluator.first_row, e) + i] = delta.v[e];
+      size = max_nan(size, static_cast<float>(Math<Number>::abs(delta.v[e])));
     }
   });
+  FactorScale* scale = of_net<Shape, Net>(nets.arguments.scales);
+  if (scale != nullptr) raise_size(scale, size);
 }
 
 /// Stores w: the gradient of a constant mixing σ is the product λ wᵀ.
@@ -111,24 +116,6 @@ ITO_DEVICE void add_cotangents(const LayeredAdjointArguments<Number>& arguments,
   path.add_saved_cotangents(arguments.step);
 }
 
-/// Rows of 8·kTiles numbers as parts, for gradients of first layers.
-template <class P, int kTiles>
-ITO_DEVICE void store_parts(void* array, int first_row,
-                            const Tile<typename P::Number> (&x)[kTiles]) {
-  using Back = typename LayerFactors<P>::Back;
-  if (array == nullptr) return;
-  ITO_UNROLL
-  for (int n = 0; n < kTiles; ++n) {
-    ITO_UNROLL
-    for (int r = 0; r < 2; ++r) {
-      const long long row = static_cast<long long>(first_row) + tile_row() + 8 * r;
-      auto* at = static_cast<typename Back::Element*>(array) +
-                 row * (Back::kRow.parts * 8 * kTiles) + channel_of(n, 0);
-      Back::store_parts(at, 8 * kTiles, {{x[n].v[2 * r], x[n].v[2 * r + 1]}});
-    }
-  }
-}
-
 /// Adds cotangents at `step`, and masks the states of the step before it.
 template <class P, class Shape>
 ITO_DEVICE void layered_add_cotangents(
@@ -143,7 +130,6 @@ ITO_DEVICE void layered_add_cotangents(
     ITO_UNROLL
     for (int n = 0; n < state_tiles<Shape>; ++n) x[n] = path.mask_non_finite(x[n]);
     store_rows(arguments.masked_x, row, x);
-    store_parts<P>(arguments.x_parts, row, x);
   });
 }
 

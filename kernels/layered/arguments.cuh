@@ -15,11 +15,26 @@ struct BlockTiles {
   int count;
 };
 
+/// Cotangents of a layer's sums as 16-bit factors, which hold 6e-8 to 65504: they are times a power
+/// of two that their bound allows, the largest of the cotangents that they are made of times the
+/// norm of the weights between. So they never leave the range, and nothing has to be taken again.
+struct FactorScale {
+  unsigned size;  ///< bits of the largest magnitude, without the unit
+  float inverse;  ///< 1 over the unit
+  float one;      ///< 1: `inverse` and this are α and β of a product
+  unsigned unused;
+};
+
 /// What nets have put out, before the activation of their outputs: [rows, outputs padded to tiles
 /// of eight]. Or what is to be added to it, where that is left out: [outputs] or null.
 template <class Number>
 struct NetOutputs {
   const Number *drift, *diffusion, *control;
+};
+
+/// Scales of the cotangents of what nets put out, any of them null.
+struct NetScales {
+  FactorScale *drift, *diffusion, *control;
 };
 
 /// One step of the forward loop, or its beginning or end.
@@ -45,10 +60,10 @@ struct LayeredAdjointArguments {
   BlockTiles tiles;
   const Number* x;                      ///< [rows, 8·state tiles]: x_k
   Number* masked_x;                     ///< the same, zero where a path is not finite
-  void* x_parts;                        ///< the same as parts (FactorRow), or null
   Number *costate, *costate_excess;     ///< [rows, 8·state tiles]: λ, and what rounding added
   const Number* x_cotangent;            ///< [rows, 8·state tiles]: what nets add to it
   Number *drift, *diffusion, *control;  ///< cotangents of outputs, as those lie
+  NetScales scales;                     ///< take their sizes
   Number *control_value, *mixed;        ///< of a constant u; w of a constant mixing σ:
                                         ///< [rows, 8·noise tiles]
   Number *sigma, *initial, *deviation;  ///< of vectors: [rows, 8·state tiles]
@@ -57,10 +72,10 @@ struct LayeredAdjointArguments {
   int martingale_alone;  ///< carry the cotangent of M alone, and not to parameters
 };
 
-/// How numbers lie as factors of products, in one part or as the sum high + low of two. A row of
-/// parts is [low, high]. On the left of a product a row is one segment or [low, high, high], on the
-/// right [high, low, high]: one product of longer rows sums low·high + high·low + high·high, the
-/// small ones first. A segment is padded with zeros to a multiple of eight.
+/// How numbers lie as factors of products, in one part or as the sum high + low of two. On the left
+/// of a product a row is one segment or [low, high, high], on the right [high, low, high]: one
+/// product of longer rows sums low·high + high·low + high·high, the small ones first. A segment is
+/// padded with zeros to a multiple of eight.
 struct FactorRow {
   int parts, bytes;  ///< `bytes`: of a number
   ITO_INLINE constexpr int segments() const { return parts == 1 ? 1 : 3; }
@@ -69,13 +84,12 @@ struct FactorRow {
 /// From the inputs of a layer, or from sums that a product has made of them, to its activations.
 template <class Number>
 struct LayerArguments {
-  const Number* x;             ///< inputs that are summed here: [rows, x_stride], or null
+  const Number* x;             ///< inputs that are summed here: [rows, x_stride]
   const Number* weights;       ///< for those: [width, x_stride]
-  const void* z;               ///< else sums: [rows, stride]
+  const void* z;               ///< else sums, or null: [rows, stride]
   int narrow;                  ///< whether z is of 16 bits
   void* values;                ///< activations as left factors: [rows, segments·stride], or null
   Number* outputs;             ///< or as they are: [rows, stride], or null
-  void* parts;                 ///< for the way back: [rows, parts·stride], or null
   void* slopes;                ///< [rows, stride] or null
   const Number* bias;          ///< [width]
   const Number* time_weights;  ///< [width], `time_stride` apart, or null
@@ -89,13 +103,17 @@ struct LayerArguments {
 /// From cotangents of a layer's activations to those of its sums, and their own sums.
 template <class Number>
 struct PullBackArguments {
-  const void* cotangents;  ///< [rows, stride]
-  int narrow;              ///< whether they are of 16 bits
-  void* delta;             ///< left factors: [rows, segments·stride]
-  const void* kept;        ///< activations as `values` of LayerArguments, or slopes
-  Number* sums;            ///< [tiles of the block, width] += Σ δ over a tile's rows, or null
-  Number* time_sums;       ///< the same, times t, or null
-  Number* row_sums;        ///< [tiles of the call, intervals, row], or null
+  Number* cotangents;  ///< [rows, stride], where `scaled` times the unit of `before`
+  int scaled;
+  void* delta;                ///< left factors, [rows, segments·stride], times the unit of `own`;
+                              ///< null: they come in place of `cotangents`, without a unit
+  const void* kept;           ///< activations as `values` of LayerArguments, or slopes
+  const FactorScale* before;  ///< of the cotangents of the next layer's sums, or of outputs
+  const float* norm;          ///< of the weights of the next layer, or null: 1
+  FactorScale* own;
+  Number* sums;       ///< [tiles of the block, width] += Σ δ over a tile's rows, or null
+  Number* time_sums;  ///< the same, times t, or null
+  Number* row_sums;   ///< [tiles of the call, intervals, row], or null
   BlockTiles tiles;
   int width, stride, row, intervals, interval;
   Number time;
@@ -106,9 +124,17 @@ template <class Number>
 struct PackLayerArguments {
   const Number* from;  ///< [outputs, from_stride], of which `inputs` count
   Number* plain;       ///< [outputs, in_stride] or null
-  void* forward;       ///< [outputs, segments, in_stride] or null
+  void* forward;       ///< [out_stride, segments, in_stride] or null
   void* back;          ///< [segments, out_stride, in_stride] or null
   int outputs, inputs, from_stride, out_stride, in_stride;
+};
+
+/// norm = the largest of Σ_i |W_ij| over inputs j, as the bits of a float; it is 0 before.
+template <class Number>
+struct WeightNormArguments {
+  const Number* weights;  ///< [outputs, stride]
+  unsigned* norm;
+  int outputs, inputs, stride;
 };
 
 /// Rows of a net's arrays, in tiles of 16, the last of which may be ragged.

@@ -70,15 +70,16 @@ ITO_DEVICE const auto* factors_at(const void* array, long long row, int segments
   return static_cast<const typename Factors::Element*>(array) + row * segments * stride + column;
 }
 
-/// [rows, stride] of Numbers or, where `narrow`, of the factors' 16 bits.
-template <class Number, class Factors, bool kNarrow>
+/// [rows, stride] of Numbers or, where `narrow`, of 16 bits.
+template <class P, class Number>
 ITO_DEVICE void load_sums(const void* from, int narrow, const PairPlace& place, int stride,
                           Pair<Number> (&z)[16]) {
-  if constexpr (kNarrow) {
+  if constexpr (LayerFactors<P>::kNarrow) {
+    using Left = typename LayerFactors<P>::Left;
     if (narrow != 0) {
       ITO_UNROLL
       for (int r = 0; r < 16; ++r)
-        z[r] = Factors::load(factors_at<Factors>(from, place.row + r, 1, stride, place.column), 0);
+        z[r] = Left::load(factors_at<Left>(from, place.row + r, 1, stride, place.column), 0);
       return;
     }
   }
@@ -130,8 +131,7 @@ ITO_DEVICE Pair<Number> as_factors(Pair<Number> v) {
 template <class P, Activation kActivation>
 ITO_DEVICE void activate_layer(const LayerArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  using Forward = typename LayerFactors<P>::Forward;
-  using Back = typename LayerFactors<P>::Back;
+  using Left = typename LayerFactors<P>::Left;
   using Kept = typename LayerFactors<P>::Kept;
   const int stride = arguments.stride;
   const PairPlace place(stride, arguments.tiles);
@@ -140,8 +140,7 @@ ITO_DEVICE void activate_layer(const LayerArguments<typename P::Number>& argumen
   if (arguments.z == nullptr) {
     sum_inputs(arguments, place, z);
   } else {
-    load_sums<Number, Forward, LayerFactors<P>::kNarrow>(arguments.z, arguments.narrow, place,
-                                                         stride, z);
+    load_sums<P>(arguments.z, arguments.narrow, place, stride, z);
   }
   const Number bias[2] = {layer_bias(arguments, place, place.column),
                           layer_bias(arguments, place, place.column + 1)};
@@ -162,60 +161,26 @@ ITO_DEVICE void activate_layer(const LayerArguments<typename P::Number>& argumen
     }
     value = within_width(value, place.column, arguments.width);
     if (arguments.values != nullptr) {
-      Forward::store_left(factors_at<Forward>(arguments.values, row, Forward::kRow.segments(),
-                                              stride, place.column),
-                          stride, as_factors<P, kActivation>(value));
+      Left::store_left(
+          factors_at<Left>(arguments.values, row, Left::kRow.segments(), stride, place.column),
+          stride, as_factors<P, kActivation>(value));
     }
     if (arguments.outputs != nullptr) {
       *reinterpret_cast<Pair<Number>*>(arguments.outputs + row * stride + place.column) = value;
     }
-    if (arguments.parts != nullptr) {
-      Back::store_parts(
-          factors_at<Back>(arguments.parts, row, Back::kRow.parts, stride, place.column), stride,
-          value);
-    }
     if (arguments.slopes != nullptr) {
-      Kept::store_parts(factors_at<Kept>(arguments.slopes, row, 1, stride, place.column), stride,
-                        slope);
+      Kept::store_left(factors_at<Kept>(arguments.slopes, row, 1, stride, place.column), stride,
+                       slope);
     }
   }
 }
 
-template <class P, Activation kActivation>
-ITO_DEVICE void pull_back_layer(const PullBackArguments<typename P::Number>& arguments) {
-  using Number = typename P::Number;
-  using Forward = typename LayerFactors<P>::Forward;
-  using Back = typename LayerFactors<P>::Back;
-  using Kept = typename LayerFactors<P>::Kept;
-  const int stride = arguments.stride;
-  const PairPlace place(stride, arguments.tiles);
-  if (!place.inside) return;
-  Pair<Number> delta[16];
-  load_sums<Number, Back, LayerFactors<P>::kNarrow>(arguments.cotangents, arguments.narrow, place,
-                                                    stride, delta);
-  Number sum[2] = {Number(0), Number(0)};
-  ITO_UNROLL
-  for (int r = 0; r < 16; ++r) {
-    const long long row = place.row + r;
-    if constexpr (keeps_slopes(kActivation)) {
-      const auto slope =
-          Kept::load(factors_at<Kept>(arguments.kept, row, 1, stride, place.column), stride);
-      ITO_UNROLL
-      for (int e = 0; e < 2; ++e) delta[r].v[e] *= slope.v[e];
-    } else if constexpr (kActivation != Activation::identity) {
-      const auto value = Forward::load(
-          factors_at<Forward>(arguments.kept, row, Forward::kRow.segments(), stride, place.column),
-          stride);
-      ITO_UNROLL
-      for (int e = 0; e < 2; ++e) delta[r].v[e] *= slope_of_value<P, kActivation>(value.v[e]);
-    }
-    delta[r] = within_width(delta[r], place.column, arguments.width);
-    Back::store_left(
-        factors_at<Back>(arguments.delta, row, Back::kRow.segments(), stride, place.column), stride,
-        delta[r]);
-    ITO_UNROLL
-    for (int e = 0; e < 2; ++e) sum[e] += delta[r].v[e];
-  }
+inline constexpr float steepest_slope = 1.25f;  ///< of a hidden layer's activation, and more
+
+/// Adds a tile's sums of two columns.
+template <class Number>
+ITO_DEVICE void add_layer_sums(const PullBackArguments<Number>& arguments, const PairPlace& place,
+                               const Number (&sum)[2]) {
   const long long tile = place.row / 16, index = arguments.tiles.first_index + place.tile;
   ITO_UNROLL
   for (int e = 0; e < 2; ++e) {
@@ -234,12 +199,74 @@ ITO_DEVICE void pull_back_layer(const PullBackArguments<typename P::Number>& arg
   }
 }
 
+template <class P, Activation kActivation>
+ITO_DEVICE void pull_back_layer(const PullBackArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  using Left = typename LayerFactors<P>::Left;
+  using Kept = typename LayerFactors<P>::Kept;
+  const int stride = arguments.stride;
+  const PairPlace place(stride, arguments.tiles);
+  Number inverse = Number(1), unit = Number(1);  // of what comes in, and of what goes out
+  if constexpr (LayerFactors<P>::kScaled) {
+    if (arguments.scaled != 0) inverse = arguments.before->inverse;
+    if (arguments.delta != nullptr) {
+      const float norm = arguments.norm != nullptr ? *arguments.norm : 1.0f;
+      unit = unit_of_factors(bits_float(arguments.before->size) * norm * steepest_slope);
+      if (global_index() == 0) {
+        arguments.own->inverse = 1.0f / unit;
+        arguments.own->one = 1.0f;
+      }
+    }
+  }
+  float size = 0;
+  if (place.inside) {
+    Pair<Number> delta[16];
+    load_sums<P>(arguments.cotangents, 0, place, stride, delta);
+    Number sum[2] = {Number(0), Number(0)};
+    ITO_UNROLL
+    for (int r = 0; r < 16; ++r) {
+      const long long row = place.row + r;
+      Pair<Number> slope{{Number(1), Number(1)}};
+      if constexpr (keeps_slopes(kActivation)) {
+        slope = Kept::load(factors_at<Kept>(arguments.kept, row, 1, stride, place.column), stride);
+      } else if constexpr (kActivation != Activation::identity) {
+        const auto value = Left::load(
+            factors_at<Left>(arguments.kept, row, Left::kRow.segments(), stride, place.column),
+            stride);
+        ITO_UNROLL
+        for (int e = 0; e < 2; ++e) slope.v[e] = slope_of_value<P, kActivation>(value.v[e]);
+      }
+      ITO_UNROLL
+      for (int e = 0; e < 2; ++e) delta[r].v[e] *= inverse * slope.v[e];
+      delta[r] = within_width(delta[r], place.column, arguments.width);
+      ITO_UNROLL
+      for (int e = 0; e < 2; ++e) {
+        sum[e] += delta[r].v[e];
+        if constexpr (LayerFactors<P>::kScaled) {
+          size = max_nan(size, Math<float>::abs(delta[r].v[e]));
+        }
+      }
+      if (arguments.delta == nullptr) {
+        *reinterpret_cast<Pair<Number>*>(arguments.cotangents + row * stride + place.column) =
+            delta[r];
+      } else {
+        Left::store_left(
+            factors_at<Left>(arguments.delta, row, Left::kRow.segments(), stride, place.column),
+            stride, {{delta[r].v[0] * unit, delta[r].v[1] * unit}});
+      }
+    }
+    add_layer_sums(arguments, place, sum);
+  }
+  if constexpr (LayerFactors<P>::kScaled) {
+    if (arguments.delta != nullptr) raise_size(arguments.own, size);
+  }
+}
+
 /// A thread for each number of the padded matrix.
 template <class P>
 ITO_DEVICE void pack_layer(const PackLayerArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
-  using Forward = typename LayerFactors<P>::Forward;
-  using Back = typename LayerFactors<P>::Back;
+  using Left = typename LayerFactors<P>::Left;
   const auto i = static_cast<long long>(global_index());
   const long long in_stride = arguments.in_stride;
   const long long row = i / in_stride, column = i % in_stride;
@@ -248,18 +275,29 @@ ITO_DEVICE void pack_layer(const PackLayerArguments<typename P::Number>& argumen
   if (row < arguments.outputs && column < arguments.inputs) {
     weight = arguments.from[row * arguments.from_stride + column];
   }
-  if (row < arguments.outputs) {
-    if (arguments.plain != nullptr) arguments.plain[i] = weight;
-    if (arguments.forward != nullptr) {
-      auto* to = static_cast<typename Forward::Element*>(arguments.forward);
-      Forward::store_right(to + row * Forward::kRow.segments() * in_stride + column, in_stride,
-                           weight);
-    }
+  if (row < arguments.outputs && arguments.plain != nullptr) arguments.plain[i] = weight;
+  if (arguments.forward != nullptr) {
+    auto* to = static_cast<typename Left::Element*>(arguments.forward);
+    Left::store_right(to + row * Left::kRow.segments() * in_stride + column, in_stride, weight);
   }
   if (arguments.back != nullptr) {
-    auto* to = static_cast<typename Back::Element*>(arguments.back);
-    Back::store_right(to + i, arguments.out_stride * in_stride, weight);
+    auto* to = static_cast<typename Left::Element*>(arguments.back);
+    Left::store_right(to + i, arguments.out_stride * in_stride, weight);
   }
+}
+
+/// A thread for each input.
+template <class P>
+ITO_DEVICE void weight_norm(const WeightNormArguments<typename P::Number>& arguments) {
+  using Number = typename P::Number;
+  const auto j = static_cast<long long>(global_index());
+  if (j >= arguments.inputs) return;
+  Number sum = Number(0);
+  ITO_UNROLLED_4
+  for (int i = 0; i < arguments.outputs; ++i) {
+    sum += Math<Number>::abs(arguments.weights[static_cast<long long>(i) * arguments.stride + j]);
+  }
+  raise(arguments.norm, float_bits(static_cast<float>(sum)));
 }
 
 }  // namespace ito::cuda

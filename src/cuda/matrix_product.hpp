@@ -12,7 +12,7 @@ namespace ito::cuda {
 
 /// The numbers of factors, and with them those of C: floats, but doubles for fp64. tf32: floats of
 /// which 11 bits count. Sums are in float, those of doubles in double.
-enum class FactorType { fp64, fp32, tf32, f16, bf16 };
+enum class FactorType { fp64, fp32, tf32, f16 };
 
 /// Those of a product of a precision's own numbers.
 inline FactorType factor_type(Precision precision) {
@@ -44,7 +44,8 @@ struct MatrixProduct {
   /// `Gpu::product_workspace_bytes`, aligned to 256 bytes.
   void* workspace = nullptr;
   std::size_t workspace_bytes = 0;
-  bool narrow_c = false;  ///< whether C has the 16 bits of the factors too
+  const float* scales = nullptr;  ///< α and β in device memory, read instead, or null
+  bool narrow_c = false;          ///< whether C has the 16 bits of f16 factors too
 };
 /// Throws ito::Error where a size is negative, or strides or workspace are too small.
 inline void check(const MatrixProduct& product, std::size_t least_workspace) {
@@ -54,9 +55,10 @@ inline void check(const MatrixProduct& product, std::size_t least_workspace) {
                 "at least " + std::to_string(least));
   };
   const MatrixProduct::Factor &a = product.a, &b = product.b;
-  const bool half = product.type == FactorType::f16 || product.type == FactorType::bf16;
-  if (product.narrow_c && !half)
-    throw Error("matrix product: narrow_c", "wide factors", "f16 or bf16 factors");
+  if (product.narrow_c && product.type != FactorType::f16)
+    throw Error("matrix product: narrow_c", "wide factors", "f16 factors");
+  if (product.scales != nullptr && product.type == FactorType::fp64)
+    throw Error("matrix product: scales", "fp64 factors", "others");
   require("rows", product.rows, 0);
   require("columns", product.columns, 0);
   require("inner", product.inner, 0);

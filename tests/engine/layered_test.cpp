@@ -161,6 +161,48 @@ TEST(LayeredKernels, RefuseByNameWhatNoWarpHolds) {
   EXPECT_EQ(Plan(model, Device::cuda()).cuda_kernels(), CudaKernels::per_path);
 }
 
+/// First layers of more inputs than their kernel sums by itself.
+TEST(LayeredKernels, HoldWideStatesInEveryPrecision) {
+  ModelCase row{"wide state", {}, X0::per_path, 1, 3, 5};
+  row.model.state = 20;
+  row.model.grid = uniform_grid(0.5, 3);
+  row.model.drift = Mlp{.hidden = {24, 17}};
+  row.model.diffusion = DiagonalDiffusion{{.hidden = {}, .output = Activation::sigmoid}, 1.0, 0.2};
+  row.model.control = FeedbackControl{{.hidden = {9}, .activation = Activation::gelu}};
+  const ChainInputs inputs = row.inputs(20);
+  const PathValues cotangents = random_cotangents(row.model, 20, 6);
+  AnyPlan exact(engine("reference64"), row.model);
+  const PathValues wanted = exact.simulate(inputs.parameters, row.call(20));
+  const GradientValues gradient = exact.adjoint(inputs.parameters, row.call(20), cotangents);
+  for (const EngineKind& kind : layered_engines()) {
+    SCOPED_TRACE(kind.name);
+    AnyPlan plan(kind, row.model);
+    EXPECT_LE(relative_error(plan.simulate(inputs.parameters, row.call(20)).states, wanted.states),
+              kind.state_tolerance);
+    const GradientValues got = plan.adjoint(inputs.parameters, row.call(20), cotangents);
+    EXPECT_LE(relative_error(got.parameters, gradient.parameters), kind.gradient_tolerance);
+    EXPECT_LE(relative_error(got.x0, gradient.x0), kind.gradient_tolerance);
+  }
+}
+
+/// Hidden activations beyond 65504 where a bounded one follows, which would hide them.
+TEST(LayeredKernels, ReportActivationsBeyondTheRangeOfSixteenBits) {
+  Model model;
+  model.state = 2;
+  model.grid = uniform_grid(1.0, 2);
+  model.drift = Mlp{
+      .hidden = {8, 8}, .activation = Activation::relu, .output = Activation::tanh, .time = false};
+  model = validated(model);
+  auto parameters = random_parameters(model, 5);
+  for (double& value : parameters) value *= 3e3;
+  const Call call{.paths = 20, .seed = 3, .x0 = std::vector<double>(2 * 20, 1.0)};
+  for (const EngineKind& kind : layered_engines()) {
+    SCOPED_TRACE(kind.name);
+    const PathValues got = AnyPlan(kind, model).simulate(parameters, call);
+    EXPECT_EQ(got.status, std::vector<std::uint8_t>(20, kind.double_precision ? 0 : 1));
+  }
+}
+
 /// Blocks of 64 paths begin at multiples of 64, wherever calls begin.
 TEST(LayeredKernels, GiveAPathTheSameBitsInEveryCall) {
   ModelCase row = wide();

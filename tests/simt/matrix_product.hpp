@@ -14,10 +14,6 @@ template <class Number>
 Number number_at(FactorType type, const void* data, std::ptrdiff_t i) {
   if (type == FactorType::f16)
     return static_cast<Number>(f16_value(static_cast<const unsigned short*>(data)[i]));
-  if (type == FactorType::bf16) {
-    const unsigned bits = static_cast<const unsigned short*>(data)[i];
-    return static_cast<Number>(__builtin_bit_cast(float, bits << 16));
-  }
   const Number value = static_cast<const Number*>(data)[i];
   if (type != FactorType::tf32) return value;
   return static_cast<Number>(__builtin_bit_cast(float, to_tf32(static_cast<float>(value))));
@@ -49,8 +45,7 @@ void set_c_number(const MatrixProduct& product, std::size_t i, Number value) {
   if (!product.narrow_c) {
     static_cast<Number*>(product.c)[i] = value;
   } else {
-    static_cast<unsigned short*>(product.c)[i] = static_cast<unsigned short>(
-        product.type == FactorType::f16 ? pack_f16(number, 0) : pack_bf16(number, 0));
+    static_cast<unsigned short*>(product.c)[i] = static_cast<unsigned short>(pack_f16(number, 0));
   }
 }
 
@@ -61,7 +56,9 @@ void multiply(const MatrixProduct& product) {
   const auto b = gathered<Number>(product.type, product.b, product.inner, product.columns);
   const auto columns = static_cast<std::size_t>(product.columns);
   const auto inner = static_cast<std::size_t>(product.inner);
-  const auto alpha = static_cast<Number>(product.alpha), beta = static_cast<Number>(product.beta);
+  const float* scales = product.scales;
+  const auto alpha = static_cast<Number>(scales ? scales[0] : product.alpha);
+  const auto beta = static_cast<Number>(scales ? scales[1] : product.beta);
   std::vector<Number> sums(columns);
   for (std::size_t i = 0; i < static_cast<std::size_t>(product.rows); ++i) {
     std::fill(sums.begin(), sums.end(), Number(0));

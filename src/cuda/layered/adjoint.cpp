@@ -30,7 +30,6 @@ LayeredAdjointArguments<Real> LayeredCall<Real>::adjoint_arguments(
   arguments.biases = biases();
   arguments.tiles = tiles;
   arguments.masked_x = space.masked_x;
-  arguments.x_parts = space.x_parts;
   arguments.costate = space.costate;
   arguments.costate_excess = space.costate_excess;
   arguments.x_cotangent = space.x_cotangent;
@@ -102,6 +101,7 @@ void LayeredCall<Real>::reverse_step(int k, const LayeredAdjointArguments<Real>&
   launch_step(kernels.add_cotangents, arguments.tiles, arguments);
   evaluate_nets(step, space.masked_x, true);
   arguments.step = k;
+  arguments.scales = scales(k);
   arguments.saves_left = saves_until(shape, k);
   const bool detached = arguments.call.detach_state != 0;
   bool x_cotangent = false;
@@ -128,9 +128,7 @@ bool LayeredCall<Real>::pull_back_nets(const StepCall<Real>& step,
     if (!net) return;
     const typename StepNet<Real>::Backward how{
         !alone, weights, detached ? nullptr : space.x_cotangent, x_cotangent ? 1.0 : 0.0};
-    const std::byte* x_parts =
-        space.x_parts ? space.x_parts : reinterpret_cast<const std::byte*>(space.masked_x);
-    if (net->backward(space.work, step, x_parts, width(), how)) x_cotangent = true;
+    if (net->backward(space.work, step, space.masked_x, width(), how)) x_cotangent = true;
   };
   const auto sum = [&](const SummedRows<Real>& vector) {
     if (vector.width == 0 || alone) return;

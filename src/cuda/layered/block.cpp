@@ -61,6 +61,7 @@ StepCall<Real> LayeredCall<Real>::at(const BlockTiles& tiles, int k) const {
   step.stream = stream;
   step.parameters = parameters;
   step.tiles = tiles;
+  step.k = k;
   step.time = static_cast<Real>(shape.grid[static_cast<std::size_t>(k)]);
   step.interval = shape.context_steps.empty() ? 0 : interval_of(shape, k);
   step.intervals = path.intervals;
@@ -87,6 +88,14 @@ NetOutputs<Real> LayeredCall<Real>::biases() const {
 }
 
 template <class Real>
+NetScales LayeredCall<Real>::scales(int k) const {
+  const auto of = [k](const std::optional<StepNet<Real>>& net) {
+    return net ? net->output_scale(k) : nullptr;
+  };
+  return {of(space.drift), of(space.diffusion), of(space.control)};
+}
+
+template <class Real>
 void LayeredCall<Real>::evaluate_nets(const StepCall<Real>& step, const Real* x, bool keep) const {
   for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
     if (*net) (*net)->forward(space.work, step, x, width(), keep);
@@ -98,12 +107,14 @@ template float* LayeredCall<float>::on_tape(std::uint64_t, int) const;
 template StepCall<float> LayeredCall<float>::at(const BlockTiles&, int) const;
 template NetOutputs<float> LayeredCall<float>::outputs() const;
 template NetOutputs<float> LayeredCall<float>::biases() const;
+template NetScales LayeredCall<float>::scales(int) const;
 template void LayeredCall<float>::evaluate_nets(const StepCall<float>&, const float*, bool) const;
 template BlockTiles LayeredCall<double>::tiles(std::uint64_t, std::uint64_t) const;
 template double* LayeredCall<double>::on_tape(std::uint64_t, int) const;
 template StepCall<double> LayeredCall<double>::at(const BlockTiles&, int) const;
 template NetOutputs<double> LayeredCall<double>::outputs() const;
 template NetOutputs<double> LayeredCall<double>::biases() const;
+template NetScales LayeredCall<double>::scales(int) const;
 template void LayeredCall<double>::evaluate_nets(const StepCall<double>&, const double*,
                                                  bool) const;
 

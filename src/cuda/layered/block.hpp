@@ -49,8 +49,7 @@ struct LayeredWorkspace {
   Real* excess = nullptr;           ///< [B, D]: of states, likewise
   std::byte* running = nullptr;     ///< [tiles of a block, 32] RunningSums
   Real *masked_x = nullptr, *costate = nullptr, *costate_excess = nullptr;  ///< [B, D]
-  std::byte* x_parts = nullptr;    ///< masked_x as parts: [B, parts·D]
-  Real* x_cotangent = nullptr;     ///< [B, D]
+  Real* x_cotangent = nullptr;                                              ///< [B, D]
   Real* mixed = nullptr;           ///< [B, noise padded]: w of a constant mixing σ
   Real* mixed_gradient = nullptr;  ///< [state, noise padded]
   std::optional<StepNet<Real>> drift, diffusion, control;
@@ -93,6 +92,7 @@ class LayeredCall {
   StepCall<Real> at(const BlockTiles& tiles, int k) const;
   NetOutputs<Real> outputs() const;
   NetOutputs<Real> biases() const;
+  NetScales scales(int k) const;
   LayeredAdjointArguments<Real> adjoint_arguments(const BlockTiles& tiles,
                                                   const AdjointArguments<Real>& call) const;
   template <class Arguments>

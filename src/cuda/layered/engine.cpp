@@ -186,7 +186,8 @@ class LayeredEngine final : public HostCalls<Real> {
       if (*net) (*net)->place(arena, block_rows_);
     }
     space.tape = Tape::none();
-    if (needs_scratch(space)) space.work.scratch = arena.take<Real>(rows * widest(space));
+    if (keep != Keep::nothing || needs_scratch(space))
+      space.work.scratch = arena.take<Real>(rows * widest(space));
     if (keep != Keep::nothing) lay_out_gradient(arena, space, cut, keep);
     space.bytes = arena.bytes();
     return space;
@@ -223,8 +224,6 @@ class LayeredEngine final : public HostCalls<Real> {
                                     space.tape.entry({block, 2 * block}));
     space.segment = arena.take<Real>(space.tape.segment * block);
     space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);
-    if (format_.forward != format_.back)
-      space.x_parts = arena.take<std::byte>(space.work.part_bytes(row_stride(shape_.state)));
     for (Real** array :
          {&space.masked_x, &space.costate, &space.costate_excess, &space.x_cotangent})
       *array = arena.take<Real>(block);
@@ -232,7 +231,7 @@ class LayeredEngine final : public HostCalls<Real> {
       if (*net) (*net)->place_cotangents(arena, block_rows_);
     }
     for (std::byte*& delta : space.work.deltas)
-      delta = arena.take<std::byte>(space.work.left_bytes(static_cast<int>(widest(space))));
+      delta = arena.take<std::byte>(rows * widest(space) * format_.left_bytes());
     space.row_gradients = arena.take<Real>(cut.observations * context_.size());
     const std::array vectors{&space.control_value, &space.sigma, &space.initial, &space.deviation};
     for (SummedRows<Real>* vector : vectors)
@@ -241,7 +240,7 @@ class LayeredEngine final : public HostCalls<Real> {
     if (mixes) space.mixed = arena.take<Real>(rows * noise);
     space.sums_begin = arena.take<std::byte>(0);
     for (auto* net : {&space.drift, &space.diffusion, &space.control}) {
-      if (*net) (*net)->place_sums(arena, block_rows_);
+      if (*net) (*net)->place_sums(arena, block_rows_, shape_.steps);
     }
     for (SummedRows<Real>* vector : vectors)
       vector->sums = arena.take<Real>(rows / tile_paths * static_cast<std::size_t>(vector->width));

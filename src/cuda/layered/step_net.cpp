@@ -17,11 +17,6 @@ std::size_t product(int a, int b) {
   return static_cast<std::size_t>(a) * static_cast<std::size_t>(b);
 }
 
-/// Row `row` of an array of rows of so many bytes.
-const std::byte* byte_row(const std::byte* array, int row, std::size_t bytes) {
-  return array + static_cast<std::size_t>(row) * bytes;
-}
-
 template <class Real>
 Real* row_of(Real* array, int row, int stride) {
   return array + static_cast<std::ptrdiff_t>(row) * stride;
@@ -34,17 +29,13 @@ std::uint64_t threads_of(const BlockTiles& tiles, int stride) {
 }  // namespace
 
 LayerFormat::LayerFormat(Precision precision)
-    : row{2, 2},
-      forward(FactorType::f16),
-      back(FactorType::bf16),
-      own(factor_type(precision)),
-      kept_bytes(4) {
+    : row{2, 2}, factors(FactorType::f16), own(factor_type(precision)), kept_bytes(4) {
   if (precision == Precision::fast) {
     row.parts = 1;
     kept_bytes = 2;
   } else if (precision == Precision::fp64) {
     row = {1, 8};
-    forward = back = FactorType::fp64;
+    factors = FactorType::fp64;
     kept_bytes = 8;
   }
 }
@@ -61,6 +52,7 @@ KernelSource layer_source(Precision precision, std::span<const Activation> activ
                 of("pull_back_layer"));
   }
   return text.kernel("ito_pack_layer", "PackLayerArguments<Number>", "pack_layer<P>")
+      .kernel("ito_weight_norm", "WeightNormArguments<Number>", "weight_norm<P>")
       .kernel("ito_sum_tiles", "LayerBackwardArguments<Number>",
               "layer_backward<P, ito::Activation::identity>")
       .kernel("ito_add_sums", "AddSumsArguments<Number>", "add_sums<P>")
@@ -70,6 +62,7 @@ KernelSource layer_source(Precision precision, std::span<const Activation> activ
 LayerKernels::LayerKernels(Gpu& gpu, Precision precision, std::span<const Activation> activations)
     : module(gpu.compile(layer_source(precision, activations))),
       pack(module->kernel("ito_pack_layer")),
+      norm(module->kernel("ito_weight_norm")),
       sum_tiles(module->kernel("ito_sum_tiles")),
       add_sums(module->kernel("ito_add_sums")) {
   for (const Activation activation : activations) {
@@ -84,35 +77,40 @@ void StepWork<Real>::multiply(Stream stream, FactorType type, int c_rows, int co
                               Factor a, Factor b, double beta, void* c, int c_stride,
                               bool narrow_c) const {
   gpu.multiply({type, c_rows, columns, inner, 1.0, beta, a, b, c, c_stride, products, product_bytes,
-                narrow_c},
+                nullptr, narrow_c},
                stream.handle);
 }
 
 template <class Real>
-void StepWork<Real>::multiply_parts(Stream stream, int c_rows, int columns, int count,
-                                    const std::byte* a, int a_stride, const std::byte* b,
-                                    int b_stride, Real* c, int c_stride) const {
+void StepWork<Real>::multiply_rows(Stream stream, int c_rows, int columns, int count,
+                                   const std::byte* a, int a_stride, const std::byte* b,
+                                   int b_stride, const FactorScale* scale, Real* c,
+                                   int c_stride) const {
   const FactorRow& row = format.row;
+  const auto factor = [&](const std::byte* array, int segment, int stride, bool transposed) {
+    return Factor{array + product(segment * stride, row.bytes), row.segments() * stride,
+                  transposed};
+  };
   const auto add = [&](int a_segment, int b_segment) {
-    multiply(stream, format.back, c_rows, columns, count,
-             {a + product(a_segment * a_stride, row.bytes), row.segments() * a_stride, true},
-             {b + product(b_segment * b_stride, row.bytes), row.parts * b_stride}, 1.0, c,
-             c_stride);
+    MatrixProduct sums{format.factors,
+                       c_rows,
+                       columns,
+                       count,
+                       1.0,
+                       1.0,
+                       factor(a, a_segment, a_stride, true),
+                       factor(b, b_segment, b_stride, false),
+                       c,
+                       c_stride,
+                       products,
+                       product_bytes};
+    if (scale != nullptr) sums.scales = &scale->inverse;
+    gpu.multiply(sums, stream.handle);
   };
   if (row.parts == 1) return add(0, 0);
   add(0, 1);
   add(1, 0);
   add(1, 1);
-}
-
-template <class Real>
-std::size_t StepWork<Real>::left_bytes(int stride) const {
-  return product(rows, stride) * product(format.row.segments(), format.row.bytes);
-}
-
-template <class Real>
-std::size_t StepWork<Real>::part_bytes(int stride) const {
-  return product(rows, stride) * product(format.row.parts, format.row.bytes);
 }
 
 template <class Real>
@@ -136,67 +134,63 @@ std::size_t StepNet<Real>::bytes_a_row() const {
   for (const Layer& layer : layers()) {
     if (&layer == &layers().back()) return bytes + product(2 * layer.out_stride, sizeof(Real));
     const int kept = keeps_slopes(layer.activation) ? format_.kept_bytes : 0;
-    bytes += product(layer.out_stride,
-                     (format_.row.segments() + format_.row.parts) * format_.row.bytes + kept);
+    bytes += product(layer.out_stride, kept) + product(layer.out_stride, 1) * format_.left_bytes();
   }
   return bytes;
 }
 
 template <class Real>
 std::size_t StepNet<Real>::most_product_bytes() const {
-  const int left = format_.row.segments() * format_.row.bytes;
-  const int sums = format_.row.parts == 1 ? 0 : static_cast<int>(sizeof(Real));
+  const std::size_t left = format_.left_bytes(), sums = format_.row.parts == 1 ? 0 : sizeof(Real);
   std::size_t most = 0;
   for (std::size_t l = 1; l < layers().size(); ++l) {
     const Layer& layer = layers_[l];
-    most = std::max(most, product(layer.in_stride, left) + product(layer.out_stride, left + sums));
+    most = std::max(
+        most, product(layer.in_stride, 1) * left + product(layer.out_stride, 1) * (left + sums));
   }
   return most;
 }
 
 template <class Real>
 bool StepNet<Real>::needs_scratch() const {
-  if (layers().size() == 1) return false;
-  return format_.row.parts == 2 || (format_.narrow() && !layers().front().summed);
+  return layers().size() > 1 && format_.half() && (!format_.narrow() || !layers().front().summed);
 }
 
 template <class Real>
 void StepNet<Real>::place(Arena& arena, int rows) {
-  const std::size_t left = product(format_.row.segments(), format_.row.bytes);
   for (Layer& layer : layers()) {
-    const std::size_t weights = product(layer.outputs, layer.in_stride);
     if (&layer == &layers().front())
-      layer.plain = arena.take<Real>(weights);
+      layer.plain = arena.take<Real>(product(layer.outputs, layer.in_stride));
     else
-      layer.forward = arena.take<std::byte>(weights * left);
+      layer.forward =
+          arena.take<std::byte>(product(layer.out_stride, layer.in_stride) * format_.left_bytes());
     if (&layer == &layers().back())
       layer.outputs_array = arena.take<Real>(product(rows, layer.out_stride));
     else
-      layer.values = arena.take<std::byte>(product(rows, layer.out_stride) * left);
+      layer.values = arena.take<std::byte>(product(rows, layer.out_stride) * format_.left_bytes());
   }
 }
 
 template <class Real>
 void StepNet<Real>::place_cotangents(Arena& arena, int rows) {
-  const std::size_t number = product(format_.row.bytes, 1);
   for (Layer& layer : layers()) {
-    const std::size_t weights = product(layer.out_stride, layer.in_stride);
-    layer.back = arena.take<std::byte>(weights * product(format_.row.segments(), 1) * number);
-    const std::size_t activations = product(rows, layer.out_stride);
-    if (&layer == &layers().back()) {
-      cotangents_ = arena.take<Real>(activations);
-      continue;
+    if (&layer != &layers().front()) {
+      layer.back = layer.forward;
+      if (format_.row.parts == 2)
+        layer.back = arena.take<std::byte>(product(layer.out_stride, layer.in_stride) *
+                                           format_.left_bytes());
     }
-    layer.parts = layer.values;
-    if (format_.forward != format_.back)
-      layer.parts = arena.take<std::byte>(activations * product(format_.row.parts, 1) * number);
-    if (keeps_slopes(layer.activation))
+    const std::size_t activations = product(rows, layer.out_stride);
+    if (&layer == &layers().back())
+      cotangents_ = arena.take<Real>(activations);
+    else if (keeps_slopes(layer.activation))
       layer.slopes = arena.take<std::byte>(activations * product(format_.kept_bytes, 1));
   }
+  if (format_.half()) norms_ = arena.take<float>(layers().size());
 }
 
 template <class Real>
-void StepNet<Real>::place_sums(Arena& arena, int rows) {
+void StepNet<Real>::place_sums(Arena& arena, int rows, int steps) {
   const int tiles = rows / 16;
   for (Layer& layer : layers()) {
     layer.gradient = arena.take<Real>(product(layer.outputs, layer.in_stride));
@@ -206,17 +200,27 @@ void StepNet<Real>::place_sums(Arena& arena, int rows) {
     Layer& first = layers().front();
     first.time_sums = arena.take<Real>(product(tiles, first.outputs));
   }
+  if (format_.half() && layers().size() > 1)
+    scales_ = arena.take<FactorScale>(product(steps, static_cast<int>(layers().size()) + 1));
 }
 
 template <class Real>
 void StepNet<Real>::pack(const StepWork<Real>& work, Stream stream, const Real* parameters) const {
+  if (norms_ != nullptr) work.gpu.clear(norms_, layers().size() * sizeof *norms_, stream.handle);
   for (std::size_t l = 0; l < layers().size(); ++l) {
     const Layer& layer = layers_[l];
+    const LayerShape& place = parameters_of(l);
+    std::byte* back = layer.back == layer.forward ? nullptr : layer.back;
+    launch_threads(work.gpu, work.kernels.pack, product(layer.out_stride, layer.in_stride),
+                   PackLayerArguments<Real>{parameters + place.weight, layer.plain, layer.forward,
+                                            back, layer.outputs, layer.inputs, place.inputs,
+                                            layer.out_stride, layer.in_stride},
+                   stream);
+    if (norms_ == nullptr || l == 0) continue;
     launch_threads(
-        work.gpu, work.kernels.pack, product(layer.out_stride, layer.in_stride),
-        PackLayerArguments<Real>{parameters + parameters_of(l).weight, layer.plain, layer.forward,
-                                 layer.back, layer.outputs, layer.inputs, parameters_of(l).inputs,
-                                 layer.out_stride, layer.in_stride},
+        work.gpu, work.kernels.norm, product(layer.inputs, 1),
+        WeightNormArguments<Real>{parameters + place.weight, reinterpret_cast<unsigned*>(norms_ + l),
+                            layer.outputs, layer.inputs, place.inputs},
         stream);
   }
 }
@@ -230,7 +234,7 @@ void StepNet<Real>::forward(const StepWork<Real>& work, const StepCall<Real>& ca
     LayerArguments<Real> arguments{};
     const bool last = l + 1 == layers().size();
     if (!layer.summed) {
-      const bool in_place = format_.row.parts == 1 && (format_.row.bytes == 8 || l > 0);
+      const bool in_place = !format_.half() || (format_.narrow() && l > 0);
       void* sums = work.scratch;
       if (last)
         sums = layer.outputs_array;
@@ -244,7 +248,7 @@ void StepNet<Real>::forward(const StepWork<Real>& work, const StepCall<Real>& ca
                       layer.out_stride);
       } else {
         const int inner = segments * layer.in_stride;
-        work.multiply(call.stream, format_.forward, work.rows, layer.outputs, inner,
+        work.multiply(call.stream, format_.factors, work.rows, layer.outputs, inner,
                       {layers_[l - 1].values, inner}, {layer.forward, inner, true}, 0.0, sums,
                       layer.out_stride, arguments.narrow != 0);
       }
@@ -266,10 +270,7 @@ void StepNet<Real>::activate(const StepWork<Real>& work, const StepCall<Real>& c
   const LayerShape& place = parameters_of(l);
   arguments.values = layer.values;
   arguments.outputs = layer.outputs_array;
-  if (keep) {
-    if (layer.parts != layer.values) arguments.parts = layer.parts;
-    arguments.slopes = layer.slopes;
-  }
+  if (keep) arguments.slopes = layer.slopes;
   arguments.bias = call.parameters + place.bias;
   if (l == 0) {
     if (shape_->time_inputs > 0)
@@ -291,14 +292,16 @@ void StepNet<Real>::activate(const StepWork<Real>& work, const StepCall<Real>& c
 
 template <class Real>
 void StepNet<Real>::pull_back(const StepWork<Real>& work, const StepCall<Real>& call, std::size_t l,
-                              const void* cotangents, bool narrow, std::byte* delta,
-                              bool sums) const {
+                              Real* cotangents, bool scaled, std::byte* delta, bool sums) const {
   const Layer& layer = layers_[l];
   PullBackArguments<Real> arguments{};
   arguments.cotangents = cotangents;
-  arguments.narrow = narrow;
+  arguments.scaled = scaled;
   arguments.delta = delta;
   arguments.kept = layer.slopes ? layer.slopes : layer.values;
+  arguments.before = scale(call.k, l + 1);
+  if (scaled) arguments.norm = norms_ + l + 1;
+  arguments.own = scale(call.k, l);
   if (sums) {
     arguments.sums = layer.sums;
     arguments.time_sums = layer.time_sums;
@@ -316,42 +319,55 @@ void StepNet<Real>::pull_back(const StepWork<Real>& work, const StepCall<Real>& 
 }
 
 template <class Real>
-bool StepNet<Real>::backward(const StepWork<Real>& work, const StepCall<Real>& call,
-                             const std::byte* x_parts, int x_stride, const Backward& how) const {
+bool StepNet<Real>::backward(const StepWork<Real>& work, const StepCall<Real>& call, const Real* x,
+                             int x_stride, const Backward& how) const {
   const int first = call.tiles.first_row, rows = 16 * call.tiles.count;
-  const FactorRow& row = format_.row;
-  const std::size_t left = product(row.segments(), row.bytes),
-                    parts = product(row.parts, row.bytes);
-  std::size_t l = layers().size() - 1;
-  std::byte* delta = work.deltas[l % 2];
-  pull_back(work, call, l, cotangents_, false, delta, how.sums);
-  for (;; --l) {
+  const std::size_t left = format_.left_bytes();
+  const auto left_row = [&](const std::byte* array, int stride) {
+    return array + product(first, stride) * left;
+  };
+  Real* cotangents = cotangents_;
+  for (std::size_t l = layers().size() - 1; l > 0; --l) {
     const Layer& layer = layers_[l];
-    const int inner = row.segments() * layer.out_stride;
-    const std::byte* own = byte_row(delta, first, left * product(layer.out_stride, 1));
-    if (how.weights && layer.inputs > 0) {
-      const int stride = l == 0 ? x_stride : layer.in_stride;
-      work.multiply_parts(
-          call.stream, layer.outputs, layer.inputs, rows, own, layer.out_stride,
-          byte_row(l == 0 ? x_parts : layers_[l - 1].parts, first, parts * product(stride, 1)),
-          stride, layer.gradient, layer.in_stride);
+    std::byte* delta = work.deltas[l % 2];
+    pull_back(work, call, l, cotangents, format_.half() && cotangents != cotangents_, delta,
+              how.sums);
+    const std::byte* own = left_row(delta, layer.out_stride);
+    if (how.weights) {
+      work.multiply_rows(call.stream, layer.outputs, layer.inputs, rows, own, layer.out_stride,
+                         left_row(layers_[l - 1].values, layer.in_stride), layer.in_stride,
+                         scale(call.k, l), layer.gradient, layer.in_stride);
     }
-    const Factor weights{layer.back, layer.in_stride};
-    if (l == 0) {
-      if (how.x == nullptr || layer.inputs == 0) return false;
-      work.multiply(call.stream, format_.back, rows, layer.inputs, inner, {own, inner}, weights,
-                    how.beta, row_of(how.x, first, x_stride), x_stride);
-      return true;
-    }
-    delta = work.deltas[(l - 1) % 2];
-    const bool in_place = row.parts == 1;
-    std::byte* sums = in_place ? delta : reinterpret_cast<std::byte*>(work.scratch);
-    const int bytes = in_place ? row.bytes : static_cast<int>(sizeof(Real));
-    work.multiply(call.stream, format_.back, rows, layer.inputs, inner, {own, inner}, weights, 0.0,
-                  sums + product(first, layer.in_stride) * product(bytes, 1), layer.in_stride,
-                  format_.narrow());
-    pull_back(work, call, l - 1, sums, format_.narrow(), delta, how.sums);
+    cotangents = work.scratch;
+    const int inner = format_.row.segments() * layer.out_stride;
+    work.multiply(call.stream, format_.factors, rows, layer.inputs, inner, {own, inner},
+                  {layer.back, layer.in_stride}, 0.0, row_of(cotangents, first, layer.in_stride),
+                  layer.in_stride);
   }
+  if (layers().size() > 1 || how.sums)
+    pull_back(work, call, 0, cotangents, format_.half() && cotangents != cotangents_, nullptr,
+              how.sums);
+  return backward_first(work, call, cotangents, x, x_stride, how);
+}
+
+template <class Real>
+bool StepNet<Real>::backward_first(const StepWork<Real>& work, const StepCall<Real>& call,
+                                   const Real* delta, const Real* x, int x_stride,
+                                   const Backward& how) const {
+  const Layer& layer = layers_[0];
+  const int first = call.tiles.first_row, rows = 16 * call.tiles.count;
+  if (layer.inputs == 0) return false;
+  const Real* own = row_of(delta, first, layer.out_stride);
+  if (how.weights) {
+    work.multiply(call.stream, format_.own, layer.outputs, layer.inputs, rows,
+                  {own, layer.out_stride, true}, {row_of(x, first, x_stride), x_stride}, 1.0,
+                  layer.gradient, layer.in_stride);
+  }
+  if (how.x == nullptr) return false;
+  work.multiply(call.stream, format_.own, rows, layer.inputs, layer.outputs,
+                {own, layer.out_stride}, {layer.plain, layer.in_stride}, how.beta,
+                row_of(how.x, first, x_stride), x_stride);
+  return true;
 }
 
 template <class Real>

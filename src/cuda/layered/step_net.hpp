@@ -19,13 +19,17 @@ inline int row_stride(int numbers) { return (numbers + 7) / 8 * 8; }
 /// How a precision's numbers lie as factors; kernels/layered/factors.cuh says it of kernels.
 struct LayerFormat {
   FactorRow row;
-  FactorType forward, back;  ///< of activations; of cotangents and what they are multiplied with
-  FactorType own;            ///< of the engine's own numbers
-  int kept_bytes;            ///< of a slope
+  FactorType factors;
+  FactorType own;  ///< of the engine's own numbers
+  int kept_bytes;  ///< of a slope
 
   explicit LayerFormat(Precision precision);
-  /// Whether a product leaves its sums in place, in the factors' 16 bits.
-  bool narrow() const { return row.parts == 1 && row.bytes == 2; }
+  bool half() const { return row.bytes == 2; }
+  /// Whether a product forward leaves its sums in place, in the factors' 16 bits.
+  bool narrow() const { return half() && row.parts == 1; }
+  std::size_t left_bytes() const {  ///< of a number on the left of a product
+    return static_cast<std::size_t>(row.segments() * row.bytes);
+  }
 };
 
 /// The kernels between products (kernels/layered/layer.cuh) for some activations.
@@ -35,7 +39,7 @@ struct LayerKernels {
 
   std::shared_ptr<const GpuModule> module;
   std::array<GpuKernel, activation_count> forward, backward;  ///< by activation
-  GpuKernel pack, sum_tiles, add_sums;
+  GpuKernel pack, norm, sum_tiles, add_sums;
 };
 
 /// What the nets of a step share: which rows count, and what a first layer sees beside its inputs.
@@ -44,6 +48,7 @@ struct StepCall {
   Stream stream;
   const Real* parameters = nullptr;
   BlockTiles tiles{};
+  int k = 0;  ///< index of the step
   Real time = 0;
   int interval = 0, intervals = 1;
   TileMap map{};                    ///< of the call, for bias_rows and row_sums
@@ -60,20 +65,19 @@ struct StepWork {
   int rows;                  ///< of products forward and of sums
   void* products = nullptr;  ///< scratch memory of products
   std::size_t product_bytes = 0;
-  Real* scratch = nullptr;             ///< [rows, widest layer]: sums, where they are not in place
-  std::array<std::byte*, 2> deltas{};  ///< [rows, segments·widest layer]
+  Real* scratch = nullptr;  ///< [rows, widest layer]: sums of products, where not in place
+  std::array<std::byte*, 2> deltas{};  ///< left factors [rows, segments·widest layer]
 
   using Factor = MatrixProduct::Factor;
   void multiply(Stream stream, FactorType type, int c_rows, int columns, int inner, Factor a,
                 Factor b, double beta, void* c, int c_stride, bool narrow_c = false) const;
-  /// C [c_rows, columns] += Aᵀ B over `count` rows of parts: `a` of rows as left factors, `b` as
-  /// parts, each of so many numbers a segment.
-  void multiply_parts(Stream stream, int c_rows, int columns, int count, const std::byte* a,
-                      int a_stride, const std::byte* b, int b_stride, Real* c, int c_stride) const;
+  /// C [c_rows, columns] += Aᵀ B over `count` rows of left factors, of so many numbers a segment.
+  /// `scale`: of A, where it has a unit.
+  void multiply_rows(Stream stream, int c_rows, int columns, int count, const std::byte* a,
+                     int a_stride, const std::byte* b, int b_stride, const FactorScale* scale,
+                     Real* c, int c_stride) const;
   TileSums<Real> sums() const { return {gpu, kernels.sum_tiles, kernels.add_sums}; }
   int tiles() const { return rows / 16; }
-  std::size_t left_bytes(int stride) const;  ///< of `rows` rows as left factors
-  std::size_t part_bytes(int stride) const;  ///< of parts
 };
 
 /// A net of a time loop, applied to a block's rows in device memory, and its gradient: a matrix
@@ -91,14 +95,14 @@ class StepNet {
   std::size_t bytes_a_row() const;
   /// Bytes that a product reads and writes a row, where that is most.
   std::size_t most_product_bytes() const;
-  /// Whether sums of a product need StepWork::scratch.
+  /// Whether sums of a product forward need StepWork::scratch; all those of the way back do.
   bool needs_scratch() const;
 
   /// Takes arrays from the workspace: packed weights and activations; then, for a gradient, the
   /// cotangents of outputs, what the way back multiplies, and the sums, which its owner clears.
   void place(Arena& arena, int rows);
   void place_cotangents(Arena& arena, int rows);
-  void place_sums(Arena& arena, int rows);
+  void place_sums(Arena& arena, int rows, int steps);
 
   /// [rows, row_stride(outputs)], before the last activation and, of several layers, without the
   /// last bias.
@@ -107,6 +111,8 @@ class StepNet {
     return layers().size() > 1 ? parameters + shape_->layers.back().bias : nullptr;
   }
   Real* cotangents_array() const { return cotangents_; }
+  /// That takes the size of the cotangents of step k, or null.
+  FactorScale* output_scale(int k) const { return scale(k, layers().size()); }
 
   void pack(const StepWork<Real>& work, Stream stream, const Real* parameters) const;
   /// From x [rows, x_stride]; `keep`: for `backward`.
@@ -119,10 +125,9 @@ class StepNet {
     Real* x;       ///< [rows, x_stride]: takes the cotangent of x; null where there is none
     double beta;   ///< 1: adds to it
   };
-  /// From the cotangents of outputs, after `forward`; returns whether `how.x` was written.
-  /// `x_parts` [rows, parts·x_stride]: what `forward` took.
-  bool backward(const StepWork<Real>& work, const StepCall<Real>& call, const std::byte* x_parts,
-                int x_stride, const Backward& how) const;
+  /// From the cotangents of outputs, after `forward` from x; returns whether `how.x` was written.
+  bool backward(const StepWork<Real>& work, const StepCall<Real>& call, const Real* x, int x_stride,
+                const Backward& how) const;
   /// Adds the sums to the flat gradient; context weights are left out.
   void add_gradient(const StepWork<Real>& work, Stream stream, Real* gradient) const;
 
@@ -133,10 +138,9 @@ class StepNet {
     bool summed = false;                ///< by its kernel, without a product
     Activation activation{};            ///< identity for the last
     Real* plain = nullptr;              ///< weights of a first layer: [outputs, in_stride]
-    std::byte* forward = nullptr;   ///< of another: right factors [outputs, segments, in_stride]
+    std::byte* forward = nullptr;   ///< of another: right factors [out_stride, segments, in_stride]
     std::byte* back = nullptr;      ///< right factors [segments, out_stride, in_stride]
     std::byte* values = nullptr;    ///< hidden activations as left factors
-    std::byte* parts = nullptr;     ///< as parts
     std::byte* slopes = nullptr;    ///< where activations do not tell them
     Real* outputs_array = nullptr;  ///< of the last
     Real* gradient = nullptr;       ///< [outputs, in_stride]
@@ -148,8 +152,17 @@ class StepNet {
   /// `arguments` say where the sums are.
   void activate(const StepWork<Real>& work, const StepCall<Real>& call, std::size_t l,
                 LayerArguments<Real>& arguments, bool keep) const;
+  /// `delta`: where the cotangents of sums go as left factors, or null. `scaled`: whether those of
+  /// activations have the next layer's unit.
   void pull_back(const StepWork<Real>& work, const StepCall<Real>& call, std::size_t l,
-                 const void* cotangents, bool narrow, std::byte* delta, bool sums) const;
+                 Real* cotangents, bool scaled, std::byte* delta, bool sums) const;
+  /// The first layer, whose factors are the engine's own numbers.
+  bool backward_first(const StepWork<Real>& work, const StepCall<Real>& call, const Real* delta,
+                      const Real* x, int x_stride, const Backward& how) const;
+  FactorScale* scale(int k, std::size_t l) const {
+    if (scales_ == nullptr) return nullptr;
+    return scales_ + static_cast<std::size_t>(k) * (layers().size() + 1) + l;
+  }
   const LayerShape& parameters_of(std::size_t l) const { return shape_->layers[l]; }
   std::span<const Layer> layers() const { return {layers_.data(), shape_->layers.size()}; }
   std::span<Layer> layers() { return {layers_.data(), shape_->layers.size()}; }
@@ -159,6 +172,8 @@ class StepNet {
   int row_;
   std::array<Layer, hidden_layers_limit + 1> layers_{};
   Real* cotangents_ = nullptr;
+  FactorScale* scales_ = nullptr;  ///< [steps, layers + 1], the last of outputs
+  float* norms_ = nullptr;         ///< [layers], of their weights
 };
 
 }  // namespace ito::cuda

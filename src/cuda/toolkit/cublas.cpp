@@ -24,6 +24,7 @@ struct CublasFunctions {
   ITO_FUNCTION(cublasGetStatusString);
   ITO_FUNCTION(cublasCreate_v2);
   ITO_FUNCTION(cublasSetMathMode);
+  ITO_FUNCTION(cublasSetPointerMode_v2);
   ITO_FUNCTION(cublasSetStream_v2);
   ITO_FUNCTION(cublasSetWorkspace_v2);
   decltype(static_cast<GemmEx>(&::cublasGemmEx)) cublasGemmEx =
@@ -49,8 +50,6 @@ cudaDataType data_type(FactorType type) {
       return CUDA_R_64F;
     case FactorType::f16:
       return CUDA_R_16F;
-    case FactorType::bf16:
-      return CUDA_R_16BF;
     default:
       return CUDA_R_32F;
   }
@@ -102,13 +101,24 @@ void CublasHandle::multiply(const MatrixProduct& product, GpuStream stream) {
   // After the stream, which puts the library's own workspace back.
   call.check(call.cublasSetWorkspace_v2(handle_, product.workspace, product.workspace_bytes),
              "cublasSetWorkspace");
+  const bool on_device = product.scales != nullptr;
+  call.check(call.cublasSetPointerMode_v2(
+                 handle_, on_device ? CUBLAS_POINTER_MODE_DEVICE : CUBLAS_POINTER_MODE_HOST),
+             "cublasSetPointerMode");
+  const void *alpha_at = &alpha, *beta_at = &beta;
+  if (on_device) {
+    alpha_at = product.scales;
+    beta_at = product.scales + 1;
+  } else if (wide) {
+    alpha_at = &product.alpha;
+    beta_at = &product.beta;
+  }
   // Matrices of cuBLAS are column-major: it sees ours transposed, and Cᵀ = op(B)ᵀ op(A)ᵀ.
-  call.check(call.cublasGemmEx(
-                 handle_, operation(product.b), operation(product.a), product.columns, product.rows,
-                 product.inner, wide ? static_cast<const void*>(&product.alpha) : &alpha,
-                 product.b.data, type, product.b.stride, product.a.data, type, product.a.stride,
-                 wide ? static_cast<const void*>(&product.beta) : &beta, product.c, c_type,
-                 product.c_stride, compute_type(product.type), CUBLAS_GEMM_DEFAULT),
+  call.check(call.cublasGemmEx(handle_, operation(product.b), operation(product.a), product.columns,
+                               product.rows, product.inner, alpha_at, product.b.data, type,
+                               product.b.stride, product.a.data, type, product.a.stride, beta_at,
+                               product.c, c_type, product.c_stride, compute_type(product.type),
+                               CUBLAS_GEMM_DEFAULT),
              "cublasGemmEx");
 }
 
