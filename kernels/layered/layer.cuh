@@ -15,14 +15,19 @@ struct PairPlace {
   long long row;  ///< the tile's first one in the arrays of the block
 
   ITO_DEVICE PairPlace(int stride, const BlockTiles& tiles) {
-    const auto i = static_cast<long long>(global_index());
-    const int pairs = stride / 2;
+    const auto i = static_cast<unsigned>(global_index());
+    const unsigned pairs = static_cast<unsigned>(stride) / 2;
     column = 2 * static_cast<int>(i % pairs);
     tile = static_cast<int>(i / pairs);
-    inside = i / pairs < tiles.count;
+    inside = tile < tiles.count;
     row = static_cast<long long>(tiles.first_row) + 16 * tile;
   }
 };
+
+/// Rows of a tile that a thread has in registers at once.
+inline constexpr int rows_at_once = 8;
+template <class Number>
+using RowPairs = Pair<Number>[rows_at_once];
 
 /// Those of two columns that lie within `width`, else zero.
 template <class Number>
@@ -30,25 +35,25 @@ ITO_DEVICE Pair<Number> within_width(Pair<Number> v, int column, int width) {
   return {{column < width ? v.v[0] : Number(0), column + 1 < width ? v.v[1] : Number(0)}};
 }
 
-/// z = W x of a tile's rows.
+/// z = W x of rows from `first_row` on.
 template <class Number>
-ITO_DEVICE void sum_inputs(const LayerArguments<Number>& arguments, const PairPlace& place,
-                           Pair<Number> (&z)[16]) {
+ITO_DEVICE void sum_inputs(const LayerArguments<Number>& arguments, int own_column,
+                           long long first_row, RowPairs<Number>& z) {
   ITO_UNROLL
-  for (int r = 0; r < 16; ++r) z[r] = {{Number(0), Number(0)}};
+  for (int r = 0; r < rows_at_once; ++r) z[r] = {{Number(0), Number(0)}};
   const int last = arguments.width - 1;
   const auto weights_of = [&](int column) {
     return arguments.weights +
            static_cast<long long>(column < last ? column : last) * arguments.x_stride;
   };
-  const Number *first = weights_of(place.column), *second = weights_of(place.column + 1);
-  const Number* x = arguments.x + place.row * arguments.x_stride;
+  const Number *first = weights_of(own_column), *second = weights_of(own_column + 1);
+  const Number* x = arguments.x + first_row * arguments.x_stride;
   ITO_ROLLED
   for (int i = 0; i < arguments.inputs; i += 2) {
     const auto w0 = *reinterpret_cast<const Pair<Number>*>(first + i);
     const auto w1 = *reinterpret_cast<const Pair<Number>*>(second + i);
     ITO_UNROLL
-    for (int r = 0; r < 16; ++r) {
+    for (int r = 0; r < rows_at_once; ++r) {
       const auto of_row = *reinterpret_cast<const Pair<Number>*>(x + r * arguments.x_stride + i);
       ITO_UNROLL
       for (int e = 0; e < 2; ++e) {
@@ -70,23 +75,23 @@ ITO_DEVICE const auto* factors_at(const void* array, long long row, int segments
   return static_cast<const typename Factors::Element*>(array) + row * segments * stride + column;
 }
 
-/// [rows, stride] of Numbers or, where `narrow`, of 16 bits.
+/// From [rows, stride] of Numbers or, where `narrow`, of 16 bits.
 template <class P, class Number>
-ITO_DEVICE void load_sums(const void* from, int narrow, const PairPlace& place, int stride,
-                          Pair<Number> (&z)[16]) {
+ITO_DEVICE void load_sums(const void* from, int narrow, int column, long long first_row, int stride,
+                          RowPairs<Number>& z) {
   if constexpr (LayerFactors<P>::kNarrow) {
     using Left = typename LayerFactors<P>::Left;
     if (narrow != 0) {
       ITO_UNROLL
-      for (int r = 0; r < 16; ++r)
-        z[r] = Left::load(factors_at<Left>(from, place.row + r, 1, stride, place.column), 0);
+      for (int r = 0; r < rows_at_once; ++r)
+        z[r] = Left::load(factors_at<Left>(from, first_row + r, 1, stride, column), 0);
       return;
     }
   }
   ITO_UNROLL
-  for (int r = 0; r < 16; ++r)
+  for (int r = 0; r < rows_at_once; ++r)
     z[r] = *reinterpret_cast<const Pair<Number>*>(static_cast<const Number*>(from) +
-                                                  (place.row + r) * stride + place.column);
+                                                  (first_row + r) * stride + column);
 }
 
 /// What is added to a column's sums in this tile.
@@ -136,41 +141,74 @@ ITO_DEVICE void activate_layer(const LayerArguments<typename P::Number>& argumen
   const int stride = arguments.stride;
   const PairPlace place(stride, arguments.tiles);
   if (!place.inside) return;
-  Pair<Number> z[16];
-  if (arguments.z == nullptr) {
-    sum_inputs(arguments, place, z);
-  } else {
-    load_sums<P>(arguments.z, arguments.narrow, place, stride, z);
-  }
   const Number bias[2] = {layer_bias(arguments, place, place.column),
                           layer_bias(arguments, place, place.column + 1)};
-  ITO_UNROLL
-  for (int r = 0; r < 16; ++r) {
-    const long long row = place.row + r;
-    Pair<Number> value, slope;
+  ITO_ROLLED
+  for (int half = 0; half < 16; half += rows_at_once) {
+    const long long first_row = place.row + half;
+    RowPairs<Number> z;
+    if (arguments.z == nullptr) {
+      sum_inputs(arguments, place.column, first_row, z);
+    } else {
+      load_sums<P>(arguments.z, arguments.narrow, place.column, first_row, stride, z);
+    }
     ITO_UNROLL
-    for (int e = 0; e < 2; ++e) {
-      Number sum = z[r].v[e];
-      // Below the range of 16 bits stands −∞, where z σ(z) would be a NaN for its 0.
-      if constexpr (LayerFactors<P>::kNarrow && keeps_slopes(kActivation)) {
-        sum = max_nan(sum, -largest_f16);
+    for (int r = 0; r < rows_at_once; ++r) {
+      const long long row = first_row + r;
+      Pair<Number> value, slope;
+      ITO_UNROLL
+      for (int e = 0; e < 2; ++e) {
+        Number sum = z[r].v[e];
+        // Below the range of 16 bits stands −∞, where z σ(z) would be a NaN for its 0.
+        if constexpr (LayerFactors<P>::kNarrow && keeps_slopes(kActivation)) {
+          sum = max_nan(sum, -largest_f16);
+        }
+        const auto f = value_and_slope<kActivation>(typename P::Activated(sum + bias[e]));
+        value.v[e] = static_cast<Number>(f.value);
+        slope.v[e] = static_cast<Number>(f.slope);
       }
-      const auto f = value_and_slope<kActivation>(typename P::Activated(sum + bias[e]));
-      value.v[e] = static_cast<Number>(f.value);
-      slope.v[e] = static_cast<Number>(f.slope);
+      value = within_width(value, place.column, arguments.width);
+      if (arguments.values != nullptr) {
+        Left::store_left(
+            factors_at<Left>(arguments.values, row, Left::kRow.segments(), stride, place.column),
+            stride, as_factors<P, kActivation>(value));
+      }
+      if (arguments.outputs != nullptr) {
+        *reinterpret_cast<Pair<Number>*>(arguments.outputs + row * stride + place.column) = value;
+      }
+      if (arguments.slopes != nullptr) {
+        Kept::store_left(factors_at<Kept>(arguments.slopes, row, 1, stride, place.column), stride,
+                         slope);
+      }
     }
-    value = within_width(value, place.column, arguments.width);
-    if (arguments.values != nullptr) {
-      Left::store_left(
-          factors_at<Left>(arguments.values, row, Left::kRow.segments(), stride, place.column),
-          stride, as_factors<P, kActivation>(value));
+  }
+}
+
+/// f' of rows from `first_row` on.
+template <class P, Activation kActivation, class Number>
+ITO_DEVICE void load_slopes(const void* kept, int column, long long first_row, int stride,
+                            RowPairs<Number>& slopes) {
+  using Left = typename LayerFactors<P>::Left;
+  using Kept = typename LayerFactors<P>::Kept;
+  ITO_UNROLL
+  for (int r = 0; r < rows_at_once; ++r) {
+    const long long row = first_row + r;
+    if constexpr (kActivation == Activation::identity) {
+      slopes[r] = {{Number(1), Number(1)}};
+    } else if constexpr (keeps_slopes(kActivation)) {
+      slopes[r] = Kept::load(factors_at<Kept>(kept, row, 1, stride, column), stride);
+    } else {
+      slopes[r] =
+          Left::load(factors_at<Left>(kept, row, Left::kRow.segments(), stride, column), stride);
     }
-    if (arguments.outputs != nullptr) {
-      *reinterpret_cast<Pair<Number>*>(arguments.outputs + row * stride + place.column) = value;
-    }
-    if (arguments.slopes != nullptr) {
-      Kept::store_left(factors_at<Kept>(arguments.slopes, row, 1, stride, place.column), stride,
-                       slope);
+  }
+  if constexpr (kActivation != Activation::identity && !keeps_slopes(kActivation)) {
+    ITO_UNROLL
+    for (int r = 0; r < rows_at_once; ++r) {
+      ITO_UNROLL
+      for (int e = 0; e < 2; ++e) {
+        slopes[r].v[e] = slope_of_value<P, kActivation>(slopes[r].v[e]);
+      }
     }
   }
 }
@@ -203,7 +241,6 @@ template <class P, Activation kActivation>
 ITO_DEVICE void pull_back_layer(const PullBackArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
   using Left = typename LayerFactors<P>::Left;
-  using Kept = typename LayerFactors<P>::Kept;
   const int stride = arguments.stride;
   const PairPlace place(stride, arguments.tiles);
   Number inverse = Number(1), unit = Number(1);  // of what comes in, and of what goes out
@@ -220,39 +257,35 @@ ITO_DEVICE void pull_back_layer(const PullBackArguments<typename P::Number>& arg
   }
   float size = 0;
   if (place.inside) {
-    Pair<Number> delta[16];
-    load_sums<P>(arguments.cotangents, 0, place, stride, delta);
     Number sum[2] = {Number(0), Number(0)};
-    ITO_UNROLL
-    for (int r = 0; r < 16; ++r) {
-      const long long row = place.row + r;
-      Pair<Number> slope{{Number(1), Number(1)}};
-      if constexpr (keeps_slopes(kActivation)) {
-        slope = Kept::load(factors_at<Kept>(arguments.kept, row, 1, stride, place.column), stride);
-      } else if constexpr (kActivation != Activation::identity) {
-        const auto value = Left::load(
-            factors_at<Left>(arguments.kept, row, Left::kRow.segments(), stride, place.column),
-            stride);
+    ITO_ROLLED
+    for (int half = 0; half < 16; half += rows_at_once) {
+      const long long first_row = place.row + half;
+      RowPairs<Number> delta;
+      load_sums<P>(arguments.cotangents, 0, place.column, first_row, stride, delta);
+      RowPairs<Number> slopes;
+      load_slopes<P, kActivation>(arguments.kept, place.column, first_row, stride, slopes);
+      ITO_UNROLL
+      for (int r = 0; r < rows_at_once; ++r) {
+        const long long row = first_row + r;
         ITO_UNROLL
-        for (int e = 0; e < 2; ++e) slope.v[e] = slope_of_value<P, kActivation>(value.v[e]);
-      }
-      ITO_UNROLL
-      for (int e = 0; e < 2; ++e) delta[r].v[e] *= inverse * slope.v[e];
-      delta[r] = within_width(delta[r], place.column, arguments.width);
-      ITO_UNROLL
-      for (int e = 0; e < 2; ++e) {
-        sum[e] += delta[r].v[e];
-        if constexpr (LayerFactors<P>::kScaled) {
-          size = max_nan(size, Math<float>::abs(delta[r].v[e]));
+        for (int e = 0; e < 2; ++e) delta[r].v[e] *= inverse * slopes[r].v[e];
+        delta[r] = within_width(delta[r], place.column, arguments.width);
+        ITO_UNROLL
+        for (int e = 0; e < 2; ++e) {
+          sum[e] += delta[r].v[e];
+          if constexpr (LayerFactors<P>::kScaled) {
+            size = max_nan(size, Math<float>::abs(delta[r].v[e]));
+          }
         }
-      }
-      if (arguments.delta == nullptr) {
-        *reinterpret_cast<Pair<Number>*>(arguments.cotangents + row * stride + place.column) =
-            delta[r];
-      } else {
-        Left::store_left(
-            factors_at<Left>(arguments.delta, row, Left::kRow.segments(), stride, place.column),
-            stride, {{delta[r].v[0] * unit, delta[r].v[1] * unit}});
+        if (arguments.delta == nullptr) {
+          *reinterpret_cast<Pair<Number>*>(arguments.cotangents + row * stride + place.column) =
+              delta[r];
+        } else {
+          Left::store_left(
+              factors_at<Left>(arguments.delta, row, Left::kRow.segments(), stride, place.column),
+              stride, {{delta[r].v[0] * unit, delta[r].v[1] * unit}});
+        }
       }
     }
     add_layer_sums(arguments, place, sum);

@@ -181,5 +181,40 @@ TEST_F(GpuTest, MultipliesRowMajorMatrices) {
   gpu->release(memory);
 }
 
+/// Likewise, with α and β in the device's memory and C of 16 bits too.
+TEST_F(GpuTest, MultipliesSixteenBitFactors) {
+  constexpr unsigned short one = 0x3C00, two = 0x4000, six = 0x4600, sixteen = 0x4C00;
+  constexpr int n = 8;
+  const std::vector<unsigned short> ones(n * n, one), twos(n * n, two);
+  const std::vector<float> scales{0.5f, 1.0f};
+  const std::size_t scratch = gpu->product_workspace_bytes();
+  auto* memory = static_cast<char*>(gpu->allocate(scratch + 4 * 1024));
+  char *at_a = memory + scratch, *at_b = at_a + 1024, *at_c = at_b + 1024, *at_s = at_c + 1024;
+  gpu->copy(at_a, ones.data(), 2 * ones.size(), nullptr);
+  gpu->copy(at_b, twos.data(), 2 * twos.size(), nullptr);
+  gpu->copy(at_s, scales.data(), sizeof(float) * scales.size(), nullptr);
+  MatrixProduct product{FactorType::f16, n,         n,    n, 1.0,    0.0,
+                        {at_a, n},       {at_b, n}, at_c, n, memory, scratch};
+  std::vector<float> wide(n * n);
+  gpu->multiply(product, nullptr);
+  gpu->copy(wide.data(), at_c, 4 * wide.size(), nullptr);
+  gpu->synchronize(nullptr);
+  EXPECT_EQ(wide, std::vector<float>(n * n, 16.0f));
+  std::vector<unsigned short> narrow(n * n);
+  product.narrow_c = true;
+  gpu->multiply(product, nullptr);
+  gpu->copy(narrow.data(), at_c, 2 * narrow.size(), nullptr);
+  gpu->synchronize(nullptr);
+  EXPECT_EQ(narrow, std::vector<unsigned short>(n * n, sixteen));
+  gpu->copy(at_c, std::vector<unsigned short>(n * n, six).data(), 2 * narrow.size(), nullptr);
+  product.scales = reinterpret_cast<const float*>(at_s);
+  product.a.transposed = true;
+  gpu->multiply(product, nullptr);
+  gpu->copy(narrow.data(), at_c, 2 * narrow.size(), nullptr);
+  gpu->synchronize(nullptr);
+  EXPECT_EQ(narrow, std::vector<unsigned short>(n * n, 0x4B00));  // 14
+  gpu->release(memory);
+}
+
 }  // namespace
 }  // namespace ito::cuda

@@ -32,7 +32,8 @@ GpuProperties one_multiprocessor() {
 /// A device that counts what a plan asks of it.
 class CountingGpu : public EmulatedGpu {
  public:
-  CountingGpu() : EmulatedGpu({.properties = one_multiprocessor()}) {}
+  explicit CountingGpu(const GpuProperties& properties = one_multiprocessor())
+      : EmulatedGpu({.properties = properties}) {}
 
   int allocations = 0, waits = 0;
   std::vector<GpuStream> streams;
@@ -252,6 +253,28 @@ TEST_F(OnAStream, ProductsOfAForwardRunHaveTheSameRowsForAnyPaths) {
     plan.simulate(parameters, {.paths = paths, .first_path = 60});
     EXPECT_FALSE(gpu->product_rows.empty());
     EXPECT_EQ(gpu->product_rows, std::vector<int>(gpu->product_rows.size(), 64));
+  }
+}
+
+// A device of four multiprocessors, whose cache has room for products of a wide net or has not.
+TEST_F(OnAStream, BlocksOfWideNetsAreShorterWhereTheCacheIsSmall) {
+  Model model;
+  model.state = 2;
+  model.grid = uniform_grid(1.0, 1);
+  model.drift = Mlp{.hidden = {1024, 8}};
+  const std::vector<double> values = random_parameters(validated(model), 5);
+  const std::vector<float> parameters(values.begin(), values.end());
+  for (const auto& [cache, rows] : {std::pair{50, 256}, std::pair{1, 128}}) {
+    GpuProperties properties = emulated_properties();
+    properties.multiprocessors = 4;
+    properties.l2_cache = static_cast<std::size_t>(cache) << 20;
+    gpu = std::make_shared<CountingGpu>(properties);
+    replace_gpu(gpu);
+    Plan plan(model, Device::cuda(),
+              {.precision = Precision::fast, .cuda_kernels = CudaKernels::layered});
+    plan.simulate(parameters, {.paths = 1});
+    EXPECT_EQ(gpu->product_rows, std::vector<int>(gpu->product_rows.size(), rows));
+    EXPECT_FALSE(gpu->product_rows.empty());
   }
 }
 

@@ -4,6 +4,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/emulated/device.hpp"
 #include "refusal.hpp"
 #include "simt/emulated_gpu.hpp"
 
@@ -82,6 +83,31 @@ TEST(MatrixProduct, RoundsFactorsToElevenBitsInFastAlone) {
     gpu.multiply({type, 1, 1, 1, 1.0, 0.0, {&a, 1}, {&b, 1}, &c, 1, workspace, 256}, nullptr);
     EXPECT_EQ(c, type == FactorType::tf32 ? 1.0f : a);
   }
+}
+
+/// C in 16 bits or in floats, α and β from the host or from memory.
+TEST(MatrixProduct, TakesSixteenBitFactors) {
+  unsigned short a[2], b[2], narrow = static_cast<unsigned short>(simt::pack_f16(5, 0));
+  for (int i = 0; i < 2; ++i) {
+    a[i] = static_cast<unsigned short>(simt::pack_f16(3.0f, 0));
+    b[i] = static_cast<unsigned short>(simt::pack_f16(0.5f + static_cast<float>(i), 0));
+  }
+  EmulatedGpu gpu;
+  float c = 5;
+  MatrixProduct product{FactorType::f16, 1, 1, 2, 2.0, 1.0, {a, 2}, {b, 1}, &c, 1, workspace, 256};
+  gpu.multiply(product, nullptr);
+  EXPECT_EQ(c, 17.0f);
+  product.c = &narrow;
+  product.narrow_c = true;
+  gpu.multiply(product, nullptr);
+  EXPECT_EQ(f16_value(narrow), 17.0f);
+  const float scales[2] = {0.5f, -1.0f};
+  product.scales = scales;
+  gpu.multiply(product, nullptr);
+  EXPECT_EQ(f16_value(narrow), -14.0f);
+  product.type = FactorType::fp32;
+  EXPECT_EQ(refusal([&] { gpu.multiply(product, nullptr); }),
+            "matrix product: narrow_c: got wide factors; accepted: f16 factors");
 }
 
 TEST(MatrixProduct, OfNothingIsBetaTimesWhatWasThere) {

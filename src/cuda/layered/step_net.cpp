@@ -42,14 +42,17 @@ LayerFormat::LayerFormat(Precision precision)
 
 KernelSource layer_source(Precision precision, std::span<const Activation> activations) {
   KernelText text({"layered/layer.cuh"}, precision);
+  // More than a launch has: what keeps their registers few enough for several blocks side by side.
+  const int threads = precision == Precision::fp64 ? 512 : 1024;
   for (int i = 0; i < activation_count; ++i) {
     if (std::ranges::find(activations, static_cast<Activation>(i)) == activations.end()) continue;
     const auto of = [i](const char* function) {
       return fmt::format("{}<P, ito::Activation({})>", function, i);
     };
-    text.kernel(fmt::format("ito_activate_{}", i), "LayerArguments<Number>", of("activate_layer"));
+    text.kernel(fmt::format("ito_activate_{}", i), "LayerArguments<Number>", of("activate_layer"),
+                threads);
     text.kernel(fmt::format("ito_pull_back_{}", i), "PullBackArguments<Number>",
-                of("pull_back_layer"));
+                of("pull_back_layer"), threads);
   }
   return text.kernel("ito_pack_layer", "PackLayerArguments<Number>", "pack_layer<P>")
       .kernel("ito_weight_norm", "WeightNormArguments<Number>", "weight_norm<P>")
@@ -217,11 +220,11 @@ void StepNet<Real>::pack(const StepWork<Real>& work, Stream stream, const Real* 
                                             layer.out_stride, layer.in_stride},
                    stream);
     if (norms_ == nullptr || l == 0) continue;
-    launch_threads(
-        work.gpu, work.kernels.norm, product(layer.inputs, 1),
-        WeightNormArguments<Real>{parameters + place.weight, reinterpret_cast<unsigned*>(norms_ + l),
-                            layer.outputs, layer.inputs, place.inputs},
-        stream);
+    launch_threads(work.gpu, work.kernels.norm, product(layer.inputs, 1),
+                   WeightNormArguments<Real>{parameters + place.weight,
+                                             reinterpret_cast<unsigned*>(norms_ + l), layer.outputs,
+                                             layer.inputs, place.inputs},
+                   stream);
   }
 }
 
