@@ -194,7 +194,7 @@ void DeviceNet<Real>::add_gradient(const NetWork<Real>& work, Stream stream, Rea
     work.add_sums(stream, layer.sums, work.tiles(), layer.outputs, gradient + place.bias);
     if (layer.time_sums != nullptr) {
       work.add_sums(stream, layer.time_sums, work.tiles(), layer.outputs,
-                           gradient + place.weight + shape_->state_inputs, place.inputs);
+                    gradient + place.weight + shape_->state_inputs, place.inputs);
     }
   }
 }

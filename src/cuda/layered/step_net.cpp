@@ -43,7 +43,7 @@ LayerFormat::LayerFormat(Precision precision)
 KernelSource layer_source(Precision precision, std::span<const Activation> activations) {
   KernelText text({"layered/layer.cuh"}, precision);
   // More than a launch has: what keeps their registers few enough for several blocks side by side.
-  const int threads = precision == Precision::fp64 ? 512 : 1024;
+  const int threads = precision == Precision::fp64 ? 256 : precision == Precision::fp32 ? 512 : 768;
   for (int i = 0; i < activation_count; ++i) {
     if (std::ranges::find(activations, static_cast<Activation>(i)) == activations.end()) continue;
     const auto of = [i](const char* function) {
@@ -196,7 +196,7 @@ template <class Real>
 void StepNet<Real>::place_sums(Arena& arena, int rows, int steps) {
   const int tiles = rows / 16;
   for (Layer& layer : layers()) {
-    layer.gradient = arena.take<Real>(product(layer.outputs, layer.in_stride));
+    layer.gradient = arena.take<Real>(product(layer.out_stride, layer.in_stride));
     layer.sums = arena.take<Real>(product(tiles, layer.outputs));
   }
   if (shape_->time_inputs > 0) {
@@ -251,7 +251,7 @@ void StepNet<Real>::forward(const StepWork<Real>& work, const StepCall<Real>& ca
                       layer.out_stride);
       } else {
         const int inner = segments * layer.in_stride;
-        work.multiply(call.stream, format_.factors, work.rows, layer.outputs, inner,
+        work.multiply(call.stream, format_.factors, work.rows, layer.out_stride, inner,
                       {layers_[l - 1].values, inner}, {layer.forward, inner, true}, 0.0, sums,
                       layer.out_stride, arguments.narrow != 0);
       }
@@ -337,13 +337,13 @@ bool StepNet<Real>::backward(const StepWork<Real>& work, const StepCall<Real>& c
               how.sums);
     const std::byte* own = left_row(delta, layer.out_stride);
     if (how.weights) {
-      work.multiply_rows(call.stream, layer.outputs, layer.inputs, rows, own, layer.out_stride,
-                         left_row(layers_[l - 1].values, layer.in_stride), layer.in_stride,
-                         scale(call.k, l), layer.gradient, layer.in_stride);
+      work.multiply_rows(call.stream, layer.out_stride, layer.in_stride, rows, own,
+                         layer.out_stride, left_row(layers_[l - 1].values, layer.in_stride),
+                         layer.in_stride, scale(call.k, l), layer.gradient, layer.in_stride);
     }
     cotangents = work.scratch;
     const int inner = format_.row.segments() * layer.out_stride;
-    work.multiply(call.stream, format_.factors, rows, layer.inputs, inner, {own, inner},
+    work.multiply(call.stream, format_.factors, rows, layer.in_stride, inner, {own, inner},
                   {layer.back, layer.in_stride}, 0.0, row_of(cotangents, first, layer.in_stride),
                   layer.in_stride);
   }

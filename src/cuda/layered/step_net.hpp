@@ -83,7 +83,8 @@ struct StepWork {
 /// A net of a time loop, applied to a block's rows in device memory, and its gradient: a matrix
 /// product a layer and direction, a kernel between two. A first layer of few inputs is that kernel
 /// alone. Its arrays lie in memory of its owner. Products of the way forward always have all rows,
-/// whatever rows count, so that a row's numbers do not depend on which others do.
+/// whatever rows count, so that a row's numbers do not depend on which others do. Channels that pad
+/// a layer take part, as zeros: whole tiles are faster.
 template <class Real>
 class StepNet {
  public:
@@ -143,7 +144,7 @@ class StepNet {
     std::byte* values = nullptr;    ///< hidden activations as left factors
     std::byte* slopes = nullptr;    ///< where activations do not tell them
     Real* outputs_array = nullptr;  ///< of the last
-    Real* gradient = nullptr;       ///< [outputs, in_stride]
+    Real* gradient = nullptr;       ///< [out_stride, in_stride]
     Real* sums = nullptr;           ///< [tiles, outputs], of the bias
     Real* time_sums = nullptr;      ///< the same, of time weights
   };
