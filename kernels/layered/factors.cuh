@@ -7,6 +7,13 @@
 
 namespace ito::cuda {
 
+inline constexpr float largest_f16 = 65504.0f;
+
+/// A NaN beyond f16's range: no bounded activation of a later layer hides it, as it would ∞.
+ITO_DEVICE float nan_beyond_f16(float value) {
+  return Math<float>::abs(value) <= largest_f16 ? value : bits_float(0x7FFFFFFFu);
+}
+
 /// In f16, 6e-8 to 65504. `at`: where the first of the two lies in the first segment; `stride`:
 /// from one segment to the next.
 template <int kParts>
@@ -39,7 +46,8 @@ struct HalfFactors {
     return v;
   }
   /// One number on the right of a product, `stride` from one segment to the next.
-  ITO_DEVICE static void store_right(Element* at, long long stride, float value) {
+  ITO_DEVICE static void store_right(Element* at, long long stride, float weight) {
+    const float value = nan_beyond_f16(weight);
     unsigned high = pack_f16(value, 0.0f), low = 0;
     if constexpr (kParts == 2) {
       SplitProduct::split(value, 0.0f, high, low);

@@ -117,18 +117,12 @@ ITO_DEVICE Number layer_bias(const LayerArguments<Number>& arguments, const Pair
   return bias;
 }
 
-inline constexpr float largest_f16 = 65504.0f;
-
-/// In fast an activation beyond the range of its 16 bits is a NaN, which no bounded activation of a
-/// later layer hides. That of two parts makes one of itself.
+/// As factors of 16 bits those of an unbounded activation are held to their range.
 template <class P, Activation kActivation, class Number>
 ITO_DEVICE Pair<Number> as_factors(Pair<Number> v) {
-  if constexpr (LayerFactors<P>::kNarrow &&
+  if constexpr (LayerFactors<P>::kScaled &&
                 ActivationFunction<kActivation>::range.high == unbounded) {
-    ITO_UNROLL
-    for (int e = 0; e < 2; ++e) {
-      v.v[e] = Math<float>::abs(v.v[e]) <= largest_f16 ? v.v[e] : bits_float(0x7FFFFFFFu);
-    }
+    return {{nan_beyond_f16(v.v[0]), nan_beyond_f16(v.v[1])}};
   }
   return v;
 }

@@ -185,16 +185,16 @@ TEST(LayeredKernels, HoldWideStatesInEveryPrecision) {
   }
 }
 
-/// Hidden activations beyond 65504 where a bounded one follows, which would hide them.
+/// An infinite sum of one hidden activation is one to a bounded output, which would hide it.
 TEST(LayeredKernels, ReportActivationsBeyondTheRangeOfSixteenBits) {
   Model model;
   model.state = 2;
   model.grid = uniform_grid(1.0, 2);
-  model.drift = Mlp{
-      .hidden = {8, 8}, .activation = Activation::relu, .output = Activation::tanh, .time = false};
+  model.drift =
+      Mlp{.hidden = {1}, .activation = Activation::relu, .output = Activation::tanh, .time = false};
+  model.diffusion = IdentityDiffusion{};
   model = validated(model);
-  auto parameters = random_parameters(model, 5);
-  for (double& value : parameters) value *= 3e3;
+  const std::vector<double> parameters(random_parameters(model, 5).size(), 1e5);
   const Call call{.paths = 20, .seed = 3, .x0 = std::vector<double>(2 * 20, 1.0)};
   for (const EngineKind& kind : layered_engines()) {
     SCOPED_TRACE(kind.name);

@@ -139,7 +139,7 @@ class LayeredEngine final : public HostCalls<Real> {
   /// × 256 sums, and where a block would take over 1 GiB. It depends on the model and the device
   /// alone: see StepNet.
   int rows_of_a_block() const {
-    constexpr std::size_t most_bytes = std::size_t{1} << 30, tile = 128 * 256;
+    constexpr std::size_t most_bytes = std::size_t{1} << 30, tile = std::size_t{128} * 256;
     const GpuProperties& device = gpu_->properties();
     const LayeredWorkspace<Real> space = parts();
     std::size_t bytes = 0, of_product = 0, widest = 1;
