@@ -134,9 +134,9 @@ ITO_DEVICE Pair<double> load_read_only(const Pair<double>* pointer) {
   return __builtin_bit_cast(Pair<double>, __ldg(reinterpret_cast<const double2*>(pointer)));
 }
 
-/// *size = max(*size, value), where both are the bits of floats that are not negative.
-ITO_DEVICE void raise(unsigned* size, unsigned value) {
-  if (value > *static_cast<volatile unsigned*>(size)) atomicMax(size, value);
+/// *word = max(*word, value), whatever other threads do.
+ITO_DEVICE void atomic_max(unsigned* word, unsigned value) {
+  if (value > *static_cast<volatile unsigned*>(word)) atomicMax(word, value);
 }
 
 ITO_DEVICE float bits_float(unsigned bits) { return __uint_as_float(bits); }

@@ -245,8 +245,8 @@ inline T load_read_only(const T* pointer, simt::Site site = simt::Site::current(
   return *pointer;
 }
 
-inline void raise(unsigned* size, unsigned value) {
-  if (value > *size) *size = value;
+inline void atomic_max(unsigned* word, unsigned value) {
+  if (value > *word) *word = value;
 }
 
 inline float bits_float(unsigned bits) { return __builtin_bit_cast(float, bits); }

@@ -106,7 +106,7 @@ ITO_DEVICE void raise_size(FactorScale* scale, float size) {
   for (unsigned mask = 16; mask > 0; mask /= 2) {
     size = max_nan(size, shuffle_xor(size, mask));
   }
-  if (lane_index() == 0) raise(&scale->size, float_bits(size) & 0x7FFFFFFFu);
+  if (lane_index() == 0) atomic_max(&scale->size, float_bits(size) & 0x7FFFFFFFu);
 }
 
 }  // namespace ito::cuda

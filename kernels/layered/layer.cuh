@@ -324,7 +324,7 @@ ITO_DEVICE void weight_norm(const WeightNormArguments<typename P::Number>& argum
   for (int i = 0; i < arguments.outputs; ++i) {
     sum += Math<Number>::abs(arguments.weights[static_cast<long long>(i) * arguments.stride + j]);
   }
-  raise(arguments.norm, float_bits(static_cast<float>(sum)));
+  atomic_max(arguments.norm, float_bits(static_cast<float>(sum)));
 }
 
 }  // namespace ito::cuda

@@ -62,6 +62,7 @@ TEST_F(VocabularyTest, AssemblesForEveryArchitecture) {
   mma_f16_k8(tile, two, four[0]);
   mma_bf16(tile, four, two);)");
     expect_compiles(architecture, "named_barrier(1 + warp_index() / 2, 64);");
+    expect_compiles(architecture, "atomic_max(w, two[0]);");
     expect_compiles(architecture, R"(
   stmatrix_x2(row, two);
   stmatrix_x4(row + 512, four);

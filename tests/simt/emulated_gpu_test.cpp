@@ -73,6 +73,26 @@ TEST(EmulatedGpu, CompilesAndRunsAKernelOverSeveralBlocks) {
   }
 }
 
+TEST(EmulatedGpu, AnAtomicMaximumIsThatOfAllThreads) {
+  EmulatedGpu gpu;
+  const auto module = gpu.compile({"maximum", R"(
+#include "kernels/device/device.cuh"
+namespace ito::cuda {
+struct Arguments { unsigned* word; };
+ITO_KERNEL(maximum, Arguments, 64) {
+  atomic_max(arguments.word, (global_index() * 37 + 5) % 128);
+}
+}
+)"});
+  unsigned word = 3;
+  unsigned* at = &word;
+  gpu.launch(module->kernel("maximum"), {.blocks = 2, .threads = 64}, &at, sizeof at, nullptr);
+  EXPECT_EQ(word, 127u);  // 37 is odd: every number below 128 comes once
+  word = 200;
+  gpu.launch(module->kernel("maximum"), {.blocks = 2, .threads = 64}, &at, sizeof at, nullptr);
+  EXPECT_EQ(word, 200u);
+}
+
 TEST(EmulatedGpu, RefusesWhatADeviceWould) {
   EmulatedGpu gpu({.properties = {.name = "small",
                                   .compute_capability = 80,
