@@ -137,25 +137,23 @@ struct WeightNormArguments {
   int outputs, inputs, stride;
 };
 
+// Those of nets that are applied once.
+
 /// Rows of a net's arrays, in tiles of 16, the last of which may be ragged.
 struct NetRows {
-  int first;  ///< in the arrays; a multiple of 16
+  int first;  ///< a multiple of 16
   int count;
-  int first_tile;  ///< index of the first one's tile among those of the call
+  int first_tile;
 };
 
 /// From the sums of a layer's inputs to its activations. A thread takes one column of a tile.
 template <class Number>
 struct LayerForwardArguments {
-  Number* z;                   ///< [rows, stride]; activations come in their place
-  Number* slopes;              ///< [rows, stride] or null
-  const Number* bias;          ///< [width]
-  const Number* time_weights;  ///< [width], `time_stride` apart, or null
-  const Number* bias_rows;     ///< [observations, intervals, row] in the place of `bias`, or null
-  TileMap map;                 ///< of the call; for bias_rows
+  Number* z;           ///< [rows, stride]; activations come in their place
+  Number* slopes;      ///< [rows, stride] or null
+  const Number* bias;  ///< [width]
   NetRows rows;
-  int width, stride, time_stride, row, intervals, interval;
-  Number time;
+  int width, stride;
 };
 
 /// From the cotangents of activations to those of the sums, which are those of the bias.
@@ -164,11 +162,8 @@ struct LayerBackwardArguments {
   Number* delta;       ///< [rows, stride]; the result comes in its place
   const Number* kept;  ///< [rows, stride]: activations, or slopes where those do not tell them
   Number* sums;        ///< [tiles of the arrays, width] += Σ δ over a tile's rows, or null
-  Number* time_sums;   ///< the same, times t, or null
-  Number* row_sums;    ///< [tiles of the call, intervals, row], or null
   NetRows rows;
-  int width, stride, row, intervals, interval;
-  Number time;
+  int width, stride;
 };
 
 /// gradient[i·row_stride + j·column_stride] += Σ_parts sums[part·part_stride + i·sums_stride + j],

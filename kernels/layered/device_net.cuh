@@ -1,7 +1,7 @@
-// What stands between the matrix products of a device net (src/cuda/layered/device_net.hpp): bias,
-// time, context and activation on the way forward, slopes and the sums of bias gradients on the way
-// back. A thread takes one column of a tile's 16 rows, so that neighbouring threads meet
-// neighbouring numbers.
+// What stands between the matrix products of a device net (src/cuda/layered/device_net.hpp): bias
+// and activation on the way forward, slopes and the sums of bias gradients on the way back. A
+// thread takes one column of a tile's 16 rows, so that neighbouring threads meet neighbouring
+// numbers.
 #pragma once
 
 #include "kernels/device/arguments.cuh"
@@ -32,21 +32,7 @@ ITO_DEVICE void layer_forward(const LayerForwardArguments<typename P::Number>& a
   using Number = typename P::Number;
   const LayerPlace place(arguments.width, arguments.rows);
   if (place.count == 0) return;
-  Number bias;
-  if (arguments.bias_rows != nullptr) {
-    const auto index = static_cast<unsigned>(arguments.rows.first_tile + place.tile);
-    const auto observation =
-        static_cast<long long>(tile_paths_of(arguments.map, index).observation);
-    bias = arguments
-               .bias_rows[(observation * arguments.intervals + arguments.interval) * arguments.row +
-                          place.column];
-  } else {
-    bias = arguments.bias[place.column];
-  }
-  if (arguments.time_weights != nullptr) {
-    bias = fma(arguments.time_weights[static_cast<long long>(place.column) * arguments.time_stride],
-               arguments.time, bias);
-  }
+  const Number bias = arguments.bias[place.column];
   long long at =
       (static_cast<long long>(arguments.rows.first) + 16 * place.tile) * arguments.stride +
       place.column;
@@ -81,14 +67,6 @@ ITO_DEVICE void layer_backward(const LayerBackwardArguments<typename P::Number>&
   }
   const long long own = first_tile * arguments.width + place.column;
   if (arguments.sums != nullptr) arguments.sums[own] += sum;
-  if (arguments.time_sums != nullptr) {
-    arguments.time_sums[own] = fma(arguments.time, sum, arguments.time_sums[own]);
-  }
-  if (arguments.row_sums != nullptr) {
-    const long long index = arguments.rows.first_tile + place.tile;
-    arguments.row_sums[(index * arguments.intervals + arguments.interval) * arguments.row +
-                       place.column] += sum;
-  }
 }
 
 /// A block of threads for each number of the gradient; sums of parts are in double.

@@ -55,12 +55,12 @@ void NetWork<Real>::multiply(Stream stream, int c_rows, int columns, int inner, 
 }
 
 template <class Real>
-DeviceNet<Real>::DeviceNet(const NetShape& shape, NetUse, int row) : shape_(&shape), row_(row) {
+DeviceNet<Real>::DeviceNet(const NetShape& shape, NetUse) : shape_(&shape) {
   for (std::size_t l = 0; l < shape.layers.size(); ++l) {
     const LayerShape& from = shape.layers[l];
     const bool last = l + 1 == shape.layers.size();
     Layer& layer = layers_[l];
-    layer.inputs = l == 0 ? shape.state_inputs : from.inputs;
+    layer.inputs = from.inputs;
     layer.outputs = from.outputs;
     layer.stride = last ? from.outputs : row_stride(from.outputs);
     layer.activation = from.activation;
@@ -87,10 +87,6 @@ void DeviceNet<Real>::place_sums(Arena& arena, int rows) {
   for (Layer& layer : layers()) {
     layer.sums = arena.take<Real>(numbers(tiles, layer.outputs));
   }
-  if (shape_->time_inputs > 0) {
-    Layer& first = layers().front();
-    first.time_sums = arena.take<Real>(numbers(tiles, first.outputs));
-  }
 }
 
 template <class Real>
@@ -105,31 +101,17 @@ void DeviceNet<Real>::forward(const NetWork<Real>& work, const NetCall<Real>& ca
   Factor in{x, x_stride};
   for (std::size_t l = 0; l < layers().size(); ++l) {
     const Layer& layer = layers_[l];
-    if (layer.inputs > 0) {
-      Factor transposed = weights(l, call.parameters);
-      transposed.transposed = true;
-      work.multiply(call.stream, work.rows, layer.outputs, layer.inputs, in, transposed, 0.0,
-                    layer.values, layer.stride);
-    } else {
-      work.gpu.clear(layer.values, numbers(work.rows, layer.stride) * sizeof(Real),
-                     call.stream.handle);
-    }
+    Factor transposed = weights(l, call.parameters);
+    transposed.transposed = true;
+    work.multiply(call.stream, work.rows, layer.outputs, layer.inputs, in, transposed, 0.0,
+                  layer.values, layer.stride);
     LayerForwardArguments<Real> arguments{};
     arguments.z = layer.values;
     arguments.slopes = layer.slopes;
     arguments.bias = call.parameters + parameters_of(l).bias;
-    if (l == 0 && shape_->time_inputs > 0)
-      arguments.time_weights = call.parameters + parameters_of(0).weight + shape_->state_inputs;
-    if (l == 0 && row_ > 0) arguments.bias_rows = call.bias_rows;
-    arguments.map = call.map;
     arguments.rows = call.rows;
     arguments.width = layer.outputs;
     arguments.stride = layer.stride;
-    arguments.time_stride = parameters_of(0).inputs;
-    arguments.row = row_;
-    arguments.intervals = call.intervals;
-    arguments.interval = call.interval;
-    arguments.time = call.time;
     launch_threads(work.gpu, work.kernels.forward[static_cast<std::size_t>(layer.activation)],
                    threads_of(call.rows, layer.outputs), arguments, call.stream);
     in = {layer.values, layer.stride};
@@ -147,23 +129,15 @@ bool DeviceNet<Real>::backward(const NetWork<Real>& work, const NetCall<Real>& c
       LayerBackwardArguments<Real> arguments{};
       arguments.delta = delta;
       arguments.kept = layer.slopes ? layer.slopes : layer.values;
-      if (how.sums) {
-        arguments.sums = layer.sums;
-        if (l == 0) arguments.time_sums = layer.time_sums;
-        if (l == 0 && row_ > 0) arguments.row_sums = call.row_sums;
-      }
+      if (how.sums) arguments.sums = layer.sums;
       arguments.rows = call.rows;
       arguments.width = layer.outputs;
       arguments.stride = layer.stride;
-      arguments.row = row_;
-      arguments.intervals = call.intervals;
-      arguments.interval = call.interval;
-      arguments.time = call.time;
       launch_threads(work.gpu, work.kernels.backward[static_cast<std::size_t>(layer.activation)],
                      threads_of(call.rows, layer.outputs), arguments, call.stream);
     }
     const Factor out{row_of(delta, first, layer.stride), layer.stride};
-    if (how.weights && layer.inputs > 0) {
+    if (how.weights) {
       Factor in{row_of(x, first, x_stride), x_stride};
       if (l > 0)
         in = {row_of(layers_[l - 1].values, first, layers_[l - 1].stride), layers_[l - 1].stride};
@@ -172,7 +146,7 @@ bool DeviceNet<Real>::backward(const NetWork<Real>& work, const NetCall<Real>& c
                     in, 1.0, call.gradient + place.weight, place.inputs);
     }
     if (l == 0) {
-      if (how.x == nullptr || layer.inputs == 0) return false;
+      if (how.x == nullptr) return false;
       work.multiply(call.stream, rows, layer.inputs, layer.outputs, out,
                     weights(0, call.parameters), how.beta, row_of(how.x, first, x_stride),
                     x_stride);
@@ -192,16 +166,10 @@ void DeviceNet<Real>::add_gradient(const NetWork<Real>& work, Stream stream, Rea
     const Layer& layer = layers_[l];
     const LayerShape& place = parameters_of(l);
     work.add_sums(stream, layer.sums, work.tiles(), layer.outputs, gradient + place.bias);
-    if (layer.time_sums != nullptr) {
-      work.add_sums(stream, layer.time_sums, work.tiles(), layer.outputs,
-                    gradient + place.weight + shape_->state_inputs, place.inputs);
-    }
   }
 }
 
 template struct NetWork<float>;
-template struct NetWork<double>;
 template class DeviceNet<float>;
-template class DeviceNet<double>;
 
 }  // namespace ito::cuda

@@ -25,18 +25,13 @@ struct DeviceNetKernels {
   GpuKernel add_sums;
 };
 
-/// What the nets of a call share: which rows count, and what a first layer sees beside its inputs.
+/// Which rows of a net's arrays count, and where its parameters and their gradient are.
 template <class Real>
 struct NetCall {
   Stream stream;
   const Real* parameters = nullptr;
-  Real* gradient = nullptr;  ///< flat; takes those of weights that are not packed
+  Real* gradient = nullptr;  ///< flat; takes that of weights
   NetRows rows{};
-  Real time = 0;
-  int interval = 0, intervals = 1;
-  TileMap map{};                    ///< of the call, for bias_rows and row_sums
-  const Real* bias_rows = nullptr;  ///< [observations, intervals, row]
-  Real* row_sums = nullptr;         ///< [tiles of the call, intervals, row]
 };
 
 /// Products and kernels on rows, with their scratch memory.
@@ -72,8 +67,8 @@ enum class NetUse { once };
 template <class Real>
 class DeviceNet {
  public:
-  /// `shape` must outlive it. `row`: numbers of a bias row, 0 for a net without context.
-  DeviceNet(const NetShape& shape, NetUse use, int row = 0);
+  /// `shape`, of a net that takes neither time nor context, must outlive it.
+  DeviceNet(const NetShape& shape, NetUse use);
 
   int outputs() const { return shape_->outputs(); }
   int widest() const { return row_stride(shape_->widest()); }
@@ -92,8 +87,8 @@ class DeviceNet {
                int x_stride) const;
 
   struct Backward {
-    bool sums;     ///< whether bias, time and context see the cotangents
-    bool weights;  ///< whether the other weights do
+    bool sums;     ///< whether biases see the cotangents
+    bool weights;  ///< whether weights do
     Real* x;       ///< [rows, x_stride]: takes the cotangent of x; null where there is none
     double beta;   ///< 1: adds to it
   };
@@ -101,18 +96,17 @@ class DeviceNet {
   /// was written.
   bool backward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x, int x_stride,
                 const Backward& how) const;
-  /// Adds the sums to the flat gradient; context weights are left out.
+  /// Adds the sums to the flat gradient.
   void add_gradient(const NetWork<Real>& work, Stream stream, Real* gradient) const;
 
  private:
   struct Layer {
-    int inputs = 0, outputs = 0;  ///< state or hidden channels
-    int stride = 0;               ///< of a row of its outputs
+    int inputs = 0, outputs = 0;
+    int stride = 0;  ///< of a row of its outputs
     Activation activation{};
-    Real* sums = nullptr;       ///< [tiles, outputs], of the bias
-    Real* time_sums = nullptr;  ///< the same, of time weights
-    Real* values = nullptr;     ///< [rows, stride]: its activations
-    Real* slopes = nullptr;     ///< [rows, stride], where activations do not tell them
+    Real* sums = nullptr;    ///< [tiles, outputs], of the bias
+    Real* values = nullptr;  ///< [rows, stride]: its activations
+    Real* slopes = nullptr;  ///< [rows, stride], where activations do not tell them
   };
 
   using Factor = MatrixProduct::Factor;
@@ -122,7 +116,6 @@ class DeviceNet {
   std::span<Layer> layers() { return {layers_.data(), shape_->layers.size()}; }
 
   const NetShape* shape_;
-  int row_;
   std::array<Layer, hidden_layers_limit + 1> layers_{};
   Real* cotangents_ = nullptr;
 };
