@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cuda/gpu.hpp"
-#include "cuda/layered/step_net.hpp"
+#include "cuda/layered/layer_work.hpp"
 #include "engine/workspace.hpp"
 #include "kernels/layered/arguments.cuh"
 #include "model/check.hpp"
