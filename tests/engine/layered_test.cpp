@@ -252,6 +252,25 @@ TEST(LayeredKernels, GiveTheSameGradientFromCheckpointsAndAfterARecording) {
   EXPECT_EQ(checkpointed.adjoint(inputs.parameters, call, cotangents), wanted);
 }
 
+/// Each block of 64 paths chooses for itself in which unit its cotangents are factors.
+TEST(LayeredKernels, HoldSmallCotangentsBesideABlockOfLargeOnes) {
+  const ModelCase row = model_of("mlp_diagonal_drift");
+  const EngineKind& kind = layered_engines().front();
+  const ChainInputs inputs = row.inputs(paths);
+  const Call call = row.call(paths);
+  PathValues cotangents = random_cotangents(row.model, paths, 6, LossTerm::energy);
+  const std::size_t first = 75, d = static_cast<std::size_t>(row.model.state);  // of two blocks on
+  for (std::size_t path = 0; path < paths; ++path)
+    cotangents.energy[path] *= path < first ? 1e9 : 1e-9;
+  AnyPlan exact(engine("reference64"), row.model), plan(kind, row.model);
+  const auto of_small = [&](AnyPlan& by) {
+    const GradientValues all = by.adjoint(inputs.parameters, call, cotangents);
+    return std::vector<double>(all.x0.begin() + static_cast<std::ptrdiff_t>(first * d),
+                               all.x0.end());
+  };
+  EXPECT_LE(relative_error(of_small(plan), of_small(exact)), kind.gradient_tolerance);
+}
+
 TEST(LayeredKernels, ReportPathsThatAreNotFiniteAndLeaveThemOut) {
   const ModelCase row = model_of("context_of_three");
   AnyPlan plan(layered_engines().front(), row.model);

@@ -51,6 +51,9 @@ void LayeredCall<Real>::backward(std::uint64_t b, const BlockTiles& tiles,
   for (Real* array : {space.costate, space.costate_excess, space.x_cotangent}) {
     gpu.clear(array, block_size() * sizeof(Real), stream.handle);
   }
+  for (const auto* net : {&space.drift, &space.diffusion, &space.control}) {
+    if (*net) (*net)->clear_scales(space.work, stream, shape.steps);
+  }
   LayeredAdjointArguments<Real> arguments = adjoint_arguments(tiles, call);
   LayeredSimulateArguments<Real> again{};
   again.call.path = path;

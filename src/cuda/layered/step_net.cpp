@@ -116,6 +116,13 @@ void StepNet<Real>::place_sums(Arena& arena, int rows, int steps) {
 }
 
 template <class Real>
+void StepNet<Real>::clear_scales(const StepWork<Real>& work, Stream stream, int steps) const {
+  if (scales_ == nullptr) return;
+  const std::size_t count = product(steps, static_cast<int>(layers().size()) + 1);
+  work.gpu.clear(scales_, count * sizeof *scales_, stream.handle);
+}
+
+template <class Real>
 void StepNet<Real>::pack(const StepWork<Real>& work, Stream stream, const Real* parameters) const {
   if (norms_ != nullptr) work.gpu.clear(norms_, layers().size() * sizeof *norms_, stream.handle);
   for (std::size_t l = 0; l < layers().size(); ++l) {

@@ -60,6 +60,9 @@ class StepNet {
   /// That takes the size of the cotangents of step k, or null.
   FactorScale* output_scale(int k) const { return scale(k, layers().size()); }
 
+  /// Before the way back of a block.
+  void clear_scales(const StepWork<Real>& work, Stream stream, int steps) const;
+
   void pack(const StepWork<Real>& work, Stream stream, const Real* parameters) const;
   /// From x [rows, x_stride]; `keep`: for `backward`.
   void forward(const StepWork<Real>& work, const StepCall<Real>& call, const Real* x, int x_stride,
