@@ -259,19 +259,20 @@ struct OuterShare {
 };
 
 /// Adds the block's step to the blocks of the warp's row `own` of a layer. `rows` and `columns` are
-/// the factors in the first warp's memory; those of the next warp lie `kWarpStage` elements on.
-template <class Outer, class Share, int kWarps, int kWarpStage>
+/// the factors of the first of kTiles tiles of paths; those of the next lie `kTileStage` elements
+/// on.
+template <class Outer, class Share, int kTiles, int kTileStage>
 ITO_DEVICE void outer_product(const StagedArray<typename Outer::Element>& rows,
                               const StagedArray<typename Outer::Element>& columns,
                               typename Outer::Number t, int own,
                               Tile<typename Outer::Number> (&sums)[Share::kOwnColumns]) {
   using Array = typename Outer::Array;
   ITO_UNROLL
-  for (int path = 0; path < 16 * kWarps; path += Outer::kPaths) {
-    const auto warp = static_cast<unsigned>(path / 16 * kWarpStage);  // whose paths they are
+  for (int path = 0; path < 16 * kTiles; path += Outer::kPaths) {
+    const auto tile = static_cast<unsigned>(path / 16 * kTileStage);  // whose paths they are
     const auto left =
-        Outer::left(Array{rows.rows + warp, rows.row_length}, Share::row_block(own), path % 16);
-    const Array across{columns.rows + warp, columns.row_length};
+        Outer::left(Array{rows.rows + tile, rows.row_length}, Share::row_block(own), path % 16);
+    const Array across{columns.rows + tile, columns.row_length};
     ITO_UNROLL
     for (int b = 0; b < Share::kOwnTiles; b += 2) {
       if (!Share::has_pair(b / 2)) continue;

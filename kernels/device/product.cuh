@@ -225,6 +225,14 @@ ITO_DEVICE void make_operands(
 /// each.
 inline constexpr int tiles_at_once = 4;
 
+/// Whether operands are read where they are asked for, so that their number need not be known when
+/// a kernel is compiled; and how many a loop over them takes without turning.
+template <class Operands>
+inline constexpr bool are_in_memory = requires {
+  Operands::kInMemory;
+};
+inline constexpr int unrolled_blocks = 8;
+
 /// finish(n, start(n) + Σ_in operands[b] · weights) for every output tile n, in order.
 /// `fragment(i)` reads this lane's i-th packed fragment.
 template <class Product, int kInTiles, int kOutTiles, class Operands, class Fragment, class Start,
@@ -239,8 +247,7 @@ ITO_DEVICE void multiply_tiles(const Operands& operands, Fragment fragment, Star
     for (int i = 0; i < tiles_at_once; ++i) {
       if (first + i < kOutTiles) sums[i] = start(first + i);
     }
-    ITO_UNROLL
-    for (int block = 0; block < kBlocks; ++block) {
+    const auto add = [&]<bool kHalf>(int block) {
       const typename Product::Operand& operand = operands[block];
       ITO_UNROLL
       for (int i = 0; i < tiles_at_once; i += Product::kGroup) {
@@ -249,14 +256,19 @@ ITO_DEVICE void multiply_tiles(const Operands& operands, Fragment fragment, Star
         ITO_UNROLL
         for (int member = 0; member < Product::kGroup; ++member) {
           if (first + i + member >= kOutTiles) continue;
-          if (Product::kDepth == 2 && 2 * block + 1 == kInTiles) {
-            Product::template multiply<true>(sums[i + member], operand, packed, member);
-          } else {
-            Product::template multiply<false>(sums[i + member], operand, packed, member);
-          }
+          Product::template multiply<kHalf>(sums[i + member], operand, packed, member);
         }
       }
+    };
+    constexpr int kWhole = kInTiles / Product::kDepth;
+    if constexpr (are_in_memory<Operands> && kBlocks > unrolled_blocks) {
+      ITO_UNROLLED_4
+      for (int block = 0; block < kWhole; ++block) add.template operator()<false>(block);
+    } else {
+      ITO_UNROLL
+      for (int block = 0; block < kWhole; ++block) add.template operator()<false>(block);
     }
+    if constexpr (kWhole < kBlocks) add.template operator()<true>(kWhole);
     ITO_UNROLL
     for (int i = 0; i < tiles_at_once; ++i) {
       if (first + i < kOutTiles) finish(first + i, sums[i]);

@@ -1,5 +1,6 @@
-// The reverse-time kernel: each warp of a block runs 16 paths backwards through the time loop.
-// States come from the tape (or are recomputed from its checkpoints), noise is generated again,
+// The reverse-time kernel: each warp of a block runs 16 paths backwards through the time loop;
+// where warps share units, those of the same tile of 16 do the same, and one of them writes. States
+// come from the tape (or are recomputed from its checkpoints), noise is generated again,
 // activations are recomputed, the costate λ stays in registers, and the gradient of every parameter
 // is summed on chip until the block's last path. Blocks take fixed runs of groups of paths, so that
 // sums depend on the number of paths alone.
@@ -8,7 +9,7 @@
 #include "kernels/arithmetic/scheme.cuh"
 #include "kernels/fused/gradient_sums.cuh"
 #include "kernels/fused/mixing_gradient.cuh"
-#include "kernels/fused/net_gradient.cuh"
+#include "kernels/fused/shared_gradient.cuh"
 #include "kernels/fused/tape.cuh"
 #include "kernels/fused/warpgroup_net.cuh"
 
@@ -142,6 +143,7 @@ class WarpAdjoint {
 
   /// At step 0: λ is the cotangent of x_0.
   ITO_DEVICE void store_initial_cotangents() {
+    if (!writes()) return;
     if (arguments_.x0_gradient != nullptr) {
       const auto own = paths();
       ITO_UNROLL
@@ -180,6 +182,15 @@ class WarpAdjoint {
     return WarpPaths<Number>::template of<Shape>(call_, index_);
   }
 
+  /// Whether this warp is the one that writes for its paths.
+  ITO_DEVICE static bool writes() {
+    if constexpr (Shape::kSharesUnits) {
+      return UnitTeam<Shape::kWarps, Shape::kTiles>::writes();
+    } else {
+      return true;
+    }
+  }
+
   ITO_DEVICE void load_sum_cotangents() {
     const auto own = paths();
     ITO_UNROLL
@@ -201,28 +212,50 @@ class WarpAdjoint {
   /// The states of steps begin … end − 1, stored or recomputed as the forward kernel computed them:
   /// where products are wgmma by all warps, those without paths from zeros.
   ITO_DEVICE const Tile<Number>* states_from(int begin, int end) {
-    const bool has_paths = index_ < call_.tiles;
-    if (!has_paths && (!Shape::kWarpgroups || call_.stride == 1)) return nullptr;
-    const long long first = static_cast<long long>(index_) * call_.checkpoints;
+    const bool inside = index_ < call_.tiles;
+    const long long first = static_cast<long long>(inside ? index_ : 0) * call_.checkpoints;
     const Tile<Number>* stored =
         tape_entry<P, Shape>(call_.tape, first + begin / call_.stride, call_.stride > 1);
     if (call_.stride == 1) return stored;
-    const long long slot = static_cast<long long>(block_index()) * Shape::kWarps + warp_index();
-    Tile<Number>* segment = tape_entry<P, Shape>(arguments_.segments, slot * call_.stride, false);
+    if constexpr (Shape::kSharesUnits) {
+      using Evaluator =
+          SharedEvaluator<P, typename Nets::Parameters, UnitTeam<Shape::kWarps, Shape::kTiles>,
+                          Shape::kWarpStage, Shape::kUnitBuffer, false>;
+      block_barrier();  // no warp still reads the last segment, or what the last step has staged
+      recompute(Evaluator{nets_.evaluator.parameters, nets_.evaluator.stage, Number(1)}, begin, end,
+                stored, inside);
+      block_barrier();
+    } else if (inside || Shape::kWarpgroups) {
+      recompute(forward_evaluator(), begin, end, stored, inside);
+    }
+    return segment();
+  }
+
+  ITO_DEVICE Tile<Number>* segment() const {
+    const unsigned slot = block_index() * static_cast<unsigned>(Shape::kTiles) +
+                          warp_index() % static_cast<unsigned>(Shape::kTiles);
+    return tape_entry<P, Shape>(arguments_.segments, static_cast<long long>(slot) * call_.stride,
+                                false);
+  }
+
+  /// Fills the segment with the states of steps begin … end − 1, from a checkpoint.
+  template <class Evaluator>
+  ITO_DEVICE void recompute(const Evaluator& evaluator, int begin, int end,
+                            const Tile<Number>* stored, bool inside) {
     CompensatedTiles<Shape, Number> x{};
-    if (has_paths) {
+    if (inside) {
       load_state<Shape>(stored, x.value);
       load_state<Shape>(stored + stored_stride<Shape>, x.excess);
     }
-    const auto evaluator = forward_evaluator();
     ITO_ROLLED
     for (int k = begin;; ++k) {
-      store_state<Shape>(segment + static_cast<long long>(k - begin) * stored_stride<Shape>,
-                         x.value);
+      if (inside && writes()) {
+        store_state<Shape>(segment() + static_cast<long long>(k - begin) * stored_stride<Shape>,
+                           x.value);
+      }
       if (k + 1 == end) break;
       euler_step<P, Shape>(evaluator, call_, paths(), noise_, k, x);
     }
-    return segment;
   }
 
   /// Evaluates nets as the forward kernel does. Its weights for wgmma take the place of what the
@@ -369,7 +402,7 @@ class WarpAdjoint {
   ITO_DEVICE void add_sigma_gradient(Carry carry, int n, const States& lambda,
                                      const States& extra) {
     if constexpr (Shape::kDiffusion == DiffusionKind::constant_diagonal) {
-      if (carry.parameters) sums_.sigma.add(n, diagonal_cotangent(n, lambda, extra));
+      if (carry.parameters && writes()) sums_.sigma.add(n, diagonal_cotangent(n, lambda, extra));
     }
   }
 
@@ -413,7 +446,7 @@ class WarpAdjoint {
         const Tile<Number> cotangent = cotangent_of_control(n, u[n], omega[n], carry);
         add_sigma_gradient(carry, n, lambda, sigma_cotangent);
         if constexpr (Shape::kControl == ControlKind::constant) {
-          if (carry.parameters) sums_.control_value.add(n, cotangent);
+          if (carry.parameters && writes()) sums_.control_value.add(n, cotangent);
         }
       }
     }
@@ -477,7 +510,7 @@ class WarpAdjoint {
   /// The gradient of the bias row is complete for an interval of the context.
   ITO_DEVICE void store_row(int interval) {
     if constexpr (kHasRow) {
-      if (index_ < call_.tiles) {
+      if (index_ < call_.tiles && writes()) {
         Number* out = arguments_.row_sums +
                       (static_cast<long long>(index_) * call_.intervals + interval) * Shape::kRow;
         row_sums_.sum_paths([&](int channel, Number sum) { out[channel] = sum; });
@@ -504,6 +537,17 @@ class WarpAdjoint {
   VectorSums<Number, kRowTiles> row_sums_;
 };
 
+/// How the nets of a shape are evaluated on the way back.
+template <class P, class Shape, class Parameters, bool kShares = Shape::kSharesUnits>
+struct AdjointEvaluator {
+  using Type = StagedEvaluator<P, Parameters, Shape::kWarpStage>;
+};
+template <class P, class Shape, class Parameters>
+struct AdjointEvaluator<P, Shape, Parameters, true> {
+  using Type = SharedEvaluator<P, Parameters, UnitTeam<Shape::kWarps, Shape::kTiles>,
+                               Shape::kWarpStage, Shape::kUnitBuffer, true>;
+};
+
 template <class P, class Shape>
 ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
@@ -512,7 +556,7 @@ ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
       arguments.sums + static_cast<long long>(block_index()) * Shape::kSumCount);
   using Parameters = decltype(open_parameters<P, Shape>(arguments.path));
   const auto stage = shared_memory() + static_cast<unsigned>(Shape::kStageBytes);
-  using Nets = BlockNets<P, Parameters, Shape::kWarpStage>;
+  using Nets = BlockNets<P, typename AdjointEvaluator<P, Shape, Parameters>::Type>;
   Nets nets{{parameters, stage.template as<typename P::Outer::Element>(), Number(1)}, memory};
   GradientSums<P, Shape> sums;
   sums.clear(memory);
@@ -520,7 +564,8 @@ ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
   const int end = static_cast<int>(groups * (block_index() + 1) / grid_size());
   ITO_ROLLED
   for (int group = static_cast<int>(groups * block_index() / grid_size()); group < end; ++group) {
-    const int index = group * Shape::kWarps + static_cast<int>(warp_index());
+    const int index =
+        group * Shape::kTiles + static_cast<int>(warp_index()) % static_cast<int>(Shape::kTiles);
     WarpAdjoint<P, Shape, Nets, GradientSums<P, Shape>>(arguments, nets, sums, index).run();
   }
   sums.flush(memory, nets.evaluator.state_unit);

@@ -85,8 +85,10 @@ struct NetLayout {
 
 /// How a kernel is launched.
 struct FusedLaunch {
-  int warps = 4;   ///< of a block, at most
-  int blocks = 1;  ///< that the registers of a multiprocessor are to hold
+  int warps = 4;              ///< of a block, at most
+  int blocks = 1;             ///< that the registers of a multiprocessor are to hold
+  int tiles = 4;              ///< of 16 paths, of a block: one a warp, unless warps share units
+  bool shares_units = false;  ///< whether a hidden layer's units are spread over a block's warps
   bool shared_parameters = false;
   int stage_bytes = 0;    ///< where staging begins in shared memory
   int scratch_bytes = 0;  ///< where a number for each warp begins
@@ -101,7 +103,8 @@ struct FusedLayout {
   int slot_count = 0;    ///< blocks of weight-gradient sums
   /// Numbers of vector sums: control value, σ, initial mean and deviation, biases of outputs.
   int vector_count = 0;
-  int warp_stage = 0;  ///< all staged elements of a warp
+  int warp_stage = 0;   ///< all staged elements of a warp, or of a tile where warps share units
+  int unit_buffer = 0;  ///< elements of a tile's widest hidden layer, where warps share units
   FusedLaunch simulate, adjoint;
   bool warpgroups = false;  ///< whether any layer is `by_warpgroup`
   bool fits = true;         ///< whether the adjoint's activations fit the shared memory of a block
@@ -255,6 +258,7 @@ ITO_INLINE constexpr void choose_launches(FusedLayout& layout, PackedFormat form
   FusedLaunch& simulate = layout.simulate;
   simulate.shared_parameters = forward_bytes <= at_most(100 << 10);
   simulate.warps = simulate.shared_parameters && forward_bytes > 48 << 10 ? 8 : 4;
+  simulate.tiles = simulate.warps;
   simulate.shared_bytes = simulate.shared_parameters ? forward_bytes : 0;
 
   const int all_bytes = (layout.fragment_count * fragment_bytes + number_bytes + 15) / 16 * 16;
@@ -265,6 +269,7 @@ ITO_INLINE constexpr void choose_launches(FusedLayout& layout, PackedFormat form
   const int of_two = (shared_memory + 1024) / 2 - 1024;
   FusedLaunch& adjoint = layout.adjoint;
   for (adjoint.warps = 4;; adjoint.warps /= 2) {
+    adjoint.tiles = adjoint.warps;
     const int bytes = adjoint.warps * warp_bytes + scratch;
     adjoint.shared_parameters = bytes + all_bytes <= (bytes <= of_two ? of_two : shared_memory);
     adjoint.stage_bytes = adjoint.shared_parameters ? all_bytes : 0;
@@ -275,11 +280,56 @@ ITO_INLINE constexpr void choose_launches(FusedLayout& layout, PackedFormat form
   }
 }
 
+/// The widest hidden layer of the nets, in tiles; 0: there is none.
+ITO_INLINE constexpr int widest_hidden(const FusedLayout& layout) {
+  int widest = 0;
+  for (const NetLayout& net : layout.nets) {
+    for (int l = 0; l + 1 < net.spec.layers; ++l) {
+      const int tiles = net.layers[l].out_tiles();
+      widest = widest < tiles ? tiles : widest;
+    }
+  }
+  return widest;
+}
+
+/// The same for blocks whose warps share the units of hidden layers: as many warps as the widest
+/// layer has blocks of an operand, 2 to 8, and as many tiles of paths as shared memory takes, up to
+/// `most_tiles`, since a weight that is read serves all of them.
+ITO_INLINE constexpr void choose_shared_launches(FusedLayout& layout, PackedFormat format,
+                                                 int shared_memory, int most_tiles) {
+  const int widest = widest_hidden(layout), blocks = format.rest.blocks(widest);
+  const int warps = blocks > 4 ? 8 : blocks > 2 ? 4 : 2;
+  layout.unit_buffer = staged_elements(widest, format);
+  const int number_bytes = layout.number_count * format.number_bytes;
+  const auto choose = [&](FusedLaunch& launch, int fragments, int tile_bytes, int least, int room) {
+    const int scratch = (4 * warps + 15) / 16 * 16;
+    const int all_bytes = (fragments * fragment_bytes + number_bytes + 15) / 16 * 16;
+    launch.warps = warps;
+    launch.shares_units = true;
+    for (launch.tiles = most_tiles < warps ? most_tiles : warps;; launch.tiles /= 2) {
+      const int staged = launch.tiles * tile_bytes;
+      const int bytes = (staged < least ? least : staged) + scratch;
+      launch.shared_parameters = bytes + all_bytes <= (bytes <= room ? room : shared_memory);
+      launch.stage_bytes = launch.shared_parameters ? all_bytes : 0;
+      launch.shared_bytes = launch.stage_bytes + bytes;
+      launch.scratch_bytes = launch.shared_bytes - scratch;
+      if (launch.shared_bytes <= shared_memory || launch.tiles == 1) return;
+    }
+  };
+  // Of two blocks on a multiprocessor each may have so much.
+  const int of_two = (shared_memory + 1024) / 2 - 1024;
+  choose(layout.simulate, layout.forward_fragments, 2 * layout.unit_buffer * format.element_bytes,
+         0, of_two);
+  choose(layout.adjoint, layout.fragment_count, layout.warp_stage * format.element_bytes,
+         warps * layout.vector_count * format.number_bytes, of_two);
+  layout.fits = layout.adjoint.shared_bytes <= shared_memory;
+}
+
 /// Where the blocks of weight-gradient sums are, and which layers' stay in registers: the first
-/// ones that find room.
+/// ones that find room; none beside the products of several tiles of paths.
 ITO_INLINE constexpr void lay_out_sums(FusedLayout& layout, PackedFormat format) {
   const int warps = layout.adjoint.warps;
-  int free = format.resident;
+  int free = layout.adjoint.shares_units && layout.adjoint.tiles > 1 ? 0 : format.resident;
   for (NetLayout& net : layout.nets) {
     for (int l = 0; l < net.spec.layers; ++l) {
       LayerLayout& layer = net.layers[l];
@@ -322,13 +372,19 @@ ITO_INLINE constexpr void choose_warpgroups(FusedLayout& layout, const ModelSpec
 }
 
 /// `shared_memory`: bytes that a block may ask for. `wgmma`: whether the device has it.
+/// `unit_tiles`: 0, or the most tiles of paths of a block whose warps share the units of hidden
+/// layers.
 ITO_INLINE constexpr FusedLayout fused_layout(const ModelSpec& model, PackedFormat format,
-                                              int shared_memory, bool wgmma) {
+                                              int shared_memory, bool wgmma, int unit_tiles = 0) {
   FusedLayout layout;
   lay_out_parameters(layout, model, format);
   lay_out_stage(layout, model, format);
-  choose_launches(layout, format, shared_memory);
-  if (wgmma) choose_warpgroups(layout, model, format);
+  if (unit_tiles > 0) {
+    choose_shared_launches(layout, format, shared_memory, unit_tiles);
+  } else {
+    choose_launches(layout, format, shared_memory);
+    if (wgmma) choose_warpgroups(layout, model, format);
+  }
   lay_out_sums(layout, format);
   return layout;
 }

@@ -31,9 +31,11 @@ requires(Nets::kStages) ITO_DEVICE
     }
     return tile;
   });
-  ITO_UNROLL
-  for (int b = 0; b < kBlocks; ++b) P::Outer::store(inputs, b, increments[b]);
-  pad_staged<P>(inputs, kNoises);
+  if (nets.evaluator.writes()) {
+    ITO_UNROLL
+    for (int b = 0; b < kBlocks; ++b) P::Outer::store(inputs, b, increments[b]);
+    pad_staged<P>(inputs, kNoises);
+  }
   with_unit<P, Shape, Diffusion>(
       nets, sums, [&] { return step.root_h * largest(lambda); },
       [&](Number unit) {

@@ -8,12 +8,13 @@
 namespace ito::cuda {
 
 /// What the gradients of a block's nets share.
-template <class P, class ParametersT, int kWarpStage>
+template <class P, class Evaluator>
 struct BlockNets {
-  using Parameters = ParametersT;
-  /// Chooses the overloads of net_gradient and mixing_gradient that stage activations.
-  static constexpr bool kStages = true;
-  StagedEvaluator<P, Parameters, kWarpStage> evaluator;
+  using Parameters = typename Evaluator::Parameters;
+  /// Choose the overloads of net_gradient and mixing_gradient: activations are staged, by warps
+  /// that share the units of layers (shared_gradient.cuh) or do not.
+  static constexpr bool kStages = true, kSharesUnits = Evaluator::kSharesUnits;
+  Evaluator evaluator;
   Tile<typename P::Number>* sums;  ///< [slots, 32 lanes] in global memory
   bool weights = true;             ///< whether weight gradients are taken
   bool check = true;               ///< whether units are chosen anew (units.cuh)
@@ -39,16 +40,13 @@ ITO_INLINE constexpr bool shows_first() {
   return Net::kContext || in_tiles<Net>(0) == 0;
 }
 
-/// Operands of cotangents times a unit, staged at a layer's place.
-template <class P, class Net, int kLayer, class Nets>
-ITO_DEVICE void stage_outer_cotangents(
-    Nets& nets, const Tile<typename P::Number> (&delta)[out_tiles<Net>(kLayer)],
-    typename P::Number unit,
-    typename P::Forward::Operand (&operands)[delta_blocks<P, Net, kLayer>]) {
+/// Operands of cotangents times a unit.
+template <class P, int kOut>
+ITO_DEVICE void make_cotangents(
+    const Tile<typename P::Number> (&delta)[kOut], typename P::Number unit,
+    typename P::Forward::Operand (&operands)[block_count<typename P::Forward>(kOut)]) {
   using Number = typename P::Number;
-  using Product = typename P::Forward;
-  constexpr int kOut = out_tiles<Net>(kLayer);
-  make_operands<Product, kOut>(operands, [&](int n) {
+  make_operands<typename P::Forward, kOut>(operands, [&](int n) {
     Tile<Number> tile = uniform_tile(Number(0));
     if (n < kOut) {
       ITO_UNROLL
@@ -56,6 +54,17 @@ ITO_DEVICE void stage_outer_cotangents(
     }
     return tile;
   });
+}
+
+/// The same, staged at a layer's place.
+template <class P, class Net, int kLayer, class Nets>
+ITO_DEVICE void stage_outer_cotangents(
+    Nets& nets, const Tile<typename P::Number> (&delta)[out_tiles<Net>(kLayer)],
+    typename P::Number unit,
+    typename P::Forward::Operand (&operands)[delta_blocks<P, Net, kLayer>]) {
+  constexpr int kOut = out_tiles<Net>(kLayer);
+  make_cotangents<P, kOut>(delta, unit, operands);
+  if (!nets.evaluator.writes()) return;
   const auto array = nets.evaluator.template delta<Net, kLayer>();
   ITO_UNROLL
   for (int b = 0; b < delta_blocks<P, Net, kLayer>; ++b) P::Outer::store(array, b, operands[b]);
@@ -79,21 +88,27 @@ ITO_DEVICE void through_weights(const Nets& nets, int row, const Delta& delta, S
       start, finish);
 }
 
-/// From the cotangents of a hidden layer's activations to those of its sums, in block b.
-template <class P, class Net, int kLayer, class Nets>
+/// Where the slopes of hidden layer kLayer, or the activations that tell them, are staged.
+template <class Net, int kLayer, class Evaluator, class... Tile>
+ITO_DEVICE auto kept_of(const Evaluator& evaluator, Tile... tile) {
+  if constexpr (keeps_slopes(Net::kHidden)) {
+    return evaluator.template slopes<Net, kLayer + 1>(tile...);
+  } else {
+    return evaluator.template inputs<Net, kLayer + 1>(tile...);
+  }
+}
+
+/// From the cotangents of a hidden layer's activations to those of its sums, in block b. `kept`:
+/// that of `kept_of`. `kShown`: whether `delta` is asked for.
+template <class P, class Net, bool kShown>
 ITO_DEVICE typename P::Forward::Operand through_activation(
-    const Nets& nets, int b, const Tile<typename P::Number> (&outer)[P::Forward::kDepth],
+    const StagedOf<P>& kept, int b, const Tile<typename P::Number> (&outer)[P::Forward::kDepth],
     Tile<typename P::Number> (&delta)[P::Forward::kDepth]) {
   using Number = typename P::Number;
   using Product = typename P::Forward;
   constexpr bool kKept = keeps_slopes(Net::kHidden);
   typename Product::Operand staged;
-  if constexpr (kKept) {
-    P::Outer::load(nets.evaluator.template slopes<Net, kLayer + 1>(), b, staged);
-  } else {
-    P::Outer::load(nets.evaluator.template inputs<Net, kLayer + 1>(), b, staged);
-  }
-  constexpr bool kShown = kLayer == 0 && shows_first<Net>();
+  P::Outer::load(kept, b, staged);
   constexpr bool kHalves = P::Outer::kPlanes == 1 && has_units<P>() && !kShown;
   if constexpr (kHalves && (kKept || Net::kHidden == Activation::tanh)) {
     typename Product::Operand out;
@@ -139,9 +154,11 @@ struct HiddenCotangents {
     constexpr int kOut = out_tiles<Net>(kLayer);
     return by_blocks<Product, kOut>([this](int b, const Tile<Number>(&outer)[Product::kDepth]) {
       Tile<Number> shown[Product::kDepth];
-      delta.store(b, through_activation<P, Net, kLayer>(nets, b, outer, shown));
+      constexpr bool kShown = kLayer == 0 && shows_first<Net>();
+      const auto kept = kept_of<Net, kLayer>(nets.evaluator);
+      delta.store(b, through_activation<P, Net, kShown>(kept, b, outer, shown));
       if ((b + 1) * Product::kDepth >= kOut) pad_staged<P>(delta.array, kOut);
-      if constexpr (kLayer == 0 && shows_first<Net>()) {
+      if constexpr (kShown) {
         ITO_UNROLL
         for (int i = 0; i < Product::kDepth; ++i) {
           if (b * Product::kDepth + i < kOut) first(b * Product::kDepth + i, shown[i]);
@@ -188,7 +205,7 @@ ITO_DEVICE void add_weight_gradients(Nets& nets, NetSums<P, Net, Shape::kWarps>&
 /// those of its bias row. Adds the cotangent of x to `x_cotangent`.
 template <class P, class Shape, class Net, bool kOpened, class Nets, class Sums, class States,
           class XCotangent, class Cotangent, class First>
-requires(Nets::kStages) ITO_DEVICE
+requires(Nets::kStages && !Nets::kSharesUnits) ITO_DEVICE
     void net_gradient(Nets& nets, Sums& sums, const NetInput<typename P::Number>& input,
                       const States& x, XCotangent& x_cotangent, Cotangent cotangent, First first) {
   using Number = typename P::Number;

@@ -169,7 +169,7 @@ ITO_DEVICE void clear_sums(NetSums<P, Net, kWarps>& sums, Tile<typename P::Numbe
   }
 }
 
-/// Adds δᵀa over the paths of all warps to the sums of row `row` of a layer.
+/// Adds δᵀa over the paths of the block to the sums of row `row` of a layer.
 template <class P, class Shape, class Net, int kLayer, class Nets>
 ITO_DEVICE void add_weight_gradient(Nets& nets, NetSums<P, Net, Shape::kWarps>& sums,
                                     typename P::Number time, int row) {
@@ -183,22 +183,32 @@ ITO_DEVICE void add_weight_gradient(Nets& nets, NetSums<P, Net, Shape::kWarps>& 
                            staged_row(kLayout.staged_tiles(), sizeof(typename Outer::Element))};
   const StagedOf<P>& down = kLayout.turned ? inputs : delta;
   const StagedOf<P>& across = kLayout.turned ? delta : inputs;
-  ITO_UNROLL
-  for (int a = 0; a < Share::kOwnRows; ++a) {
-    if (!Share::has_row(a)) continue;
-    if constexpr (kLayout.resident) {
-      outer_product<Outer, Share, Shape::kWarps, Shape::kWarpStage>(
+  if constexpr (kLayout.resident) {
+    ITO_UNROLL
+    for (int a = 0; a < Share::kOwnRows; ++a) {
+      if (!Share::has_row(a)) continue;
+      outer_product<Outer, Share, Shape::kTiles, Shape::kWarpStage>(
           down, across, time, a, sums.template layer<kLayer>()[a]);
-    } else {
+    }
+  } else {
+    const auto add_row = [&](int a) {
+      if (!Share::has_row(a)) return;
       Tile<Number> step[Share::kOwnColumns];
       ITO_UNROLL
       for (auto& tile : step) tile = uniform_tile(Number(0));
-      outer_product<Outer, Share, Shape::kWarps, Shape::kWarpStage>(down, across, time, a, step);
+      outer_product<Outer, Share, Shape::kTiles, Shape::kWarpStage>(down, across, time, a, step);
       ITO_UNROLL
       for (int b = 0; b < Share::kOwnColumns; ++b) {
         add_scaled(nets.sums[sum_of<Net, Shape::kWarps, kLayer>(row, a, b)], step[b],
                    sum_scales<Net, Share, kLayer>(b, sums.unit, nets.evaluator.state_unit));
       }
+    };
+    if constexpr (Shape::kSharesUnits) {  // as a rule of many rows
+      ITO_ROLLED
+      for (int a = 0; a < Share::kOwnRows; ++a) add_row(a);
+    } else {
+      ITO_UNROLL
+      for (int a = 0; a < Share::kOwnRows; ++a) add_row(a);
     }
   }
 }

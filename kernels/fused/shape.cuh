@@ -26,12 +26,13 @@ enum class FusedKernel { simulate, adjoint, step };
 /// A model as a kernel on tensor cores sees it. `Model::shared_memory`: bytes that a block may ask
 /// for; `Model::refined`: for requests whose noise is defined on other steps than the grid's;
 /// `Model::split`: for adjoints whose martingale's cotangent goes to states alone; `Model::wgmma`:
-/// for devices that have it.
+/// for devices that have it; `Model::unit_tiles`: that of `fused_layout`.
 template <class Model, class P, FusedKernel kKernel>
 struct FusedShape : SpecConstants<Model> {
   static constexpr PackedFormat kFormat = P::kFormat;
   static constexpr FusedLayout kLayout =
-      fused_layout(Model::spec, P::kFormat, Model::shared_memory, Model::wgmma);
+      fused_layout(Model::spec, P::kFormat, Model::shared_memory, Model::wgmma,
+                   kKernel == FusedKernel::step ? 0 : Model::unit_tiles);
   static constexpr FusedLaunch kLaunch = kKernel == FusedKernel::simulate  ? kLayout.simulate
                                          : kKernel == FusedKernel::adjoint ? kLayout.adjoint
                                                                            : FusedLaunch{};
@@ -43,7 +44,9 @@ struct FusedShape : SpecConstants<Model> {
   static constexpr bool kWarpgroups = kLayout.warpgroups;  ///< whether a step's products are wgmma
   static constexpr int kWarps = kLaunch.warps, kStageBytes = kLaunch.stage_bytes,
                        kScratchBytes = kLaunch.scratch_bytes;
-  static constexpr int kWarpStage = kLayout.warp_stage;
+  static constexpr bool kSharesUnits = kLaunch.shares_units;
+  static constexpr int kTiles = kLaunch.tiles;
+  static constexpr int kWarpStage = kLayout.warp_stage, kUnitBuffer = kLayout.unit_buffer;
   static constexpr int kSigma = kLayout.vectors.sigma.offset,
                        kInverseSigma = kLayout.vectors.inverse_sigma.offset;
   static constexpr int kControlValue = kLayout.vectors.control_value.offset;
@@ -74,6 +77,7 @@ struct OutputsAlone {
   static constexpr ModelSpec spec = outputs_alone(Model::spec);
   static constexpr int shared_memory = Model::shared_memory;
   static constexpr bool refined = Model::refined, split = Model::split, wgmma = false;
+  static constexpr int unit_tiles = 0;
 };
 
 }  // namespace ito::cuda

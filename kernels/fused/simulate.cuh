@@ -1,8 +1,10 @@
 // The forward kernel: a warp takes 16 paths through the whole time loop, states in registers, and
 // writes at save steps and (for a following adjoint) at the tape's steps. Where a step's products
-// are wgmma four warps go together, of which some may have no paths.
+// are wgmma four warps go together, of which some may have no paths. Where warps share units, those
+// of the same 16 paths do the same, and one of them writes.
 #pragma once
 
+#include "kernels/fused/shared_net.cuh"
 #include "kernels/fused/tape.cuh"
 #include "kernels/fused/warpgroup_net.cuh"
 
@@ -88,8 +90,8 @@ ITO_DEVICE void save_interval(const SimulateArguments<Number>& arguments,
 template <class Shape, class Number>
 ITO_DEVICE void finish_paths(const SimulateArguments<Number>& arguments,
                              const WarpPaths<Number>& paths, int index,
-                             const Tile<Number> (&x)[state_tiles<Shape>],
-                             RunningSums<Number>& sums) {
+                             const Tile<Number> (&x)[state_tiles<Shape>], RunningSums<Number>& sums,
+                             bool writes = true) {
   sums.close_interval();
   ITO_UNROLL
   for (int r = 0; r < 2; ++r) {
@@ -101,7 +103,7 @@ ITO_DEVICE void finish_paths(const SimulateArguments<Number>& arguments,
       finite = finite && is_finite(x[n].v[2 * r]) && is_finite(x[n].v[2 * r + 1]);
     }
     const auto status = static_cast<unsigned char>(sum_row(finite ? 0.0f : 1.0f) > 0.0f ? 1 : 0);
-    if (tile_column() != 0) continue;
+    if (tile_column() != 0 || !writes) continue;
     if (arguments.path.tape_status != nullptr) {
       arguments.path.tape_status[16LL * index + static_cast<int>(tile_row()) + 8 * r] = status;
     }
@@ -120,10 +122,23 @@ ITO_DEVICE auto open_evaluator(const PathArguments<typename P::Number>& call) {
     const auto* fragments = static_cast<const WeightFragment*>(call.fragments);
     return WarpgroupEvaluator<P, Parameters>{
         {copy_to_cores<Shape>(fragments, shared_memory()), others}};
+  } else if constexpr (Shape::kSharesUnits) {
+    const auto parameters = open_parameters<P, Shape>(call);
+    const auto stage = (shared_memory() + static_cast<unsigned>(Shape::kStageBytes))
+                           .template as<typename P::Outer::Element>();
+    return SharedEvaluator<P, decltype(open_parameters<P, Shape>(call)),
+                           UnitTeam<Shape::kWarps, Shape::kTiles>, 2 * Shape::kUnitBuffer,
+                           Shape::kUnitBuffer, false>{parameters, stage, Number(1)};
   } else {
     const auto parameters = open_parameters<P, Shape>(call);
     return RegisterEvaluator<P, decltype(open_parameters<P, Shape>(call))>{parameters};
   }
+}
+/// The tile of paths of a warp.
+template <class Shape>
+ITO_DEVICE int index_of_warp() {
+  const unsigned tiles = Shape::kSharesUnits ? Shape::kTiles : block_size() / 32;
+  return static_cast<int>(block_index() * tiles + warp_index() % tiles);
 }
 
 template <class P, class Shape>
@@ -131,12 +146,16 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
   using Number = typename P::Number;
   const PathArguments<Number>& call = arguments.path;
   const auto evaluator = open_evaluator<P, Shape>(call);
-  const int index = static_cast<int>(block_index() * (block_size() / 32) + warp_index());
-  if ((Shape::kWarpgroups ? index / 4 * 4 : index) >= call.tiles) return;
-  const bool has_paths = !Shape::kWarpgroups || index < call.tiles;
-  const auto paths = WarpPaths<Number>::template of<Shape>(call, index);
+  const int index = index_of_warp<Shape>();
+  // Where warps work together, who has no paths takes part all the same.
+  constexpr bool kTogether = Shape::kWarpgroups || Shape::kSharesUnits;
+  if (!Shape::kSharesUnits && (Shape::kWarpgroups ? index / 4 * 4 : index) >= call.tiles) return;
+  bool writes = !kTogether || index < call.tiles;
+  if constexpr (Shape::kSharesUnits) writes = writes && evaluator.writes();
+  auto paths = WarpPaths<Number>::template of<Shape>(call, index);
   CompensatedTiles<Shape, Number> x;
   load_initial<P, Shape>(call, paths, evaluator.parameters, x.value);
+  if (Shape::kSharesUnits && !writes) paths.path[0] = paths.path[1] = -1;
   x.start_from_zero_excess();
   auto sums = RunningSums<Number>::zero();
   PathNoise<P, Shape> noise(call, paths.tile);
@@ -150,11 +169,11 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
       ++s;
     }
     if (k == call.steps) break;
-    if (call.tape != nullptr) {
+    if (call.tape != nullptr && writes) {
       if (until_checkpoint == 0) {
         const bool whole = call.stride > 1;
         auto* entry = tape_entry<P, Shape>(call.tape, checkpoint, whole);
-        if (has_paths) {
+        if (writes) {
           store_state<Shape>(entry, x.value);
           if (whole) store_state<Shape>(entry + stored_stride<Shape>, x.excess);
         }
@@ -165,7 +184,7 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
     }
     sums.add(euler_step<P, Shape>(evaluator, call, paths, noise, k, x));
   }
-  if (has_paths) finish_paths<Shape>(arguments, paths, index, x.value, sums);
+  if (writes) finish_paths<Shape>(arguments, paths, index, x.value, sums);
 }
 
 }  // namespace ito::cuda

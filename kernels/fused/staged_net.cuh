@@ -30,6 +30,7 @@ ITO_DEVICE void pad_staged(const StagedOf<P>& array, int tiles) {
 /// The operands of a staged array, each read when it is asked for.
 template <class P>
 struct StagedOperands {
+  static constexpr bool kInMemory = true;
   StagedOf<P> array;
 
   ITO_DEVICE typename P::Forward::Operand operator[](int block) const {
@@ -65,6 +66,23 @@ struct MadeOperands<P, kBlocks, false> {
   }
 };
 
+/// Stages a net's inputs at states x, those times `unit`.
+template <class P, class Net, class States, class Number>
+ITO_DEVICE void stage_inputs(const StagedOf<P>& array, const NetInput<Number>& input,
+                             const States& x, Number unit) {
+  using Product = typename P::Forward;
+  ITO_UNROLL
+  for (int b = 0; b < input_blocks<P, Net, 0>; ++b) {
+    Tile<Number> tiles[Product::kDepth];
+    ITO_UNROLL
+    for (int i = 0; i < Product::kDepth; ++i) {
+      tiles[i] = net_inputs<Net>(x, input, b * Product::kDepth + i, unit);
+    }
+    P::Outer::store(array, b, Product::operand(tiles));
+  }
+  pad_staged<P>(array, Net::layer(0).staged_tiles());
+}
+
 /// Evaluates nets through shared memory, of which every warp has kWarpStage elements of its
 /// own. Before a warp writes there, no other may still read it.
 template <class P, class ParametersT, int kWarpStage>
@@ -74,10 +92,13 @@ struct StagedEvaluator {
   using Element = typename P::Outer::Element;
   using Product = typename P::Forward;
   using Operand = typename Product::Operand;
+  static constexpr bool kSharesUnits = false;
   Parameters parameters;
   Shared<Element> stage;  ///< of the first warp
   Number state_unit;      ///< by which states are staged: what f16 holds is not of any size
 
+  /// Whether this warp writes for its tile, which no other has.
+  ITO_DEVICE static bool writes() { return true; }
   /// An array of this warp, by its offset in the warp's part.
   ITO_DEVICE StagedOf<P> array(int begin, int tiles) const {
     return {stage + warp_index() * static_cast<unsigned>(kWarpStage) + static_cast<unsigned>(begin),
@@ -103,7 +124,7 @@ struct StagedEvaluator {
     using First = typename P::First;
     constexpr int kIn = Net::layer(0).staged_tiles();
     warp_barrier();  // lanes overwrite rows that others have read
-    stage_inputs<Net>(input, x);
+    if constexpr (kIn > 0) stage_inputs<P, Net>(inputs<Net, 0>(), input, x, state_unit);
     typename First::Operand operands[at_least_one(block_count<First>(kIn))];
     make_operands<First, kIn>(operands, [&](int n) { return net_inputs<Net>(x, input, n); });
     layers<Net, 0>(input, operands, [&](const auto& last) { rows<Net>(input, last, output); });
@@ -126,22 +147,6 @@ struct StagedEvaluator {
   }
 
  private:
-  template <class Net, class States>
-  ITO_DEVICE void stage_inputs(const NetInput<Number>& input, const States& x) const {
-    if constexpr (Net::layer(0).staged_tiles() > 0) {
-      ITO_UNROLL
-      for (int b = 0; b < input_blocks<P, Net, 0>; ++b) {
-        Tile<Number> tiles[Product::kDepth];
-        ITO_UNROLL
-        for (int i = 0; i < Product::kDepth; ++i) {
-          tiles[i] = net_inputs<Net>(x, input, b * Product::kDepth + i, state_unit);
-        }
-        P::Outer::store(inputs<Net, 0>(), b, Product::operand(tiles));
-      }
-      pad_staged<P>(inputs<Net, 0>(), Net::layer(0).staged_tiles());
-    }
-  }
-
   template <class Net, class Operands, class Output>
   ITO_DEVICE void rows(const NetInput<Number>& input, const Operands& last, Output output) const {
     ITO_ROLLED

@@ -9,7 +9,7 @@
 namespace ito::cuda {
 namespace {
 
-constexpr int fused_width = 128;        ///< of a hidden layer, at most
+constexpr int fused_width = 512;        ///< of a hidden layer, at most
 constexpr std::size_t fused_depth = 4;  ///< hidden layers at most
 constexpr int widest_state = 256;       ///< of states and noises: a warp holds those of 16 paths
 
@@ -27,14 +27,15 @@ bool fits_tensor_cores(const ModelShape& shape, GradientMethod method) {
          std::max(shape.state, shape.noise) <= widest_state;
 }
 
-/// Whether every net is of a size that a fused kernel is good for.
-bool is_small(const ModelShape& shape) {
-  const auto small = [](const std::optional<NetShape>& net) {
+/// Whether every net is of a size that a fused kernel is good for. In fp64 a warp takes whole nets.
+bool is_small(const ModelShape& shape, Precision precision) {
+  const int widest = precision == Precision::fp64 ? FusedModels::widest_of_a_warp : fused_width;
+  const auto small = [widest](const std::optional<NetShape>& net) {
     if (!net) return true;
     const auto hidden_end = net->layers.end() - 1;
     return net->layers.size() <= fused_depth + 1 &&
            std::all_of(net->layers.begin(), hidden_end,
-                       [](const LayerShape& layer) { return layer.outputs <= fused_width; });
+                       [&](const LayerShape& layer) { return layer.outputs <= widest; });
   };
   return small(shape.drift) && small(shape.diffusion_net) && small(shape.control_net);
 }
@@ -71,13 +72,14 @@ std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const Pl
     return make_per_path_engine<Real>(shape, precision, options.gradient, limit, std::move(gpu));
   }
   const bool forced = options.cuda_kernels == CudaKernels::fused;
-  if (forced || (options.cuda_kernels == CudaKernels::automatic && is_small(shape))) {
-    const FusedModel model(shape, precision, gpu->properties());
-    if (model.layout.fits) return make_fused_engine<Real>(shape, model, limit, std::move(gpu));
+  if (forced || (options.cuda_kernels == CudaKernels::automatic && is_small(shape, precision))) {
+    const FusedModels models = FusedModels::of(shape, precision, gpu->properties());
+    const FusedLayout& layout = models.many.layout;
+    if (layout.fits) return make_fused_engine<Real>(shape, models, limit, std::move(gpu));
     if (forced) {
       throw Error("cuda_kernels",
                   "fused with nets whose activations take " +
-                      std::to_string(model.layout.adjoint.shared_bytes) +
+                      std::to_string(layout.adjoint.shared_bytes) +
                       " bytes of shared memory for 16 paths",
                   "at most " + std::to_string(gpu->properties().shared_memory_per_block) +
                       " bytes there, or layered");

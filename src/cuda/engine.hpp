@@ -2,8 +2,8 @@
 
 #include <memory>
 
+#include "cuda/fused/kernels.hpp"
 #include "cuda/gpu.hpp"
-#include "cuda/kernel_source.hpp"
 #include "engine/engine.hpp"
 
 namespace ito::cuda {
@@ -18,11 +18,11 @@ std::unique_ptr<Engine<Real>> make_cuda_engine(const ModelShape& shape, const Pl
 
 // The three of them, in folders of these names. `limit`: PlanOptions::workspace_limit.
 
-/// One kernel for the time loop and one for its reverse, nets in registers. It compiles the forward
-/// kernel; the reverse, which takes several times as long and up to minutes for wide nets, at the
+/// One kernel for the time loop and one for its reverse, nets on chip. It compiles the forward
+/// kernel for many paths; that for few and the reverse, which takes several times as long, at the
 /// first call that needs it.
 template <class Real>
-std::unique_ptr<Engine<Real>> make_fused_engine(const ModelShape& shape, const FusedModel& model,
+std::unique_ptr<Engine<Real>> make_fused_engine(const ModelShape& shape, const FusedModels& models,
                                                 std::size_t limit, std::shared_ptr<Gpu> gpu);
 /// For nets that are too wide or too deep for a fused kernel: blocks of paths go through the time
 /// loop step by step, nets layer by layer as matrix products. Throws ito::Error without cuBLAS.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cuda/matrix_product.hpp"
@@ -20,6 +21,8 @@ struct GpuProperties {
   std::size_t memory = 0;                   ///< bytes of global memory
   std::size_t l2_cache = 0;                 ///< bytes; 0 where the device does not say
   double clock = 0;                         ///< Hz at most; 0 where the device does not say
+  /// Given by tests, instead of the fused engine's choice: that of `fused_layout`, for all calls.
+  std::optional<int> unit_tiles = {};
 };
 
 /// What a module is compiled from. `text` is one translation unit: constants of the model's shape

@@ -93,13 +93,14 @@ PackedFormat packed_format(Precision precision) {
 }
 
 FusedModel::FusedModel(const ModelShape& shape, Precision of, const GpuProperties& device,
-                       bool nets)
+                       bool nets, int most_unit_tiles)
     : spec(spec_of(shape)),
       precision(of),
       shared_memory(static_cast<int>(device.shared_memory_per_block)),
       wgmma(nets && device.compute_capability == 90),
+      unit_tiles(most_unit_tiles),
       layout(fused_layout(nets ? spec : outputs_alone(spec), packed_format(of), shared_memory,
-                          wgmma)) {}
+                          wgmma, unit_tiles)) {}
 
 KernelText::KernelText(std::initializer_list<const char*> kernels) {
   for (const char* kernel : kernels) text_ += fmt::format("#include \"kernels/{}\"\n", kernel);
@@ -113,14 +114,14 @@ KernelText::KernelText(std::initializer_list<const char*> kernels, Precision pre
   text_ += fmt::format("using P = ito::cuda::{};\nusing Number = P::Number;\n", name);
 }
 
-KernelText& KernelText::model(const ModelSpec& spec, int shared_memory, CallKind calls,
-                              bool wgmma) {
+KernelText& KernelText::model(const ModelSpec& spec, int shared_memory, CallKind calls, bool wgmma,
+                              int unit_tiles) {
   text_ += fmt::format(
       "struct Model {{\n"
-      "  static constexpr int shared_memory = {};\n"
+      "  static constexpr int shared_memory = {}, unit_tiles = {};\n"
       "  static constexpr bool refined = {}, split = {}, wgmma = {};\n"
       "  static constexpr ito::cuda::ModelSpec spec = {};\n}};\n",
-      shared_memory, calls.refined, calls.split, wgmma, initializer(spec));
+      shared_memory, unit_tiles, calls.refined, calls.split, wgmma, initializer(spec));
   return *this;
 }
 

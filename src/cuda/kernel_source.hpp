@@ -25,13 +25,15 @@ PackedFormat packed_format(Precision precision);
 struct FusedModel {
   /// Of the device: its compute capability, and what shared memory a block may ask for. `nets`:
   /// whether kernels evaluate them; otherwise that is done between launches.
+  /// `unit_tiles`: that of `fused_layout`.
   FusedModel(const ModelShape& shape, Precision precision, const GpuProperties& device,
-             bool nets = true);
+             bool nets = true, int unit_tiles = 0);
 
   ModelSpec spec;
   Precision precision;
   int shared_memory;
   bool wgmma;  ///< whether kernels may use what sm_90a alone has (device/wgmma.cuh)
+  int unit_tiles;
   FusedLayout layout;
 };
 
@@ -48,7 +50,8 @@ class KernelText {
   explicit KernelText(std::initializer_list<const char*> kernels);
   KernelText(std::initializer_list<const char*> kernels, Precision precision);
 
-  KernelText& model(const ModelSpec& spec, int shared_memory, CallKind calls, bool wgmma = false);
+  KernelText& model(const ModelSpec& spec, int shared_memory, CallKind calls, bool wgmma = false,
+                    int unit_tiles = 0);
   /// A type with the NetSpec `spec` and the number `rows` (kernels/training/small_net.cuh).
   KernelText& net(const char* name, const NetSpec& spec, int rows);
   /// The type of the model's layout, a template of `Model`.

@@ -12,7 +12,7 @@ namespace ito::cuda {
 /// (kernels/device/call_ends.cuh) and, with a context, `ito_context_gradients`.
 inline KernelSource adjoint_source(const FusedModel& model, CallKind calls = {}) {
   return KernelText({"device/call_ends.cuh", "fused/adjoint.cuh"}, model.precision)
-      .model(model.spec, model.shared_memory, calls, model.wgmma)
+      .model(model.spec, model.shared_memory, calls, model.wgmma, model.unit_tiles)
       .shape("FusedShape<Model, P, ito::cuda::FusedKernel::adjoint>")
       .kernel("ito_adjoint", "AdjointArguments<Number>", "adjoint<P, Shape>",
               32 * model.layout.adjoint.warps)

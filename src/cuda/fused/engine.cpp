@@ -1,12 +1,9 @@
 #include "cuda/engine.hpp"
 
 #include <algorithm>
-#include <optional>
 
 #include "cuda/arguments.hpp"
 #include "cuda/context_rows.hpp"
-#include "cuda/fused/adjoint.hpp"
-#include "cuda/fused/simulate.hpp"
 #include "cuda/fused/tangents.hpp"
 #include "cuda/host_calls.hpp"
 #include "cuda/parameters.hpp"
@@ -21,22 +18,24 @@ struct FusedWorkspace : PathWorkspace<Real> {
 };
 
 /// How a call's tiles are spread over blocks, whose number depends on the number of tiles alone.
+/// `tiles` of a block of the adjoint make a group.
 struct Blocks {
-  std::uint64_t most_tiles, groups, blocks, observations;
+  std::uint64_t most_tiles, tiles, groups, blocks, observations;
 };
 
 template <class Real>
 class FusedEngine final : public HostCalls<Real> {
  public:
-  FusedEngine(const ModelShape& shape, const FusedModel& model, std::size_t limit,
+  FusedEngine(const ModelShape& shape, const FusedModels& models, std::size_t limit,
               std::shared_ptr<Gpu> gpu)
-      : HostCalls<Real>(shape, model.precision, limit, std::move(gpu)),
+      : HostCalls<Real>(shape, models.many.precision, limit, std::move(gpu)),
         limit_(limit),
-        model_(model),
         constants_(shape_, gpu_),
-        plain_forward_(model_, *gpu_, {}),
-        prepare_(plain_forward_.module->kernel("ito_prepare")),
-        contexts_(shape_, model.spec.bias_row()) {}
+        many_(models.many, *gpu_),
+        prepare_(many_.forward(false).module->kernel("ito_prepare")),
+        contexts_(shape_, models.many.spec.bias_row()) {
+    if (models.few) few_.emplace(*models.few, *gpu_);
+  }
 
   CudaKernels kernels() const override { return CudaKernels::fused; }
 
@@ -47,8 +46,10 @@ class FusedEngine final : public HostCalls<Real> {
     const Blocks cut = blocks_of(tiles);
     const FusedWorkspace<Real> space = space_in(workspace, cut, keep);
     prepare(stream, parameters, request, cut, space);
-    forward(request).run(*gpu_, layout_,
-                         simulate_arguments(path_in(request, tiles, space), outputs), stream);
+    FusedKernels& kernels = kernels_of(cut.most_tiles);
+    kernels.forward(request.refinement != 0)
+        .run(*gpu_, kernels.layout(), simulate_arguments(path_in(request, tiles, space), outputs),
+             stream);
   }
 
   void adjoint_on(Stream stream, std::span<const Real> parameters,
@@ -64,17 +65,22 @@ class FusedEngine final : public HostCalls<Real> {
     arguments.sums = space.sums;
     arguments.row_sums = space.row_sums;
     arguments.groups = static_cast<int>(cut.groups);
-    const FusedAdjoint& kernels = backward(request, options);
-    kernels.run(*gpu_, layout_.adjoint, cut.blocks, arguments, stream);
-    sum_gradients(kernels.sum, stream, parameters, gradient, cut, space,
+    FusedKernels& kernels = kernels_of(cut.most_tiles);
+    const FusedAdjoint& adjoint =
+        kernels.backward({request.refinement != 0, options.detach_martingale_parameters},
+                         [this](const GpuModule& module) { contexts_.open_gradients(module); });
+    adjoint.run(*gpu_, kernels.layout().adjoint, cut.blocks, arguments, stream);
+    sum_gradients(adjoint.sum, stream, parameters, gradient, cut, space,
                   contexts_.gradients(parameters, request, gradient, tiles, space.row_sums,
                                       space.row_gradients));
   }
 
  private:
   std::unique_ptr<TangentKernels<Real>> tangent_kernels() const override {
-    if (!has_fused_tangents(shape_)) return HostCalls<Real>::tangent_kernels();
-    return make_fused_tangents<Real>(model_, gpu_);
+    const bool wide =
+        many_.layout().simulate.shares_units;  // tangents take whole nets in registers
+    if (wide || !has_fused_tangents(shape_)) return HostCalls<Real>::tangent_kernels();
+    return make_fused_tangents<Real>(many_.model(), gpu_);
   }
 
   std::size_t bytes_of_tiles(std::uint64_t tiles, std::uint64_t observations,
@@ -82,14 +88,29 @@ class FusedEngine final : public HostCalls<Real> {
     return lay_out(nullptr, blocks_of(tiles, tiles, observations), keep).bytes;
   }
 
+  /// The most tiles of a call of few paths, in blocks of one tile: as many as multiprocessors hold
+  /// such blocks at once, with 8 warps each, of 255 registers. With more, warps of whole nets fill
+  /// the schedulers as well, and repeat nothing.
+  std::uint64_t most_of_few() const {
+    return static_cast<std::uint64_t>(8 / few_->layout().adjoint.warps) *
+           static_cast<std::uint64_t>(gpu_->properties().multiprocessors);
+  }
+  /// `most_tiles`: what the number of paths can come to.
+  bool are_few(std::uint64_t most_tiles) const { return few_ && most_tiles <= most_of_few(); }
+  FusedKernels& kernels_of(std::uint64_t most_tiles) { return are_few(most_tiles) ? *few_ : many_; }
+  const FusedLayout& layout_of(std::uint64_t most_tiles) const {
+    return are_few(most_tiles) ? few_->layout() : many_.layout();
+  }
+
   Blocks blocks_of(std::uint64_t tiles, std::uint64_t most_tiles,
                    std::uint64_t observations) const {
-    const auto warps = static_cast<std::uint64_t>(layout_.adjoint.warps);
+    const FusedLayout& layout = layout_of(most_tiles);
+    const auto own = static_cast<std::uint64_t>(layout.adjoint.tiles);
     constexpr std::size_t budget = std::size_t{64} << 20;  // bytes of the blocks' sums
     const std::size_t fit =
-        budget / (sizeof(Real) * (static_cast<std::size_t>(layout_.sum_count()) + 1));
-    const std::uint64_t groups = (tiles + warps - 1) / warps;
-    return {most_tiles, groups,
+        budget / (sizeof(Real) * (static_cast<std::size_t>(layout.sum_count()) + 1));
+    const std::uint64_t groups = (tiles + own - 1) / own;
+    return {most_tiles, own, groups,
             std::min<std::uint64_t>(groups, std::clamp<std::size_t>(fit, 256, 4096)), observations};
   }
   Blocks blocks_of(const TileCut& cut) const {
@@ -105,9 +126,10 @@ class FusedEngine final : public HostCalls<Real> {
   FusedWorkspace<Real> lay_out(std::byte* base, const Blocks& cut, Keep keep) const {
     Arena arena(base);
     FusedWorkspace<Real> space{};
+    const FusedLayout& layout = many_.layout();  // parameters are packed in one way
     space.fragments =
-        arena.take<std::byte>(static_cast<std::size_t>(layout_.fragment_count) * fragment_bytes);
-    space.numbers = arena.take<Real>(static_cast<std::size_t>(layout_.number_count));
+        arena.take<std::byte>(static_cast<std::size_t>(layout.fragment_count) * fragment_bytes);
+    space.numbers = arena.take<Real>(static_cast<std::size_t>(layout.number_count));
     space.bias_rows = arena.take<Real>(cut.observations * contexts_.size());
     space.tape = Tape::none();
     if (keep != Keep::nothing) lay_out_gradient(arena, space, cut, keep);
@@ -115,38 +137,32 @@ class FusedEngine final : public HostCalls<Real> {
     return space;
   }
 
+  /// Of the blocks' sums; so that a workspace for many paths serves few, no less than those of the
+  /// most blocks of few paths.
+  std::size_t sum_numbers(const Blocks& cut) const {
+    const auto of = [](std::uint64_t blocks, const FusedLayout& layout) {
+      return blocks * static_cast<std::size_t>(layout.sum_count());
+    };
+    const std::size_t own = of(cut.blocks, layout_of(cut.most_tiles));
+    if (!few_ || are_few(cut.most_tiles)) return own;
+    return std::max(own, of(most_of_few(), few_->layout()));
+  }
+
   void lay_out_gradient(Arena& arena, FusedWorkspace<Real>& space, const Blocks& cut,
                         Keep keep) const {
     const auto stored = static_cast<std::size_t>(stored_numbers(shape_.state));
     const ChainSize chain{stored, 2 * stored};
-    const auto warps = static_cast<std::uint64_t>(layout_.adjoint.warps);
     const Blocks most = blocks_of(cut.most_tiles, cut.most_tiles, cut.observations);
     space.tape = Tape::choose(
         cut.most_tiles, shape_.steps, {chain.stored * sizeof(Real), chain.whole * sizeof(Real)},
-        static_cast<int>(most.blocks * warps), limit_, keep, gpu_->properties().l2_cache);
+        static_cast<int>(most.blocks * most.tiles), limit_, keep, gpu_->properties().l2_cache);
     space.states =
         arena.take<Real>(cut.most_tiles * space.tape.checkpoints * space.tape.entry(chain));
     space.status = arena.take<unsigned char>(cut.most_tiles * tile_paths);
-    space.segments = arena.take<Real>(cut.blocks * warps * space.tape.segment * chain.stored);
-    space.sums = arena.take<Real>(cut.blocks * static_cast<std::size_t>(layout_.sum_count()));
+    space.segments = arena.take<Real>(cut.blocks * cut.tiles * space.tape.segment * chain.stored);
+    space.sums = arena.take<Real>(sum_numbers(cut));
     space.row_sums = arena.take<Real>(cut.most_tiles * contexts_.size());
     space.row_gradients = arena.take<Real>(cut.observations * contexts_.size());
-  }
-
-  const FusedSimulate& forward(const BasicRequest<Real>& request) {
-    if (request.refinement == 0) return plain_forward_;
-    if (!refined_forward_) refined_forward_.emplace(model_, *gpu_, CallKind{.refined = true});
-    return *refined_forward_;
-  }
-  const FusedAdjoint& backward(const BasicRequest<Real>& request, AdjointOptions options) {
-    const CallKind calls{request.refinement != 0, options.detach_martingale_parameters};
-    std::unique_ptr<FusedAdjoint>& kernels = backward_[calls.refined][calls.split];
-    if (!kernels) {
-      auto made = std::make_unique<FusedAdjoint>(model_, *gpu_, calls);
-      contexts_.open_gradients(*made->module);
-      kernels = std::move(made);
-    }
-    return *kernels;
   }
 
   /// Packs the parameters and makes the bias rows.
@@ -155,7 +171,8 @@ class FusedEngine final : public HostCalls<Real> {
     const PrepareArguments<Real> arguments{
         {parameters.data(), space.fragments, space.numbers},
         contexts_.rows(parameters, request, cut.observations, space.bias_rows),
-        blocks_of_threads(pack_threads(layout_.fragment_count, layout_.number_count))};
+        blocks_of_threads(
+            pack_threads(many_.layout().fragment_count, many_.layout().number_count))};
     launch(*gpu_, prepare_,
            arguments.pack_blocks + blocks_of_threads(contexts_.threads(cut.observations)),
            service_threads, 0, arguments, stream);
@@ -187,13 +204,9 @@ class FusedEngine final : public HostCalls<Real> {
   using HostCalls<Real>::tile_cut;
 
   std::size_t limit_;
-  FusedModel model_;
-  const FusedLayout& layout_ = model_.layout;
   ModelConstants<Real> constants_;
-  FusedSimulate plain_forward_;
-  std::optional<FusedSimulate>
-      refined_forward_;  ///< compiled, as those below, when first asked for
-  std::unique_ptr<FusedAdjoint> backward_[2][2];  ///< by CallKind
+  FusedKernels many_;
+  std::optional<FusedKernels> few_;
   GpuKernel prepare_;
   ContextCalls<Real> contexts_;
 };
@@ -201,14 +214,14 @@ class FusedEngine final : public HostCalls<Real> {
 }  // namespace
 
 template <class Real>
-std::unique_ptr<Engine<Real>> make_fused_engine(const ModelShape& shape, const FusedModel& model,
+std::unique_ptr<Engine<Real>> make_fused_engine(const ModelShape& shape, const FusedModels& models,
                                                 std::size_t limit, std::shared_ptr<Gpu> gpu) {
-  return std::make_unique<FusedEngine<Real>>(shape, model, limit, std::move(gpu));
+  return std::make_unique<FusedEngine<Real>>(shape, models, limit, std::move(gpu));
 }
 
-template std::unique_ptr<Engine<float>> make_fused_engine(const ModelShape&, const FusedModel&,
+template std::unique_ptr<Engine<float>> make_fused_engine(const ModelShape&, const FusedModels&,
                                                           std::size_t, std::shared_ptr<Gpu>);
-template std::unique_ptr<Engine<double>> make_fused_engine(const ModelShape&, const FusedModel&,
+template std::unique_ptr<Engine<double>> make_fused_engine(const ModelShape&, const FusedModels&,
                                                            std::size_t, std::shared_ptr<Gpu>);
 
 }  // namespace ito::cuda
