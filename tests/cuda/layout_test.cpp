@@ -119,21 +119,24 @@ TEST(FusedLayout, PacksEveryParameterAndWeightsTransposedToo) {
   }
 }
 
+/// Of blocks whose warps take whole nets, and of others whose warps share units.
 TEST(FusedLayout, SumsEveryParameterAtAnOffsetOfItsOwn) {
-  for (const Model& model : models()) {
-    const ModelSpec spec = spec_of(resolve(model));
-    const FusedLayout layout = fused_layout(spec, faithful_format, 227 << 10, true);
-    std::map<int, int> taken;
-    for (int p = 0; p < spec.parameters; ++p) {
-      const int offset = sum_offset(spec, layout, p);
-      if (offset < 0) {
-        EXPECT_TRUE(is_indirect(spec, p)) << p;
-        continue;
+  for (const int unit_tiles : {0, 1, 8}) {
+    for (const Model& model : models()) {
+      const ModelSpec spec = spec_of(resolve(model));
+      const FusedLayout layout = fused_layout(spec, faithful_format, 227 << 10, true, unit_tiles);
+      std::map<int, int> taken;
+      for (int p = 0; p < spec.parameters; ++p) {
+        const int offset = sum_offset(spec, layout, p);
+        if (offset < 0) {
+          EXPECT_TRUE(is_indirect(spec, p)) << p;
+          continue;
+        }
+        EXPECT_LT(offset, layout.sum_count());
+        EXPECT_TRUE(taken.emplace(offset, p).second)
+            << "parameters " << taken[offset] << " and " << p << " of\n"
+            << initializer(spec);
       }
-      EXPECT_LT(offset, layout.sum_count());
-      EXPECT_TRUE(taken.emplace(offset, p).second)
-          << "parameters " << taken[offset] << " and " << p << " of\n"
-          << initializer(spec);
     }
   }
 }
