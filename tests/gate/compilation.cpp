@@ -59,13 +59,13 @@ std::vector<int> trips_of(const FusedModel& model, bool adjoint) {
 
 /// A kernel with a time loop and its nets on chip.
 Compilation fused(const Model& description, const std::string& text, GateTarget target,
-                  Precision precision, bool adjoint, bool in_registers) {
+                  Precision precision, bool adjoint, bool in_registers, int unit_tiles = 0) {
   // A kernel that fills all its registers may keep some addresses in local memory, which it writes
-  // once and reads once a step.
-  const int most_spilled = !in_registers ? -1 : adjoint ? 192 : 8;
-  const FusedModel model(resolve(description), precision, properties(target));
+  // once and reads once a step, or with shared units for every net.
+  const int most_spilled = !in_registers ? -1 : !adjoint ? 8 : unit_tiles > 0 ? 352 : 192;
+  const FusedModel model(resolve(description), precision, properties(target), true, unit_tiles);
   const FusedLaunch& launch = adjoint ? model.layout.adjoint : model.layout.simulate;
-  constexpr double tile_steps = 1;
+  const double tile_steps = static_cast<double>(launch.tiles) / launch.warps;
   const std::string kernel = adjoint ? "adjoint" : "simulate";
   return {.label = fmt::format("sm_{:<4} {:<8} {}  {}", target.compute_capability, kernel,
                                name(precision), text),
@@ -96,8 +96,8 @@ Compilation compilation(const GateJob& job) {
 }
 
 Compilation compilation(const LatentJob& job) {
-  return fused(job.model(), job.diffusion_net ? "latent-4x64, sigma a net" : "latent-4x64",
-               job.target, job.precision, job.adjoint, !job.diffusion_net);
+  return fused(job.model(), job.text(), job.target, job.precision, job.adjoint,
+               !job.diffusion_net && job.width <= 64, job.unit_tiles);
 }
 
 namespace {

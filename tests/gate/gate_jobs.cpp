@@ -65,17 +65,23 @@ std::vector<GateJob> covering_jobs() {
 }
 
 Model LatentJob::model() const {
-  const Mlp net{.hidden = {64, 64}};
+  const std::vector<int> hidden{width, width};
   Model model;
   model.state = 4;
   model.grid = uniform_grid(1.0, 64);
-  model.drift = net;
+  model.drift = Mlp{.hidden = hidden};
   model.diffusion = ConstantDiffusion{};
   if (diffusion_net)
-    model.diffusion =
-        DiagonalDiffusion{{.hidden = {64, 64}, .output = Activation::sigmoid}, 1, 0.1};
-  model.control = DriftControl{{.hidden = {64, 64}, .time = true}};
+    model.diffusion = DiagonalDiffusion{{.hidden = hidden, .output = Activation::sigmoid}, 1, 0.1};
+  model.control = DriftControl{{.hidden = hidden, .time = true}};
   return model;
+}
+
+std::string LatentJob::text() const {
+  return fmt::format("latent-4x{}{}{}", width, diffusion_net ? ", sigma a net" : "",
+                     unit_tiles == 1  ? ", units of a tile shared"
+                     : unit_tiles > 1 ? ", units of tiles shared"
+                                      : "");
 }
 
 std::vector<LatentJob> latent_jobs(bool all) {
@@ -85,6 +91,13 @@ std::vector<LatentJob> latent_jobs(bool all) {
       if (adjoint && diffusion_has_net && !all) continue;
       for (const Precision precision : {Precision::fast, Precision::fp32})
         jobs.push_back({gate_targets[1], precision, adjoint, diffusion_has_net});
+    }
+  }
+  for (const auto& [width, unit_tiles] : {std::pair{64, 1}, {256, 8}, {512, 8}}) {
+    for (const bool adjoint : {false, true}) {
+      if (width == 512 && !all) continue;
+      for (const Precision precision : {Precision::fast, Precision::fp32})
+        jobs.push_back({gate_targets[1], precision, adjoint, false, width, unit_tiles});
     }
   }
   return jobs;

@@ -44,16 +44,20 @@ std::vector<GateJob> all_jobs();
 std::vector<GateJob> covering_jobs();
 
 /// The reference workload of the benchmarks, latent-4x64: nets for posterior and prior drift, and a
-/// constant σ or a third net. Those whose time loops are known best.
+/// constant σ or a third net. Those whose time loops are known best. `unit_tiles`: that of
+/// `fused_layout`.
 struct LatentJob {
   GateTarget target;
   Precision precision;
   bool adjoint;
   bool diffusion_net;
+  int width = 64, unit_tiles = 0;
 
   Model model() const;
+  std::string text() const;  ///< "latent-4x64, units of a tile shared"
 };
-/// Precisions and kernels on sm_90; the adjoint with three nets, which takes long, where `all`.
+/// Precisions and kernels on sm_90; the adjoint with three nets, which takes long, where `all`. The
+/// same for few paths, and with wide nets.
 std::vector<LatentJob> latent_jobs(bool all);
 
 /// Every kernel of a training step, with some likelihood and objective.
