@@ -91,9 +91,10 @@ enum class Precision {
 /// How the CUDA engine runs a time loop.
 enum class CudaKernels {
   /// For Euler–Maruyama of an Itô model of up to 256 channels and its adjoint, fused for nets of up
-  /// to 4 hidden layers of up to 128 units that fit, else layered; for all others per_path.
+  /// to 4 hidden layers of up to 512 units (fp64: 128) that fit, else layered; for all others
+  /// per_path.
   automatic,
-  fused,  ///< one kernel for the loop and one for its reverse, nets in registers
+  fused,  ///< one kernel for the loop and one for its reverse, nets on chip
   /// A step at a time, nets layer by layer as matrix products of cuBLAS over blocks of paths; with
   /// `fast`, of factors rounded to tf32. States and noises of up to 256 channels.
   layered,

@@ -169,7 +169,7 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
       ++s;
     }
     if (k == call.steps) break;
-    if (call.tape != nullptr && writes) {
+    if (call.tape != nullptr) {
       if (until_checkpoint == 0) {
         const bool whole = call.stride > 1;
         auto* entry = tape_entry<P, Shape>(call.tape, checkpoint, whole);
