@@ -27,7 +27,7 @@ struct Fast {
   using First = HalfProduct;
   using Forward = HalfProduct;
   using Outer = HalfOuter<1>;
-  static constexpr int kSoftTanh = 3;  ///< tiles of eight of a hidden layer, on the way forward
+  static constexpr bool kSoftTanh = true;  ///< on the way forward, in tiles that are `is_soft`
 };
 
 /// Double throughout, to check the others.
@@ -148,7 +148,7 @@ ITO_INLINE constexpr bool softens() {
 template <class P, Activation kActivation>
 ITO_DEVICE void hidden_halves(int n, const Tile<float>& z, unsigned (&out)[2]) {
   static_assert(softens<P, kActivation>());
-  if (is_soft(n, P::kSoftTanh)) {
+  if (is_soft(n)) {
     out[0] = soft_tanh2(pack_f16(z.v[0], z.v[1]));
     out[1] = soft_tanh2(pack_f16(z.v[2], z.v[3]));
   } else {
@@ -168,7 +168,8 @@ ITO_DEVICE typename P::Forward::Operand hidden_operand(
     ITO_UNROLL
     for (int i = 0; i < P::Forward::kDepth; ++i) {
       unsigned halves[2] = {0, 0};
-      if (n + i < kTiles) hidden_halves<P, kActivation>(n + i, z[i], halves);
+      if (kTiles % P::Forward::kDepth == 0 || n + i < kTiles)
+        hidden_halves<P, kActivation>(n + i, z[i], halves);
       operand.v[2 * i] = halves[0];
       operand.v[2 * i + 1] = halves[1];
     }
@@ -177,8 +178,9 @@ ITO_DEVICE typename P::Forward::Operand hidden_operand(
     Tile<Number> values[P::Forward::kDepth];
     ITO_UNROLL
     for (int i = 0; i < P::Forward::kDepth; ++i) {
-      values[i] =
-          n + i < kTiles ? activate_hidden<P, kActivation>(z[i]).value : uniform_tile(Number(0));
+      values[i] = kTiles % P::Forward::kDepth == 0 || n + i < kTiles
+                      ? activate_hidden<P, kActivation>(z[i]).value
+                      : uniform_tile(Number(0));
     }
     return P::Forward::operand(values);
   }

@@ -19,9 +19,8 @@ ITO_DEVICE unsigned soft_tanh2(unsigned x) {
   return sum ^ (x & 0x80008000u);
 }
 
-/// Whether tile n of a layer is among the `share` of eight that are taken so, evenly spread.
-ITO_INLINE constexpr bool is_soft(int n, int share) {
-  return (n % 8 + 1) * share / 8 != n % 8 * share / 8;
-}
+/// Whether tile n of a layer is taken so: every second one, so that each operand has one of either
+/// kind, whichever warp makes it.
+ITO_INLINE constexpr bool is_soft(int n) { return n % 2 == 1; }
 
 }  // namespace ito::cuda

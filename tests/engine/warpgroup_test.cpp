@@ -2,6 +2,7 @@
 // them, against the same with mma: the emulation sums both in one order, so they are equal in bits.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <string>
@@ -24,6 +25,7 @@ using namespace cuda;
 GpuProperties of_capability(int compute_capability) {
   GpuProperties properties = emulated_properties();
   properties.compute_capability = compute_capability;
+  properties.unit_tiles = 0;  // few paths would share units
   return properties;
 }
 
@@ -112,6 +114,32 @@ TEST_P(Warpgroups, GiveTheBitsOfWarps) {
       EXPECT_LE(relative_error(got.states, wanted.states), kind.state_tolerance);
       EXPECT_LE(relative_error(got.energy, wanted.energy), kind.state_tolerance);
     }
+  }
+}
+
+/// Few paths, whose warps share units and take mma, and many; on devices that add up both alike, or
+/// not.
+TEST_P(Warpgroups, GiveAPathTheSameBitsBesideFewAndMany) {
+  const EngineKind kind = kinds()[1];
+  const Model& model = GetParam().model;
+  for (const bool from_last : {false, true}) {
+    EmulatedGpu::Options device;
+    device.properties = of_capability(90);
+    device.properties.unit_tiles = {};
+    device.properties.multiprocessors = 1;
+    device.wgmma_from_last = from_last;
+    replace_gpu(std::make_shared<EmulatedGpu>(device));
+    AnyPlan plan(kind, model);
+    const ChainInputs inputs = GetParam().inputs(80);
+    const PathValues many = plan.simulate(inputs.parameters, GetParam().call(80));
+    Call first = GetParam().call(80);
+    if (first.observations() != 1) GTEST_SKIP() << "paths of several observations";
+    first.paths = 16;
+    const auto state = static_cast<std::size_t>(model.state);
+    if (first.x0.size() > state) first.x0.resize(16 * state);
+    const PathValues few = plan.simulate(inputs.parameters, first);
+    EXPECT_TRUE(std::equal(few.states.begin(), few.states.end(), many.states.begin()));
+    EXPECT_TRUE(std::equal(few.energy.begin(), few.energy.end(), many.energy.begin()));
   }
 }
 

@@ -22,14 +22,5 @@ TEST(SoftTanh, OfEveryHalfIsWithinItsError) {
   EXPECT_GT(largest, 1e-3);  // the other tanh is 2⁻¹¹
 }
 
-TEST(SoftTanh, IsTheSpreadOfAShareOfEight) {
-  for (int share = 0; share <= 8; ++share) {
-    int soft = 0;
-    for (int n = 8; n < 16; ++n) soft += is_soft(n, share);
-    EXPECT_EQ(soft, share);
-  }
-  EXPECT_TRUE(is_soft(3, 2) && is_soft(7, 2));
-}
-
 }  // namespace
 }  // namespace ito::cuda

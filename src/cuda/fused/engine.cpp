@@ -4,6 +4,7 @@
 
 #include "cuda/arguments.hpp"
 #include "cuda/context_rows.hpp"
+#include "cuda/fused/same_sums.hpp"
 #include "cuda/fused/tangents.hpp"
 #include "cuda/host_calls.hpp"
 #include "cuda/parameters.hpp"
@@ -34,7 +35,9 @@ class FusedEngine final : public HostCalls<Real> {
         many_(models.many, *gpu_),
         prepare_(many_.forward(false).module->kernel("ito_prepare")),
         contexts_(shape_, models.many.spec.bias_row()) {
-    if (models.few) few_.emplace(*models.few, *gpu_);
+    // The number of paths is not to change a path's bits.
+    if (models.few && (!models.many.layout.warpgroups || adds_up_alike(gpu_)))
+      few_.emplace(*models.few, *gpu_);
   }
 
   CudaKernels kernels() const override { return CudaKernels::fused; }
