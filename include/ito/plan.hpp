@@ -268,9 +268,8 @@ class BasicPlan {
   /// Jacobian–vector products: the sensitivity equations of the paths (Tzen & Raginsky 2019,
   /// section 4) along K directions, integrated with the paths by the same solver. They are the
   /// derivatives of the discrete chain, as `adjoint` is its transpose. On CUDA they take kernels
-  /// of their own, a path a thread, which are compiled at the first call; directions and tangents
-  /// are there for a part of the K at a time, of up to PlanOptions::workspace_limit bytes, or for
-  /// one.
+  /// of their own, which are compiled at the first call; directions and tangents are there for a
+  /// part of the K at a time, of up to PlanOptions::workspace_limit bytes, or for one.
   BasicTangents<Real> tangents(std::span<const Real> parameters, const BasicRequest<Real>& request,
                                const BasicDirections<Real>& directions,
                                SimulateOptions options = {});

@@ -9,6 +9,7 @@ namespace ito::cuda {
 /// Whether this warp is the last of `count` that come to `counter`, which is 0 before the first and
 /// after the last. It sees what the others' blocks had written before a barrier.
 ITO_DEVICE bool last_warp(unsigned* counter, unsigned count) {
+  warp_barrier();  // what the other lanes have written goes before
   device_fence();
   unsigned last = 0;
   if (lane_index() == 0) {
@@ -16,6 +17,7 @@ ITO_DEVICE bool last_warp(unsigned* counter, unsigned count) {
     if (last) *counter = 0;
   }
   last = shuffle(last, 0);
+  warp_barrier();  // a shuffle orders no memory
   device_fence();
   return last != 0;
 }

@@ -84,10 +84,10 @@ ITO_DEVICE unsigned hmul2(unsigned a, unsigned b) {
   return result;
 }
 
-/// Held between 0 and 1; NaNs become 0.
-ITO_DEVICE unsigned hmul2_sat(unsigned a, unsigned b) {
+/// A NaN where either is one.
+ITO_DEVICE unsigned hmin2_nan(unsigned a, unsigned b) {
   unsigned result;
-  asm("mul.rn.sat.f16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
+  asm("min.NaN.f16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
   return result;
 }
 

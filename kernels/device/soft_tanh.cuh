@@ -7,12 +7,12 @@
 namespace ito::cuda {
 
 /// tanh of two halves within 1.5e-3: |x| / 3.3, at most 1, in a polynomial of degree 6 about the
-/// middle, with the sign of x. A NaN gives what 0 does.
+/// middle, with the sign of x. A NaN stays one.
 ITO_DEVICE unsigned soft_tanh2(unsigned x) {
   const auto both = [](unsigned half) { return half << 16 | half; };
   constexpr unsigned kCoefficients[] = {0x3B6F, 0x370F, 0xBD90, 0x4211, 0xC20E, 0xC269, 0x46D0};
   constexpr int kDegree = 6;
-  const unsigned w = hadd2(hmul2_sat(habs2(x), both(0x34D8)), both(0xB800));
+  const unsigned w = hmin2_nan(hfma2(habs2(x), both(0x34D8), both(0xB800)), both(0x3800));
   unsigned sum = both(kCoefficients[kDegree]);
   ITO_UNROLL
   for (int k = kDegree - 1; k >= 0; --k) sum = hfma2(sum, w, both(kCoefficients[k]));

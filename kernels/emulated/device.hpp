@@ -78,7 +78,7 @@ unsigned pack_f16(float low, float high);
 unsigned pack_bf16(float low, float high);
 unsigned hfma2(unsigned a, unsigned b, unsigned c);
 unsigned hmul2(unsigned a, unsigned b);
-unsigned hmul2_sat(unsigned a, unsigned b);
+unsigned hmin2_nan(unsigned a, unsigned b);
 unsigned hadd2(unsigned a, unsigned b);
 inline float f16_value(unsigned half) {
   const unsigned sign = (half & 0x8000u) << 16, size = half & 0x7FFFu;
@@ -263,7 +263,7 @@ inline Pair<float> unpack_f16(unsigned pair) { return {{f16_value(pair), f16_val
 
 inline unsigned hfma2(unsigned a, unsigned b, unsigned c) { return simt::hfma2(a, b, c); }
 inline unsigned hmul2(unsigned a, unsigned b) { return simt::hmul2(a, b); }
-inline unsigned hmul2_sat(unsigned a, unsigned b) { return simt::hmul2_sat(a, b); }
+inline unsigned hmin2_nan(unsigned a, unsigned b) { return simt::hmin2_nan(a, b); }
 inline unsigned hadd2(unsigned a, unsigned b) { return simt::hadd2(a, b); }
 inline unsigned hneg2(unsigned a) { return a ^ 0x80008000u; }
 inline unsigned habs2(unsigned a) { return a & 0x7FFF7FFFu; }

@@ -63,7 +63,7 @@ requires(!Nets::kStages) ITO_DEVICE
       const int i = output_index<Net>(row, n, e);
       if (i < 0) continue;
       out[output_row<Net>(nets.evaluator.first_row, e) + i] = delta.v[e];
-      size = max_nan(size, static_cast<float>(Math<Number>::abs(delta.v[e])));
+      size = larger(size, static_cast<float>(delta.v[e]));
     }
   });
   FactorScale* scale = of_net<Shape, Net>(nets.arguments.scales);

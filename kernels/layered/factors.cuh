@@ -93,18 +93,24 @@ struct LayerFactors<Exact> {
   static constexpr bool kNarrow = false, kScaled = false;
 };
 
-/// The power of two that takes a size to between 2¹⁴ and 2¹⁵, within 2^±100; one that is not finite
-/// to what f16 does not hold.
+/// The power of two that takes a size to between 2¹⁴ and 2¹⁵, within 2^±100.
 ITO_DEVICE float unit_of_factors(float size) {
   const int field = 254 + 14 - static_cast<int>(float_bits(size) >> 23);
   return bits_float(static_cast<unsigned>(field < 27 ? 27 : field > 227 ? 227 : field) << 23);
+}
+
+/// The larger of a size and |value|, which counts only where it is finite: one path's infinity is
+/// not to take the others' digits, and stays one in f16.
+ITO_DEVICE float larger(float size, float value) {
+  const float own = Math<float>::abs(value);
+  return own < bits_float(0x7F800000u) && own > size ? own : size;
 }
 
 /// Raises the size of a scale to the largest of the warp's.
 ITO_DEVICE void raise_size(FactorScale* scale, float size) {
   ITO_UNROLL
   for (unsigned mask = 16; mask > 0; mask /= 2) {
-    size = max_nan(size, shuffle_xor(size, mask));
+    size = Math<float>::max(size, shuffle_xor(size, mask));
   }
   if (lane_index() == 0) atomic_max(&scale->size, float_bits(size) & 0x7FFFFFFFu);
 }

@@ -269,7 +269,7 @@ ITO_DEVICE void pull_back_layer(const PullBackArguments<typename P::Number>& arg
         for (int e = 0; e < 2; ++e) {
           sum[e] += delta[r].v[e];
           if constexpr (LayerFactors<P>::kScaled) {
-            size = max_nan(size, Math<float>::abs(delta[r].v[e]));
+            size = larger(size, delta[r].v[e]);
           }
         }
         if (arguments.delta == nullptr) {

@@ -76,7 +76,7 @@ TEST_F(VocabularyTest, AssemblesForEveryArchitecture) {
   ldmatrix_x4_transposed(four, row + 1536);)");
     expect_compiles(architecture, R"(
   two[0] = hfma2(four[0], four[1], hneg2(habs2(four[2])));
-  two[1] = hmul2_sat(hmul2(four[0], four[1]), hadd2(four[2], four[3]));
+  two[1] = hmin2_nan(hmul2(four[0], four[1]), hadd2(four[2], four[3]));
   tile[0] = unpack_f16(two[0]).v[0] + unpack_f16(two[1]).v[1];
   four[0] = pack_f16(tile[0], tile[1]);)");
   }

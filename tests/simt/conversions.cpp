@@ -62,9 +62,8 @@ unsigned hfma2(unsigned a, unsigned b, unsigned c) {
 unsigned hmul2(unsigned a, unsigned b) {
   return for_halves([](double x, double y) { return x * y; }, a, b);
 }
-unsigned hmul2_sat(unsigned a, unsigned b) {
-  return for_halves([](double x, double y) { return x * y > 0 ? std::fmin(x * y, 1.0) : 0.0; }, a,
-                    b);
+unsigned hmin2_nan(unsigned a, unsigned b) {
+  return for_halves([](double x, double y) { return std::isnan(x) || x < y ? x : y; }, a, b);
 }
 unsigned hadd2(unsigned a, unsigned b) {
   return for_halves([](double x, double y) { return x + y; }, a, b);

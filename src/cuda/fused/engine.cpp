@@ -112,9 +112,14 @@ class FusedEngine final : public HostCalls<Real> {
     constexpr std::size_t budget = std::size_t{64} << 20;  // bytes of the blocks' sums
     const std::size_t fit =
         budget / (sizeof(Real) * (static_cast<std::size_t>(layout.sum_count()) + 1));
+    // The sums of wide nets are long, and every step adds to them: no more blocks than run at once.
+    const std::size_t least = many_.layout().simulate.shares_units
+                                  ? static_cast<std::size_t>(gpu_->properties().multiprocessors)
+                                  : 256;
     const std::uint64_t groups = (tiles + own - 1) / own;
     return {most_tiles, own, groups,
-            std::min<std::uint64_t>(groups, std::clamp<std::size_t>(fit, 256, 4096)), observations};
+            std::min<std::uint64_t>(groups, std::clamp<std::size_t>(fit, least, 4096)),
+            observations};
   }
   Blocks blocks_of(const TileCut& cut) const {
     return blocks_of(cut.tiles, cut.most_tiles, cut.observations);

@@ -7,7 +7,7 @@
 namespace ito::cuda {
 namespace {
 
-constexpr int threads = 128, shared_bytes = 256;
+constexpr int threads = 128, shared_bytes = 8 * 256;
 
 }  // namespace
 

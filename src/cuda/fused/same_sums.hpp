@@ -8,7 +8,7 @@ namespace ito::cuda {
 
 KernelSource same_sums_source();
 
-/// Whether the device's tensor cores add up wgmma and mma alike, as far as 32,768 sums show. Waits
+/// Whether the device's tensor cores add up wgmma and mma alike, as far as 260,000 sums show. Waits
 /// for the device, which must have wgmma.
 bool adds_up_alike(const std::shared_ptr<Gpu>& gpu);
 

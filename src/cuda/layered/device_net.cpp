@@ -13,11 +13,6 @@ std::uint64_t threads_of(const NetRows& rows, int width) {
   return static_cast<std::uint64_t>((rows.count + 15) / 16) * static_cast<std::uint64_t>(width);
 }
 
-template <class Real>
-Real* row_of(Real* array, int row, int stride) {
-  return array + static_cast<std::ptrdiff_t>(row) * stride;
-}
-
 std::size_t numbers(int rows, int columns) {
   return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
 }
