@@ -131,6 +131,28 @@ TEST_P(NonFinite, PathsThatExplodeOnTheWayAreReported) {
 
 /// Status speaks of the numbers that leave: an energy beyond float32 is one there, and none in
 /// double precision.
+/// Whichever unit a parameter belongs to: some tiles of units have activations of another kind.
+void expect_parameters_to_be_seen(const EngineKind& kind) {
+  Model model;
+  model.grid = uniform_grid(1.0, 2);
+  model.drift = Mlp{.hidden = {20, 20}};
+  AnyPlan plan(kind, model);
+  constexpr std::uint64_t few = 16;
+  const Call call{.paths = few, .x0 = random_values(few, 3)};
+  const std::vector<double> parameters = random_values(plan.parameter_count(), 4);
+  ASSERT_EQ(plan.simulate(parameters, call).status, std::vector<std::uint8_t>(few, 0));
+  for (std::size_t p = 0; p < parameters.size(); p += 7) {
+    std::vector<double> spoilt = parameters;
+    spoilt[p] = NAN;
+    EXPECT_EQ(plan.simulate(spoilt, call).status, std::vector<std::uint8_t>(few, 1)) << p;
+  }
+}
+
+TEST_P(NonFinite, ParametersAreSeenInEveryPath) { expect_parameters_to_be_seen(GetParam()); }
+TEST(NonFiniteInFast, ParametersAreSeenInEveryPath) {
+  expect_parameters_to_be_seen(cuda_engines()[1]);
+}
+
 TEST_P(NonFinite, SumsAreReportedWhereTheStateIsFinite) {
   Model model;
   model.state = 1;
