@@ -18,8 +18,10 @@ ITO_DEVICE unsigned half_pair(unsigned bits) {
 }
 
 /// A warpgroup a block, which adds the same products up both ways for some rounds: from zero in the
-/// first, and of eight channels in every second, which kernels with mma give half an operand.
-ITO_DEVICE void compare_sums(const SameSumsArguments& arguments) {
+/// first, and of eight channels in every second, which kernels with mma give half an operand. A
+/// template, since other architectures read it too.
+template <class Arguments>
+ITO_DEVICE void compare_sums(const Arguments& arguments) {
   constexpr unsigned kRounds = 8;
   constexpr int kTiles = 8;
   const auto words = shared_memory().as<unsigned>();

@@ -68,6 +68,7 @@ class Warpgroups : public ::testing::TestWithParam<ModelCase> {
  protected:
   void SetUp() override {
     if (!emulated()) GTEST_SKIP() << "there is a device, of a compute capability of its own";
+    AnyPlan(kinds()[0], model_case("one_dimension").model);  // the first places the usual device
   }
   ~Warpgroups() override {
     if (emulated()) replace_gpu(std::make_shared<EmulatedGpu>());
