@@ -185,4 +185,9 @@ struct PackDirectionArguments {
   unsigned long long count;         ///< K
 };
 
+/// Of kernels/fused/same_sums.cuh.
+struct SameSumsArguments {
+  unsigned* differ;  ///< set to 1 where sums differ; 0 before
+};
+
 }  // namespace ito::cuda

@@ -3,14 +3,11 @@
 #pragma once
 
 #include "kernels/arithmetic/philox.cuh"
+#include "kernels/device/arguments.cuh"
 #include "kernels/device/tile.cuh"
 #include "kernels/device/wgmma.cuh"
 
 namespace ito::cuda {
-
-struct SameSumsArguments {
-  unsigned* differ;  ///< set to 1 where they do not; 0 before
-};
 
 /// Two f16 of any sign and of sizes 2⁻¹² to 2³.
 ITO_DEVICE unsigned half_pair(unsigned bits) {

@@ -2,7 +2,7 @@
 
 #include "cuda/buffer.hpp"
 #include "cuda/launches.hpp"
-#include "kernels/fused/same_sums.cuh"
+#include "kernels/device/arguments.cuh"
 
 namespace ito::cuda {
 namespace {
