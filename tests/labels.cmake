@@ -16,9 +16,13 @@ string(JOIN "|" plain "Slow" "Order" "cuda64" "cuda_fast" "InFast"
   "(Textbook|EverySize|Detach|BatchSplit|Girsanov|EngineNoise|NonFinite|Geometric|ZeroDiff).*/cuda$"
   "Checkpoint.*(LongPaths|Limit|Steps)/(cuda|reference)" "Detach.*/reference" "Girsanov.Weights"
   "CudaSolvers.(Give|Are)" "CudaTangents|CudaGradientMethods|/Size.*/cuda|CudaTapeOn" "SolverEngines.*/reference" "Adjoint.Converges"
-  "IndependentParts" "ClosesMost" "KernelHeaders" "Vocabulary" "AverageOfAShort")
+  "Warpgroups.*/(hidden|first|mlp)" "SharedUnitsOf.*/(hidden|mlp|deep|output|context_(a|w|open))|SharedUnits[.]"
+  "SharedUnitsOf.*cuda_fast" "WideNets" "SmallNets.GiveTheHosts" "IndependentParts" "ClosesMost" "KernelHeaders" "Vocabulary" "AverageOfAShort")
 
-set(repeat "(BatchSplit|NonFinite|Detach|Size|Checkpoint|Girsanov).*/cuda64$|(EverySize|CudaTangents.*)/cuda_fast$")
+set(repeat "(BatchSplit|NonFinite|Detach|Size|Checkpoint|Girsanov).*/cuda64$|(EverySize|CudaTangents.*)/cuda_fast$"
+  "CudaTangents[.].*/cuda64$|CudaSizes.AreWithinTheStatedErrorInFast|CudaGradientMethods.Pathwise"
+  "Warpgroups.*/(hidden_si|mlp_constant_rect|first)|SharedUnitsOf.*/(hidden_silu|deep_general|output|context_(a|w))")
+string(JOIN "|" repeat ${repeat})
 
 foreach(suite IN ITEMS model engine cuda inference cuda_training io lab cli simt)
   foreach(test IN LISTS ${suite}_tests_TESTS)
