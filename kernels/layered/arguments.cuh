@@ -137,13 +137,12 @@ struct WeightNormArguments {
   int outputs, inputs, stride;
 };
 
-// Those of nets that are applied once.
+// Those of nets that are applied once, and of sums of rows.
 
 /// Rows of a net's arrays, in tiles of 16, the last of which may be ragged.
 struct NetRows {
   int first;  ///< a multiple of 16
   int count;
-  int first_tile;
 };
 
 /// From the sums of a layer's inputs to its activations. A thread takes one column of a tile.

@@ -15,7 +15,6 @@ namespace ito::cuda {
 /// to the epoch.
 ITO_DEVICE void finish_step(const CollectArguments& arguments, double norm) {
   TrainingRecord& record = *arguments.record;
-  record.gradient_norm = norm;
   const unsigned step = record.next++;
   if (record.failed) return;
   if (record.step.non_finite > arguments.most_non_finite ||

@@ -25,13 +25,12 @@ struct LossTotals {
 struct TrainingRecord {
   StepEntry current;
   LossTotals step, epoch;
-  double loss;           ///< of the step
-  double log_scale;      ///< of the last block, by the loss: the gradient of the learned scale
-  double gradient_norm;  ///< of the step, before clipping
-  double norms;          ///< over the epoch's steps
-  double clip;           ///< what the gradient is multiplied by
-  unsigned next;         ///< the next step
-  unsigned failed;       ///< 1 from the first step on that must not be taken: nothing moves then
+  double loss;       ///< of the step
+  double log_scale;  ///< of the last block, by the loss: the gradient of the learned scale
+  double norms;      ///< over the epoch's steps
+  double clip;       ///< what the gradient is multiplied by
+  unsigned next;     ///< the next step
+  unsigned failed;   ///< 1 from the first step on that must not be taken: nothing moves then
   unsigned failed_step;
   double failed_loss, failed_norm, failed_non_finite, failed_observations;
 };

@@ -22,13 +22,12 @@ TrainingSizes::TrainingSizes(const TrainingTask& task, std::size_t memory)
       state(size(task.shape.model.state)),
       context_numbers(size(task.shape.model.context()) * size(task.shape.model.intervals())),
       parameters(task.shape.parameters),
-      model_parameters(task.shape.model.parameters),
-      log_scale(task.shape.log_scale.has_value()) {}
+      model_parameters(task.shape.model.parameters) {}
 
 TrainingNet::TrainingNet(const std::optional<NetShape>& net, std::size_t most_rows,
                          std::size_t shared_memory)
     : rows(most_rows), small(small_net(net, rows, shared_memory)) {
-  if (net && !small) wide.emplace(*net, NetUse::once);
+  if (net && !small) wide.emplace(*net);
 }
 
 void TrainingNet::place(Arena& arena) {

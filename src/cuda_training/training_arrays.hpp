@@ -19,7 +19,6 @@ struct TrainingSizes {
   std::size_t times, observed, state;
   std::size_t context_numbers;  ///< of an observation
   std::size_t parameters, model_parameters;
-  bool log_scale;  ///< whether it is learned
 
   /// `memory`: bytes that the paths of a block may take.
   TrainingSizes(const TrainingTask& task, std::size_t memory);

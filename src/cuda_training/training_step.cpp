@@ -111,7 +111,7 @@ NetCall<float> TrainingStep::net_call(std::size_t rows) const {
   call.stream = stream_;
   call.parameters = arrays_.parameters;
   call.gradient = arrays_.gradient;
-  call.rows = {0, static_cast<int>(rows), 0};
+  call.rows = {0, static_cast<int>(rows)};
   return call;
 }
 
@@ -119,8 +119,7 @@ NetCall<float> TrainingStep::net_call(std::size_t rows) const {
 void TrainingStep::pull_back(const DeviceNet<float>& net, const float* x, int width,
                              std::size_t rows, float* x_cotangents) const {
   const NetWork<float> work = net_work(rows);
-  net.backward(work, net_call(rows), x, width,
-               {.sums = true, .weights = true, .x = x_cotangents, .beta = 0});
+  net.backward(work, net_call(rows), x, width, x_cotangents);
   net.add_gradient(work, stream_, arrays_.gradient);
 }
 

@@ -83,7 +83,7 @@ TEST_F(DeviceNets, GiveTheReferencesOutputsAndGradientForEveryActivation) {
       const auto reference = make_network(shape, {Device::reference(), 1});
       reference->forward(parameters, inputs, outputs);
 
-      DeviceNet<float> net(shape, NetUse::once);
+      DeviceNet<float> net(shape);
       NetWork<float> work{*gpu, kernels,         Precision::fp32,
                           rows, products.data(), products.bytes().size()};
       const auto place = [&](std::byte* base) {
@@ -103,13 +103,13 @@ TEST_F(DeviceNets, GiveTheReferencesOutputsAndGradientForEveryActivation) {
       NetCall<float> call;
       call.parameters = device(parameters);
       call.gradient = sums;
-      call.rows = {0, rows, 0};
+      call.rows = {0, rows};
       net.forward(work, call, x, 4);
       EXPECT_LE(relative_error(host(net.outputs_array(), count * 3), outputs), 1e-5)
           << name(activation);
       gpu->copy(net.cotangents_array(), cotangents.data(), cotangents.size() * sizeof(float),
                 nullptr);
-      net.backward(work, call, x, 4, {.sums = true, .weights = true, .x = x_cotangents, .beta = 0});
+      net.backward(work, call, x, 4, x_cotangents);
       net.add_gradient(work, {}, sums);
       reference->backward(parameters, inputs, cotangents, gradient, back);
       const std::vector<float> added = host(sums, gradient.size());

@@ -13,7 +13,7 @@ int saves_until(const ModelShape& shape, int k) {
 }
 
 NetRows rows_of(const BlockTiles& tiles) {
-  return {tiles.first_row, 16 * tiles.count, tiles.first_index};
+  return {tiles.first_row, 16 * tiles.count};
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ void NetWork<Real>::multiply(Stream stream, int c_rows, int columns, int inner, 
 }
 
 template <class Real>
-DeviceNet<Real>::DeviceNet(const NetShape& shape, NetUse) : shape_(&shape) {
+DeviceNet<Real>::DeviceNet(const NetShape& shape) : shape_(&shape) {
   for (std::size_t l = 0; l < shape.layers.size(); ++l) {
     const LayerShape& from = shape.layers[l];
     const bool last = l + 1 == shape.layers.size();
@@ -114,45 +114,32 @@ void DeviceNet<Real>::forward(const NetWork<Real>& work, const NetCall<Real>& ca
 }
 
 template <class Real>
-bool DeviceNet<Real>::backward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x,
-                               int x_stride, const Backward& how) const {
-  const int first = call.rows.first, rows = call.rows.count;
+void DeviceNet<Real>::backward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x,
+                               int x_stride, Real* x_cotangents) const {
+  const int rows = call.rows.count;
   Real* delta = cotangents_;
   for (std::size_t l = layers().size(); l-- > 0;) {
     const Layer& layer = layers_[l];
-    if (layer.activation != Activation::identity || how.sums) {
-      LayerBackwardArguments<Real> arguments{};
-      arguments.delta = delta;
-      arguments.kept = layer.slopes ? layer.slopes : layer.values;
-      if (how.sums) arguments.sums = layer.sums;
-      arguments.rows = call.rows;
-      arguments.width = layer.outputs;
-      arguments.stride = layer.stride;
-      launch_threads(work.gpu, work.kernels.backward[static_cast<std::size_t>(layer.activation)],
-                     threads_of(call.rows, layer.outputs), arguments, call.stream);
-    }
-    const Factor out{row_of(delta, first, layer.stride), layer.stride};
-    if (how.weights) {
-      Factor in{row_of(x, first, x_stride), x_stride};
-      if (l > 0)
-        in = {row_of(layers_[l - 1].values, first, layers_[l - 1].stride), layers_[l - 1].stride};
-      const LayerShape& place = parameters_of(l);
-      work.multiply(call.stream, layer.outputs, layer.inputs, rows, {out.data, out.stride, true},
-                    in, 1.0, call.gradient + place.weight, place.inputs);
-    }
-    if (l == 0) {
-      if (how.x == nullptr) return false;
-      work.multiply(call.stream, rows, layer.inputs, layer.outputs, out,
-                    weights(0, call.parameters), how.beta, row_of(how.x, first, x_stride),
-                    x_stride);
-      return true;
-    }
-    delta = work.deltas[l % 2];
-    const int stride = layers_[l - 1].stride;
+    LayerBackwardArguments<Real> arguments{};
+    arguments.delta = delta;
+    arguments.kept = layer.slopes ? layer.slopes : layer.values;
+    arguments.sums = layer.sums;
+    arguments.rows = call.rows;
+    arguments.width = layer.outputs;
+    arguments.stride = layer.stride;
+    launch_threads(work.gpu, work.kernels.backward[static_cast<std::size_t>(layer.activation)],
+                   threads_of(call.rows, layer.outputs), arguments, call.stream);
+    const Factor out{delta, layer.stride};
+    const Factor in =
+        l > 0 ? Factor{layers_[l - 1].values, layers_[l - 1].stride} : Factor{x, x_stride};
+    const LayerShape& place = parameters_of(l);
+    work.multiply(call.stream, layer.outputs, layer.inputs, rows, {out.data, out.stride, true}, in,
+                  1.0, call.gradient + place.weight, place.inputs);
+    delta = l > 0 ? work.deltas[l % 2] : x_cotangents;
+    if (delta == nullptr) return;
     work.multiply(call.stream, rows, layer.inputs, layer.outputs, out, weights(l, call.parameters),
-                  0.0, row_of(delta, first, stride), stride);
+                  0.0, delta, in.stride);
   }
-  return false;
 }
 
 template <class Real>
@@ -160,7 +147,7 @@ void DeviceNet<Real>::add_gradient(const NetWork<Real>& work, Stream stream, Rea
   for (std::size_t l = 0; l < layers().size(); ++l) {
     const Layer& layer = layers_[l];
     const LayerShape& place = parameters_of(l);
-    work.add_sums(stream, layer.sums, work.tiles(), layer.outputs, gradient + place.bias);
+    work.sums().add_sums(stream, layer.sums, work.tiles(), layer.outputs, gradient + place.bias);
   }
 }
 

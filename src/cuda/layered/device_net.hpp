@@ -49,26 +49,21 @@ struct NetWork {
   void multiply(Stream stream, int c_rows, int columns, int inner, Factor a, Factor b, double beta,
                 Real* c, int c_stride) const;
   int tiles() const { return (rows + 15) / 16; }
-  /// As TileSums.
-  void add_sums(Stream stream, const Real* sums, int parts, int width, Real* gradient,
-                int gap = 1) const {
-    const GpuKernel& of_tiles = kernels.backward[static_cast<std::size_t>(Activation::identity)];
-    TileSums<Real>{gpu, of_tiles, kernels.add_sums}.add_sums(stream, sums, parts, width, gradient,
-                                                             gap);
+  TileSums<Real> sums() const {
+    return {gpu, kernels.backward[static_cast<std::size_t>(Activation::identity)],
+            kernels.add_sums};
   }
 };
 
-/// A net that is applied once: it reads its weights where the parameters are, and ends with its
-/// activation. One of a time loop is a StepNet.
-enum class NetUse { once };
-
-/// A net applied to rows in device memory, and its gradient: a matrix product a layer and
-/// direction, and a kernel for what stands between two. Its arrays lie in memory of its owner.
+/// A net applied once to rows in device memory, and its gradient: a matrix product a layer and
+/// direction, and a kernel for what stands between two. It reads its weights where the parameters
+/// are, and ends with its activation; one of a time loop is a StepNet. Its arrays lie in memory of
+/// its owner.
 template <class Real>
 class DeviceNet {
  public:
   /// `shape`, of a net that takes neither time nor context, must outlive it.
-  DeviceNet(const NetShape& shape, NetUse use);
+  explicit DeviceNet(const NetShape& shape);
 
   int outputs() const { return shape_->outputs(); }
   int widest() const { return row_stride(shape_->widest()); }
@@ -86,16 +81,10 @@ class DeviceNet {
   void forward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x,
                int x_stride) const;
 
-  struct Backward {
-    bool sums;     ///< whether biases see the cotangents
-    bool weights;  ///< whether weights do
-    Real* x;       ///< [rows, x_stride]: takes the cotangent of x; null where there is none
-    double beta;   ///< 1: adds to it
-  };
-  /// From the cotangents of outputs, which it overwrites, after `forward`; returns whether `how.x`
-  /// was written.
-  bool backward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x, int x_stride,
-                const Backward& how) const;
+  /// From the cotangents of outputs, which it overwrites, after `forward`, to the gradient of
+  /// weights, the sums and `x_cotangents` [rows, x_stride], or null.
+  void backward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x, int x_stride,
+                Real* x_cotangents) const;
   /// Adds the sums to the flat gradient.
   void add_gradient(const NetWork<Real>& work, Stream stream, Real* gradient) const;
 

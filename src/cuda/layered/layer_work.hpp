@@ -13,11 +13,6 @@ namespace ito::cuda {
 /// Numbers of a row in memory: whole tiles, so that products and tiles meet aligned rows.
 inline int row_stride(int numbers) { return (numbers + 7) / 8 * 8; }
 
-template <class Real>
-Real* row_of(Real* array, int row, int stride) {
-  return array + static_cast<std::ptrdiff_t>(row) * stride;
-}
-
 /// How a precision's numbers lie as factors; kernels/layered/factors.cuh says it of kernels.
 struct LayerFormat {
   FactorRow row;

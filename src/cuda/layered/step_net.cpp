@@ -13,6 +13,11 @@ std::size_t product(int a, int b) {
   return static_cast<std::size_t>(a) * static_cast<std::size_t>(b);
 }
 
+template <class Real>
+Real* row_of(Real* array, int row, int stride) {
+  return array + static_cast<std::ptrdiff_t>(row) * stride;
+}
+
 std::uint64_t threads_of(const BlockTiles& tiles, int stride) {
   return static_cast<std::uint64_t>(tiles.count) * static_cast<std::uint64_t>(stride / 2);
 }
