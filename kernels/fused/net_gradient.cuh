@@ -198,6 +198,85 @@ ITO_DEVICE void add_weight_gradients(Nets& nets, NetSums<P, Net, Shape::kWarps>&
   }
 }
 
+/// A function (again, visit) that makes the cotangents of a net's outputs, `delta`, a row of them
+/// after the other, and calls visit(row) at the end of each; `again`: Constant<true> where the net
+/// has been evaluated before.
+template <class Net, bool kOpened, class Nets, class Input, class States, class Cotangent,
+          class Delta>
+ITO_DEVICE auto each_row_of(Nets& nets, const Input& input, const States& x,
+                            const Cotangent& cotangent, Delta& delta) {
+  return [&](auto again, auto visit) {
+    const auto output = [&](int row, int n, const auto& z) {
+      delta[n] = cotangent(row, n, z);
+      if (n + 1 == out_tiles<Net>(Net::kLayers - 1)) visit(row);
+    };
+    if constexpr (kOpened || decltype(again)::value) {
+      nets.evaluator.template outputs_again<Net>(input, x, output);
+    } else {
+      nets.evaluator.template net<Net>(input, x, output);
+    }
+  };
+}
+
+/// Of a net of one row: the cotangents of outputs to whoever sees the first sums, where those are
+/// outputs, and to the bias.
+template <class Net, class Nets, class Sums, class Delta, class First>
+ITO_DEVICE void show_outputs(const Nets& nets, Sums& sums, const Delta& delta, First first) {
+  constexpr int kLast = Net::kLayers - 1, kOut = out_tiles<Net>(kLast);
+  if constexpr (kLast == 0) {
+    ITO_UNROLL
+    for (int n = 0; n < kOut; ++n) first(n, delta[n]);
+  }
+  if constexpr (Net::kBiasTiles > 0) {
+    if (nets.weights && nets.evaluator.writes()) {
+      ITO_UNROLL
+      for (int n = 0; n < kOut; ++n) sums.bias.add(n, delta[n]);
+    }
+  }
+}
+
+/// The largest of the cotangents of a net's outputs.
+template <class Net, class Number, int kOut, class EachRow>
+ITO_DEVICE Number largest_of_rows(const Tile<Number> (&delta)[kOut], EachRow each_row) {
+  Number all = Number(0);
+  if constexpr (Net::kRows == 1) {
+    all = largest(delta);
+  } else {
+    each_row(Constant<true>{}, [&](int) { all = Math<Number>::max(all, largest(delta)); });
+  }
+  return all;
+}
+
+/// to += from / unit.
+template <class Number, int kTiles, class To>
+ITO_DEVICE void add_without_unit(To& to, const Tile<Number> (&from)[kTiles], Number unit) {
+  const Number scale = reciprocal(unit);
+  ITO_UNROLL
+  for (int n = 0; n < kTiles; ++n) {
+    ITO_UNROLL
+    for (int e = 0; e < 4; ++e) to[n].v[e] = fma(scale, from[n].v[e], to[n].v[e]);
+  }
+}
+
+/// The weight gradients of a net, whose cotangents are staged; those of outputs of several rows are
+/// staged a row after the other.
+template <class P, class Shape, class Net, class Nets, class Sums, class Delta, class EachRow>
+ITO_DEVICE void add_all_weight_gradients(Nets& nets, Sums& sums, typename P::Number time,
+                                         const Delta& delta, EachRow each_row) {
+  add_weight_gradients<P, Shape, Net>(nets, sums, time);
+  nets.settled = false;
+  if constexpr (Net::kRows > 1) {
+    constexpr int kLast = Net::kLayers - 1;
+    each_row(Constant<true>{}, [&](int row) {
+      typename P::Forward::Operand operands[delta_blocks<P, Net, kLast>];
+      block_barrier();  // no warp still reads another row
+      stage_outer_cotangents<P, Net, kLast>(nets, delta, sums.unit, operands);
+      block_barrier();
+      add_weight_gradient<P, Shape, Net, kLast>(nets, sums, time, row);
+    });
+  }
+}
+
 /// The gradient of a net at states `x`; `kOpened`: which has been evaluated there.
 /// cotangent(row, n, z) gives the cotangent of output tile n before the output's activation, z
 /// being its value there; tiles come in order, a row after the other, once if there is one row.
@@ -215,43 +294,12 @@ requires(Nets::kStages && !Nets::kSharesUnits) ITO_DEVICE
   constexpr int kFirst = Net::kContext && kLast > 0 ? out_tiles<Net>(0) : 1;
   nets.settle();
   Tile<Number> delta[kOut], first_delta[kFirst], inner[at_least_one(kStates)];
-  const auto each_row = [&](auto again, auto visit) {
-    const auto output = [&](int row, int n, const Tile<Number>& z) {
-      delta[n] = cotangent(row, n, z);
-      if (n + 1 == kOut) visit(row);
-    };
-    if constexpr (kOpened || decltype(again)::value) {
-      nets.evaluator.template outputs_again<Net>(input, x, output);
-    } else {
-      nets.evaluator.template net<Net>(input, x, output);
-    }
-  };
+  const auto each_row = each_row_of<Net, kOpened>(nets, input, x, cotangent, delta);
   using Once = Constant<false>;
   using Again = Constant<true>;
-  if constexpr (Net::kRows == 1) {
-    each_row(Once{}, [](int) {});
-    if constexpr (kLast == 0) {
-      ITO_UNROLL
-      for (int n = 0; n < kOut; ++n) first(n, delta[n]);
-    }
-    if constexpr (Net::kBiasTiles > 0) {
-      if (nets.weights) {
-        ITO_UNROLL
-        for (int n = 0; n < kOut; ++n) sums.bias.add(n, delta[n]);
-      }
-    }
-  } else if constexpr (!kOpened) {
-    each_row(Once{}, [](int) {});
-  }
-  const auto size = [&] {
-    Number all = Number(0);
-    if constexpr (Net::kRows == 1) {
-      all = largest(delta);
-    } else {
-      each_row(Again{}, [&](int) { all = Math<Number>::max(all, largest(delta)); });
-    }
-    return all;
-  };
+  if constexpr (Net::kRows == 1 || !kOpened) each_row(Once{}, [](int) {});
+  if constexpr (Net::kRows == 1) show_outputs<Net>(nets, sums, delta, first);
+  const auto size = [&] { return largest_of_rows<Net>(delta, each_row); };
   with_unit<P, Shape, Net>(nets, sums, size, [&](Number unit) {
     typename Product::Operand operands[delta_blocks<P, Net, kLast>];
     Number outermost = kLast == 0 ? unit * largest(delta) : Number(0);
@@ -299,27 +347,10 @@ requires(Nets::kStages && !Nets::kSharesUnits) ITO_DEVICE
     }
   }
   if constexpr (kStates > 0) {
-    const Number scale = reciprocal(sums.unit);
-    ITO_UNROLL
-    for (int n = 0; n < kStates; ++n) {
-      ITO_UNROLL
-      for (int e = 0; e < 4; ++e) {
-        x_cotangent[n].v[e] = fma(scale, inner[n].v[e], x_cotangent[n].v[e]);
-      }
-    }
+    add_without_unit(x_cotangent, inner, sums.unit);
   }
   if (!nets.weights) return;
-  add_weight_gradients<P, Shape, Net>(nets, sums, input.time);
-  nets.settled = false;
-  if constexpr (Net::kRows > 1) {
-    each_row(Again{}, [&](int row) {
-      typename Product::Operand operands[delta_blocks<P, Net, kLast>];
-      block_barrier();  // no warp still reads another row
-      stage_outer_cotangents<P, Net, kLast>(nets, delta, sums.unit, operands);
-      block_barrier();
-      add_weight_gradient<P, Shape, Net, kLast>(nets, sums, input.time, row);
-    });
-  }
+  add_all_weight_gradients<P, Shape, Net>(nets, sums, input.time, delta, each_row);
 }
 
 }  // namespace ito::cuda

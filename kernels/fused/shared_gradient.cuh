@@ -116,41 +116,12 @@ requires(Nets::kStages&& Nets::kSharesUnits) ITO_DEVICE
   constexpr int kIn = at_least_one(in_tiles<Net>(kLast)), kStates = in_tiles<Net>(0);
   nets.settle();
   Tile<Number> delta[kOut], inner[at_least_one(kStates)];
-  const auto each_row = [&](auto again, auto visit) {
-    const auto output = [&](int row, int n, const Tile<Number>& z) {
-      delta[n] = cotangent(row, n, z);
-      if (n + 1 == kOut) visit(row);
-    };
-    if constexpr (kOpened || decltype(again)::value) {
-      nets.evaluator.template outputs_again<Net>(input, x, output);
-    } else {
-      nets.evaluator.template net<Net>(input, x, output);
-    }
-  };
+  const auto each_row = each_row_of<Net, kOpened>(nets, input, x, cotangent, delta);
   using Once = Constant<false>;
   using Again = Constant<true>;
   if constexpr (Net::kRows == 1 || !kOpened) each_row(Once{}, [](int) {});
-  if constexpr (Net::kRows == 1) {
-    if constexpr (kLast == 0) {
-      ITO_UNROLL
-      for (int n = 0; n < kOut; ++n) first(n, delta[n]);
-    }
-    if constexpr (Net::kBiasTiles > 0) {
-      if (nets.weights && nets.evaluator.writes()) {
-        ITO_UNROLL
-        for (int n = 0; n < kOut; ++n) sums.bias.add(n, delta[n]);
-      }
-    }
-  }
-  const auto size = [&] {
-    Number all = Number(0);
-    if constexpr (Net::kRows == 1) {
-      all = largest(delta);
-    } else {
-      each_row(Again{}, [&](int) { all = Math<Number>::max(all, largest(delta)); });
-    }
-    return all;
-  };
+  if constexpr (Net::kRows == 1) show_outputs<Net>(nets, sums, delta, first);
+  const auto size = [&] { return largest_of_rows<Net>(delta, each_row); };
   with_unit<P, Shape, Net>(nets, sums, size, [&](Number unit) {
     typename Product::Operand operands[delta_blocks<P, Net, kLast>];
     const auto zero = [](auto...) { return uniform_tile(Number(0)); };
@@ -211,30 +182,13 @@ requires(Nets::kStages&& Nets::kSharesUnits) ITO_DEVICE
     }
   });
   if constexpr (kStates > 0) {
-    const Number scale = reciprocal(sums.unit);
-    ITO_UNROLL
-    for (int n = 0; n < kStates; ++n) {
-      ITO_UNROLL
-      for (int e = 0; e < 4; ++e) {
-        x_cotangent[n].v[e] = fma(scale, inner[n].v[e], x_cotangent[n].v[e]);
-      }
-    }
+    add_without_unit(x_cotangent, inner, sums.unit);
   }
   if (!nets.weights) return;
   if constexpr (Net::kContext && kLast > 0) {
     if (nets.evaluator.writes()) show_first<P, Net>(nets, sums.unit, first);
   }
-  add_weight_gradients<P, Shape, Net>(nets, sums, input.time);
-  nets.settled = false;
-  if constexpr (Net::kRows > 1) {
-    each_row(Again{}, [&](int row) {
-      typename Product::Operand operands[delta_blocks<P, Net, kLast>];
-      block_barrier();  // no warp still reads another row
-      stage_outer_cotangents<P, Net, kLast>(nets, delta, sums.unit, operands);
-      block_barrier();
-      add_weight_gradient<P, Shape, Net, kLast>(nets, sums, input.time, row);
-    });
-  }
+  add_all_weight_gradients<P, Shape, Net>(nets, sums, input.time, delta, each_row);
 }
 
 }  // namespace ito::cuda
