@@ -9,9 +9,8 @@
 #include "kernels/arithmetic/scheme.cuh"
 #include "kernels/fused/gradient_sums.cuh"
 #include "kernels/fused/mixing_gradient.cuh"
+#include "kernels/fused/segment.cuh"
 #include "kernels/fused/shared_gradient.cuh"
-#include "kernels/fused/tape.cuh"
-#include "kernels/fused/warpgroup_net.cuh"
 
 namespace ito::cuda {
 
@@ -58,7 +57,8 @@ class WarpAdjoint {
     ITO_ROLLED
     for (int end = call_.steps; end > 0;) {
       const int begin = call_.stride == 1 ? 0 : (end - 1) / call_.stride * call_.stride;
-      const Tile<Number>* states = states_from(begin, end);
+      const Tile<Number>* states =
+          states_from<P, Shape>(arguments_, nets_.evaluator, noise_, index_, begin, end);
       ITO_ROLLED
       for (int k = end - 1; k >= begin; --k) {
         reverse_step(k, states + static_cast<long long>(k - begin) * stored_stride<Shape>);
@@ -143,7 +143,7 @@ class WarpAdjoint {
 
   /// At step 0: λ is the cotangent of x_0.
   ITO_DEVICE void store_initial_cotangents() {
-    if (!writes()) return;
+    if (!writes_tile<Shape>()) return;
     if (arguments_.x0_gradient != nullptr) {
       const auto own = paths();
       ITO_UNROLL
@@ -182,15 +182,6 @@ class WarpAdjoint {
     return WarpPaths<Number>::template of<Shape>(call_, index_);
   }
 
-  /// Whether this warp is the one that writes for its paths.
-  ITO_DEVICE static bool writes() {
-    if constexpr (Shape::kSharesUnits) {
-      return UnitTeam<Shape::kWarps, Shape::kTiles>::writes();
-    } else {
-      return true;
-    }
-  }
-
   ITO_DEVICE void load_sum_cotangents() {
     const auto own = paths();
     ITO_UNROLL
@@ -206,71 +197,6 @@ class WarpAdjoint {
       if (arguments_.interval_martingale != nullptr) {
         martingale_[r] += arguments_.interval_martingale[at];
       }
-    }
-  }
-
-  /// The states of steps begin … end − 1, stored or recomputed as the forward kernel computed them:
-  /// where products are wgmma by all warps, those without paths from zeros.
-  ITO_DEVICE const Tile<Number>* states_from(int begin, int end) {
-    const bool inside = index_ < call_.tiles;
-    const long long first = static_cast<long long>(inside ? index_ : 0) * call_.checkpoints;
-    const Tile<Number>* stored =
-        tape_entry<P, Shape>(call_.tape, first + begin / call_.stride, call_.stride > 1);
-    if (call_.stride == 1) return stored;
-    if constexpr (Shape::kSharesUnits) {
-      using Evaluator =
-          SharedEvaluator<P, typename Nets::Parameters, UnitTeam<Shape::kWarps, Shape::kTiles>,
-                          Shape::kWarpStage, Shape::kUnitBuffer, false>;
-      block_barrier();  // no warp still reads the last segment, or what the last step has staged
-      recompute(Evaluator{nets_.evaluator.parameters, nets_.evaluator.stage, Number(1)}, begin, end,
-                stored, inside);
-      block_barrier();
-    } else if (inside || Shape::kWarpgroups) {
-      recompute(forward_evaluator(), begin, end, stored, inside);
-    }
-    return segment();
-  }
-
-  ITO_DEVICE Tile<Number>* segment() const {
-    const unsigned slot = block_index() * static_cast<unsigned>(Shape::kTiles) +
-                          warp_index() % static_cast<unsigned>(Shape::kTiles);
-    return tape_entry<P, Shape>(arguments_.segments, static_cast<long long>(slot) * call_.stride,
-                                false);
-  }
-
-  /// Fills the segment with the states of steps begin … end − 1, from a checkpoint.
-  template <class Evaluator>
-  ITO_DEVICE void recompute(const Evaluator& evaluator, int begin, int end,
-                            const Tile<Number>* stored, bool inside) {
-    CompensatedTiles<Shape, Number> x{};
-    if (inside) {
-      load_state<Shape>(stored, x.value);
-      load_state<Shape>(stored + stored_stride<Shape>, x.excess);
-    }
-    ITO_ROLLED
-    for (int k = begin;; ++k) {
-      if (inside && writes()) {
-        store_state<Shape>(segment() + static_cast<long long>(k - begin) * stored_stride<Shape>,
-                           x.value);
-      }
-      if (k + 1 == end) break;
-      euler_step<P, Shape>(evaluator, call_, paths(), noise_, k, x);
-    }
-  }
-
-  /// Evaluates nets as the forward kernel does. Its weights for wgmma take the place of what the
-  /// step before has staged.
-  ITO_DEVICE auto forward_evaluator() const {
-    using Others = typename Nets::Parameters;
-    const Others& parameters = nets_.evaluator.parameters;
-    if constexpr (Shape::kWarpgroups) {
-      block_barrier();  // until no warp reads that
-      const auto* fragments = static_cast<const WeightFragment*>(call_.fragments);
-      const auto stage = nets_.evaluator.stage.template as<unsigned char>();
-      return WarpgroupEvaluator<P, CoreParameters<Shape, Others>>{
-          {copy_to_cores<Shape>(fragments, stage), parameters}};
-    } else {
-      return RegisterEvaluator<P, Others>{parameters};
     }
   }
 
@@ -402,7 +328,8 @@ class WarpAdjoint {
   ITO_DEVICE void add_sigma_gradient(Carry carry, int n, const States& lambda,
                                      const States& extra) {
     if constexpr (Shape::kDiffusion == DiffusionKind::constant_diagonal) {
-      if (carry.parameters && writes()) sums_.sigma.add(n, diagonal_cotangent(n, lambda, extra));
+      if (carry.parameters && writes_tile<Shape>())
+        sums_.sigma.add(n, diagonal_cotangent(n, lambda, extra));
     }
   }
 
@@ -446,7 +373,7 @@ class WarpAdjoint {
         const Tile<Number> cotangent = cotangent_of_control(n, u[n], omega[n], carry);
         add_sigma_gradient(carry, n, lambda, sigma_cotangent);
         if constexpr (Shape::kControl == ControlKind::constant) {
-          if (carry.parameters && writes()) sums_.control_value.add(n, cotangent);
+          if (carry.parameters && writes_tile<Shape>()) sums_.control_value.add(n, cotangent);
         }
       }
     }
@@ -510,7 +437,7 @@ class WarpAdjoint {
   /// The gradient of the bias row is complete for an interval of the context.
   ITO_DEVICE void store_row(int interval) {
     if constexpr (kHasRow) {
-      if (index_ < call_.tiles && writes()) {
+      if (index_ < call_.tiles && writes_tile<Shape>()) {
         Number* out = arguments_.row_sums +
                       (static_cast<long long>(index_) * call_.intervals + interval) * Shape::kRow;
         row_sums_.sum_paths([&](int channel, Number sum) { out[channel] = sum; });
