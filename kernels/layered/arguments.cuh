@@ -81,9 +81,17 @@ struct FactorRow {
   ITO_INLINE constexpr int segments() const { return parts == 1 ? 1 : 3; }
 };
 
+/// A layer in a step, and the rows of a block's arrays.
+template <class Number>
+struct LayerOfStep {
+  BlockTiles tiles;
+  int width, stride, row, intervals, interval;
+  Number time;
+};
+
 /// From the inputs of a layer, or from sums that a product has made of them, to its activations.
 template <class Number>
-struct LayerArguments {
+struct LayerArguments : LayerOfStep<Number> {
   const Number* x;             ///< inputs that are summed here: [rows, x_stride]
   const Number* weights;       ///< for those: [width, x_stride]
   const void* z;               ///< else sums, or null: [rows, stride]
@@ -95,14 +103,12 @@ struct LayerArguments {
   const Number* time_weights;  ///< [width], `time_stride` apart, or null
   const Number* bias_rows;     ///< [observations, intervals, row] in the place of `bias`, or null
   TileMap map;                 ///< of the call; for bias_rows
-  BlockTiles tiles;
-  int width, stride, inputs, x_stride, time_stride, row, intervals, interval;
-  Number time;
+  int inputs, x_stride, time_stride;
 };
 
 /// From cotangents of a layer's activations to those of its sums, and their own sums.
 template <class Number>
-struct PullBackArguments {
+struct PullBackArguments : LayerOfStep<Number> {
   Number* cotangents;  ///< [rows, stride], where `scaled` times the unit of `before`
   int scaled;
   void* delta;                ///< left factors, [rows, segments·stride], times the unit of `own`;
@@ -114,9 +120,6 @@ struct PullBackArguments {
   Number* sums;       ///< [tiles of the block, width] += Σ δ over a tile's rows, or null
   Number* time_sums;  ///< the same, times t, or null
   Number* row_sums;   ///< [tiles of the call, intervals, row], or null
-  BlockTiles tiles;
-  int width, stride, row, intervals, interval;
-  Number time;
 };
 
 /// A layer's weights as right factors of products.

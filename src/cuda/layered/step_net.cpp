@@ -182,6 +182,13 @@ void StepNet<Real>::forward(const StepWork<Real>& work, const StepCall<Real>& ca
 }
 
 template <class Real>
+void StepNet<Real>::of_step(const StepCall<Real>& call, std::size_t l,
+                            LayerOfStep<Real>& arguments) const {
+  arguments = {call.tiles,    layers_[l].outputs, layers_[l].out_stride, row_, call.intervals,
+               call.interval, call.time};
+}
+
+template <class Real>
 void StepNet<Real>::activate(const StepWork<Real>& work, const StepCall<Real>& call, std::size_t l,
                              LayerArguments<Real>& arguments, bool keep) const {
   const Layer& layer = layers_[l];
@@ -196,14 +203,8 @@ void StepNet<Real>::activate(const StepWork<Real>& work, const StepCall<Real>& c
     if (row_ > 0) arguments.bias_rows = call.bias_rows;
   }
   arguments.map = call.map;
-  arguments.tiles = call.tiles;
-  arguments.width = layer.outputs;
-  arguments.stride = layer.out_stride;
   arguments.time_stride = place.inputs;
-  arguments.row = row_;
-  arguments.intervals = call.intervals;
-  arguments.interval = call.interval;
-  arguments.time = call.time;
+  of_step(call, l, arguments);
   launch_threads(work.gpu, work.kernels.forward[static_cast<std::size_t>(layer.activation)],
                  threads_of(call.tiles, layer.out_stride), arguments, call.stream);
 }
@@ -225,13 +226,7 @@ void StepNet<Real>::pull_back(const StepWork<Real>& work, const StepCall<Real>& 
     arguments.time_sums = layer.time_sums;
     if (l == 0 && row_ > 0) arguments.row_sums = call.row_sums;
   }
-  arguments.tiles = call.tiles;
-  arguments.width = layer.outputs;
-  arguments.stride = layer.out_stride;
-  arguments.row = row_;
-  arguments.intervals = call.intervals;
-  arguments.interval = call.interval;
-  arguments.time = call.time;
+  of_step(call, l, arguments);
   launch_threads(work.gpu, work.kernels.backward[static_cast<std::size_t>(layer.activation)],
                  threads_of(call.tiles, layer.out_stride), arguments, call.stream);
 }

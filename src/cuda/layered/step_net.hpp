@@ -98,6 +98,7 @@ class StepNet {
   };
 
   using Factor = MatrixProduct::Factor;
+  void of_step(const StepCall<Real>& call, std::size_t l, LayerOfStep<Real>& arguments) const;
   /// `arguments` say where the sums are.
   void activate(const StepWork<Real>& work, const StepCall<Real>& call, std::size_t l,
                 LayerArguments<Real>& arguments, bool keep) const;
