@@ -12,9 +12,7 @@ int saves_until(const ModelShape& shape, int k) {
                           shape.save.begin());
 }
 
-NetRows rows_of(const BlockTiles& tiles) {
-  return {tiles.first_row, 16 * tiles.count};
-}
+NetRows rows_of(const BlockTiles& tiles) { return {tiles.first_row, 16 * tiles.count}; }
 
 }  // namespace
 
