@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "cuda/gpu.hpp"
+#include "engine/closeness.hpp"
 #include "simt/emulated_gpu.hpp"
 
 namespace ito::test {
@@ -146,6 +147,22 @@ std::shared_ptr<Gpu> small_gpu() {
 }
 
 }  // namespace
+
+::testing::AssertionResult are_close(const GradientValues& got, const GradientValues& wanted,
+                                     double tolerance) {
+  ::testing::AssertionResult result = ::testing::AssertionSuccess();
+  const auto compare = [&](const char* part, const std::vector<double>& a,
+                           const std::vector<double>& b) {
+    const double error = relative_error(a, b);
+    if (error <= tolerance) return;
+    if (result) result = ::testing::AssertionFailure();
+    result << part << ": error " << error << ", at most " << tolerance << "; ";
+  };
+  compare("parameters", got.parameters, wanted.parameters);
+  compare("x0", got.x0, wanted.x0);
+  compare("context", got.context, wanted.context);
+  return result;
+}
 
 template <class Real>
 BasicPlan<Real> make_plan(const EngineKind& kind, const Model& model, PlanOptions options,

@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include <ito/plan.hpp>
 
 namespace ito::test {
@@ -112,6 +114,10 @@ struct GradientValues {
 
   bool operator==(const GradientValues&) const = default;
 };
+
+/// Whether the relative error of each part is at most `tolerance`.
+::testing::AssertionResult are_close(const GradientValues& got, const GradientValues& wanted,
+                                     double tolerance);
 
 /// BasicDirections that own their numbers.
 struct DirectionValues {
