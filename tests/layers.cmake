@@ -30,7 +30,7 @@ set(study_command cli io model study)
 # A public header belongs to the lowest folder that knows what it describes, and goes with it. The program
 # includes all of the core, and the lab also its own.
 set(headers_of_kernels   activation)
-set(headers_of_model     activation averages check error gradient_method log_density model noise parameters solver)
+set(headers_of_model     activation averages check error gradient_method grid log_density model noise parameters solver)
 set(headers_of_io        dataset latent_model likelihood)
 set(headers_of_engine    device network plan)
 set(headers_of_inference baselines deep_latent_gaussian evaluate fit optimizer sample weights)

@@ -12,6 +12,7 @@
 #include <ito/evaluate.hpp>
 #include <ito/fit.hpp>
 #include <ito/gradient_method.hpp>
+#include <ito/grid.hpp>
 #include <ito/latent_model.hpp>
 #include <ito/likelihood.hpp>
 #include <ito/log_density.hpp>

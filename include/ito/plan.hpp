@@ -11,6 +11,7 @@
 
 #include <ito/device.hpp>
 #include <ito/gradient_method.hpp>
+#include <ito/grid.hpp>
 #include <ito/model.hpp>
 #include <ito/parameters.hpp>
 
@@ -26,7 +27,7 @@ struct BasicRequest {
   /// Global index of the first path; states do not depend on the split.
   std::uint64_t first_path = 0;
   std::span<const Real> x0{};  ///< [N, d], or [d] for all paths; empty: drawn from model.initial
-  /// [R, I, C]: R observations; empty when the control takes none.
+  /// [R, I, C]: R observations; empty when the control takes none (R is 1 then, without grids).
   std::span<const Real> context{};
   /// Path i of the call belongs to observation i / paths_per_observation. 0: all to the one
   /// observation. On CUDA, multiples of 16 leave no lanes idle.
@@ -39,6 +40,11 @@ struct BasicRequest {
   /// On a stream, where in device memory the seed stands when the work runs; `seed` is not used
   /// then. A captured CUDA graph so follows new paths each time it is launched.
   const std::uint64_t* seed_on_device = nullptr;
+  /// [R, K] and [R, S]: a grid for each observation in place of the model's, which says how many
+  /// steps, save steps and context steps there are at most (BasicGridRows, which has made them).
+  /// Both or none. They change nothing of the noise: a path takes the same in its k-th step.
+  std::span<const BasicGridStep<Real>> grid{};
+  std::span<const int> save{};
 };
 
 /// Caller-owned results; an empty span is not written. S = number of save steps.
@@ -205,11 +211,13 @@ class BasicRecording {
     BasicRequest<Real> request;
     std::span<std::byte> workspace;
     std::optional<Stream> stream;
-    const Real* parameters = nullptr;                                ///< on a stream
-    std::size_t parameters_hash = 0, x0_hash = 0, context_hash = 0;  ///< without one
+    const Real* parameters = nullptr;  ///< on a stream
+    // Without one.
+    std::size_t parameters_hash = 0, x0_hash = 0, context_hash = 0, grids_hash = 0;
     // Of `record(parameters, request)`.
     BasicPaths<Real> paths;
     std::vector<Real> x0, context;
+    BasicGridRows<Real> grids;
     std::unique_ptr<std::byte[]> memory;
   };
   Parts parts_;
@@ -290,7 +298,7 @@ class BasicPlan {
   std::size_t simulate_workspace_bytes(std::uint64_t paths, std::uint64_t observations = 1) const;
   void simulate(std::span<const Real> parameters, const BasicRequest<Real>& request,
                 const BasicOutputs<Real>& outputs, std::span<std::byte> workspace);
-  /// The recording views x0, context and workspace.
+  /// The recording views x0, context, grids and workspace.
   BasicRecording<Real> record(std::span<const Real> parameters, const BasicRequest<Real>& request,
                               const BasicOutputs<Real>& outputs, std::span<std::byte> workspace);
   /// As the adjoint above.

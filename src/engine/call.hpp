@@ -11,9 +11,10 @@
 
 namespace ito {
 
-/// R: rows of context in a request, one where the control takes none.
+/// R: rows of grids or of context in a request, one where it has neither.
 template <class Real>
 std::uint64_t observation_count(const ModelShape& shape, const BasicRequest<Real>& request) {
+  if (!request.grid.empty()) return request.grid.size() / static_cast<std::size_t>(shape.steps);
   if (shape.context() == 0) return 1;
   return request.context.size() /
          (static_cast<std::size_t>(shape.context()) * shape.context_steps.size());

@@ -63,6 +63,61 @@ void check_path_arrays(const char* owner, const ModelShape& shape, std::size_t n
   check_size(owner, "interval_martingale", of.interval_martingale.size(), saves, "paths × saves");
 }
 
+/// How many grids a request has, if any; their sizes are checked.
+template <class Real>
+std::optional<std::uint64_t> grid_count(const ModelShape& shape,
+                                        const BasicRequest<Real>& request) {
+  if (request.grid.empty() && request.save.empty()) return std::nullopt;
+  const std::size_t steps = size(shape.steps);
+  if (request.grid.empty() || request.grid.size() % steps != 0) {
+    throw Error("request.grid", text(request.grid.size()) + " steps",
+                "a positive multiple of the model's " + text(steps) + ", or none without save");
+  }
+  const std::size_t rows = request.grid.size() / steps;
+  if (request.save.size() != rows * shape.save.size()) {
+    throw Error("request.save", text(request.save.size()) + " numbers",
+                text(rows * shape.save.size()) + " (grids × save steps)");
+  }
+  return rows;
+}
+
+/// "request.grid[3], step 17"
+std::string step_name(std::size_t row, std::size_t k) {
+  return "request.grid[" + text(row) + "], step " + text(k);
+}
+
+/// One row of a request's grids, as BasicGridRows has it.
+template <class Real>
+void check_grid_row(const ModelShape& shape, const BasicRequest<Real>& request, std::size_t r) {
+  const auto steps = request.grid.subspan(r * size(shape.steps), size(shape.steps));
+  const int intervals = std::max(shape.intervals(), 1);
+  for (std::size_t k = 0; k < steps.size(); ++k) {
+    const auto& [time, h, root, interval] = steps[k];
+    const auto refuse = [&](const char* field, auto value, const std::string& accepted) {
+      throw Error(step_name(r, k) + "." + field, fmt::format("{}", value), accepted);
+    };
+    if (!std::isfinite(time)) refuse("time", time, "a finite number");
+    if (!(h >= 0 && std::isfinite(h))) refuse("step", h, "a finite number of at least 0");
+    if (k > 0 && h > 0 && !(steps[k - 1].step > 0))
+      refuse("step", h, "0, as the step before: a grid that has ended stays so");
+    if (!(std::abs(root * root - h) <= static_cast<Real>(1e-5) * h)) refuse("root_step", root, "√step");
+    if (interval < 0 || interval >= intervals || (k > 0 && interval < steps[k - 1].interval))
+      refuse("interval", interval,
+             fmt::format("from {} to {}", k > 0 ? steps[k - 1].interval : 0, intervals - 1));
+  }
+  const auto end = std::ranges::partition_point(steps, [](const auto& s) { return s.step > 0; });
+  const auto last = static_cast<int>(end - steps.begin());
+  const auto save = request.save.subspan(r * shape.save.size(), shape.save.size());
+  for (std::size_t s = 0; s < save.size(); ++s) {
+    const bool padding = save[s] == shape.steps;
+    const bool above = save[s] >= 0 && save[s] <= last && (s == 0 || save[s] > save[s - 1]);
+    if (!padding && !above) {
+      throw Error("request.save[" + text(r) + "][" + text(s) + "]", std::to_string(save[s]),
+                  fmt::format("increasing steps up to {}, then {} as padding", last, shape.steps));
+    }
+  }
+}
+
 // In the order of the enumerators.
 constexpr std::array<std::string_view, 3> precisions{"fp32", "fast", "fp64"};
 constexpr std::array<std::string_view, 4> kernels{"auto", "fused", "layered", "per-path"};
@@ -77,18 +132,24 @@ template <class Real>
 std::uint64_t observations(const ModelShape& shape, const BasicRequest<Real>& request) {
   const auto row =
       static_cast<std::uint64_t>(shape.context()) * static_cast<std::uint64_t>(shape.intervals());
+  const std::optional<std::uint64_t> grids = grid_count(shape, request);
   if (row == 0) {
     if (!request.context.empty()) {
       throw Error("request.context", text(request.context.size()) + " numbers",
                   "none: the model's control takes no context");
     }
-    return 1;
+    return grids.value_or(1);
   }
   if (request.context.empty() || request.context.size() % row != 0) {
     throw Error("request.context", text(request.context.size()) + " numbers",
                 "a positive multiple of " + text(row) + " (context steps × context)");
   }
-  return request.context.size() / row;
+  const std::uint64_t contexts = request.context.size() / row;
+  if (grids && *grids != contexts) {
+    throw Error("request.grid", text(*grids) + " rows",
+                text(contexts) + ": one for each observation of the context");
+  }
+  return contexts;
 }
 
 void check_method(const ModelShape& shape, GradientMethod method) {
@@ -151,6 +212,8 @@ void check_request(const ModelShape& shape, std::size_t parameters,
   checked_elements<Real>("request.paths",
                          {request.paths, std::max<std::size_t>(shape.save.size(), 1),
                           static_cast<std::size_t>(shape.state)});
+  if (request.refinement != 0 && !request.grid.empty())
+    throw Error("request.refinement", std::to_string(request.refinement), "0 with request.grid");
   check_refinement(shape, request.refinement);
   const auto d = static_cast<std::size_t>(shape.state);
   if (request.x0.size() != 0 && request.x0.size() != d && request.x0.size() != request.paths * d) {
@@ -172,6 +235,12 @@ void check_request(const ModelShape& shape, std::size_t parameters,
                 "a number that spreads " + text(request.paths) + " paths over " + text(rows) +
                     " observations");
   }
+}
+
+template <class Real>
+void check_grids(const ModelShape& shape, const BasicRequest<Real>& request) {
+  const std::size_t rows = request.grid.size() / size(shape.steps);
+  for (std::size_t r = 0; r < rows; ++r) check_grid_row(shape, request, r);
 }
 
 template <class Real>
@@ -209,6 +278,7 @@ void check_derivatives(const ModelShape& shape, const BasicRequest<Real>& reques
 template std::uint64_t observations(const ModelShape&, const BasicRequest<float>&);
 template void check_precision<float>(Precision, Device);
 template void check_request(const ModelShape&, std::size_t, const BasicRequest<float>&);
+template void check_grids(const ModelShape&, const BasicRequest<float>&);
 template void check_diffusion(const ModelShape&, std::span<const float>);
 template void check_outputs(const ModelShape&, const BasicRequest<float>&,
                             const BasicOutputs<float>&);
@@ -217,6 +287,7 @@ template void check_derivatives(const ModelShape&, const BasicRequest<float>&,
 template std::uint64_t observations(const ModelShape&, const BasicRequest<double>&);
 template void check_precision<double>(Precision, Device);
 template void check_request(const ModelShape&, std::size_t, const BasicRequest<double>&);
+template void check_grids(const ModelShape&, const BasicRequest<double>&);
 template void check_diffusion(const ModelShape&, std::span<const double>);
 template void check_outputs(const ModelShape&, const BasicRequest<double>&,
                             const BasicOutputs<double>&);

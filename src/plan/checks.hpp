@@ -15,7 +15,7 @@ namespace ito {
 /// A span that is empty or has the wanted size, which is `shape`.
 void check_size(const char* field, std::size_t got, std::size_t wanted, const char* shape);
 
-/// Rows of context of a request: R.
+/// Rows of context or of grids of a request: R.
 template <class Real>
 std::uint64_t observations(const ModelShape& shape, const BasicRequest<Real>& request);
 
@@ -38,6 +38,10 @@ void check_layout(const ModelShape& shape, std::uint64_t paths, std::uint64_t ob
 template <class Real>
 void check_request(const ModelShape& shape, std::size_t parameters,
                    const BasicRequest<Real>& request);
+
+/// The numbers of a request's grids, where it has any in memory of the host.
+template <class Real>
+void check_grids(const ModelShape& shape, const BasicRequest<Real>& request);
 
 /// Refuses parameters with which a drift control would divide by a σ of zero.
 template <class Real>

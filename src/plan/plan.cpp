@@ -93,6 +93,7 @@ struct BasicPlan<Real>::Compiled {
                  const BasicRequest<Real>& request, std::span<std::byte> workspace,
                  Keep keep) const {
     check_request(shape, parameters.size(), request);
+    if (!stream) check_grids(shape, request);
     if (!stream) check_diffusion(shape, parameters);
     if (!stream && request.seed_on_device) {
       throw Error("request.seed_on_device", "an address",
@@ -133,6 +134,7 @@ struct BasicPlan<Real>::Compiled {
       require(hash_of(own(parameters)) == of.parameters_hash, given, "other numbers");
       require(hash_of(of.request.x0) == of.x0_hash, "recording.x0", "other numbers");
       require(hash_of(of.request.context) == of.context_hash, "recording.context", "other numbers");
+      require(hash_of_grids(of.request) == of.grids_hash, "recording.grid", "other numbers");
     }
     require(holds(of), "recording.workspace", "one that a later call has written to",
             "the workspace as `record` left it");
@@ -164,6 +166,7 @@ struct BasicPlan<Real>::Compiled {
       parts.parameters_hash = hash_of(own(parameters));
       parts.x0_hash = hash_of(request.x0);
       parts.context_hash = hash_of(request.context);
+      parts.grids_hash = hash_of_grids(request);
     }
     stamp(stream, workspace, parts.id);
     return made;
@@ -177,11 +180,12 @@ struct BasicPlan<Real>::Compiled {
     const std::size_t states = n * s * static_cast<std::size_t>(shape.state);
     const std::size_t intervals = options.intervals ? n * s : 0;
     const std::size_t needed = host_workspace_bytes(request, keep);
-    check_memory("request.paths", n,
-                 {bytes_of<Real>(states + 2 * intervals + 2 * n) + bytes_of<std::uint8_t>(n),
-                  bytes_of<Real>(2 * (request.x0.size() + request.context.size())) +
-                      bytes_of<std::byte>(needed)},
-                 "fewer at a time (first_path goes on where a run ended), or fewer save steps");
+    check_memory(
+        "request.paths", n,
+        {bytes_of<Real>(states + 2 * intervals + 2 * n) + bytes_of<std::uint8_t>(n),
+         bytes_of<Real>(2 * (request.x0.size() + request.context.size())) +
+             bytes_of<BasicGridStep<Real>>(request.grid.size()) + bytes_of<std::byte>(needed)},
+        "fewer at a time (first_path goes on where a run ended), or fewer save steps");
     BasicPaths<Real> paths;
     paths.options_ = options;
     paths.states_.resize(states);
@@ -192,8 +196,12 @@ struct BasicPlan<Real>::Compiled {
     paths.status_.resize(n);
     std::vector<Real> x0(request.x0.begin(), request.x0.end()),
         context(request.context.begin(), request.context.end());
+    BasicGridRows<Real> grids{{request.grid.begin(), request.grid.end()},
+                              {request.save.begin(), request.save.end()}};
     request.x0 = x0;
     request.context = context;
+    request.grid = grids.steps;
+    request.save = grids.save;
     auto memory = uncleared(needed);
     Recording made = run(std::nullopt, parameters, request,
                          {paths.states_, paths.energy_, paths.martingale_, paths.interval_energy_,
@@ -202,6 +210,7 @@ struct BasicPlan<Real>::Compiled {
     made.parts_.paths = std::move(paths);
     made.parts_.x0 = std::move(x0);
     made.parts_.context = std::move(context);
+    made.parts_.grids = std::move(grids);
     made.parts_.memory = std::move(memory);
     return made;
   }
@@ -233,9 +242,19 @@ struct BasicPlan<Real>::Compiled {
     return parameters.first(shape.parameters);
   }
   /// Tells other numbers apart, but for one case in 2^64.
-  static std::size_t hash_of(std::span<const Real> numbers) {
+  template <class Number>
+  static std::size_t hash_of(std::span<const Number> numbers) {
     return std::hash<std::string_view>{}(
         {reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes()});
+  }
+  /// By numbers: a step may have bytes that say nothing.
+  static std::size_t hash_of_grids(const BasicRequest<Real>& request) {
+    std::size_t hash = hash_of(request.save);
+    for (const auto& s : request.grid) {
+      const double numbers[] = {s.time, s.step, static_cast<double>(s.interval)};
+      hash = hash * 31 + hash_of(std::span<const double>(numbers));
+    }
+    return hash;
   }
 
   void stamp(std::optional<Stream> stream, std::span<std::byte> workspace,

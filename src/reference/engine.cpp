@@ -8,6 +8,7 @@
 
 #include <ito/check.hpp>
 #include "engine/call.hpp"
+#include "engine/grid.hpp"
 #include "kernels/arithmetic/compensated_sum.cuh"
 #include "reference/path.hpp"
 
@@ -32,12 +33,14 @@ class ReferenceEngine final : public Engine<Real> {
  public:
   ReferenceEngine(const ModelShape& shape, const PlanOptions& options, int threads)
       : shape_(shape),
+        common_grid_(grid_steps<double>(shape_)),
         limit_(options.workspace_limit.value_or(PlanOptions::usual_workspace_limit)),
         threads_(thread_count(threads)),
         method_(options.gradient) {
     const bool pathwise = method_ == GradientMethod::pathwise;
     for (int i = 0; i < threads_; ++i) paths_.emplace_back(shape_, method_, pathwise ? at_once : 0);
     if (pathwise) make_along();
+    grids_.resize(static_cast<std::size_t>(threads_));
     x_.resize(static_cast<std::size_t>(threads_), std::vector<double>(carried()));
     lambda_ = x_;
   }
@@ -146,9 +149,44 @@ class ReferenceEngine final : public Engine<Real> {
   ReferencePath& bound_path(const BasicRequest<Real>& request, const ReferenceWorkspace& space,
                             const ObservationMap& map, std::uint64_t i) {
     ReferencePath& path = paths_[self()];
-    path.bind(space.parameters, space.context + map.row(request.first_path + i) * row_size(),
+    const std::uint64_t row = map.row(request.first_path + i);
+    path.bind(space.parameters, space.context + row * row_size(), bind_grid(request, row),
               request.seed, request.first_path + i, request.refinement);
     return path;
+  }
+
+  /// The grid of the path that a thread runs.
+  struct OwnGrid {
+    std::vector<DoubleGridStep> steps;  ///< [K], where the request's are of another type
+    std::span<const int> save{};
+    int end = 0;  ///< K, or the step where it ends
+
+    /// Whether save step `s` is at step k. At the end it is each that is left.
+    bool saves_at(int k, std::size_t s) const {
+      return s < save.size() && (k == end || save[s] == k);
+    }
+  };
+  const OwnGrid& grid() const { return grids_[self()]; }
+
+  const DoubleGridStep* bind_grid(const BasicRequest<Real>& request, std::uint64_t row) {
+    OwnGrid& own = grids_[self()];
+    if (request.grid.empty()) {
+      own.save = shape_.save;
+      own.end = shape_.steps;
+      return common_grid_.data();
+    }
+    const GridView<Real> view = grid_of(shape_, request, row);
+    own.save = view.save;
+    own.end = view.steps;
+    if constexpr (std::is_same_v<Real, double>) {
+      return view.step;
+    } else {
+      own.steps.resize(static_cast<std::size_t>(shape_.steps));
+      std::transform(view.step, view.step + shape_.steps, own.steps.begin(), [](const auto& s) {
+        return DoubleGridStep{s.time, s.step, s.root_step, s.interval};
+      });
+      return own.steps.data();
+    }
   }
 
   void simulate_path(const BasicRequest<Real>& request, const BasicOutputs<Real>& outputs,
@@ -160,8 +198,8 @@ class ReferenceEngine final : public Engine<Real> {
     PathSums total, interval;
     std::size_t s = 0;
     for (int k = 0;; ++k) {
-      if (s < saves() && shape_.save[s] == k) save(outputs, i, s++, x.first(state()), interval);
-      if (k == shape_.steps) break;
+      while (grid().saves_at(k, s)) save(outputs, i, s++, x.first(state()), interval);
+      if (k == grid().end) break;
       if (record && space.tape.stride > 0 &&
           static_cast<std::uint64_t>(k) % space.tape.stride == 0) {
         std::copy_n(x.begin(), entry(space.tape), checkpoint(space, i, k));
@@ -257,24 +295,26 @@ class ReferenceEngine final : public Engine<Real> {
     if (!cotangents.martingale.empty()) total.martingale = cotangents.martingale[i];
     PathSums now = total;
     const auto add_cotangents_at = [&](int k) {  // of what was observed at x_k
-      if (s == 0 || shape_.save[s - 1] != k) return;
-      const std::size_t at = i * saves() + --s;
-      for (std::size_t j = 0; j < state() && !cotangents.states.empty(); ++j) {
-        if (options.detach_state) continue;
-        add_of_any_size(lambda[j], lambda[state() + j],
-                        double{cotangents.states[at * state() + j]});
-      }
-      now = total;
-      if (!cotangents.interval_energy.empty()) now.energy += cotangents.interval_energy[at];
-      if (!cotangents.interval_martingale.empty()) {
-        now.martingale += cotangents.interval_martingale[at];
+      while (s > 0 && grid().save[s - 1] >= k) {
+        const std::size_t at = i * saves() + --s;
+        for (std::size_t j = 0; j < state() && !cotangents.states.empty(); ++j) {
+          if (options.detach_state) continue;
+          add_of_any_size(lambda[j], lambda[state() + j],
+                          double{cotangents.states[at * state() + j]});
+        }
+        now = total;
+        if (!cotangents.interval_energy.empty()) now.energy += cotangents.interval_energy[at];
+        if (!cotangents.interval_martingale.empty()) {
+          now.martingale += cotangents.interval_martingale[at];
+        }
       }
     };
-    add_cotangents_at(shape_.steps);
+    const int steps = grid().end;
+    add_cotangents_at(steps);
     if (space.tape.stride == 0) {
       const std::span<double> chain = x_[self()];
       std::copy_n(checkpoint(space, i, 0), chain.size(), chain.begin());
-      for (int k = shape_.steps - 1; k >= 0; --k) {
+      for (int k = steps - 1; k >= 0; --k) {
         if (method_ == GradientMethod::reversible) {
           path.undo(k, chain);
           path.reverse(k, chain, lambda, now, options, sums, context_sums);
@@ -287,7 +327,7 @@ class ReferenceEngine final : public Engine<Real> {
       return;
     }
     const auto stride = static_cast<int>(space.tape.stride);
-    for (int end = shape_.steps; end > 0;) {
+    for (int end = steps; end > 0;) {
       const int begin = (end - 1) / stride * stride;
       const double* states = segment(space, path, i, begin, end);
       for (int k = end - 1; k >= begin; --k) {
@@ -354,14 +394,13 @@ class ReferenceEngine final : public Engine<Real> {
     PathSums sums;
     std::size_t s = 0;
     for (int k = 0;; ++k) {
-      if (s < saves() && shape_.save[s] == k) {
+      for (; grid().saves_at(k, s); ++s) {
         for (std::size_t q = 0; q < count; ++q) {
           save(s, q, path.chain_tangent(q).first(state()), along.interval[q]);
           along.interval[q] = {};
         }
-        ++s;
       }
-      if (k == shape_.steps) break;
+      if (k == grid().end) break;
       const PathSums parts = path.step_along(k, x, std::span(along.step).first(count));
       sums.energy += parts.energy;
       sums.martingale += parts.martingale;
@@ -528,6 +567,8 @@ class ReferenceEngine final : public Engine<Real> {
   }
 
   ModelShape shape_;
+  std::vector<DoubleGridStep> common_grid_;  ///< the model's
+  std::vector<OwnGrid> grids_;               ///< a thread's
   std::size_t limit_;
   int threads_;
   GradientMethod method_;

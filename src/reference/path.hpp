@@ -34,11 +34,12 @@ class ReferencePath {
   /// `directions`: how many `step_along` can take at once.
   ReferencePath(const ModelShape& shape, GradientMethod method, int directions);
 
-  /// What stays the same along a path. `context` is [I, C].
-  void bind(const double* parameters, const double* context, std::uint64_t seed, std::uint64_t path,
-            int refinement) {
+  /// What stays the same along a path. `context` is [I, C], `grid` [K].
+  void bind(const double* parameters, const double* context, const DoubleGridStep* grid,
+            std::uint64_t seed, std::uint64_t path, int refinement) {
     parameters_ = parameters;
     context_ = context;
+    grid_ = grid;
     seed_ = seed;
     path_ = path;
     refinement_ = refinement;
@@ -113,9 +114,10 @@ class ReferencePath {
   std::span<const double> push_net(std::optional<ReferenceNet>& net, std::size_t point, int k,
                                    const PathDirection& direction);
   StepTime time_of(int k, double sign = 1) const {
-    const double h = shape_.step_size(k);
-    return {k, shape_.grid[static_cast<std::size_t>(k)], h, std::sqrt(h), sign};
+    return {k, grid_[k].time, grid_[k].step, grid_[k].root_step, sign};
   }
+  /// The context in force at step k.
+  std::size_t interval(int k) const { return static_cast<std::size_t>(grid_[k].interval); }
 
   const ModelShape& shape_;
   DiffusionEntries entries_;
@@ -136,6 +138,7 @@ class ReferencePath {
   std::vector<double> input_tangent_;
   const double* parameters_ = nullptr;
   const double* context_ = nullptr;
+  const DoubleGridStep* grid_ = nullptr;
   std::uint64_t seed_ = 0, path_ = 0;
   int refinement_ = 0;
 

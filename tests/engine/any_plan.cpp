@@ -32,14 +32,23 @@ std::vector<To> convert(const std::vector<From>& values) {
 template <class Real>
 struct Inputs {
   std::vector<Real> parameters, x0, context;
+  BasicGridRows<Real> grids;
   BasicRequest<Real> request;
 
-  Inputs(const std::vector<double>& parameter_values, const Call& call)
+  Inputs(const Model& model, const std::vector<double>& parameter_values, const Call& call)
       : parameters(convert<Real>(parameter_values)),
         x0(convert<Real>(call.x0)),
         context(convert<Real>(call.context)),
-        request{call.paths,     call.seed, call.first_path, x0, context, call.paths_per_observation,
-                call.refinement} {}
+        grids(grid_rows<Real>(model, call.grids)),
+        request{.paths = call.paths,
+                .seed = call.seed,
+                .first_path = call.first_path,
+                .x0 = x0,
+                .context = context,
+                .paths_per_observation = call.paths_per_observation,
+                .refinement = call.refinement,
+                .grid = grids.steps,
+                .save = grids.save} {}
   Inputs(const Inputs&) = delete;
   Inputs& operator=(const Inputs&) = delete;
 };
@@ -197,7 +206,7 @@ PathValues AnyPlan::simulate(const std::vector<double>& parameters, const Call& 
   return std::visit(
       [&](auto& plan) {
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
-        const Inputs<Real> in(parameters, call);
+        const Inputs<Real> in(plan.model(), parameters, call);
         const BasicPaths<Real> paths =
             plan.simulate(in.parameters, in.request, {.intervals = true});
         return PathValues{convert<double>(paths.states()),
@@ -214,7 +223,7 @@ PathValues AnyPlan::simulate_in_workspace(const std::vector<double>& parameters,
   return std::visit(
       [&](auto& plan) {
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
-        const Inputs<Real> in(parameters, call);
+        const Inputs<Real> in(plan.model(), parameters, call);
         const std::size_t n = call.paths, saves = n * plan.model().save.size();
         const auto d = static_cast<std::size_t>(plan.model().state);
         std::vector<Real> states(saves * d), energy(n), martingale(n), interval_energy(saves),
@@ -242,7 +251,7 @@ GradientValues AnyPlan::adjoint(const std::vector<double>& parameters, const Cal
   return std::visit(
       [&](auto& plan) {
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
-        const Inputs<Real> in(parameters, call);
+        const Inputs<Real> in(plan.model(), parameters, call);
         const CotangentInputs<Real> given(cotangents);
         const BasicRecording<Real> recording = plan.record(in.parameters, in.request);
         return values_of(plan.adjoint(in.parameters, recording, given.view, options));
@@ -256,7 +265,7 @@ GradientValues AnyPlan::adjoint_in_workspace(const std::vector<double>& paramete
   return std::visit(
       [&](auto& plan) {
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
-        const Inputs<Real> in(parameters, call);
+        const Inputs<Real> in(plan.model(), parameters, call);
         const CotangentInputs<Real> given(cotangents);
         GuardedWorkspace workspace(plan.workspace_bytes(call.paths, call.observations()));
         const BasicRecording<Real> recording =
@@ -281,7 +290,7 @@ PathValues AnyPlan::tangents(const std::vector<double>& parameters, const Call& 
   return std::visit(
       [&](auto& plan) {
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
-        const Inputs<Real> in(parameters, call);
+        const Inputs<Real> in(plan.model(), parameters, call);
         const auto along = convert<Real>(directions.parameters), x0 = convert<Real>(directions.x0),
                    context = convert<Real>(directions.context);
         return values_of(plan.tangents(in.parameters, in.request,
@@ -296,7 +305,7 @@ PathValues AnyPlan::jacobian(const std::vector<double>& parameters, const Call& 
   return std::visit(
       [&](auto& plan) {
         using Real = typename RealOf<std::decay_t<decltype(plan)>>::type;
-        const Inputs<Real> in(parameters, call);
+        const Inputs<Real> in(plan.model(), parameters, call);
         return values_of(
             plan.jacobian(in.parameters, in.request, first, count, {.intervals = true}));
       },

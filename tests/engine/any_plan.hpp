@@ -95,6 +95,7 @@ struct Call {
   std::vector<double> context{};
   std::uint64_t paths_per_observation = 0;
   int refinement = 0;
+  std::vector<ObservationGrid> grids{};
 
   std::uint64_t observations() const {
     return paths_per_observation == 0 ? 1 : (paths - 1) / paths_per_observation + 1;
