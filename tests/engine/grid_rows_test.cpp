@@ -43,7 +43,7 @@ Model model_of(const std::string& kind) {
   Model model{.state = state,
               .grid = uniform_grid(1.0, steps),
               .save = {1, 2, 3, steps},
-              .drift = MlpDrift{net({5})},
+              .drift = net({5}),
               .diffusion = DiagonalDiffusion{net({4}, Activation::softplus), 0.8, 0.1},
               .control = FeedbackControl{net({6}), contexts, context_steps}};
   if (kind == "feedback") return model;
@@ -55,10 +55,10 @@ Model model_of(const std::string& kind) {
     model.diffusion = GeneralDiffusion{net({4})};
     model.control = NoControl{};
   } else if (kind == "wide") {
-    model.drift = MlpDrift{net({40, 40})};
+    model.drift = net({40, 40});
     model.control = OpenLoopControl{net({17}), contexts, context_steps};
   } else if (kind == "affine") {  // no hidden layer: time and context at the output
-    model.drift = MlpDrift{net({})};
+    model.drift = net({});
     model.control = FeedbackControl{net({}), contexts, context_steps};
   } else {
     model.solver = parse_solver(kind);
@@ -214,8 +214,8 @@ class GridRows : public ::testing::TestWithParam<Case> {
   const EngineKind& kind = GetParam().kind;
   Model model = model_of(GetParam().model);
 };
-INSTANTIATE_TEST_SUITE_P(Engines, GridRows, ::testing::ValuesIn(cases()), [](const auto& info) {
-  std::string name = info.param.kind.name + "_" + info.param.model;
+INSTANTIATE_TEST_SUITE_P(Engines, GridRows, ::testing::ValuesIn(cases()), [](const auto& test) {
+  std::string name = test.param.kind.name + "_" + test.param.model;
   std::ranges::replace(name, '-', '_');
   return name;
 });
@@ -273,8 +273,11 @@ TEST_P(GridRows, GiveTheGradientsOfModelsWithThoseGrids) {
       }
       EXPECT_TRUE(are_close(got, wanted, kind.gradient_tolerance)) << per << " paths";
       // A context that rules nowhere has no gradient at all.
-      for (std::size_t i = 0; i < wanted.context.size(); ++i)
-        if (wanted.context[i] == 0) EXPECT_EQ(got.context[i], 0) << i;
+      for (std::size_t i = 0; i < wanted.context.size(); ++i) {
+        if (wanted.context[i] == 0) {
+          EXPECT_EQ(got.context[i], 0) << i;
+        }
+      }
     }
   }
 }
