@@ -99,10 +99,13 @@ struct BasicPlan<Real>::Compiled {
       throw Error("request.seed_on_device", "an address",
                   "none: it is for calls on a stream; here `seed` is the seed");
     }
-    const Keep least = keep == Keep::nothing ? keep : Keep::least;
+    const auto bytes = [&](Keep kept) {
+      return stream ? engine->request_bytes(request, observations(shape, request), kept)
+                    : host_workspace_bytes(request, kept);
+    };
+    // Of few short paths all states may take less than the fewest, whose arrays are more.
     const std::size_t needed =
-        stream ? engine->request_bytes(request, observations(shape, request), least)
-               : host_workspace_bytes(request, least);
+        keep == Keep::nothing ? bytes(keep) : std::min(bytes(Keep::least), bytes(Keep::most));
     if (workspace.size() < needed) {
       throw Error("workspace", std::to_string(workspace.size()) + " bytes",
                   "at least " + std::to_string(needed) + " (Plan::workspace_bytes)");
