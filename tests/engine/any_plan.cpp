@@ -113,7 +113,7 @@ const std::vector<EngineKind>& cuda_engines() {
     const std::uint64_t sample = emulated ? 1'000 : 200'000;
     std::vector<EngineKind> kinds{
         {"cuda", Device::cuda(), false, 1e-5, 1e-4, sample},
-        {"cuda_fast", Device::cuda(), false, 3e-3, 1.5e-2, sample, Precision::fast},
+        {"cuda_fast", Device::cuda(), false, 3e-3, 3e-3, sample, Precision::fast},
         {"cuda64", Device::cuda(), true, 1e-12, 1e-12, sample},
     };
     for (EngineKind& kind : kinds) kind.emulated = emulated;

@@ -286,6 +286,21 @@ std::vector<ModelCase> model_table(const EngineKind& kind) {
   return rows;
 }
 
+double gradient_tolerance(const EngineKind& kind, const Model& model) {
+  const auto jumps = [](const auto& part) {
+    if constexpr (requires { part.net; }) {
+      return part.net.activation == Activation::relu;
+    } else if constexpr (requires { part.hidden; }) {
+      return part.activation == Activation::relu;
+    } else {
+      return false;
+    }
+  };
+  const bool any = std::visit(jumps, model.drift) || std::visit(jumps, model.diffusion) ||
+                   std::visit(jumps, model.control);
+  return any && kind.precision == Precision::fast ? 1.5e-2 : kind.gradient_tolerance;
+}
+
 const ModelCase& model_case(const std::string& name) {
   for (const ModelCase& row : model_table()) {
     if (row.name == name) return row;

@@ -42,6 +42,10 @@ const std::vector<ModelCase>& model_table();
 /// diffusion and control, and every corner.
 std::vector<ModelCase> model_table(const EngineKind& kind);
 
+/// What a gradient may be off by. The slope of a relu jumps, and 16-bit factors put a unit of one
+/// path in a hundred on its other side: that path alone is most of the error of `fast` then.
+double gradient_tolerance(const EngineKind& kind, const Model& model);
+
 /// A row of the table. Throws on an unknown name.
 const ModelCase& model_case(const std::string& name);
 

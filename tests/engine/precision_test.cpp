@@ -58,7 +58,7 @@ void expect_faithful(const EngineKind& kind, const ModelCase& row, std::uint64_t
   EXPECT_EQ(got.status, wanted.paths.status);
   const GradientValues gradient = plan.adjoint(inputs.parameters, row.call(paths),
                                                random_cotangents(row.model, paths, row.seed + 11));
-  EXPECT_TRUE(are_close(gradient, wanted.gradient, kind.gradient_tolerance));
+  EXPECT_TRUE(are_close(gradient, wanted.gradient, gradient_tolerance(kind, row.model)));
 }
 
 class Precision : public ::testing::TestWithParam<EngineKind> {};
