@@ -15,6 +15,26 @@ struct LikelihoodTerms {
   T log_scale_slope;  ///< ∂ value / ∂ log scale
 };
 
+/// What log p of a row of y has in it whatever η is.
+struct RowConstant {
+  double value = 0;
+  double numbers = 0;  ///< those observed: log p has the log scale so many times
+};
+
+/// The terms of a row in which numbers are missing: NaN, whose terms are 0.
+template <class Terms>
+struct WhereObserved {
+  Terms terms;
+  template <class T>
+  ITO_INLINE LikelihoodTerms<T> operator()(T y, T eta) const {
+    const T zero(0.0f);
+    const auto observed = y == y;
+    const LikelihoodTerms<T> all = terms(Math<T>::select(observed, y, zero), eta);
+    return {Math<T>::select(observed, all.value, zero), Math<T>::select(observed, all.slope, zero),
+            Math<T>::select(observed, all.log_scale_slope, zero)};
+  }
+};
+
 /// t − log(1 + t) ≥ 0, to a few ulps of itself near 0 too. `logarithm` is log(1 + t), which matters
 /// where |t| is not small. With r = t / (2 + t), log(1 + t) = 2 (r + r³/3 + r⁵/5 + …) and t − 2r =
 /// rt.

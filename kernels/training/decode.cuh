@@ -47,7 +47,7 @@ ITO_DEVICE void compare_row(const DecodeArguments& arguments, const Terms& terms
   double value = 0, log_scale_slope = 0;
   for (unsigned j = lane_index(); j < arguments.observed; j += 32) {
     const auto eta = Tile::template activated<Tile::kLayers - 1>(z(j));
-    const auto one = terms(y[j], eta.value);
+    const auto one = WhereObserved<Terms>{terms}(y[j], eta.value);
     slopes[j] = one.slope * eta.slope;
     value += static_cast<double>(one.value);
     log_scale_slope += static_cast<double>(one.log_scale_slope);
@@ -59,15 +59,16 @@ ITO_DEVICE void compare_row(const DecodeArguments& arguments, const Terms& terms
   arguments.log_scale_slopes[row] = log_scale_slope;
 }
 
-/// A warp: the loss of an observation all of whose rows have been compared. `scales`: how many
-/// times log p has the log scale.
+/// A warp: the loss of an observation all of whose rows have been compared.
 template <LossKind kKind>
 ITO_DEVICE void weigh_observation(const DecodeArguments& arguments, unsigned observation,
-                                  double scales, double log_scale) {
+                                  bool has_scale, double log_scale) {
+  const RowConstant constant = arguments.constants[observation];
+  const double scales = has_scale ? constant.numbers : 0.0;
   const unsigned long long first = static_cast<unsigned long long>(observation) * arguments.samples;
   for (unsigned s = lane_index(); s < arguments.samples; s += 32) {
     const unsigned long long path = first + s;
-    double value = arguments.constants[observation] - scales * log_scale;
+    double value = constant.value - scales * log_scale;
     for (unsigned t = 0; t < arguments.times; ++t)
       value += arguments.values[path * arguments.times + t];
     arguments.log_likelihood[path] = value;
@@ -143,7 +144,6 @@ ITO_DEVICE void decode(const DecodeArguments& arguments) {
   const auto terms = terms_of(Terms{}, arguments.number, kScale ? exp(-log_scale) : 1.0);
   const unsigned each = arguments.samples * arguments.times;  // rows of an observation
   const unsigned rows = arguments.observations * each;
-  const double scales = kScale ? static_cast<double>(arguments.times) * arguments.observed : 0.0;
   if constexpr (Tile::kLayers > 0) Tile::template stage<true>(arguments.parameters);
   for (unsigned first = block_index() * kRows; first < rows; first += grid_size() * kRows) {
     const auto x = [&](unsigned r, unsigned i, unsigned width) {
@@ -178,7 +178,7 @@ ITO_DEVICE void decode(const DecodeArguments& arguments) {
       const unsigned begins = observation * each / kRows,
                      ends = ((observation + 1) * each - 1) / kRows;
       if (last_warp(arguments.arrivals + observation, ends - begins + 1))
-        weigh_observation<kKind>(arguments, observation, scales, log_scale);
+        weigh_observation<kKind>(arguments, observation, kScale, log_scale);
     }
   }
   if (last_block(arguments.arrivals + arguments.observations, grid_size()))

@@ -3,6 +3,8 @@
 // L = T·D of them an observation.
 #pragma once
 
+#include "kernels/arithmetic/likelihood.cuh"
+
 namespace ito::cuda {
 
 /// What one step of an epoch is told.
@@ -39,16 +41,16 @@ struct TrainingRecord {
 struct EncodeArguments {
   TrainingRecord* record;
   const StepEntry* steps;
-  const unsigned* order;    ///< of the epoch
-  const float* values;      ///< [count, L]
-  const double* constants;  ///< [count]
+  const unsigned* order;         ///< of the epoch
+  const float* values;           ///< [count, L]
+  const RowConstant* constants;  ///< [count]
   const float* parameters;
-  float* y;                 ///< [R, L]
-  double* block_constants;  ///< [R]
-  float* scaled;            ///< [R, L] or null
-  float* hidden;            ///< [R, hidden channels]: z of hidden layers
-  float* slopes;            ///< [R, outputs]: f'(z) of the last layer
-  float* outputs;           ///< [R, outputs]
+  float* y;                      ///< [R, L]
+  RowConstant* block_constants;  ///< [R]
+  float* scaled;                 ///< [R, L] or null
+  float* hidden;                 ///< [R, hidden channels]: z of hidden layers
+  float* slopes;                 ///< [R, outputs]: f'(z) of the last layer
+  float* outputs;                ///< [R, outputs]
   double shift, scale;
   unsigned block, rows;  ///< the block's first observation in the minibatch, R
   unsigned length;       ///< L
@@ -79,11 +81,11 @@ struct DroppedArguments {
 struct DecodeArguments {
   TrainingRecord* record;
   const float* parameters;
-  const float* x;           ///< [N·T, D or the decoder's inputs]
-  const float* y;           ///< [R, L]
-  const double* constants;  ///< [R]
-  const float* log_scale;   ///< a parameter, or null
-  const float* energy;      ///< [N]
+  const float* x;                ///< [N·T, D or the decoder's inputs]
+  const float* y;                ///< [R, L]
+  const RowConstant* constants;  ///< [R]
+  const float* log_scale;        ///< a parameter, or null
+  const float* energy;           ///< [N]
   const float* martingale;
   unsigned char* dropped;    ///< [N], set where log p is not finite
   float* hidden;             ///< [N·T, hidden channels]: z of hidden layers

@@ -88,14 +88,14 @@ class CudaTraining final : public TrainingEngine {
   /// What no step changes, and the zeros that steps begin with.
   void upload_data() {
     const Dataset& data = task_.training;
-    const std::vector<double> constants = row_constants(ObservationModel(task_.latent.likelihood),
-                                                        data.values, step_.sizes().row_numbers());
+    const std::vector<RowConstant> constants = row_constants(
+        ObservationModel(task_.latent.likelihood), data.values, step_.sizes().row_numbers());
     std::vector<unsigned char> fixed(step_.sizes().parameters);
     for (const Tensor& tensor : task_.fixed)
       std::fill_n(fixed.begin() + static_cast<std::ptrdiff_t>(tensor.offset), tensor.size,
                   static_cast<unsigned char>(1));
     upload(arrays().values, std::span<const float>(data.values));
-    upload(arrays().constants, std::span<const double>(constants));
+    upload(arrays().constants, std::span<const RowConstant>(constants));
     upload(arrays().fixed, std::span<const unsigned char>(fixed));
     gpu_->clear(arrays().arrivals, (step_.sizes().observations + 2) * sizeof(unsigned),
                 stream_.handle());

@@ -48,7 +48,7 @@ void TrainingArrays::lay_out(Arena& arena, const TrainingSizes& sizes, TrainingN
   steps = arena.take<StepEntry>((sizes.count + sizes.batch - 1) / sizes.batch);
   order = arena.take<unsigned>(sizes.count);
   values = arena.take<float>(sizes.count * sizes.row_numbers());
-  constants = arena.take<double>(sizes.count);
+  constants = arena.take<RowConstant>(sizes.count);
   for (double** each : {&exact, &average, &first, &second})
     *each = arena.take<double>(sizes.parameters);
   parameters = arena.take<float>(sizes.parameters);
@@ -58,7 +58,7 @@ void TrainingArrays::lay_out(Arena& arena, const TrainingSizes& sizes, TrainingN
   partials = arena.take<double>(collect_blocks(sizes.parameters));
   arrivals = arena.take<unsigned>(rows + 2);
   y = arena.take<float>(rows * sizes.row_numbers());
-  block_constants = arena.take<double>(rows);
+  block_constants = arena.take<RowConstant>(rows);
   if (encoder.small) {
     for (float** each : {&contexts, &context_slopes, &context_cotangents})
       *each = arena.take<float>(rows * sizes.context_numbers);

@@ -46,15 +46,15 @@ struct TrainingArrays {
   StepEntry* steps;                          ///< of an epoch
   unsigned* order;                           ///< [count]
   float* values;                             ///< [count, L]
-  double* constants;                         ///< [count]
+  RowConstant* constants;                    ///< [count]
   double *exact, *average, *first, *second;  ///< [P]
   float *parameters, *gradient;              ///< [P], parameters rounded from exact
   unsigned char* fixed;                      ///< [P], 1 where a parameter keeps its value
   float* model_gradient;
-  double* partials;         ///< of the gradient's norm, one a block
-  unsigned* arrivals;       ///< [R + 1] of decode, then 1 of collect
-  float *y, *scaled;        ///< [R, L]; scaled is null without a context or with a small encoder
-  double* block_constants;  ///< [R]
+  double* partials;    ///< of the gradient's norm, one a block
+  unsigned* arrivals;  ///< [R + 1] of decode, then 1 of collect
+  float *y, *scaled;   ///< [R, L]; scaled is null without a context or with a small encoder
+  RowConstant* block_constants;                           ///< [R]
   float *contexts, *context_slopes, *context_cotangents;  ///< of a small encoder
   float *states, *energy, *martingale;
   unsigned char* dropped;

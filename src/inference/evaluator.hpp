@@ -30,7 +30,7 @@ class Evaluator {
  private:
   const Dataset& data_;
   EvaluateOptions options_;
-  std::vector<double> constants_;
+  std::vector<RowConstant> constants_;
   std::size_t block_;
   std::unique_ptr<LatentPaths> paths_;
   std::vector<double> log_weights_;  ///< [S] of one observation

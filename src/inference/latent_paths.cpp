@@ -22,9 +22,9 @@ std::size_t block_observations(const LatentShape& shape, std::size_t samples, st
   return std::clamp<std::size_t>(memory / bytes, 1, std::max<std::size_t>(wanted, 1));
 }
 
-std::vector<double> row_constants(const ObservationModel& model, std::span<const float> values,
-                                  std::size_t row_numbers) {
-  std::vector<double> constants(values.size() / row_numbers);
+std::vector<RowConstant> row_constants(const ObservationModel& model, std::span<const float> values,
+                                       std::size_t row_numbers) {
+  std::vector<RowConstant> constants(values.size() / row_numbers);
   for (std::size_t i = 0; i < constants.size(); ++i)
     constants[i] = model.constant(values.subspan(i * row_numbers, row_numbers));
   return constants;

@@ -25,10 +25,10 @@ struct LatentPathsOptions {
 
 /// Up to R observations and the S paths that try to explain each.
 struct ObservationBlock {
-  std::span<const float> y;           ///< [R, L], L = T·D
-  std::span<const double> constants;  ///< [R], ObservationModel::constant of each row
-  std::uint64_t seed = 0;             ///< key of the noise
-  std::uint64_t first_path = 0;       ///< S times the index of the first observation
+  std::span<const float> y;                ///< [R, L], L = T·D
+  std::span<const RowConstant> constants;  ///< [R], ObservationModel::constant of each row
+  std::uint64_t seed = 0;                  ///< key of the noise
+  std::uint64_t first_path = 0;            ///< S times the index of the first observation
 };
 
 /// Derivatives of a scalar loss with respect to each path's three sums, [R·S]. Those of dropped
@@ -89,8 +89,8 @@ std::size_t block_observations(const LatentShape& shape, std::size_t samples, st
                                std::size_t memory, Device device = Device::cpu());
 
 /// ObservationModel::constant of every row of `values`.
-std::vector<double> row_constants(const ObservationModel& model, std::span<const float> values,
-                                  std::size_t row_numbers);
+std::vector<RowConstant> row_constants(const ObservationModel& model, std::span<const float> values,
+                                       std::size_t row_numbers);
 
 /// Throws ito::Error unless there is one number for every parameter.
 void check_parameters(const LatentShape& shape, std::span<const float> parameters);

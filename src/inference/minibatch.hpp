@@ -36,10 +36,10 @@ class Minibatch {
   const Dataset& training_;
   Objective objective_;
   std::size_t samples_, row_numbers_, block_;
-  std::vector<double> constants_;  ///< of all data
+  std::vector<RowConstant> constants_;  ///< of all data
   std::unique_ptr<LatentPaths> paths_;
   std::vector<float> y_;  ///< of a block
-  std::vector<double> block_constants_;
+  std::vector<RowConstant> block_constants_;
   std::vector<float> log_likelihood_cotangent_, energy_cotangent_, martingale_cotangent_;
 };
 

@@ -8,7 +8,6 @@
 #include <xsimd/xsimd.hpp>
 
 #include "inference/distributions.hpp"
-#include "kernels/arithmetic/likelihood.cuh"
 
 namespace ito {
 
@@ -83,16 +82,20 @@ void all_rows(const Element& element, const BasicObservedPaths<Real>& paths, boo
   const std::size_t length = paths.y.size() / paths.constants.size();
   const auto count =
       static_cast<std::ptrdiff_t>(paths.constants.size() * paths.paths_per_observation);
-  const double scales = has_scale ? static_cast<double>(length) : 0.0;
 #pragma omp parallel for schedule(static) num_threads(threads)
   for (std::ptrdiff_t path = 0; path < count; ++path) {
     const auto i = static_cast<std::size_t>(path);
     const std::size_t row = i / paths.paths_per_observation;
     Real* slope = terms.eta_derivative.empty() ? nullptr : &terms.eta_derivative[i * length];
-    const RowSums<Real> sums =
-        row_terms(element, &paths.y[row * length], &paths.eta[i * length], slope, length);
+    const RowConstant& constant = paths.constants[row];
+    const auto sum = [&](const auto& each) {
+      return row_terms(each, &paths.y[row * length], &paths.eta[i * length], slope, length);
+    };
+    const bool complete = constant.numbers == static_cast<double>(length);
+    const RowSums<Real> sums = complete ? sum(element) : sum(WhereObserved<Element>{element});
+    const double scales = has_scale ? constant.numbers : 0.0;
     if (!terms.log_probability.empty())
-      terms.log_probability[i] = paths.constants[row] + total(sums.value) - scales * log_scale;
+      terms.log_probability[i] = constant.value + total(sums.value) - scales * log_scale;
     if (!terms.log_scale_derivative.empty())
       terms.log_scale_derivative[i] = total(sums.log_scale_slope) - scales;
   }
@@ -146,20 +149,21 @@ double ObservationModel::initial_log_scale() const {
   });
 }
 
-double ObservationModel::constant(std::span<const float> row) const {
-  const auto length = static_cast<double>(row.size());
+RowConstant ObservationModel::constant(std::span<const float> row) const {
   return by_kind(likelihood_, [&]<class Kind>(const Kind& kind) {
-    double sum = 0;
-    if constexpr (std::is_same_v<Kind, Binomial>) {
-      for (const float y : row) sum += best_log_binomial(kind.count, static_cast<double>(y));
-    } else if constexpr (std::is_same_v<Kind, Poisson>) {
-      for (const float y : row) sum += best_log_poisson(static_cast<double>(y));
-    } else if constexpr (std::is_same_v<Kind, Gaussian>) {
-      sum = -0.5 * length * std::log(2 * std::numbers::pi);
-    } else {
-      sum =
-          length * (log_gamma_half_step(0.5 * kind.degrees) - 0.5 * std::log(2 * std::numbers::pi));
+    double each = 0;
+    if constexpr (std::is_same_v<Kind, Gaussian>) each = -0.5 * std::log(2 * std::numbers::pi);
+    if constexpr (std::is_same_v<Kind, StudentT>)
+      each = log_gamma_half_step(0.5 * kind.degrees) - 0.5 * std::log(2 * std::numbers::pi);
+    RowConstant sum;
+    for (const float number : row) {
+      if (std::isnan(number)) continue;
+      const auto y = static_cast<double>(number);
+      sum.numbers += 1;
+      if constexpr (std::is_same_v<Kind, Binomial>) sum.value += best_log_binomial(kind.count, y);
+      if constexpr (std::is_same_v<Kind, Poisson>) sum.value += best_log_poisson(y);
     }
+    sum.value += sum.numbers * each;
     return sum;
   });
 }

@@ -7,6 +7,8 @@
 
 #include <ito/likelihood.hpp>
 
+#include "kernels/arithmetic/likelihood.cuh"
+
 namespace ito {
 
 /// Counts up to here are exact as floats.
@@ -16,10 +18,10 @@ inline constexpr int largest_count = 1 << 24;
 /// `Real` is what η and the derivatives are computed in.
 template <class Real>
 struct BasicObservedPaths {
-  std::span<const float> y;               ///< [R, L], L = T·D numbers an observation
-  std::span<const double> constants;      ///< [R], ObservationModel::constant of each row of y
-  std::span<const Real> eta;              ///< [R·S, L], S paths of an observation in a row
-  std::size_t paths_per_observation = 1;  ///< S
+  std::span<const float> y;                ///< [R, L], L = T·D numbers; NaN: missing
+  std::span<const RowConstant> constants;  ///< [R], ObservationModel::constant of each row of y
+  std::span<const Real> eta;               ///< [R·S, L], S paths of an observation in a row
+  std::size_t paths_per_observation = 1;   ///< S
 };
 
 /// Caller-owned results of one pass; an empty span is not written. N = R·S.
@@ -40,10 +42,11 @@ class ObservationModel {
   double initial_log_scale() const;
 
   /// The part of log p(row|η) that depends on neither η nor the scale; of counts, log p at the η
-  /// that explains them best.
-  double constant(std::span<const float> row) const;
+  /// that explains them best. Missing numbers, NaN, have no part in it.
+  RowConstant constant(std::span<const float> row) const;
 
-  /// log p(y|η) and its derivatives. Nothing is allocated. In float32 the error of a number is that
+  /// log p(y|η) of the numbers that are not missing, and its derivatives, which are 0 by the η of
+  /// those that are. Nothing is allocated. In float32 the error of a number is that
   /// of an η off by a few ulps (of 1, where |η| is less), and a few parts in 10⁷ of how far log p
   /// is below its best.
   template <class Real = float>

@@ -40,7 +40,7 @@ std::vector<RowPaths> run_rows(const TrainingTask& task, std::uint64_t seed,
     std::vector<float> y;
     for (const std::size_t row : some)
       y.insert(y.end(), data.row(row).begin(), data.row(row).end());
-    const std::vector<double> constants = row_constants(model, y, numbers);
+    const std::vector<RowConstant> constants = row_constants(model, y, numbers);
     paths->forward(parameters,
                    {.y = y, .constants = constants, .seed = seed, .first_path = begin * samples});
     for (std::size_t r = 0; r < some.size(); ++r) {

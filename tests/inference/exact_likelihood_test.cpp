@@ -45,7 +45,7 @@ struct Found {
 template <class Real>
 Found found(const ExactLikelihood& exact) {
   const ObservationModel model(likelihood(exact));
-  const double constant = model.constant({&exact.y, 1});
+  const RowConstant constant = model.constant({&exact.y, 1});
   const Real eta = exact.eta;
   Found result;
   Real slope = 0;
@@ -129,8 +129,9 @@ TEST(ExactLikelihood, InFloatLargeCountsNearTheirBestKeepThousandthsOfANat) {
 TEST(ExactLikelihood, StudentConstantsGoToTheGaussiansWithoutAJump) {
   for (double degrees = 10; degrees <= 1e12; degrees *= 10) {
     const float zero = 0;
-    const double constant = ObservationModel(StudentT{.degrees = degrees}).constant({&zero, 1});
-    const double gaussian = ObservationModel(Gaussian{}).constant({&zero, 1});
+    const double constant =
+        ObservationModel(StudentT{.degrees = degrees}).constant({&zero, 1}).value;
+    const double gaussian = ObservationModel(Gaussian{}).constant({&zero, 1}).value;
     EXPECT_NEAR((constant - gaussian) * degrees, -0.25, 1 / degrees + 4e-16 * degrees);
   }
 }

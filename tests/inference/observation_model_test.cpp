@@ -4,9 +4,11 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numbers>
 #include <numeric>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <ito/ito.hpp>
@@ -22,7 +24,7 @@ struct Number {
 Number library(const Likelihood& likelihood, double y, double eta, double log_scale = 0) {
   const ObservationModel model(likelihood);
   const auto number = static_cast<float>(y), given = static_cast<float>(eta);
-  const double constant = model.constant({&number, 1});
+  const RowConstant constant = model.constant({&number, 1});
   Number result;
   float slope = 0;
   model.evaluate({.y = {&number, 1}, .constants = {&constant, 1}, .eta = {&given, 1}}, log_scale, 1,
@@ -125,7 +127,7 @@ TEST_P(EveryLikelihood, RowsOfAnyLengthAreTheSumOfTheirNumbers) {
                           static_cast<double>(eta[j]), 0.3)
                       .log_probability;
     }
-    const double constant = model.constant(y);
+    const RowConstant constant = model.constant(y);
     double log_p = 0;
     model.evaluate(
         {.y = y, .constants = {&constant, 1}, .eta = eta}, 0.3, 1,
@@ -146,7 +148,7 @@ TEST_P(EveryLikelihood, ResultsDoNotDependOnTheNumberOfThreads) {
   for (std::size_t i = 0; i < y.size(); ++i)
     y[i] = static_cast<float>(GetParam().y[i % GetParam().y.size()]);
   for (std::size_t i = 0; i < eta.size(); ++i) eta[i] = 0.01f * static_cast<float>(i % 301) - 1.5f;
-  std::vector<double> constants;
+  std::vector<RowConstant> constants;
   for (std::size_t r = 0; r < rows; ++r)
     constants.push_back(model.constant(std::span(y).subspan(r * length, length)));
   std::vector<double> one(rows * samples), four(rows * samples);
@@ -164,6 +166,56 @@ TEST_P(EveryLikelihood, ResultsDoNotDependOnTheNumberOfThreads) {
        .eta = std::span(eta).last(length)},
       0, 1, {.log_probability = {&last_row, 1}, .eta_derivative = {}, .log_scale_derivative = {}});
   EXPECT_EQ(last_row, one.back());
+}
+
+/// A row with gaps is what is left of it, and nothing of a gap goes on: of a η that is not finite
+/// neither.
+TEST_P(EveryLikelihood, LeavesOutWhatIsMissing) {
+  const ObservationModel model(GetParam().likelihood);
+  constexpr float gap = std::numeric_limits<float>::quiet_NaN();
+  for (const std::size_t length : {1u, 5u, 16u, 37u}) {
+    std::vector<float> y, eta, left_y, left_eta;
+    for (std::size_t i = 0; i < length; ++i) {
+      const auto number = static_cast<float>(GetParam().y[i % GetParam().y.size()]);
+      const float at = 0.37f * static_cast<float>(i % 5) - 0.8f;
+      const bool missing = i % 3 == 0;
+      y.push_back(missing ? gap : number);
+      eta.push_back(missing && i % 2 == 0 ? std::numeric_limits<float>::infinity() : at);
+      if (missing) continue;
+      left_y.push_back(number);
+      left_eta.push_back(at);
+    }
+    const auto terms_of = [&](const std::vector<float>& numbers, const std::vector<float>& at) {
+      const RowConstant constant = model.constant(numbers);
+      double value = 0, by_scale = 0;
+      std::vector<float> slopes(numbers.size());
+      model.evaluate<float>({.y = numbers, .constants = {&constant, 1}, .eta = at}, 0.3, 1,
+                            {.log_probability = {&value, 1},
+                             .eta_derivative = slopes,
+                             .log_scale_derivative = {&by_scale, 1}});
+      return std::tuple(value, by_scale, slopes);
+    };
+    const auto [value, by_scale, slopes] = terms_of(y, eta);
+    if (left_y.empty()) {
+      EXPECT_EQ(value, 0);
+      EXPECT_EQ(by_scale, 0);
+      EXPECT_EQ(slopes, std::vector<float>(length));
+      continue;
+    }
+    const auto [left_value, left_by_scale, left_slopes] = terms_of(left_y, left_eta);
+    // Sums of up to 37 doubles in another order.
+    EXPECT_NEAR(value, left_value, 1e-13 * (1 + std::abs(left_value)) * 40);
+    EXPECT_NEAR(by_scale, left_by_scale, 1e-13 * (1 + std::abs(left_by_scale)) * 40);
+    std::vector<float> rest;
+    for (std::size_t i = 0; i < length; ++i) {
+      if (i % 3 == 0) {
+        EXPECT_EQ(slopes[i], 0);
+      } else {
+        rest.push_back(slopes[i]);
+      }
+    }
+    EXPECT_EQ(rest, left_slopes);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryLikelihood, testing::ValuesIn(cases()),
