@@ -26,7 +26,41 @@ struct MlpEncoder {
   double shift = 0.0;
   double scale = 1.0;
 };
-using Encoder = std::variant<NoEncoder, IdentityEncoder, MlpEncoder>;
+
+// Encoders that read the observations as a series, at whatever times they are made and with numbers
+// missing. They read from the last observation to the first, so row i of the context, for the
+// interval that ends at observation i, sees observations i, i + 1, … only: what the posterior there
+// depends on beside the state (Krishnan et al. 2017; Li et al. 2020). They need as many context
+// steps as save steps: 0 and then the save steps but the last. A row of the context is
+// W_out h_i + b_out of a state h_i. D numbers enter as v = scale · (y − shift), a missing one as 0,
+// and a mask m that is 1 where there is one and 0 where it is missing. Times are in the model's
+// units.
+
+/// h_i = GRU(input_i, h_{i+1}), PyTorch's, with h = 0 after the last observation. The input is
+/// (v_i, m_i, t_{i+1} − t_i), with a gap of 0 at the last observation, and then t_i.
+struct GruEncoder {
+  int hidden = 64;  ///< H, 1 to 1024
+  /// Over the gap the state decays, h_{i+1} ← exp(−max(0, w (t_{i+1} − t_i) + b)) ∘ h_{i+1}, before
+  /// it enters: GRU-D (Che et al. 2018), with parameters w and b [H].
+  bool decay = false;
+  bool time = true;  ///< whether t_i is an input: a control can so know how far off t_i is
+  double shift = 0.0;
+  double scale = 1.0;
+};
+/// Attention of the time t_i to the observations j ≥ i, without recurrence. Time enters by features
+/// φ(s) = (s, e^−s, e^−4s, e^−16s, …), s in units of the model's horizon: t_i by those of t_i −
+/// t_0, and the gap from t_i to t_j by its own. Head by head, with queries q_i affine in φ(t_i −
+/// t_0) and k_j, w_j the outputs of a net of (v_j, m_j) with one layer of H tanh units,
+///     h_i = q_i + Σ_{j≥i} a_ij (w_j, φ(t_j − t_i)),   a_ij ∝ exp(q_i·(k_j, φ(t_j − t_i)) / √n),
+/// where n is the length of q_i. The work grows with the square of the number of observations.
+struct AttentionEncoder {
+  int hidden = 64;  ///< H, 1 to 1024: of all heads together
+  int heads = 2;    ///< a divisor of H
+  int rates = 6;    ///< exponentials in φ, 1 to 12
+  double shift = 0.0;
+  double scale = 1.0;
+};
+using Encoder = std::variant<NoEncoder, IdentityEncoder, MlpEncoder, GruEncoder, AttentionEncoder>;
 
 /// η = x; needs D = state.
 struct IdentityDecoder {};

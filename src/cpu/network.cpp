@@ -21,6 +21,8 @@ class CpuNetwork final : public Network {
         net_(shape, layout_, sums_),
         inputs_(shape.inputs()),
         outputs_(shape.outputs()),
+        affine_(shape.layers.size() == 1 &&
+                shape.layers.front().activation == Activation::identity),
         begin_(shape.parameter_begin()),
         parameters_(shape.parameter_end() - begin_),
         input_(layout_.rows(inputs_)),
@@ -81,7 +83,7 @@ class CpuNetwork final : public Network {
     to_lanes(inputs, tile, inputs_, scratch + input_);
     to_lanes(output_cotangents, tile, outputs_, scratch + output_cotangent_);
     std::fill_n(scratch + input_cotangent_, inputs_ * tile_paths, 0.0f);
-    kernels_.forward(net_, parameters.data(), scratch, scratch + input_, true);
+    if (!affine_) kernels_.forward(net_, parameters.data(), scratch, scratch + input_, true);
     kernels_.backward(net_, parameters.data(), scratch, scratch + input_,
                       scratch + output_cotangent_,
                       input_cotangents.empty() ? nullptr : scratch + input_cotangent_);
@@ -94,21 +96,27 @@ class CpuNetwork final : public Network {
   static void to_lanes(std::span<const float> rows, std::uint64_t tile, int width, float* lanes) {
     const auto w = static_cast<std::size_t>(width);
     const std::size_t begin = tile * tile_paths, count = rows.size() / w;
-    for (std::size_t lane = 0; lane < tile_paths; ++lane) {
-      const bool inside = begin + lane < count;
-      for (std::size_t j = 0; j < w; ++j) {
-        lanes[j * tile_paths + lane] = inside ? rows[(begin + lane) * w + j] : 0.0f;
-      }
-    }
+    for_each_number(w, [&](std::size_t lane, std::size_t j) {
+      lanes[j * tile_paths + lane] = begin + lane < count ? rows[(begin + lane) * w + j] : 0.0f;
+    });
   }
 
   static void from_lanes(const float* lanes, std::uint64_t tile, int width, std::span<float> rows) {
     const auto w = static_cast<std::size_t>(width);
     const std::size_t begin = tile * tile_paths, count = rows.size() / w;
-    for (std::size_t lane = 0; lane < tile_paths && begin + lane < count; ++lane) {
-      for (std::size_t j = 0; j < w; ++j) {
-        rows[(begin + lane) * w + j] = lanes[j * tile_paths + lane];
-      }
+    for_each_number(w, [&](std::size_t lane, std::size_t j) {
+      if (begin + lane < count) rows[(begin + lane) * w + j] = lanes[j * tile_paths + lane];
+    });
+  }
+
+  /// use(lane, j), a cache line of a row at a time: both the rows and the lanes then stay near.
+  template <class Use>
+  static void for_each_number(std::size_t width, const Use& use) {
+    constexpr std::size_t line = 16;
+    for (std::size_t first = 0; first < width; first += line) {
+      const std::size_t end = std::min(first + line, width);
+      for (std::size_t lane = 0; lane < tile_paths; ++lane)
+        for (std::size_t j = first; j < end; ++j) use(lane, j);
     }
   }
 
@@ -116,6 +124,7 @@ class CpuNetwork final : public Network {
   ScratchLayout layout_, sums_;
   TileNet net_;
   int inputs_, outputs_;
+  bool affine_;  ///< its gradient needs no trace
   std::size_t begin_, parameters_;
   std::size_t input_, input_cotangent_, output_cotangent_;
   int threads_;

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <ito/error.hpp>
 #include <ito/latent_model.hpp>
 
@@ -7,8 +9,17 @@
 namespace ito {
 namespace {
 
+/// Of fields whose ranges `validated` checks.
+constexpr Range any_integer{std::numeric_limits<int>::min(), std::numeric_limits<int>::max()};
+
+template <class Kind>
+void read_scaling(const JsonReader& object, Kind& encoder) {
+  object.read("shift", encoder.shift);
+  object.read("scale", encoder.scale);
+}
+
 Encoder read_encoder(const JsonReader& object) {
-  const std::string kind = object.kind({"none", "identity", "mlp"});
+  const std::string kind = object.kind({"none", "identity", "mlp", "gru", "attention"});
   if (kind == "none") {
     object.accept({"kind"});
     return NoEncoder{};
@@ -16,15 +27,31 @@ Encoder read_encoder(const JsonReader& object) {
   if (kind == "identity") {
     object.accept({"kind", "shift", "scale"});
     IdentityEncoder encoder;
-    object.read("shift", encoder.shift);
-    object.read("scale", encoder.scale);
+    read_scaling(object, encoder);
+    return encoder;
+  }
+  if (kind == "gru") {
+    object.accept({"kind", "hidden", "decay", "time", "shift", "scale"});
+    GruEncoder encoder;
+    object.read("hidden", encoder.hidden, any_integer);
+    object.read("decay", encoder.decay);
+    object.read("time", encoder.time);
+    read_scaling(object, encoder);
+    return encoder;
+  }
+  if (kind == "attention") {
+    object.accept({"kind", "hidden", "heads", "rates", "shift", "scale"});
+    AttentionEncoder encoder;
+    object.read("hidden", encoder.hidden, any_integer);
+    object.read("heads", encoder.heads, any_integer);
+    object.read("rates", encoder.rates, any_integer);
+    read_scaling(object, encoder);
     return encoder;
   }
   object.accept({"kind", "hidden", "activation", "output", "shift", "scale"});
   MlpEncoder encoder;
   encoder.net = read_net(object, encoder.net, false);
-  object.read("shift", encoder.shift);
-  object.read("scale", encoder.scale);
+  read_scaling(object, encoder);
   return encoder;
 }
 
@@ -77,6 +104,15 @@ struct Writer {
     object["shift"] = encoder.shift;
     object["scale"] = encoder.scale;
     return object;
+  }
+
+  Object operator()(const GruEncoder& encoder) const {
+    return {{"kind", "gru"},        {"hidden", encoder.hidden}, {"decay", encoder.decay},
+            {"time", encoder.time}, {"shift", encoder.shift},   {"scale", encoder.scale}};
+  }
+  Object operator()(const AttentionEncoder& encoder) const {
+    return {{"kind", "attention"},    {"hidden", encoder.hidden}, {"heads", encoder.heads},
+            {"rates", encoder.rates}, {"shift", encoder.shift},   {"scale", encoder.scale}};
   }
 
   Object operator()(const IdentityDecoder&) const { return {{"kind", "identity"}}; }

@@ -44,12 +44,13 @@ void check_flattened(const std::string& what, std::int64_t size) {
 /// An encoder against the control it feeds.
 struct CheckEncoder {
   ContextSize size;
+  std::size_t times;         ///< T
   std::int64_t observation;  ///< T · D
 
   void operator()(const NoEncoder&) const {
     if (size.context == 0) return;
     throw Error("encoder.kind", fmt::format("\"none\" with control.context {}", size.context),
-                "\"identity\" or \"mlp\", or a control without context");
+                "another kind, or a control without context");
   }
   void operator()(const IdentityEncoder& encoder) const {
     check_fed("identity", encoder.shift, encoder.scale);
@@ -66,8 +67,20 @@ struct CheckEncoder {
     check_fed("mlp", encoder.shift, encoder.scale);
     check_net("encoder", encoder.net);
   }
+  void operator()(const GruEncoder& encoder) const { check_series("gru", encoder); }
+  void operator()(const AttentionEncoder& encoder) const { check_series("attention", encoder); }
 
  private:
+  template <class Kind>
+  void check_series(const char* kind, const Kind& encoder) const {
+    check_fed(kind, encoder.shift, encoder.scale);
+    check_sequence_encoder(encoder);
+    if (size.intervals == times) return;
+    throw Error("control.context_steps", fmt::format("{} steps", size.intervals),
+                fmt::format("with encoder.kind \"{}\" as many as the save steps, {}: 0 and then "
+                            "the save steps but the last",
+                            kind, times));
+  }
   void check_fed(const char* kind, double shift, double scale) const {
     if (size.context == 0) {
       throw Error("encoder.kind", fmt::format("\"{}\" with a control that takes no context", kind),
@@ -133,7 +146,7 @@ LatentModel validated(LatentModel latent) {
   const ContextSize size = context_size(latent.model.control);
   check_flattened("size of the context (context steps · context)",
                   static_cast<std::int64_t>(size.intervals) * size.context);
-  std::visit(CheckEncoder{size, observation}, latent.encoder);
+  std::visit(CheckEncoder{size, latent.model.save.size(), observation}, latent.encoder);
   std::visit(CheckDecoder{latent.model.state, latent.observed}, latent.decoder);
   std::visit(CheckLikelihood{}, latent.likelihood);
   return latent;
@@ -150,6 +163,8 @@ LatentShape resolve(const LatentModel& given) {
     shape.encoder = append_net(shape.tensors, "encoder", encoder->net, shape.times * shape.observed,
                                0, 0, shape.model.intervals() * shape.model.context());
   }
+  shape.sequence_encoder =
+      append_sequence_encoder(shape.tensors, latent.encoder, shape.model, shape.observed, 0);
   if (const auto* decoder = std::get_if<MlpDecoder>(&latent.decoder)) {
     shape.decoder =
         append_net(shape.tensors, "decoder", decoder->net, shape.model.state, 0, 0, shape.observed);
@@ -171,6 +186,8 @@ Parameters initialize(const LatentModel& latent, std::uint64_t seed) {
   Parameters parameters(shape.tensors);
   initialize_model(parameters, latent.model, shape.model, seed);
   if (shape.encoder) initialize_net(parameters, *shape.encoder, seed);
+  if (shape.sequence_encoder)
+    initialize_sequence_encoder(parameters, *shape.sequence_encoder, seed);
   if (shape.decoder) initialize_net(parameters, *shape.decoder, seed);
   if (shape.log_scale) {
     parameters.values()[*shape.log_scale] =

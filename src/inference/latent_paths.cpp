@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
-#include <variant>
 
 #include <ito/plan.hpp>
 #include "engine/engine.hpp"
+#include "inference/context_encoder.hpp"
 #include "model/check.hpp"
 
 namespace ito {
@@ -18,7 +18,9 @@ std::size_t block_observations(const LatentShape& shape, std::size_t samples, st
   const std::size_t numbers =
       size(shape.model.steps) * state + 2 * times * (state + size(shape.observed));
   const std::size_t each = device == Device::reference() ? sizeof(double) : sizeof(float);
-  const std::size_t bytes = checked_product("samples", {samples, numbers, each});
+  const std::size_t encoder =
+      shape.sequence_encoder ? times * shape.sequence_encoder->numbers_held() * each : 0;
+  const std::size_t bytes = checked_product("samples", {samples, numbers, each}) + encoder;
   return std::clamp<std::size_t>(memory / bytes, 1, std::max<std::size_t>(wanted, 1));
 }
 
@@ -29,24 +31,6 @@ std::vector<RowConstant> row_constants(const ObservationModel& model, std::span<
     constants[i] = model.constant(values.subspan(i * row_numbers, row_numbers));
   return constants;
 }
-
-template <class Real>
-void scale_observations(const Encoder& encoder, std::span<const float> y, std::span<Real> scaled) {
-  const auto [shift, scale] = std::visit(
-      []<class Kind>(const Kind& kind) -> std::pair<double, double> {
-        if constexpr (std::is_same_v<Kind, NoEncoder>) {
-          return {0.0, 1.0};
-        } else {
-          return {kind.shift, kind.scale};
-        }
-      },
-      encoder);
-  for (std::size_t i = 0; i < y.size(); ++i)
-    scaled[i] = static_cast<Real>(scale * (static_cast<double>(y[i]) - shift));
-}
-
-template void scale_observations(const Encoder&, std::span<const float>, std::span<float>);
-template void scale_observations(const Encoder&, std::span<const float>, std::span<double>);
 
 LatentPaths::LatentPaths(const LatentPathsOptions& options)
     : samples_(options.samples),
@@ -73,7 +57,6 @@ class LatentPathsIn final : public LatentPaths {
                 bool detach_martingale, std::span<float> gradient) override;
 
  private:
-  void encode(const ObservationBlock& block);
   void simulate(const ObservationBlock& block);
   void decode();
   void compare(const ObservationBlock& block);
@@ -89,7 +72,6 @@ class LatentPathsIn final : public LatentPaths {
   }
 
   LatentShape shape_;
-  Encoder encoder_;
   ObservationModel observation_model_;
   std::size_t row_numbers_ = 0;      ///< L
   std::size_t state_numbers_ = 0;    ///< T·d
@@ -98,12 +80,13 @@ class LatentPathsIn final : public LatentPaths {
   bool gradient_ = false;
 
   BasicPlan<Real> plan_;
-  std::unique_ptr<BasicNetwork<Real>> encoder_net_, decoder_net_;
+  ContextEncoder<Real> encoder_;
+  std::unique_ptr<BasicNetwork<Real>> decoder_net_;
   std::vector<std::byte> workspace_;
   BasicRecording<Real> recording_;    ///< of the last forward, where a gradient follows
   std::span<const Real> parameters_;  ///< of the call
   std::vector<Real> own_parameters_;  ///< where they are not the caller's
-  std::vector<Real> scaled_, context_, states_, eta_, path_energy_, path_martingale_;
+  std::vector<Real> context_, states_, eta_, path_energy_, path_martingale_;
   // Backward only.
   std::vector<Real> eta_slope_, state_cotangent_, context_cotangent_, energy_cotangent_,
       martingale_cotangent_, plan_gradient_, own_gradient_;
@@ -115,15 +98,14 @@ LatentPathsIn<Real>::LatentPathsIn(const LatentModel& latent, const LatentShape&
                                    const LatentPathsOptions& options)
     : LatentPaths(options),
       shape_(shape),
-      encoder_(latent.encoder),
       observation_model_(latent.likelihood),
       row_numbers_(size(shape.times) * size(shape.observed)),
       state_numbers_(size(shape.times) * size(shape.model.state)),
       context_numbers_(size(shape.model.context()) * size(shape.model.intervals())),
       threads_(thread_count(options.execution.threads)),
       gradient_(options.gradient),
-      plan_(latent.model, options.execution) {
-  if (shape_.encoder) encoder_net_ = make_network<Real>(*shape_.encoder, options.execution);
+      plan_(latent.model, options.execution),
+      encoder_(latent, shape, options.observations, options.execution) {
   if (shape_.decoder) decoder_net_ = make_network<Real>(*shape_.decoder, options.execution);
   const std::size_t rows = options.observations, n = rows * samples_;
   const std::size_t contexts = context_numbers_ > 0 ? rows : 1;
@@ -131,7 +113,6 @@ LatentPathsIn<Real>::LatentPathsIn(const LatentModel& latent, const LatentShape&
   workspace_.resize(gradient_ ? workspace_for(plan_, paths, contexts)
                               : plan_.simulate_workspace_bytes(n, contexts));
   if constexpr (std::is_same_v<Real, double>) own_parameters_.resize(shape_.parameters);
-  if (encoder_net_) scaled_.resize(rows * row_numbers_);
   context_.resize(rows * context_numbers_);
   states_.resize(n * state_numbers_);
   if (decoder_net_) eta_.resize(n * row_numbers_);
@@ -140,7 +121,7 @@ LatentPathsIn<Real>::LatentPathsIn(const LatentModel& latent, const LatentShape&
   if (!gradient_) return;
   eta_slope_.resize(n * row_numbers_);
   if (decoder_net_) state_cotangent_.resize(n * state_numbers_);
-  if (encoder_net_) context_cotangent_.resize(rows * context_numbers_);
+  if (encoder_.has_parameters()) context_cotangent_.resize(rows * context_numbers_);
   energy_cotangent_.resize(n);
   martingale_cotangent_.resize(n);
   plan_gradient_.resize(plan_.parameter_count());
@@ -158,19 +139,13 @@ void LatentPathsIn<Real>::forward(std::span<const float> parameters,
     parameters_ = parameters;
   }
   observations_ = block.constants.size();
-  encode(block);
+  encoder_.forward(
+      parameters_,
+      {.slots = size(shape_.times), .y = block.y, .times = block.times, .lengths = block.lengths},
+      context_rows());
   simulate(block);
   decode();
   compare(block);
-}
-
-template <class Real>
-void LatentPathsIn<Real>::encode(const ObservationBlock& block) {
-  if (context_numbers_ == 0) return;
-  if (!encoder_net_) return scale_observations<Real>(encoder_, block.y, context_rows());
-  const auto scaled = std::span(scaled_).first(observations_ * row_numbers_);
-  scale_observations<Real>(encoder_, block.y, scaled);
-  encoder_net_->forward(parameters_, scaled, context_rows());
 }
 
 template <class Real>
@@ -272,8 +247,9 @@ void LatentPathsIn<Real>::add_gradient(bool detach_martingale, std::span<Real> g
     state_cotangent = cotangent;
   }
   const auto context_cotangent =
-      encoder_net_ ? std::span(context_cotangent_).first(observations_ * context_numbers_)
-                   : std::span<Real>{};
+      encoder_.has_parameters()
+          ? std::span(context_cotangent_).first(observations_ * context_numbers_)
+          : std::span<Real>{};
   plan_.adjoint(parameters_, recording_,
                 {.states = state_cotangent,
                  .energy = std::span(energy_cotangent_).first(n),
@@ -281,9 +257,7 @@ void LatentPathsIn<Real>::add_gradient(bool detach_martingale, std::span<Real> g
                 {.parameters = plan_gradient_, .context = context_cotangent},
                 {.detach_martingale_parameters = detach_martingale});
   for (std::size_t p = 0; p < plan_gradient_.size(); ++p) gradient[p] += plan_gradient_[p];
-  if (encoder_net_)
-    encoder_net_->backward(parameters_, std::span(scaled_).first(observations_ * row_numbers_),
-                           context_cotangent, gradient, {});
+  if (encoder_.has_parameters()) encoder_.backward(parameters_, context_cotangent, gradient);
 }
 
 }  // namespace

@@ -29,6 +29,10 @@ struct ObservationBlock {
   std::span<const RowConstant> constants;  ///< [R], ObservationModel::constant of each row
   std::uint64_t seed = 0;                  ///< key of the noise
   std::uint64_t first_path = 0;            ///< S times the index of the first observation
+  /// [R, T], when each was made, for encoders that read a series; empty: at the save steps.
+  std::span<const double> times{};
+  /// [R], how many of the T there are, likewise; empty: all.
+  std::span<const int> lengths{};
 };
 
 /// Derivatives of a scalar loss with respect to each path's three sums, [R·S]. Those of dropped
@@ -94,10 +98,6 @@ std::vector<RowConstant> row_constants(const ObservationModel& model, std::span<
 
 /// Throws ito::Error unless there is one number for every parameter.
 void check_parameters(const LatentShape& shape, std::span<const float> parameters);
-
-/// scale · (y − shift) as the encoder says; y itself without an encoder.
-template <class Real>
-void scale_observations(const Encoder& encoder, std::span<const float> y, std::span<Real> scaled);
 
 /// `sample`, holding about `memory` bytes of paths at a time. The draws do not depend on it.
 Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> parameters,

@@ -7,6 +7,7 @@
 #include <ito/deep_latent_gaussian.hpp>
 #include <ito/latent_model.hpp>
 
+#include "inference/sequence_encoder_shape.hpp"
 #include "model/shape.hpp"
 
 namespace ito {
@@ -14,8 +15,9 @@ namespace ito {
 /// A validated LatentModel resolved to numbers.
 struct LatentShape {
   ModelShape model;
-  std::optional<NetShape> encoder;       ///< [times · observed] to [intervals · context]
-  std::optional<NetShape> decoder;       ///< [state] to [observed]
+  std::optional<NetShape> encoder;  ///< [times · observed] to [intervals · context]
+  std::optional<SequenceEncoderShape> sequence_encoder;  ///< [times, observed] to context rows
+  std::optional<NetShape> decoder;                       ///< [state] to [observed]
   std::optional<std::size_t> log_scale;  ///< offset of a learned `likelihood.log_scale`
   std::vector<Tensor> tensors;           ///< the model's, then encoder, decoder, likelihood
   std::size_t parameters = 0;            ///< number of elements of all tensors

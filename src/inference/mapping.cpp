@@ -6,21 +6,12 @@
 #include <ito/evaluate.hpp>
 
 #include "engine/engine.hpp"
+#include "inference/context_encoder.hpp"
 #include "inference/latent_paths.hpp"
+#include "model/check.hpp"
 
 // The parts of a latent model one at a time: encoder, decoder, mean of the likelihood.
 namespace ito {
-namespace {
-
-std::vector<float> apply(const NetShape& net, Execution execution,
-                         std::span<const float> parameters, std::span<const float> inputs) {
-  const std::size_t rows = inputs.size() / static_cast<std::size_t>(net.inputs());
-  std::vector<float> outputs(rows * static_cast<std::size_t>(net.outputs()));
-  make_network(net, execution)->forward(parameters, inputs, outputs);
-  return outputs;
-}
-
-}  // namespace
 
 void check_parameters(const LatentShape& shape, std::span<const float> parameters) {
   if (parameters.size() != shape.parameters)
@@ -33,13 +24,14 @@ std::vector<float> decode(const LatentModel& latent, std::span<const float> para
   const Execution host = on_host(execution);
   const LatentShape shape = resolve(latent);
   check_parameters(shape, parameters);
-  const auto row =
-      static_cast<std::size_t>(shape.times) * static_cast<std::size_t>(shape.model.state);
+  const std::size_t row = size(shape.times) * size(shape.model.state);
   if (states.empty() || states.size() % row != 0)
     throw Error("states", fmt::format("{} numbers", states.size()),
                 fmt::format("a positive multiple of {} (times × state)", row));
   if (!shape.decoder) return {states.begin(), states.end()};
-  return apply(*shape.decoder, host, parameters, states);
+  std::vector<float> eta(states.size() / size(shape.model.state) * size(shape.observed));
+  make_network(*shape.decoder, host)->forward(parameters, states, eta);
+  return eta;
 }
 
 std::vector<float> encode(const LatentModel& latent, std::span<const float> parameters,
@@ -51,9 +43,12 @@ std::vector<float> encode(const LatentModel& latent, std::span<const float> para
   check_dataset(data, checked);
   if (std::holds_alternative<NoEncoder>(checked.encoder))
     throw Error("encoder", "none", "a model with an encoder");
-  std::vector<float> scaled(data.values.size());
-  scale_observations<float>(checked.encoder, data.values, scaled);
-  return shape.encoder ? apply(*shape.encoder, host, parameters, scaled) : scaled;
+  std::vector<float> context(data.count * size(shape.model.intervals()) *
+                             size(shape.model.context()));
+  ContextEncoder<float>(checked, shape, data.count, host)
+      .forward(parameters, {.slots = data.times, .y = data.values, .times = {}, .lengths = {}},
+               context);
+  return context;
 }
 
 std::vector<float> observation_mean(const LatentModel& latent, std::span<const float> parameters,

@@ -5,27 +5,10 @@
 #include <numbers>
 #include <type_traits>
 
-#include <xsimd/xsimd.hpp>
-
+#include "inference/batch_math.hpp"
 #include "inference/distributions.hpp"
 
 namespace ito {
-
-template <class Real>
-struct Math<xsimd::batch<Real>> {
-  using Batch = xsimd::batch<Real>;
-  static Batch exp(const Batch& x) { return xsimd::exp(x); }
-  static Batch log(const Batch& x) { return xsimd::log(x); }
-  static Batch log1p(const Batch& x) { return xsimd::log1p(x); }
-  static Batch sqrt(const Batch& x) { return xsimd::sqrt(x); }
-  static Batch abs(const Batch& x) { return xsimd::abs(x); }
-  static Batch max(const Batch& a, const Batch& b) { return xsimd::max(a, b); }
-  static Batch select(const typename Batch::batch_bool_type& condition, const Batch& yes,
-                      const Batch& no) {
-    return xsimd::select(condition, yes, no);
-  }
-};
-
 namespace {
 
 /// Sums of one row. Each lane has its own double, and the lanes are added in order at the end.

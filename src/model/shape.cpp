@@ -113,20 +113,27 @@ std::size_t total_size(const std::vector<Tensor>& tensors) {
   return tensors.empty() ? 0 : tensors.back().offset + tensors.back().size;
 }
 
+LayerShape append_layer(std::vector<Tensor>& tensors, const std::string& weight,
+                        const std::string& bias, int inputs, int outputs, Activation activation) {
+  const auto rows = static_cast<std::size_t>(outputs), columns = static_cast<std::size_t>(inputs);
+  LayerShape layer;
+  layer.inputs = inputs;
+  layer.outputs = outputs;
+  layer.weight = append_tensor(tensors, weight, {rows, columns});
+  layer.bias = append_tensor(tensors, bias, {rows});
+  layer.activation = activation;
+  return layer;
+}
+
 NetShape append_net(std::vector<Tensor>& tensors, const std::string& prefix, const Mlp& net,
                     int state_inputs, int time_inputs, int context_inputs, int outputs) {
   NetShape shape{state_inputs, time_inputs, context_inputs, {}};
   int inputs = state_inputs + time_inputs + context_inputs;
   for (std::size_t i = 0; i <= net.hidden.size(); ++i) {
     const bool last = i == net.hidden.size();
-    LayerShape layer;
-    layer.inputs = inputs;
-    layer.outputs = last ? outputs : net.hidden[i];
-    layer.activation = last ? net.output : net.activation;
-    const auto rows = static_cast<std::size_t>(layer.outputs);
-    const auto columns = static_cast<std::size_t>(layer.inputs);
-    layer.weight = append_tensor(tensors, fmt::format("{}.{}.weight", prefix, i), {rows, columns});
-    layer.bias = append_tensor(tensors, fmt::format("{}.{}.bias", prefix, i), {rows});
+    const LayerShape layer = append_layer(
+        tensors, fmt::format("{}.{}.weight", prefix, i), fmt::format("{}.{}.bias", prefix, i),
+        inputs, last ? outputs : net.hidden[i], last ? net.output : net.activation);
     shape.layers.push_back(layer);
     inputs = layer.outputs;
   }

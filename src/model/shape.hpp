@@ -88,6 +88,10 @@ ModelShape resolve(const Model& model);
 NetShape append_net(std::vector<Tensor>& tensors, const std::string& prefix, const Mlp& net,
                     int state_inputs, int time_inputs, int context_inputs, int outputs);
 
+/// Appends a layer's two tensors.
+LayerShape append_layer(std::vector<Tensor>& tensors, const std::string& weight,
+                        const std::string& bias, int inputs, int outputs, Activation activation);
+
 /// Appends one tensor after the last and returns its offset.
 std::size_t append_tensor(std::vector<Tensor>& tensors, const std::string& name,
                           std::vector<std::size_t> shape);

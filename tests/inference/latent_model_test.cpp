@@ -120,8 +120,8 @@ const Refusal refusals[] = {
      },
      "size of y (save steps · observed): got 19726336 numbers; accepted: up to 16777216"},
     {"no_encoder", [](LatentModel& m) { m.encoder = NoEncoder{}; },
-     "encoder.kind: got \"none\" with control.context 2; accepted: \"identity\" or \"mlp\", or a "
-     "control without context"},
+     "encoder.kind: got \"none\" with control.context 2; accepted: another kind, or a control "
+     "without context"},
     {"encoder_without_context", [](LatentModel& m) { m.model.control = feedback({5}, 0, {}); },
      "encoder.kind: got \"mlp\" with a control that takes no context; accepted: \"none\", or a "
      "control with context above 0"},

@@ -1,0 +1,85 @@
+#include "inference/sequence_encoder.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/engine.hpp"
+#include "model/check.hpp"
+
+namespace ito {
+
+template <class Real>
+void write_observation(const SequenceEncoderShape& shape, const SequenceRows& rows, std::size_t row,
+                       std::size_t slot, Real* to) {
+  const std::size_t observed = size(shape.observed);
+  const auto y = rows.y.subspan((row * rows.slots + slot) * observed, observed);
+  for (std::size_t j = 0; j < observed; ++j) {
+    const bool there = !std::isnan(y[j]);
+    to[j] = there ? static_cast<Real>(shape.scale * (static_cast<double>(y[j]) - shape.shift))
+                  : Real{0};
+    to[observed + j] = there ? Real{1} : Real{0};
+  }
+}
+
+template <class Real>
+SequenceEncoder<Real>::SequenceEncoder(const SequenceEncoderShape& shape, Execution execution)
+    : state_(size(shape.state())),
+      context_(size(shape.context.outputs())),
+      source_(std::holds_alternative<GruShape>(shape.states)
+                  ? make_gru_states<Real>(shape, execution)
+                  : make_attention_states<Real>(shape, execution)),
+      context_net_(make_network<Real>(shape.context, execution)) {
+  if (shape.initial) initial_net_ = make_network<Real>(*shape.initial, execution);
+}
+
+template <class Real>
+void SequenceEncoder<Real>::forward(std::span<const Real> parameters, const SequenceRows& rows,
+                                    std::span<Real> context, std::span<Real> initial) {
+  packed_.pack(rows.lengths);
+  slots_ = rows.slots;
+  states_.resize(packed_.entries() * state_);
+  contexts_.resize(packed_.entries() * context_);
+  source_->forward(parameters, rows, packed_, states_);
+  context_net_->forward(parameters, states_, contexts_);
+  std::ranges::fill(context, Real{0});
+  packed_.for_each([&](std::size_t entry, std::size_t row, std::size_t slot) {
+    std::copy_n(&contexts_[entry * context_], context_, &context[(row * slots_ + slot) * context_]);
+  });
+  if (initial.empty()) return;
+  first_.assign(packed_.rows() * state_, Real{0});
+  for (std::size_t rank = 0; rank < packed_.rows() && packed_.length(rank) > 0; ++rank)
+    std::copy_n(&states_[first_entry(rank) * state_], state_, &first_[packed_.row(rank) * state_]);
+  initial_net_->forward(parameters, first_, initial);
+}
+
+template <class Real>
+void SequenceEncoder<Real>::backward(std::span<const Real> parameters,
+                                     std::span<const Real> context_cotangents,
+                                     std::span<const Real> initial_cotangents,
+                                     std::span<Real> parameter_gradient) {
+  packed_.for_each([&](std::size_t entry, std::size_t row, std::size_t slot) {
+    std::copy_n(&context_cotangents[(row * slots_ + slot) * context_], context_,
+                &contexts_[entry * context_]);
+  });
+  cotangents_.resize(states_.size());
+  context_net_->backward(parameters, states_, contexts_, parameter_gradient, cotangents_);
+  if (!initial_cotangents.empty()) {
+    first_cotangents_.resize(first_.size());
+    initial_net_->backward(parameters, first_, initial_cotangents, parameter_gradient,
+                           first_cotangents_);
+    for (std::size_t rank = 0; rank < packed_.rows() && packed_.length(rank) > 0; ++rank)
+      for (std::size_t i = 0; i < state_; ++i)
+        cotangents_[first_entry(rank) * state_ + i] +=
+            first_cotangents_[packed_.row(rank) * state_ + i];
+  }
+  source_->backward(parameters, packed_, cotangents_, parameter_gradient);
+}
+
+template class SequenceEncoder<float>;
+template class SequenceEncoder<double>;
+template void write_observation(const SequenceEncoderShape&, const SequenceRows&, std::size_t,
+                                std::size_t, float*);
+template void write_observation(const SequenceEncoderShape&, const SequenceRows&, std::size_t,
+                                std::size_t, double*);
+
+}  // namespace ito
