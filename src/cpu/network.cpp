@@ -96,27 +96,21 @@ class CpuNetwork final : public Network {
   static void to_lanes(std::span<const float> rows, std::uint64_t tile, int width, float* lanes) {
     const auto w = static_cast<std::size_t>(width);
     const std::size_t begin = tile * tile_paths, count = rows.size() / w;
-    for_each_number(w, [&](std::size_t lane, std::size_t j) {
-      lanes[j * tile_paths + lane] = begin + lane < count ? rows[(begin + lane) * w + j] : 0.0f;
-    });
+    for (std::size_t lane = 0; lane < tile_paths; ++lane) {
+      const bool inside = begin + lane < count;
+      for (std::size_t j = 0; j < w; ++j) {
+        lanes[j * tile_paths + lane] = inside ? rows[(begin + lane) * w + j] : 0.0f;
+      }
+    }
   }
 
   static void from_lanes(const float* lanes, std::uint64_t tile, int width, std::span<float> rows) {
     const auto w = static_cast<std::size_t>(width);
     const std::size_t begin = tile * tile_paths, count = rows.size() / w;
-    for_each_number(w, [&](std::size_t lane, std::size_t j) {
-      if (begin + lane < count) rows[(begin + lane) * w + j] = lanes[j * tile_paths + lane];
-    });
-  }
-
-  /// use(lane, j), a cache line of a row at a time: both the rows and the lanes then stay near.
-  template <class Use>
-  static void for_each_number(std::size_t width, const Use& use) {
-    constexpr std::size_t line = 16;
-    for (std::size_t first = 0; first < width; first += line) {
-      const std::size_t end = std::min(first + line, width);
-      for (std::size_t lane = 0; lane < tile_paths; ++lane)
-        for (std::size_t j = first; j < end; ++j) use(lane, j);
+    for (std::size_t lane = 0; lane < tile_paths && begin + lane < count; ++lane) {
+      for (std::size_t j = 0; j < w; ++j) {
+        rows[(begin + lane) * w + j] = lanes[j * tile_paths + lane];
+      }
     }
   }
 
