@@ -1,6 +1,7 @@
 #include "cuda_training/cuda_training.hpp"
 
 #include <ito/check.hpp>
+#include <ito/error.hpp>
 
 #include "cuda/buffer.hpp"
 #include "cuda_training/training_step.hpp"
@@ -122,6 +123,10 @@ class CudaTraining final : public TrainingEngine {
 
 std::unique_ptr<TrainingEngine> make_cuda_training(const TrainingTask& task, TrainingState& state,
                                                    int ordinal, std::size_t memory) {
+  if (task.shape.sequence_encoder)
+    throw Error("encoder", "one that reads a series",
+                "\"none\", \"identity\" or \"mlp\" in a CUDA graph; make_host_training takes the "
+                "others, with paths on the device");
   return std::make_unique<CudaTraining>(task, state, ordinal, memory);
 }
 

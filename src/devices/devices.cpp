@@ -125,7 +125,8 @@ std::unique_ptr<Network> make_network(const Mlp& net, int inputs, int outputs,
 std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
                                                      TrainingState& state) {
   const Device device = task.options.execution.device;
-  if (device.kind() == Device::Kind::cuda)
+  // A series is encoded on the host; paths and their gradients are the device's even so.
+  if (device.kind() == Device::Kind::cuda && !task.shape.sequence_encoder)
     return cuda::make_cuda_training(task, state, device.ordinal());
   return make_host_training(task, state);
 }

@@ -246,6 +246,34 @@ TEST_F(CudaTraining, AStepOfSmallNetsIsElevenNodes) {
   replace_gpu(std::make_shared<EmulatedGpu>());
 }
 
+/// Every part a net but for an encoder that reads a series of two.
+TrainingCase of_series(const Encoder& encoder) {
+  TrainingCase row = training_cases()[0];
+  row.latent.encoder = encoder;
+  row.latent = validated(row.latent);
+  row.options.start = scattered(row.latent, 3, 0.1);
+  row.options.epochs = 1;
+  return row;
+}
+
+TEST_F(CudaTraining, EncodersOfSeriesAreTheHostsWithPathsOnTheDevice) {
+  TrainingCase row = of_series(GruEncoder{.hidden = 6, .decay = true});
+  const LatentShape shape = resolve(row.latent);
+  TrainingState state(shape.parameters);
+  EXPECT_EQ(
+      refusal([&] {
+        make_cuda_training({row.latent, shape, row.data, row.options, {}}, state, 0);
+      }),
+      "encoder: got one that reads a series; accepted: \"none\", \"identity\" or \"mlp\" in a "
+      "CUDA graph; make_host_training takes the others, with paths on the device");
+  const FitResult device = fit(row.latent, row.options, row.data);
+  row.options.execution = Device::cpu();
+  const FitResult host = fit(row.latent, row.options, row.data);
+  EXPECT_NEAR(device.history[0].elbo, host.history[0].elbo, 1e-4 * std::abs(host.history[0].elbo));
+  EXPECT_NEAR(device.history[0].gradient_norm, host.history[0].gradient_norm,
+              1e-4 * host.history[0].gradient_norm);
+}
+
 TEST_F(CudaTraining, BlocksAddUpToTheWholeMinibatch) {
   const TrainingCase row = training_cases()[0];
   const LatentShape shape = resolve(row.latent);

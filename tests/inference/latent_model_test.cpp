@@ -63,6 +63,20 @@ TEST(LatentShape, NetsJoinDataContextAndState) {
   EXPECT_EQ(shape.decoder->state_inputs, 4);
 }
 
+TEST(LatentShape, AnEncoderOfSeriesStandsWhereANetWould) {
+  LatentModel latent = full();
+  latent.encoder = GruEncoder{.hidden = 5};
+  const LatentShape shape = resolve(latent);
+  ASSERT_TRUE(shape.sequence_encoder && !shape.encoder);
+  EXPECT_EQ(shape.tensors[shape.model.tensors.size()].name, "encoder.gru.weight_ih");
+  EXPECT_EQ(shape.tensors[shape.model.tensors.size()].offset, shape.model.parameters);
+  EXPECT_EQ(shape.sequence_encoder->context.outputs(), 2);  // of one interval
+  EXPECT_FALSE(shape.sequence_encoder->initial);
+  const Parameters parameters = initialize(latent, 3);
+  for (const char* name : {"encoder.gru.weight_hh", "encoder.out.weight", "decoder.0.weight"})
+    EXPECT_TRUE(std::ranges::any_of(parameters[name], [](float w) { return w != 0; })) << name;
+}
+
 TEST(LatentShape, HasNoNetsAndNoScaleWhereThereAreNone) {
   LatentModel latent = full();
   latent.model.control = NoControl{};
@@ -145,6 +159,40 @@ const Refusal refusals[] = {
        m.encoder = MlpEncoder{.shift = std::numeric_limits<double>::infinity()};
      },
      "encoder.shift: got inf; accepted: finite float32 numbers"},
+    {"gru_without_context",
+     [](LatentModel& m) {
+       m.model.control = feedback({5}, 0, {});
+       m.encoder = GruEncoder{};
+     },
+     "encoder.kind: got \"gru\" with a control that takes no context; accepted: \"none\", or a "
+     "control with context above 0"},
+    {"gru_hidden", [](LatentModel& m) { m.encoder = GruEncoder{.hidden = 0}; },
+     "encoder.hidden: got 0; accepted: integers from 1 to 1024"},
+    {"gru_scale", [](LatentModel& m) { m.encoder = GruEncoder{.scale = 0}; },
+     "encoder.scale: got 0; accepted: nonzero numbers"},
+    {"gru_intervals",
+     [](LatentModel& m) {
+       m.model.control = feedback({5}, 2, {0, 2, 4});
+       m.encoder = GruEncoder{};
+     },
+     "control.context_steps: got 3 steps; accepted: with encoder.kind \"gru\" as many as the save "
+     "steps, 2: 0 and then the save steps but the last"},
+    {"attention_intervals",
+     [](LatentModel& m) {
+       m.model.control = feedback({5}, 2, {});
+       m.encoder = AttentionEncoder{};
+     },
+     "control.context_steps: got 1 steps; accepted: with encoder.kind \"attention\" as many as the "
+     "save steps, 2: 0 and then the save steps but the last"},
+    {"attention_hidden", [](LatentModel& m) { m.encoder = AttentionEncoder{.hidden = 1025}; },
+     "encoder.hidden: got 1025; accepted: integers from 1 to 1024"},
+    {"attention_heads",
+     [](LatentModel& m) { m.encoder = AttentionEncoder{.hidden = 6, .heads = 4}; },
+     "encoder.heads: got 4; accepted: divisors of encoder.hidden, 6"},
+    {"attention_no_heads", [](LatentModel& m) { m.encoder = AttentionEncoder{.heads = 0}; },
+     "encoder.heads: got 0; accepted: integers from 1 to 64"},
+    {"attention_rates", [](LatentModel& m) { m.encoder = AttentionEncoder{.rates = 13}; },
+     "encoder.rates: got 13; accepted: integers from 1 to 12"},
     {"identity_decoder", [](LatentModel& m) { m.decoder = IdentityDecoder{}; },
      "observed: got 3; accepted: 4 (the state) with an identity decoder, or an \"mlp\" decoder"},
     {"decoder_exp",
@@ -195,6 +243,12 @@ TEST(LatentJson, EveryKindRoundTrips) {
       {fed,
        R"("encoder": {"kind":"mlp","hidden":[4,3],"activation":"relu","output":"tanh","shift":1.0,"scale":0.5})",
        ", " + poisson},
+      {fed,
+       R"("encoder": {"kind":"gru","hidden":12,"decay":true,"time":false,"shift":1.0,"scale":0.5})",
+       ", " + poisson},
+      {fed,
+       R"("encoder": {"kind":"attention","hidden":12,"heads":3,"rates":5,"shift":1.0,"scale":0.5})",
+       ", " + poisson},
       {plain, R"("decoder": {"kind":"identity"})", ", " + poisson},
       {plain, R"("decoder": {"kind":"mlp","hidden":[],"activation":"tanh","output":"softplus"})",
        ", " + poisson},
@@ -242,6 +296,13 @@ TEST(LatentJson, RefusalsNameTheField) {
       {fed + R"("encoder": {"kind": "mlp", "time": true}})",
        "encoder: got unknown key \"time\"; accepted: kind, hidden, activation, output, shift, "
        "scale"},
+      {fed + R"("encoder": {"kind": "lstm"}})",
+       "encoder.kind: got \"lstm\"; accepted: \"none\", \"identity\", \"mlp\", \"gru\", "
+       "\"attention\""},
+      {fed + R"("encoder": {"kind": "gru", "heads": 2}})",
+       "encoder: got unknown key \"heads\"; accepted: kind, hidden, decay, time, shift, scale"},
+      {fed + R"("encoder": {"kind": "attention", "decay": true}})",
+       "encoder: got unknown key \"decay\"; accepted: kind, hidden, heads, rates, shift, scale"},
       {start + R"("observed": 2, "decoder": {"kind": "mlp", "time": true}})",
        "decoder: got unknown key \"time\"; accepted: kind, hidden, activation, output"},
       {start + R"("observd": 2})",

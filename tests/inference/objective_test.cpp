@@ -114,6 +114,7 @@ struct GradientCase {
   std::string name;
   Likelihood likelihood;
   Objective objective;
+  Encoder encoder = full_model(Poisson{}).encoder;
 };
 
 class ObjectiveGradient : public testing::TestWithParam<GradientCase> {};
@@ -122,7 +123,8 @@ class ObjectiveGradient : public testing::TestWithParam<GradientCase> {};
 // log p) leaves the loss with an error of about |log p| · 6e-8 ~ 1e-6, so a difference with h =
 // 0.03 has about 1e-6/h ~ 5e-5 of it, and h⁴/30 · f⁽⁵⁾ of truncation, as small.
 TEST_P(ObjectiveGradient, IsTheDifferenceQuotientOfTheLoss) {
-  const LatentModel latent = full_model(GetParam().likelihood);
+  LatentModel latent = full_model(GetParam().likelihood);
+  latent.encoder = GetParam().encoder;
   Training training(latent, counts(3, 2, 5), GetParam().objective);
   training.annealing = 0.7;
   Parameters parameters = scattered(latent, 6, 0.2);
@@ -158,7 +160,11 @@ INSTANTIATE_TEST_SUITE_P(
                     GradientCase{"student", StudentT{.degrees = 4, .scale = 0.8, .learned = true},
                                  Objective::importance_weighted},
                     GradientCase{"binomial", Binomial{3}, Objective::importance_weighted},
-                    GradientCase{"poisson", Poisson{}, Objective::free_energy}),
+                    GradientCase{"poisson", Poisson{}, Objective::free_energy},
+                    GradientCase{"gru", Binomial{3}, Objective::free_energy,
+                                 GruEncoder{.hidden = 3, .decay = true}},
+                    GradientCase{"attention", Binomial{3}, Objective::free_energy,
+                                 AttentionEncoder{.hidden = 4, .rates = 2}}),
     [](const auto& chosen) { return chosen.param.name; });
 
 // At u* the sticking-the-landing gradient vanishes path by path in continuous time, while the free
