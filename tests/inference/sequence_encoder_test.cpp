@@ -115,6 +115,21 @@ TEST_P(EncodersOfSeries, OnlyNaNIsMissing) {
 INSTANTIATE_TEST_SUITE_P(Kinds, EncodersOfSeries, testing::ValuesIn(encoder_cases()),
                          [](const auto& test) { return test.param.name; });
 
+// So many units that threads share a step.
+TEST(GruEncoders, AreTheSameBitsOnAnyNumberOfThreads) {
+  const Series data = series(std::vector<int>(150, 4), 4, 2);
+  std::vector<std::vector<float>> contexts, gradients;
+  for (const int threads : {1, 2, 3}) {
+    OwnEncoder<float> encoder(GruEncoder{.hidden = 64, .decay = true}, {Device::cpu(), threads});
+    contexts.push_back(encoder.forward(data).context);
+    gradients.push_back(encoder.gradient(data));
+  }
+  for (std::size_t i = 1; i < contexts.size(); ++i) {
+    EXPECT_EQ(contexts[i], contexts[0]);
+    EXPECT_EQ(gradients[i], gradients[0]);
+  }
+}
+
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 /// Parameters by name.
