@@ -10,12 +10,17 @@
 
 namespace ito {
 
+class CsvLines;
+
 /// What messages call the two ways to say what the first line is.
 struct HeaderWords {
   std::string_view yes = "Header::yes", no = "Header::no";
 };
 
-/// Numbers read from CSV text, row-major.
+/// Whether a cell may be empty or hold a word for a number that is not there, NaN among them.
+enum class MissingCells { refused, accepted };
+
+/// Numbers read from CSV text, row-major; NaN where missing ones are accepted.
 struct CsvTable {
   std::size_t columns = 0;
   std::vector<float> values;
@@ -31,7 +36,10 @@ struct CsvTable {
 /// times or indices; it names other separators, decimal commas, other line ends and other kinds of
 /// files.
 CsvTable parse_csv(std::string_view text, const std::string& what, Header asked = Header::automatic,
-                   const HeaderWords& words = {});
+                   const HeaderWords& words = {}, MissingCells missing = MissingCells::refused);
+
+/// The number in a cell of the present line. Throws ito::Error naming its place where it is none.
+float read_cell(const CsvLines& lines, std::size_t column, MissingCells missing);
 
 /// The column of this name holds no observations and is left out.
 inline constexpr std::string_view dropped_column = "label";
@@ -41,7 +49,7 @@ inline constexpr std::string_view dropped_column = "label";
 /// or misspelled numbers, where it has names and numbers, and where it is 0, 1, 2, ..., which is
 /// how pandas names columns.
 bool is_header(std::span<const std::string_view> cells, Header asked, const HeaderWords& words,
-               const std::string& place);
+               const std::string& place, MissingCells missing = MissingCells::refused);
 
 /// Refuses names of columns that hold no observations: times, series, indices. Throws ito::Error
 /// beginning with `place`.
@@ -51,8 +59,11 @@ void check_names(std::span<const std::string_view> names, const std::string& pla
 /// quotes around them. False where a quote is not closed.
 bool split_cells(std::string_view line, std::vector<std::string_view>& cells);
 
-/// Any number a cell can spell, infinities, NaN and what only a double holds included.
+/// Any number a cell can spell, infinities, NaN and what only a double holds included; one that a
+/// float holds is rounded to it.
 std::optional<double> parse_number(std::string_view cell);
+/// The same in full, rounded to a double alone.
+std::optional<double> parse_double(std::string_view cell);
 
 /// What a cell of the first line looks like.
 enum class CellKind {
@@ -62,6 +73,9 @@ enum class CellKind {
   name,
 };
 CellKind kind_of(std::string_view cell);
+
+/// Nothing, or a word for what is not there: NA, null, ...
+bool is_missing(std::string_view cell);
 
 /// What is accepted in place of a cell that is no number: one, in the words that fit what is wrong.
 const char* accepted_number(std::string_view cell);

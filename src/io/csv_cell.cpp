@@ -30,6 +30,21 @@ std::errc convert(std::string_view cell, Real& value) {
   return end == cell.data() + cell.size() ? error : std::errc::invalid_argument;
 }
 
+std::string_view without_plus(std::string_view cell) {
+  return cell.starts_with('+') && !cell.starts_with("+-") ? cell.substr(1) : cell;
+}
+
+std::optional<double> parse_wide(std::string_view cell) {
+  double value = 0;
+  const std::errc error = convert(cell, value);
+  if (error == std::errc()) return value;
+  if (error != std::errc::result_out_of_range) return std::nullopt;
+  // What not even a double holds: too small counts as 0, too large as infinite.
+  return cell.find("e-") != std::string_view::npos || cell.find("E-") != std::string_view::npos
+             ? 0.0
+             : HUGE_VAL;
+}
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 /// ASCII letters, and whatever is beyond ASCII.
 bool is_letter(char c) {
@@ -74,19 +89,16 @@ bool split_cells(std::string_view line, std::vector<std::string_view>& cells) {
 }
 
 std::optional<double> parse_number(std::string_view cell) {
-  if (cell.starts_with('+') && !cell.starts_with("+-")) cell.remove_prefix(1);
+  cell = without_plus(cell);
   // Straight to float, because a way through double would round twice.
   float value = 0;
   const std::errc error = convert(cell, value);
   if (error == std::errc()) return value;
-  double wide = 0;
   if (error != std::errc::result_out_of_range) return std::nullopt;
-  if (convert(cell, wide) == std::errc()) return wide;
-  // What not even a double holds: too small counts as 0, too large as infinite.
-  return cell.find("e-") != std::string_view::npos || cell.find("E-") != std::string_view::npos
-             ? 0.0
-             : HUGE_VAL;
+  return parse_wide(cell);
 }
+
+std::optional<double> parse_double(std::string_view cell) { return parse_wide(without_plus(cell)); }
 
 CellKind kind_of(std::string_view cell) {
   if (parse_number(cell)) return CellKind::number;
@@ -94,6 +106,8 @@ CellKind kind_of(std::string_view cell) {
   if (first == cell.end() || is_word_for_missing(cell)) return CellKind::missing;
   return is_digit(*first) ? CellKind::damaged : CellKind::name;
 }
+
+bool is_missing(std::string_view cell) { return cell.empty() || is_word_for_missing(cell); }
 
 const char* accepted_number(std::string_view cell) {
   if (kind_of(cell) == CellKind::missing) return "a number (none may be missing)";

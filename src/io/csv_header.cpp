@@ -58,7 +58,8 @@ std::string_view name(Header header) { return choices.at(static_cast<std::size_t
 
 Header parse_header(std::string_view text) { return parse_name<Header>(choices, text, "header"); }
 
-bool is_header(Cells cells, Header asked, const HeaderWords& words, const std::string& place) {
+bool is_header(Cells cells, Header asked, const HeaderWords& words, const std::string& place,
+               MissingCells missing) {
   if (asked != Header::automatic) return asked == Header::yes;
   // Names that tell by themselves, also among numbers.
   const bool telling = std::ranges::any_of(cells, [](std::string_view cell) {
@@ -67,7 +68,9 @@ bool is_header(Cells cells, Header asked, const HeaderWords& words, const std::s
   if (telling || begins_with_unnamed_index(cells)) return true;
 
   std::vector<CellKind> kinds;
-  for (const std::string_view cell : cells) kinds.push_back(kind_of(cell));
+  for (const std::string_view cell : cells)
+    kinds.push_back(missing == MissingCells::accepted && is_missing(cell) ? CellKind::number
+                                                                          : kind_of(cell));
   const auto count = [&](CellKind kind) {
     return static_cast<std::size_t>(std::ranges::count(kinds, kind));
   };
