@@ -31,7 +31,7 @@ set(study_command cli io model study)
 # includes all of the core, and the lab also its own.
 set(headers_of_kernels   activation)
 set(headers_of_model     activation averages check error gradient_method grid log_density model noise parameters solver)
-set(headers_of_io        dataset latent_model likelihood)
+set(headers_of_io        dataset latent_model likelihood series series_file standardization)
 set(headers_of_engine    device network plan)
 set(headers_of_inference baselines deep_latent_gaussian evaluate fit optimizer sample weights)
 set(core kernels model io engine inference)

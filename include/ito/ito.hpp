@@ -23,6 +23,7 @@
 #include <ito/parameters.hpp>
 #include <ito/plan.hpp>
 #include <ito/sample.hpp>
+#include <ito/series.hpp>
 #include <ito/solver.hpp>
 #include <ito/version.hpp>
 #include <ito/weights.hpp>
