@@ -24,6 +24,7 @@
 #include <ito/plan.hpp>
 #include <ito/sample.hpp>
 #include <ito/series.hpp>
+#include <ito/series_file.hpp>
 #include <ito/solver.hpp>
 #include <ito/version.hpp>
 #include <ito/weights.hpp>

@@ -22,8 +22,10 @@ std::string list(const std::vector<std::string>& names) {
                      rest == 0 ? "" : fmt::format(" and {} more", rest));
 }
 
-std::size_t choose(const std::vector<std::string>& found, const ArrayPlace& place,
-                   const std::vector<std::string_view>& names) {
+}  // namespace
+
+std::size_t choose_array(const std::vector<std::string>& found, const ArrayPlace& place,
+                         const std::vector<std::string_view>& names) {
   const auto number_of = [&](std::string_view name) {
     return static_cast<std::size_t>(std::ranges::find(found, name) - found.begin());
   };
@@ -42,8 +44,6 @@ std::size_t choose(const std::vector<std::string>& found, const ArrayPlace& plac
       fmt::format("one of them as {}:NAME, or one called {}", file, fmt::join(names, " or ")));
 }
 
-}  // namespace
-
 ArrayPlace array_place(const std::filesystem::path& given) {
   std::error_code ignored;
   const std::string text = given.string();
@@ -59,7 +59,7 @@ std::optional<Array> parse_array(std::string_view bytes, const ArrayPlace& place
   const std::string what = place.file.string();
   if (is_npz(bytes)) {
     const NpzReader reader(bytes, what);
-    return reader.read(choose(reader.names(), place, names));
+    return reader.read(choose_array(reader.names(), place, names));
   }
   if (!place.name.empty()) {
     throw Error(fmt::format("{}:{}", what, place.name), "a file of another kind", "an .npz file");

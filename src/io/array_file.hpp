@@ -18,9 +18,14 @@ struct ArrayPlace {
 /// A file that is there under the whole text is that file.
 ArrayPlace array_place(const std::filesystem::path& text);
 
-/// The array of a .npy file, or one of a .npz file: the one asked for, the only one, or the first
-/// of `names` that it has. Nothing for a file of another kind. Throws ito::Error naming the file
-/// and, where none of its arrays is meant, their names.
+/// Which of the arrays `found` in a .npz file: the one asked for, the only one, or the first of
+/// `names`. Throws ito::Error naming the file and the arrays.
+std::size_t choose_array(const std::vector<std::string>& found, const ArrayPlace& place,
+                         const std::vector<std::string_view>& names);
+
+/// The array of a .npy file, or the one of a .npz file that `choose_array` chooses. Nothing for a
+/// file of another kind. Throws ito::Error naming the file and, where none of its arrays is meant,
+/// their names.
 std::optional<Array> parse_array(std::string_view bytes, const ArrayPlace& place,
                                  const std::vector<std::string_view>& names);
 

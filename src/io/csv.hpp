@@ -55,9 +55,16 @@ bool is_header(std::span<const std::string_view> cells, Header asked, const Head
 /// beginning with `place`.
 void check_names(std::span<const std::string_view> names, const std::string& place);
 
+/// Whether a column of this name holds no observations: times, series, indices, labels.
+bool holds_no_observations(std::string_view name);
+
 /// Splits a line of CSV at the commas outside double quotes; cells come without the spaces and
 /// quotes around them. False where a quote is not closed.
 bool split_cells(std::string_view line, std::vector<std::string_view>& cells);
+
+/// A name as a cell, in quotes where a comma or a quote would end it early, and back.
+std::string quoted_cell(std::string_view name);
+std::string unquoted_cell(std::string_view cell);
 
 /// Any number a cell can spell, infinities, NaN and what only a double holds included; one that a
 /// float holds is rounded to it.

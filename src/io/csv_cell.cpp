@@ -88,6 +88,22 @@ bool split_cells(std::string_view line, std::vector<std::string_view>& cells) {
   return !quoted;
 }
 
+std::string quoted_cell(std::string_view name) {
+  if (name.find_first_of(",\"\n") == std::string_view::npos) return std::string(name);
+  std::string cell = "\"";
+  for (const char c : name) cell += c == '"' ? "\"\"" : std::string(1, c);
+  return cell + "\"";
+}
+
+std::string unquoted_cell(std::string_view cell) {
+  std::string name;
+  for (std::size_t i = 0; i < cell.size(); ++i) {
+    name += cell[i];
+    if (cell.substr(i).starts_with("\"\"")) ++i;
+  }
+  return name;
+}
+
 std::optional<double> parse_number(std::string_view cell) {
   cell = without_plus(cell);
   // Straight to float, because a way through double would round twice.

@@ -58,13 +58,15 @@ std::string_view name(Header header) { return choices.at(static_cast<std::size_t
 
 Header parse_header(std::string_view text) { return parse_name<Header>(choices, text, "header"); }
 
+bool holds_no_observations(std::string_view name) {
+  return name == dropped_column || role_of(name) != Role::observation;
+}
+
 bool is_header(Cells cells, Header asked, const HeaderWords& words, const std::string& place,
                MissingCells missing) {
   if (asked != Header::automatic) return asked == Header::yes;
   // Names that tell by themselves, also among numbers.
-  const bool telling = std::ranges::any_of(cells, [](std::string_view cell) {
-    return cell == dropped_column || role_of(cell) != Role::observation;
-  });
+  const bool telling = std::ranges::any_of(cells, holds_no_observations);
   if (telling || begins_with_unnamed_index(cells)) return true;
 
   std::vector<CellKind> kinds;

@@ -79,7 +79,7 @@ void CsvLines::refuse(const std::string& got, const std::string& accepted) const
 }
 
 void CsvLines::refuse_cell(std::size_t column, const std::string& accepted) const {
-  throw Error(fmt::format("{}, column {}", place(), column + 1),
+  throw Error(fmt::format("{}, column {}{}", place(), column + 1, about_ ? about_(column) : ""),
               '"' + shortened(cells_[column], 40) + '"', accepted);
 }
 

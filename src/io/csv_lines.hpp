@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ito {
@@ -26,8 +28,11 @@ class CsvLines {
   /// "WHAT:LINE"
   std::string place() const;
 
+  /// What messages about a cell of a column say of it beside its number.
+  void describe(std::function<std::string(std::size_t column)> about) { about_ = std::move(about); }
+
   [[noreturn]] void refuse(const std::string& got, const std::string& accepted) const;
-  /// Names the place in a line as "WHAT:LINE, column C".
+  /// Names the place in a line as "WHAT:LINE, column C", and what `describe` was told of it.
   [[noreturn]] void refuse_cell(std::size_t column, const std::string& accepted) const;
   /// The same of a cell that is no number, where another separator may be the reason.
   [[noreturn]] void refuse_text(std::size_t column, const std::string& accepted) const;
@@ -42,6 +47,7 @@ class CsvLines {
   std::size_t number_ = 0;
   std::vector<std::string_view> cells_;
   std::size_t width_ = 0;
+  std::function<std::string(std::size_t)> about_;
 };
 
 }  // namespace ito

@@ -66,14 +66,6 @@ Dataset from_array(const Array& array, std::size_t times, const std::string& wha
   return rows_to_sequences(to_float(array, what), shape[1] * shape[2], shape[1], what);
 }
 
-/// A header cell, in quotes where a comma or a quote would end it early.
-std::string quoted(const std::string& name) {
-  if (name.find_first_of(",\"\n") == std::string::npos) return name;
-  std::string text = "\"";
-  for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
-  return text + "\"";
-}
-
 }  // namespace
 
 Dataset Dataset::slice(std::size_t begin, std::size_t end) const {
@@ -121,7 +113,7 @@ void write_csv(const std::filesystem::path& file, const std::vector<std::string>
   }
   AtomicFile out(file);
   for (std::size_t i = 0; i < header.size(); ++i) {
-    out.write(quoted(header[i]));
+    out.write(quoted_cell(header[i]));
     out.write(i + 1 < header.size() ? "," : "\n");
   }
   fmt::memory_buffer cell;
