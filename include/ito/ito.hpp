@@ -26,5 +26,6 @@
 #include <ito/series.hpp>
 #include <ito/series_file.hpp>
 #include <ito/solver.hpp>
+#include <ito/standardization.hpp>
 #include <ito/version.hpp>
 #include <ito/weights.hpp>
