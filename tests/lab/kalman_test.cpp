@@ -110,6 +110,15 @@ TEST(Kalman, OfAnEulerChainIsTheJointGaussian) {
   }
 }
 
+TEST(Kalman, OfAnEulerChainTakesTimesForThePointsThatTheyRoundTo) {
+  const EulerMaruyamaChain chain{grid};
+  Series rounded = series();
+  for (std::size_t i = 1; i < rounded.length(); ++i)
+    rounded.times[i] += i % 2 == 0 ? 1e-12 : -1e-12;
+  EXPECT_EQ(kalman(model(), rounded, {}, chain).log_density,
+            kalman(model(), series(), {}, chain).log_density);
+}
+
 TEST(Kalman, GivesTheLogDensityOfEachTimeAfterThoseBefore) {
   const KalmanResult result = kalman(model(), series(), {}, EulerMaruyamaChain{grid});
   const JointGaussian joint = euler_joint();

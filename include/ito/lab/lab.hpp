@@ -7,4 +7,5 @@
 #include <ito/lab/multilevel.hpp>
 #include <ito/lab/random_mesh.hpp>
 #include <ito/lab/sampler.hpp>
+#include <ito/lab/series_data.hpp>
 #include <ito/lab/target.hpp>
