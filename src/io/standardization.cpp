@@ -118,7 +118,7 @@ nlohmann::ordered_json write_standardization(const Standardization& standardizat
 Standardization read_standardization(const JsonReader& object) {
   object.accept({"mean", "scale"});
   const JsonReader scale = object.at("scale");
-  const Standardization result{object.at("mean").numbers(), scale.numbers()};
+  Standardization result{object.at("mean").numbers(), scale.numbers()};
   check(result);
   return result;
 }

@@ -86,10 +86,13 @@ std::vector<double> simulate(const Coefficients& coefficients, std::vector<doubl
   std::vector<double> drift(x.size()), diffusion(x.size()), states;
   double before = 0;
   for (const double time : times) {
-    const double span = time - before, steps = std::ceil(span / step);
-    check_count("steps", static_cast<std::uint64_t>(steps), 0);
-    const double h = span / std::max(steps, 1.0), root = std::sqrt(h);
-    for (double k = 0; k < steps; ++k) {
+    const double span = time - before, wanted = std::ceil(span / step);
+    if (!(wanted <= static_cast<double>(steps_range.most)))
+      throw Error("step", fmt::format("{}", step),
+                  fmt::format("at least {}", span / steps_range.most));
+    const auto steps = static_cast<std::uint64_t>(wanted);
+    const double h = span / std::max(wanted, 1.0), root = std::sqrt(h);
+    for (std::uint64_t k = 0; k < steps; ++k) {
       coefficients(x, drift, diffusion);
       for (std::size_t j = 0; j < x.size(); ++j)
         x[j] += h * drift[j] + root * diffusion[j] * draw_normal(noise);

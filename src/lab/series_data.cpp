@@ -43,7 +43,10 @@ SeriesDataset sample_lorenz(const StochasticLorenz& process, const ObservationPa
                                                 process.step, stream_of(pattern, i, Draw::path));
     for (const double number : states) data.series[i].values.push_back(static_cast<float>(number));
   }
-  if (process.normalize) data = fit_standardization(data).apply(std::move(data));
+  if (process.normalize) {
+    const Standardization units = fit_standardization(data);
+    data = units.apply(std::move(data));
+  }
   add_noise(data, pattern, process.observation_std);
   hide_numbers(data, pattern);
   check_series(data);
