@@ -7,17 +7,22 @@
 #include <string_view>
 #include <vector>
 
+#include <ito/grid.hpp>
 #include <ito/latent_model.hpp>
 
 #pragma GCC visibility push(default)
 namespace ito {
 
-/// Observations y: N sequences of T observation times of D numbers.
+/// Observations y: N sequences of T observation times of D numbers. A number that is NaN is
+/// missing.
 struct Dataset {
   std::size_t count = 0;      ///< N
   std::size_t times = 1;      ///< T
   std::size_t dimension = 0;  ///< D
   std::vector<float> values;  ///< [N, T, D]
+  /// [N], or empty: all at the model's save steps. Row i was observed at the save steps of its own
+  /// grid, of which there may be fewer than T: what is left of the row is NaN.
+  std::vector<ObservationGrid> grids{};
 
   std::span<const float> row(std::size_t i) const {
     return std::span(values).subspan(i * times * dimension, times * dimension);
@@ -49,8 +54,9 @@ Dataset read_dataset(const std::filesystem::path& file, std::size_t times = 1,
                      Header header = Header::automatic);
 
 /// Checks that `data` fits the model: T = number of save steps, D = observed, values in the
-/// likelihood's range. Throws ito::Error naming the first offending row and column, counted from 1,
-/// its value and what is accepted.
+/// likelihood's range, grids that `grid_rows` takes. Numbers may be missing where the encoder reads
+/// a series, or there is none, but not all of a row. Throws ito::Error naming the first offending
+/// row and column, counted from 1, its value and what is accepted.
 void check_dataset(const Dataset& data, const LatentModel& latent);
 
 /// Writes [rows, columns] numbers as CSV with a header, aside and renamed into place. Throws

@@ -32,8 +32,11 @@ struct MlpEncoder {
 // interval that ends at observation i, sees observations i, i + 1, … only: what the posterior there
 // depends on beside the state (Krishnan et al. 2017; Li et al. 2020). They need as many context
 // steps as save steps: 0 and then the save steps but the last. A row of the context is
-// W_out h_i + b_out of a state h_i. D numbers enter as v = scale · (y − shift), a missing one as 0,
-// and a mask m that is 1 where there is one and 0 where it is missing. Times are in the model's
+// W_out h_i + b_out of a state h_i. With `initial` the state at the first observation gives, by an
+// affine map of its own, mean and log std [2d] of a Gaussian posterior of X_0, whose prior is the
+// model's GaussianInitial: paths start there, and log q(X_0|y)/p(X_0) is part of their weight, its
+// mean KL(q‖p) of E and the rest of M. D numbers enter as v = scale · (y − shift), a missing one as
+// 0, and a mask m that is 1 where there is one and 0 where it is missing. Times are in the model's
 // units.
 
 /// h_i = GRU(input_i, h_{i+1}), PyTorch's, with h = 0 after the last observation. The input is
@@ -43,7 +46,8 @@ struct GruEncoder {
   /// Over the gap the state decays, h_{i+1} ← exp(−max(0, w (t_{i+1} − t_i) + b)) ∘ h_{i+1}, before
   /// it enters: GRU-D (Che et al. 2018), with parameters w and b [H].
   bool decay = false;
-  bool time = true;  ///< whether t_i is an input: a control can so know how far off t_i is
+  bool time = true;      ///< whether t_i is an input: a control can so know how far off t_i is
+  bool initial = false;  ///< also the posterior of X_0 (below)
   double shift = 0.0;
   double scale = 1.0;
 };
@@ -54,9 +58,10 @@ struct GruEncoder {
 ///     h_i = q_i + Σ_{j≥i} a_ij (w_j, φ(t_j − t_i)),   a_ij ∝ exp(q_i·(k_j, φ(t_j − t_i)) / √n),
 /// where n is the length of q_i. The work grows with the square of the number of observations.
 struct AttentionEncoder {
-  int hidden = 64;  ///< H, 1 to 1024: of all heads together
-  int heads = 2;    ///< a divisor of H
-  int rates = 6;    ///< exponentials in φ, 1 to 12
+  int hidden = 64;       ///< H, 1 to 1024: of all heads together
+  int heads = 2;         ///< a divisor of H
+  int rates = 6;         ///< exponentials in φ, 1 to 12
+  bool initial = false;  ///< also the posterior of X_0 (below)
   double shift = 0.0;
   double scale = 1.0;
 };

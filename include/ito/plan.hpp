@@ -90,8 +90,8 @@ struct AdjointOptions {
 /// How an engine computes.
 enum class Precision {
   fp32,  ///< faithful: states within 1e-5 and gradients within 1e-4 of exact arithmetic, norm-wise
-  /// CUDA: 16-bit factors, float sums, hardware functions; states within 3e-3 and gradients of smooth
-  /// nets too. A relu of a few paths comes out on the other side of its corner.
+  /// CUDA: 16-bit factors, float sums, hardware functions; states within 3e-3 and gradients of
+  /// smooth nets too. A relu of a few paths comes out on the other side of its corner.
   fast,
   fp64,  ///< double throughout, to check the others: DoublePlan
 };

@@ -126,7 +126,8 @@ std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
                                                      TrainingState& state) {
   const Device device = task.options.execution.device;
   // A series is encoded on the host; paths and their gradients are the device's even so.
-  if (device.kind() == Device::Kind::cuda && !task.shape.sequence_encoder)
+  const bool series = task.shape.sequence_encoder || !task.training.grids.empty();
+  if (device.kind() == Device::Kind::cuda && !series)
     return cuda::make_cuda_training(task, state, device.ordinal());
   return make_host_training(task, state);
 }

@@ -33,8 +33,16 @@ std::uint64_t hash(std::span<const float> values) {
 
 /// Rows, times, columns and a hash of the values.
 std::string describe(const Dataset& data) {
-  return fmt::format("{} rows of {} x {} numbers, hash {:016x}", data.count, data.times,
-                     data.dimension, hash(data.values));
+  std::string text = fmt::format("{} rows of {} x {} numbers, hash {:016x}", data.count, data.times,
+                                 data.dimension, hash(data.values));
+  std::vector<float> numbers;
+  for (const ObservationGrid& grid : data.grids) {
+    for (const double time : grid.times) numbers.push_back(static_cast<float>(time));
+    for (const int step : grid.save) numbers.push_back(static_cast<float>(step));
+    for (const int interval : grid.intervals) numbers.push_back(static_cast<float>(interval));
+  }
+  if (!numbers.empty()) text += fmt::format(", grids {:016x}", hash(numbers));
+  return text;
 }
 
 constexpr std::array record_numbers{&EpochRecord::elbo,          &EpochRecord::held_out_elbo,

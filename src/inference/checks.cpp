@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <variant>
 
 #include <fmt/format.h>
 #include <ito/dataset.hpp>
@@ -25,6 +26,34 @@ double bytes_of_path(const LatentShape& shape, Device device, bool gradient) {
   const double doubles = gradient && shape.log_scale ? 2 : 1;
   const double real = device == Device::reference() ? sizeof(double) : sizeof(float);
   return reals * real + doubles * sizeof(double) + 1;
+}
+
+/// Whether an encoder knows what to do with a number that is missing.
+bool reads_gaps(const Encoder& encoder) {
+  return !std::holds_alternative<IdentityEncoder>(encoder) &&
+         !std::holds_alternative<MlpEncoder>(encoder);
+}
+
+void check_grids(const Dataset& data, const Model& model) {
+  if (data.grids.empty()) return;
+  if (data.grids.size() != data.count)
+    throw Error("data.grids", fmt::format("{}", data.grids.size()),
+                fmt::format("none, or {}: one a row", data.count));
+  grid_rows<float>(model, data.grids);
+}
+
+/// That a row has a number, and none at times that its grid has not.
+void check_gaps(const Dataset& data, std::size_t r) {
+  const std::span<const float> row = data.row(r);
+  const auto missing = [](float number) { return std::isnan(number); };
+  const std::string name = fmt::format("data row {} of {}", r + 1, data.count);
+  if (std::ranges::all_of(row, missing))
+    throw Error(name, "nothing but missing numbers", "at least one that is there");
+  if (data.grids.empty()) return;
+  const std::size_t saves = data.grids[r].save.size();
+  if (!std::ranges::all_of(row.subspan(saves * data.dimension), missing))
+    throw Error(name, fmt::format("numbers after time {}", saves),
+                "NaN there: the row's grid has no more save steps");
 }
 
 }  // namespace
@@ -59,14 +88,21 @@ void check_dataset(const Dataset& data, const LatentModel& latent) {
     throw Error("data.values", fmt::format("{} numbers", data.values.size()),
                 fmt::format("{} (rows × times × numbers)", numbers));
   }
+  check_grids(data, latent.model);
   const ObservationModel model(latent.likelihood);
+  const bool gaps = reads_gaps(latent.encoder);
   for (std::size_t i = 0; i < data.values.size(); ++i) {
-    if (model.accepts(data.values[i])) continue;
+    const float number = data.values[i];
+    if (model.accepts(number) || (gaps && std::isnan(number))) continue;
     const std::size_t row = i / (times * observed), column = i % (times * observed);
     throw Error(fmt::format("data row {} of {}, column {}", row + 1, data.count, column + 1),
-                fmt::format("{}", data.values[i]),
-                fmt::format("{} (likelihood)", model.accepted_values()));
+                fmt::format("{}", number),
+                fmt::format("{} (likelihood){}", model.accepted_values(),
+                            std::isnan(number) ? "; missing numbers with an encoder \"gru\" or "
+                                                 "\"attention\", or none"
+                                               : ""));
   }
+  for (std::size_t r = 0; r < data.count && gaps; ++r) check_gaps(data, r);
 }
 
 }  // namespace ito

@@ -44,13 +44,13 @@ ContextEncoder<Real>::ContextEncoder(const LatentModel& latent, const LatentShap
 
 template <class Real>
 void ContextEncoder<Real>::forward(std::span<const Real> parameters, SequenceRows rows,
-                                   std::span<Real> context) {
+                                   std::span<Real> context, std::span<Real> initial) {
   if (context.empty()) return;
   if (sequence_) {
     const std::size_t count = rows.y.size() / row_numbers_;
     if (rows.times.empty()) rows.times = std::span(save_times_).first(count * rows.slots);
     if (rows.lengths.empty()) rows.lengths = std::span(whole_lengths_).first(count);
-    return sequence_->forward(parameters, rows, context, {});
+    return sequence_->forward(parameters, rows, context, initial);
   }
   if (!net_) return scale_observations<Real>(encoder_, rows.y, context);
   last_scaled_ = std::span(scaled_).first(rows.y.size());
@@ -61,8 +61,9 @@ void ContextEncoder<Real>::forward(std::span<const Real> parameters, SequenceRow
 template <class Real>
 void ContextEncoder<Real>::backward(std::span<const Real> parameters,
                                     std::span<const Real> context_cotangents,
+                                    std::span<const Real> initial_cotangents,
                                     std::span<Real> gradient) {
-  if (sequence_) sequence_->backward(parameters, context_cotangents, {}, gradient);
+  if (sequence_) sequence_->backward(parameters, context_cotangents, initial_cotangents, gradient);
   if (net_) net_->backward(parameters, last_scaled_, context_cotangents, gradient, {});
 }
 

@@ -27,11 +27,13 @@ class ContextEncoder {
 
   /// context [R, intervals, C] of `rows`, with as many slots as the model has save steps. Without
   /// times they are the save steps', without lengths every slot is there. An encoder that reads no
-  /// series takes y alone. Nothing without a context.
-  void forward(std::span<const Real> parameters, SequenceRows rows, std::span<Real> context);
+  /// series takes y alone. Nothing without a context. `initial` [R, 2d], unless empty, is the
+  /// posterior of X_0 of an encoder that gives one.
+  void forward(std::span<const Real> parameters, SequenceRows rows, std::span<Real> context,
+               std::span<Real> initial);
   /// For the rows and parameters of the last `forward`, once; adds to `gradient`.
   void backward(std::span<const Real> parameters, std::span<const Real> context_cotangents,
-                std::span<Real> gradient);
+                std::span<const Real> initial_cotangents, std::span<Real> gradient);
 
  private:
   Encoder encoder_;

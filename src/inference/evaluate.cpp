@@ -96,6 +96,7 @@ Evaluator::Evaluator(const LatentModel& latent, const LatentShape& shape, const 
       options_(options),
       constants_(row_constants(ObservationModel(latent.likelihood), data.values,
                                data.times * data.dimension)),
+      grids_(latent.model, data),
       block_(
           block_observations(shape, options.samples, data.count, memory, options.execution.device)),
       paths_(make_latent_paths(latent, shape,
@@ -115,11 +116,13 @@ Evaluation Evaluator::run(std::span<const float> parameters) {
   const std::size_t row_numbers = data_.times * data_.dimension, samples = options_.samples;
   for (std::size_t begin = 0; begin < data_.count; begin += block_) {
     const std::size_t rows = std::min(block_, data_.count - begin);
-    paths_->forward(parameters,
-                    {.y = std::span(data_.values).subspan(begin * row_numbers, rows * row_numbers),
-                     .constants = std::span(constants_).subspan(begin, rows),
-                     .seed = options_.seed,
-                     .first_path = begin * samples});
+    ObservationBlock block{
+        .y = std::span(data_.values).subspan(begin * row_numbers, rows * row_numbers),
+        .constants = std::span(constants_).subspan(begin, rows),
+        .seed = options_.seed,
+        .first_path = begin * samples};
+    grids_.put(block, begin, rows);
+    paths_->forward(parameters, block);
     result.non_finite += paths_->dropped_count();
     for (std::size_t r = 0; r < rows; ++r) {
       const WeightSummary weights =

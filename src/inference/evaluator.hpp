@@ -10,6 +10,7 @@
 #include <ito/evaluate.hpp>
 
 #include "inference/latent_paths.hpp"
+#include "inference/row_grids.hpp"
 
 namespace ito {
 
@@ -31,6 +32,7 @@ class Evaluator {
   const Dataset& data_;
   EvaluateOptions options_;
   std::vector<RowConstant> constants_;
+  RowGrids grids_;
   std::size_t block_;
   std::unique_ptr<LatentPaths> paths_;
   std::vector<double> log_weights_;  ///< [S] of one observation

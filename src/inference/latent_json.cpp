@@ -31,20 +31,22 @@ Encoder read_encoder(const JsonReader& object) {
     return encoder;
   }
   if (kind == "gru") {
-    object.accept({"kind", "hidden", "decay", "time", "shift", "scale"});
+    object.accept({"kind", "hidden", "decay", "time", "initial", "shift", "scale"});
     GruEncoder encoder;
     object.read("hidden", encoder.hidden, any_integer);
     object.read("decay", encoder.decay);
     object.read("time", encoder.time);
+    object.read("initial", encoder.initial);
     read_scaling(object, encoder);
     return encoder;
   }
   if (kind == "attention") {
-    object.accept({"kind", "hidden", "heads", "rates", "shift", "scale"});
+    object.accept({"kind", "hidden", "heads", "rates", "initial", "shift", "scale"});
     AttentionEncoder encoder;
     object.read("hidden", encoder.hidden, any_integer);
     object.read("heads", encoder.heads, any_integer);
     object.read("rates", encoder.rates, any_integer);
+    object.read("initial", encoder.initial);
     read_scaling(object, encoder);
     return encoder;
   }
@@ -107,12 +109,14 @@ struct Writer {
   }
 
   Object operator()(const GruEncoder& encoder) const {
-    return {{"kind", "gru"},        {"hidden", encoder.hidden}, {"decay", encoder.decay},
-            {"time", encoder.time}, {"shift", encoder.shift},   {"scale", encoder.scale}};
+    return {{"kind", "gru"},         {"hidden", encoder.hidden},   {"decay", encoder.decay},
+            {"time", encoder.time},  {"initial", encoder.initial}, {"shift", encoder.shift},
+            {"scale", encoder.scale}};
   }
   Object operator()(const AttentionEncoder& encoder) const {
-    return {{"kind", "attention"},    {"hidden", encoder.hidden}, {"heads", encoder.heads},
-            {"rates", encoder.rates}, {"shift", encoder.shift},   {"scale", encoder.scale}};
+    return {{"kind", "attention"},    {"hidden", encoder.hidden},   {"heads", encoder.heads},
+            {"rates", encoder.rates}, {"initial", encoder.initial}, {"shift", encoder.shift},
+            {"scale", encoder.scale}};
   }
 
   Object operator()(const IdentityDecoder&) const { return {{"kind", "identity"}}; }

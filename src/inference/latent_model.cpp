@@ -127,6 +127,15 @@ struct CheckLikelihood {
   }
 };
 
+bool gives_initial(const Encoder& encoder) {
+  return std::visit(
+      [](const auto& kind) {
+        if constexpr (requires { kind.initial; }) return kind.initial;
+        return false;
+      },
+      encoder);
+}
+
 bool learns_scale(const Likelihood& likelihood) {
   return std::visit(
       [](const auto& kind) {
@@ -147,6 +156,11 @@ LatentModel validated(LatentModel latent) {
   check_flattened("size of the context (context steps · context)",
                   static_cast<std::int64_t>(size.intervals) * size.context);
   std::visit(CheckEncoder{size, latent.model.save.size(), observation}, latent.encoder);
+  if (gives_initial(latent.encoder) &&
+      !std::holds_alternative<GaussianInitial>(latent.model.initial)) {
+    throw Error("encoder.initial", "true with another initial.kind",
+                "true with initial.kind \"gaussian\", the prior of X_0");
+  }
   std::visit(CheckDecoder{latent.model.state, latent.observed}, latent.decoder);
   std::visit(CheckLikelihood{}, latent.likelihood);
   return latent;
@@ -164,7 +178,8 @@ LatentShape resolve(const LatentModel& given) {
                                0, 0, shape.model.intervals() * shape.model.context());
   }
   shape.sequence_encoder =
-      append_sequence_encoder(shape.tensors, latent.encoder, shape.model, shape.observed, 0);
+      append_sequence_encoder(shape.tensors, latent.encoder, shape.model, shape.observed,
+                              gives_initial(latent.encoder) ? shape.model.state : 0);
   if (const auto* decoder = std::get_if<MlpDecoder>(&latent.decoder)) {
     shape.decoder =
         append_net(shape.tensors, "decoder", decoder->net, shape.model.state, 0, 0, shape.observed);

@@ -7,6 +7,7 @@
 #include <ito/plan.hpp>
 #include "engine/engine.hpp"
 #include "inference/context_encoder.hpp"
+#include "inference/initial_posterior.hpp"
 #include "model/check.hpp"
 
 namespace ito {
@@ -71,7 +72,20 @@ class LatentPathsIn final : public LatentPaths {
     return std::span(context_).first(observations_ * context_numbers_);
   }
 
+  /// Of the block: [R, 2d] and [R·S, d], or empty.
+  std::span<Real> head_rows() {
+    return std::span(heads_).first(initial_ ? observations_ * 2 * size(shape_.model.state) : 0);
+  }
+  std::span<Real> x0_rows() {
+    return std::span(x0_).first(initial_ ? paths() * size(shape_.model.state) : 0);
+  }
+  typename InitialPosterior<Real>::Block initial_block() {
+    return {head_rows(), samples_, seed_, first_path_};
+  }
+  void take_grids(const ObservationBlock& block);
+
   LatentShape shape_;
+  std::uint64_t seed_ = 0, first_path_ = 0;  ///< of the block
   ObservationModel observation_model_;
   std::size_t row_numbers_ = 0;      ///< L
   std::size_t state_numbers_ = 0;    ///< T·d
@@ -81,15 +95,17 @@ class LatentPathsIn final : public LatentPaths {
 
   BasicPlan<Real> plan_;
   ContextEncoder<Real> encoder_;
+  std::optional<InitialPosterior<Real>> initial_;
   std::unique_ptr<BasicNetwork<Real>> decoder_net_;
   std::vector<std::byte> workspace_;
   BasicRecording<Real> recording_;    ///< of the last forward, where a gradient follows
   std::span<const Real> parameters_;  ///< of the call
   std::vector<Real> own_parameters_;  ///< where they are not the caller's
-  std::vector<Real> context_, states_, eta_, path_energy_, path_martingale_;
+  std::vector<Real> context_, heads_, x0_, states_, eta_, path_energy_, path_martingale_;
+  BasicGridRows<Real> grids_;  ///< of the block, where it has its own
   // Backward only.
-  std::vector<Real> eta_slope_, state_cotangent_, context_cotangent_, energy_cotangent_,
-      martingale_cotangent_, plan_gradient_, own_gradient_;
+  std::vector<Real> eta_slope_, state_cotangent_, context_cotangent_, heads_cotangent_,
+      x0_cotangent_, energy_cotangent_, martingale_cotangent_, plan_gradient_, own_gradient_;
   std::vector<double> log_scale_slope_;
 };
 
@@ -108,7 +124,17 @@ LatentPathsIn<Real>::LatentPathsIn(const LatentModel& latent, const LatentShape&
       encoder_(latent, shape, options.observations, options.execution) {
   if (shape_.decoder) decoder_net_ = make_network<Real>(*shape_.decoder, options.execution);
   const std::size_t rows = options.observations, n = rows * samples_;
-  const std::size_t contexts = context_numbers_ > 0 ? rows : 1;
+  const std::size_t contexts = rows;  // of context, or of grids
+  if (shape_.sequence_encoder && shape_.sequence_encoder->initial) {
+    const std::size_t d = size(shape_.model.state);
+    initial_.emplace(shape_.model);
+    heads_.resize(rows * 2 * d);
+    x0_.resize(n * d);
+    if (gradient_) {
+      heads_cotangent_.resize(heads_.size());
+      x0_cotangent_.resize(x0_.size());
+    }
+  }
   const PathCount paths{options.samples_field, samples_, rows};
   workspace_.resize(gradient_ ? workspace_for(plan_, paths, contexts)
                               : plan_.simulate_workspace_bytes(n, contexts));
@@ -142,7 +168,7 @@ void LatentPathsIn<Real>::forward(std::span<const float> parameters,
   encoder_.forward(
       parameters_,
       {.slots = size(shape_.times), .y = block.y, .times = block.times, .lengths = block.lengths},
-      context_rows());
+      context_rows(), head_rows());
   simulate(block);
   decode();
   compare(block);
@@ -150,11 +176,23 @@ void LatentPathsIn<Real>::forward(std::span<const float> parameters,
 
 template <class Real>
 void LatentPathsIn<Real>::simulate(const ObservationBlock& block) {
-  BasicRequest<Real> request{.paths = paths(), .seed = block.seed, .first_path = block.first_path};
-  if (context_numbers_ > 0) {
-    request.context = context_rows();
-    request.paths_per_observation = samples_;
-  }
+  seed_ = block.seed;
+  first_path_ = block.first_path;
+  take_grids(block);
+  BasicRequest<Real> request{.paths = paths(),
+                             .seed = seed_,
+                             .first_path = first_path_,
+                             .x0 = x0_rows(),
+                             .context = context_rows(),
+                             .grid = grids_.steps,
+                             .save = grids_.save};
+  if (!request.context.empty() || !request.grid.empty()) request.paths_per_observation = samples_;
+  // What the posterior of X_0 adds to the sums is put there first.
+  std::ranges::fill(std::span(energy_).first(paths()), 0.0);
+  std::ranges::fill(std::span(martingale_).first(paths()), 0.0);
+  if (initial_)
+    initial_->draw(parameters_, initial_block(), x0_rows(), std::span(energy_).first(paths()),
+                   std::span(martingale_).first(paths()));
   const BasicOutputs<Real> outputs{.states = state_rows(),
                                    .energy = std::span(path_energy_).first(paths()),
                                    .martingale = std::span(path_martingale_).first(paths()),
@@ -168,9 +206,19 @@ void LatentPathsIn<Real>::simulate(const ObservationBlock& block) {
   for (std::size_t i = 0; i < paths(); ++i) {
     if (dropped_[i])
       std::ranges::fill(std::span(states_).subspan(i * state_numbers_, state_numbers_), Real{0});
-    energy_[i] = static_cast<double>(path_energy_[i]);
-    martingale_[i] = static_cast<double>(path_martingale_[i]);
+    energy_[i] += static_cast<double>(path_energy_[i]);
+    martingale_[i] += static_cast<double>(path_martingale_[i]);
   }
+}
+
+template <class Real>
+void LatentPathsIn<Real>::take_grids(const ObservationBlock& block) {
+  grids_.steps.clear();
+  for (const DoubleGridStep& step : block.grid) {
+    grids_.steps.push_back({static_cast<Real>(step.time), static_cast<Real>(step.step),
+                            static_cast<Real>(step.root_step), step.interval});
+  }
+  grids_.save.assign(block.save.begin(), block.save.end());
 }
 
 template <class Real>
@@ -250,14 +298,22 @@ void LatentPathsIn<Real>::add_gradient(bool detach_martingale, std::span<Real> g
       encoder_.has_parameters()
           ? std::span(context_cotangent_).first(observations_ * context_numbers_)
           : std::span<Real>{};
+  const auto x0_cotangent = std::span(x0_cotangent_).first(x0_rows().size());
   plan_.adjoint(parameters_, recording_,
                 {.states = state_cotangent,
                  .energy = std::span(energy_cotangent_).first(n),
                  .martingale = std::span(martingale_cotangent_).first(n)},
-                {.parameters = plan_gradient_, .context = context_cotangent},
+                {.parameters = plan_gradient_, .x0 = x0_cotangent, .context = context_cotangent},
                 {.detach_martingale_parameters = detach_martingale});
   for (std::size_t p = 0; p < plan_gradient_.size(); ++p) gradient[p] += plan_gradient_[p];
-  if (encoder_.has_parameters()) encoder_.backward(parameters_, context_cotangent, gradient);
+  const auto heads_cotangent = std::span(heads_cotangent_).first(head_rows().size());
+  if (initial_) {
+    initial_->reverse(
+        parameters_, initial_block(), x0_cotangent, std::span(energy_cotangent_).first(n),
+        std::span(martingale_cotangent_).first(n), detach_martingale, heads_cotangent, gradient);
+  }
+  if (encoder_.has_parameters())
+    encoder_.backward(parameters_, context_cotangent, heads_cotangent, gradient);
 }
 
 }  // namespace

@@ -29,6 +29,9 @@ struct ObservationBlock {
   std::span<const RowConstant> constants;  ///< [R], ObservationModel::constant of each row
   std::uint64_t seed = 0;                  ///< key of the noise
   std::uint64_t first_path = 0;            ///< S times the index of the first observation
+  /// [R, K] and [R, T]: grids of the rows' own (BasicRequest); empty: the model's.
+  std::span<const DoubleGridStep> grid{};
+  std::span<const int> save{};
   /// [R, T], when each was made, for encoders that read a series; empty: at the save steps.
   std::span<const double> times{};
   /// [R], how many of the T there are, likewise; empty: all.

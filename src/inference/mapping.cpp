@@ -8,6 +8,7 @@
 #include "engine/engine.hpp"
 #include "inference/context_encoder.hpp"
 #include "inference/latent_paths.hpp"
+#include "inference/row_grids.hpp"
 #include "model/check.hpp"
 
 // The parts of a latent model one at a time: encoder, decoder, mean of the likelihood.
@@ -45,9 +46,14 @@ std::vector<float> encode(const LatentModel& latent, std::span<const float> para
     throw Error("encoder", "none", "a model with an encoder");
   std::vector<float> context(data.count * size(shape.model.intervals()) *
                              size(shape.model.context()));
+  ObservationBlock block{.y = data.values, .constants = {}};
+  const RowGrids grids(checked.model, data);
+  grids.put(block, 0, data.count);
   ContextEncoder<float>(checked, shape, data.count, host)
-      .forward(parameters, {.slots = data.times, .y = data.values, .times = {}, .lengths = {}},
-               context);
+      .forward(
+          parameters,
+          {.slots = data.times, .y = data.values, .times = block.times, .lengths = block.lengths},
+          context, {});
   return context;
 }
 

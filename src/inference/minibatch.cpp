@@ -33,6 +33,7 @@ Minibatch::Minibatch(const LatentModel& latent, const LatentShape& shape, const 
       block_(block_observations(shape, options.samples, std::min(options.batch, training.count),
                                 memory, options.execution.device)),
       constants_(row_constants(ObservationModel(latent.likelihood), training.values, row_numbers_)),
+      grids_(latent.model, training),
       paths_(make_latent_paths(latent, shape,
                                {.observations = block_,
                                 .samples = options.samples,
@@ -54,10 +55,12 @@ Minibatch::Result Minibatch::run(std::span<const float> parameters,
   for (std::size_t begin = 0; begin < picked.size(); begin += block_) {
     const std::size_t rows = std::min(block_, picked.size() - begin);
     gather(picked.subspan(begin, rows));
-    paths_->forward(parameters, {.y = std::span(y_).first(rows * row_numbers_),
-                                 .constants = std::span(block_constants_).first(rows),
-                                 .seed = seed,
-                                 .first_path = begin * samples_});
+    ObservationBlock block{.y = std::span(y_).first(rows * row_numbers_),
+                           .constants = std::span(block_constants_).first(rows),
+                           .seed = seed,
+                           .first_path = begin * samples_};
+    block_grids_.put(block, 0, rows);
+    paths_->forward(parameters, block);
     add_block(annealing, share, result);
     const std::size_t paths = rows * samples_;
     paths_->backward(parameters,
@@ -75,6 +78,7 @@ void Minibatch::gather(std::span<const std::size_t> picked) {
                       y_.begin() + static_cast<std::ptrdiff_t>(r * row_numbers_));
     block_constants_[r] = constants_[picked[r]];
   }
+  block_grids_.select(grids_, picked);
 }
 
 /// Losses and cotangents of the block just run, observation by observation in order.

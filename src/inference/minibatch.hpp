@@ -9,6 +9,7 @@
 #include <ito/fit.hpp>
 
 #include "inference/latent_paths.hpp"
+#include "inference/row_grids.hpp"
 
 namespace ito {
 
@@ -37,6 +38,7 @@ class Minibatch {
   Objective objective_;
   std::size_t samples_, row_numbers_, block_;
   std::vector<RowConstant> constants_;  ///< of all data
+  RowGrids grids_, block_grids_;        ///< of all data, of a block
   std::unique_ptr<LatentPaths> paths_;
   std::vector<float> y_;  ///< of a block
   std::vector<RowConstant> block_constants_;

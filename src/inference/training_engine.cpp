@@ -9,6 +9,7 @@
 #include <ito/error.hpp>
 
 #include "inference/latent_paths.hpp"
+#include "inference/row_grids.hpp"
 
 namespace ito {
 namespace {
@@ -34,6 +35,8 @@ std::vector<RowPaths> run_rows(const TrainingTask& task, std::uint64_t seed,
                                         .gradient = false,
                                         .execution = task.options.execution});
   const ObservationModel model(task.latent.likelihood);
+  const RowGrids all_grids(task.latent.model, data);
+  RowGrids grids;
   std::vector<RowPaths> result;
   for (std::size_t begin = 0; begin < rows.size(); begin += block) {
     const auto some = rows.subspan(begin, std::min(block, rows.size() - begin));
@@ -41,8 +44,11 @@ std::vector<RowPaths> run_rows(const TrainingTask& task, std::uint64_t seed,
     for (const std::size_t row : some)
       y.insert(y.end(), data.row(row).begin(), data.row(row).end());
     const std::vector<RowConstant> constants = row_constants(model, y, numbers);
-    paths->forward(parameters,
-                   {.y = y, .constants = constants, .seed = seed, .first_path = begin * samples});
+    grids.select(all_grids, some);
+    ObservationBlock of{
+        .y = y, .constants = constants, .seed = seed, .first_path = begin * samples};
+    grids.put(of, 0, some.size());
+    paths->forward(parameters, of);
     for (std::size_t r = 0; r < some.size(); ++r) {
       RowPaths one{.row = some[r]};
       for (std::size_t path = r * samples; path < (r + 1) * samples; ++path) {
@@ -59,7 +65,8 @@ std::vector<RowPaths> run_rows(const TrainingTask& task, std::uint64_t seed,
 
 /// "1e+30 in column 2"
 std::string largest_number(std::span<const float> row) {
-  const auto place = std::ranges::max_element(row, {}, [](float value) { return std::abs(value); });
+  const auto place = std::ranges::max_element(
+      row, {}, [](float value) { return std::isnan(value) ? -1.0F : std::abs(value); });
   return fmt::format("{} in column {}", *place, place - row.begin() + 1);
 }
 

@@ -79,7 +79,15 @@ Dataset Dataset::slice(std::size_t begin, std::size_t end) const {
                 fmt::format("{} × {} × {} (rows × times × numbers)", count, times, dimension));
   }
   const auto rows = std::span(values).subspan(begin * width, (end - begin) * width);
-  return {end - begin, times, dimension, {rows.begin(), rows.end()}};
+  Dataset part{end - begin, times, dimension, {rows.begin(), rows.end()}};
+  if (grids.empty()) return part;
+  if (grids.size() != count)
+    throw Error("grids", fmt::format("{}", grids.size()), fmt::format("none, or {}", count));
+  const auto at = [this](std::size_t row) {
+    return grids.begin() + static_cast<std::ptrdiff_t>(row);
+  };
+  part.grids.assign(at(begin), at(end));
+  return part;
 }
 
 DatasetFile read_dataset_file(const std::filesystem::path& file, std::size_t times, Header header,

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include <ito/dataset.hpp>
+#include <ito/model.hpp>
+
+#include "inference/latent_paths.hpp"
+
+namespace ito {
+
+/// What the rows of a dataset with grids of their own bring with them, as a block takes it. Nothing
+/// where the rows share the model's.
+class RowGrids {
+ public:
+  RowGrids() = default;
+  /// `data` fits the validated model.
+  RowGrids(const Model& model, const Dataset& data);
+
+  /// Becomes the part of `all` with those rows. Allocates nothing where it has held as many.
+  void select(const RowGrids& all, std::span<const std::size_t> rows);
+  /// Rows [begin, begin + count) into a block.
+  void put(ObservationBlock& block, std::size_t begin, std::size_t count) const;
+
+ private:
+  std::size_t steps_ = 0, saves_ = 0;
+  DoubleGridRows rows_;
+  std::vector<double> times_;  ///< [N, T], at the save steps; beyond a row's, its last time
+  std::vector<int> lengths_;   ///< [N]: how many save steps a row has
+};
+
+}  // namespace ito
