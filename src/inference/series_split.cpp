@@ -60,7 +60,7 @@ SeriesSplit split_after(const SeriesDataset& data, double time) {
     copy_times(after, series, seen, series.length());
     if (before.observed() == 0)
       throw Error(place_of(series), fmt::format("no value until {}", time),
-                  "at least one, at a later time of the split");
+                  "at least one until the time of the split");
     split.first.series.push_back(std::move(before));
     split.second.series.push_back(std::move(after));
   }

@@ -81,7 +81,7 @@ TEST(SeriesSplits, InTimeRefuseASeriesOfWhichNothingIsSeen) {
   for (const double time : {-2.0, 0.5})
     EXPECT_EQ(refusal([&] { split_after(data, time); }),
               "series \"0\": got no value until " + std::string(time < 0 ? "-2" : "0.5") +
-                  "; accepted: at least one, at a later time of the split");
+                  "; accepted: at least one until the time of the split");
 }
 
 }  // namespace
