@@ -19,6 +19,10 @@ namespace ito {
 ///     add_sums(lane, energy, martingale)
 ///     energy_cotangent(lane), martingale_cotangent(lane)
 ///     Scalar                        the type of the scheme's and the grid's numbers
+/// and where paths of one row can have steps of their own
+///     own_steps()                   whether they do; the step at hand is then from 0 to 1, in each
+///                                   path's own step, and so are the times that the machine is told
+///     times_h(factor, lane), root_h(lane)            factor·h and √h
 /// A Scheme has `stages`, `output`, `terms_of(stage)`, `control_of(term)`, `carried(state)`,
 /// `auxiliary_stage` and `held_control`; Places are as SchemePlaces; Entries as DiffusionEntries.
 /// Chains, their cotangents and their tangents are compensated sums, the excess of x and of x̂
@@ -106,6 +110,20 @@ class SchemeStep {
  private:
   static T number(Scalar value) { return constant<T>(value); }
 
+  // Of the paths at `lane`.
+  T times_h(Scalar factor, int lane) const {
+    if constexpr (requires { m_.own_steps(); }) {
+      if (m_.own_steps()) return m_.times_h(factor, lane);
+    }
+    return number(factor * step_.h);
+  }
+  T root_h(int lane) const {
+    if constexpr (requires { m_.own_steps(); }) {
+      if (m_.own_steps()) return m_.root_h(lane);
+    }
+    return number(root_);
+  }
+
   void begin(const StepTime& step) {
     step_ = step;
     root_ = step.root_h;
@@ -142,7 +160,7 @@ class SchemeStep {
       sum = sum +
             number(Scalar(0.5) * term.iterated) * (term.row < c ? product - sign : product + sign);
     }
-    return number(root_) * sum;
+    return root_h(lane) * sum;
   }
 
   bool has_control(const auto& term) const {
@@ -164,7 +182,7 @@ class SchemeStep {
     for (int c = first; c < end; ++c) {
       T w = noise(term, c, lane);
       if (controlled) {
-        w = w + number(term.control * step_.h) * m_.get(control_place(term), c, lane);
+        w = w + times_h(term.control, lane) * m_.get(control_place(term), c, lane);
       }
       each(c, number(sign) * w);
     }
@@ -183,7 +201,7 @@ class SchemeStep {
     for (const auto& term : terms) {
       const Values& from = at_.values[static_cast<Index>(term.from)];
       if (term.drift != 0) {
-        const T factor = number(sign * term.drift * step_.h);
+        const T factor = times_h(sign * term.drift, lane);
         ITO_ROLLED
         for (int i = 0; i < entries_.state; ++i) {
           add(place, i, lane, factor * m_.get(from.b, i, lane));
@@ -276,13 +294,13 @@ class SchemeStep {
         ITO_ROLLED
         for (int c = 0; c < entries_.noise; ++c) {
           const T u = m_.get(control_place(term), c, lane);
-          energy = energy + number(Scalar(0.5) * term.control * step_.h) * u * u;
+          energy = energy + times_h(Scalar(0.5) * term.control, lane) * u * u;
         }
       }
       ITO_ROLLED
       for (int c = 0; c < entries_.noise; ++c) {
         martingale = martingale +
-                     number(root_) * m_.get(at_.values.front().u, c, lane) * m_.get(at_.z, c, lane);
+                     root_h(lane) * m_.get(at_.values.front().u, c, lane) * m_.get(at_.z, c, lane);
       }
       m_.add_sums(lane, energy, martingale);
     }
@@ -301,7 +319,7 @@ class SchemeStep {
       const Values& from = at_.values[static_cast<Index>(term.from)];
       const Values& to = at_.cotangents[static_cast<Index>(term.from)];
       if (term.drift != 0) {
-        const T factor = number(sign * term.drift * step_.h);
+        const T factor = times_h(sign * term.drift, lane);
         ITO_ROLLED
         for (int i = 0; i < entries_.state; ++i) {
           add(to.b, i, lane, factor * m_.get(place, i, lane));
@@ -316,7 +334,7 @@ class SchemeStep {
           omega = omega + m_.get(from.sigma, e, lane) * lambda;
           add(to.sigma, e, lane, lambda * w);
         });
-        if (controlled) add(u, c, lane, number(sign * term.control * step_.h) * omega);
+        if (controlled) add(u, c, lane, times_h(sign * term.control, lane) * omega);
       });
     }
   }
@@ -346,10 +364,10 @@ class SchemeStep {
       for (const auto& term : scheme_.output) {
         if (!carry.energy || !has_control(term)) continue;
         add(at_.cotangents[static_cast<Index>(scheme_.control_of(term))].u, c, lane,
-            number(term.control * step_.h) * energy * m_.get(control_place(term), c, lane));
+            times_h(term.control, lane) * energy * m_.get(control_place(term), c, lane));
       }
       if (carry.martingale) {
-        add(at_.cotangents.front().u, c, lane, number(root_) * martingale * m_.get(at_.z, c, lane));
+        add(at_.cotangents.front().u, c, lane, root_h(lane) * martingale * m_.get(at_.z, c, lane));
       }
     }
   }
@@ -424,7 +442,7 @@ class SchemeStep {
       const Values& from = at_.values[static_cast<Index>(term.from)];
       const Values& dot = tangent[static_cast<Index>(term.from)];
       if (term.drift != 0) {
-        const T factor = number(sign * term.drift * step_.h);
+        const T factor = times_h(sign * term.drift, lane);
         ITO_ROLLED
         for (int i = 0; i < entries_.state; ++i) {
           add(place, i, lane, factor * m_.get(dot.b, i, lane));
@@ -434,7 +452,7 @@ class SchemeStep {
       const Place u = tangent[static_cast<Index>(scheme_.control_of(term))].u;
       for_channels(term, sign, lane, [&](int c, T w) {
         const T control_tangent =
-            controlled ? number(sign * term.control * step_.h) * m_.get(u, c, lane) : T(0);
+            controlled ? times_h(sign * term.control, lane) * m_.get(u, c, lane) : T(0);
         for_column(c, [&](int e, int i) {
           add(place, i, lane,
               m_.get(dot.sigma, e, lane) * w + m_.get(from.sigma, e, lane) * control_tangent);
@@ -468,14 +486,14 @@ class SchemeStep {
         const Place dot = tangent[static_cast<Index>(scheme_.control_of(term))].u;
         ITO_ROLLED
         for (int c = 0; c < entries_.noise; ++c) {
-          energy = energy + number(term.control * step_.h) * m_.get(control_place(term), c, lane) *
+          energy = energy + times_h(term.control, lane) * m_.get(control_place(term), c, lane) *
                                 m_.get(dot, c, lane);
         }
       }
       ITO_ROLLED
       for (int c = 0; c < entries_.noise; ++c) {
-        martingale = martingale +
-                     number(root_) * m_.get(tangent.front().u, c, lane) * m_.get(at_.z, c, lane);
+        martingale =
+            martingale + root_h(lane) * m_.get(tangent.front().u, c, lane) * m_.get(at_.z, c, lane);
       }
       sums(lane, energy, martingale);
     }

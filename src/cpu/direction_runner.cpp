@@ -10,13 +10,7 @@
 namespace ito::cpu {
 namespace {
 
-constexpr auto lanes = static_cast<std::size_t>(tile_paths);
-
-/// The next of increasing steps after k, or end.
-int next_of(const std::vector<int>& steps, int k, int end) {
-  const auto next = std::upper_bound(steps.begin(), steps.end(), k);
-  return next == steps.end() ? end : std::min(end, *next);
-}
+constexpr auto all_lanes = static_cast<std::size_t>(tile_paths);
 
 }  // namespace
 
@@ -32,8 +26,8 @@ void DirectionRunner::load_initial_tangents(const DirectionArrays& arrays, std::
   for (std::size_t q = 0; q < count; ++q) {
     const float* along = arrays.parameters + q * shape.parameters;
     float* x = at(call_.model.along[q].chain);
-    for (std::size_t at_x = 0; at_x < d * lanes; ++at_x) {
-      const std::size_t i = at_x / lanes, lane = at_x % lanes;
+    for (std::size_t at_x = 0; at_x < d * all_lanes; ++at_x) {
+      const std::size_t i = at_x / all_lanes, lane = at_x % all_lanes;
       const auto path = static_cast<std::size_t>(std::max<std::int64_t>(path_[lane], 0));
       float value = 0;
       if (arrays.x0) value += arrays.x0[q * arrays.x0_direction + path * arrays.x0_path + i];
@@ -45,24 +39,24 @@ void DirectionRunner::load_initial_tangents(const DirectionArrays& arrays, std::
       x[at_x] = value;
     }
     start_chain(call_.model.along[q].chain);
-    std::fill_n(at(call_.model.along[q].sums), 8 * lanes, 0.0f);
+    std::fill_n(at(call_.model.along[q].sums), 8 * all_lanes, 0.0f);
   }
 }
 
-/// The derivative of the bias row W_c c + b along each direction.
+/// The derivative of the bias row W_c c + b along each direction, where a context begins at step k:
+/// before the bias rows themselves are set.
 void DirectionRunner::set_interval_tangents(const DirectionArrays& arrays, std::size_t count,
                                             int k) {
   const ModelShape& shape = call_.shape;
   if (shape.context() == 0) return;
   const LayerShape& layer = shape.control_net->layers.front();
   const auto contexts = static_cast<std::size_t>(shape.context());
-  const auto interval = static_cast<std::size_t>(interval_of(shape, k));
   const auto row_length = static_cast<std::size_t>(layer.inputs);
   const auto column = static_cast<std::size_t>(call_.model.control_net->context_column());
-  for (std::size_t q = 0; q < count; ++q) {
+  const auto set = [&](std::size_t q, Lanes lanes, std::size_t interval) {
     const float* along = arrays.parameters + q * shape.parameters;
     float* to = at(call_.model.along[q].lane_bias);
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
+    for (const std::size_t lane : lanes) {
       const std::size_t row = row_[lane];
       const std::size_t size = static_cast<std::size_t>(shape.intervals()) * contexts;
       const float* c = call_.request.context.data() + row * size + interval * contexts;
@@ -77,92 +71,91 @@ void DirectionRunner::set_interval_tangents(const DirectionArrays& arrays, std::
           sum += double{along[first + j]} * c[j];
           if (context_tangent) sum += double{call_.parameters[first + j]} * context_tangent[j];
         }
-        to[r * lanes + lane] = static_cast<float>(sum);
+        to[r * all_lanes + lane] = static_cast<float>(sum);
       }
+    }
+  };
+  for (const TileGrid& grid : grids_.all()) {
+    const int interval = grid.interval_at(k);
+    if (interval == TileGrid::no_interval || interval == grid.interval) continue;
+    for (std::size_t q = 0; q < count; ++q) {
+      set(q, grid.lanes, static_cast<std::size_t>(interval));
     }
   }
 }
 
-bool DirectionRunner::finite(int lane) const {
-  const TileModel& model = call_.model;
-  for (int i = 0; i < model.state; ++i) {
-    if (!std::isfinite(at(model.x)[i * tile_paths + lane])) return false;
-  }
-  return std::isfinite(at(model.energy)[lane]) && std::isfinite(at(model.martingale)[lane]);
-}
-
-/// Calls save(s) at save steps, after which the interval sums of tangents are cleared, and finish()
-/// at the end.
+/// Calls save(lanes, s) at save steps, after which the interval sums of tangents are cleared, and
+/// finish(lanes) where a grid ends. Leaves in `active` which paths were finite.
 template <class Save, class Finish>
 void DirectionRunner::run_along(const DirectionArrays& arrays, std::size_t count, Save save,
                                 Finish finish) {
   const TileModel& model = call_.model;
-  for (const std::size_t sum :
-       {model.energy, model.martingale, model.interval_energy, model.interval_martingale}) {
-    std::fill_n(at(sum), 2 * lanes, 0.0f);
-  }
+  clear_sums();
   tile_.directions = arrays.parameters;
-  interval_ = -1;
+  grids_.restart();
   load_initial();
   load_initial_tangents(arrays, count);
-  std::size_t s = 0;
-  for (int k = 0;;) {
-    if (s < saves() && call_.shape.save[s] == k) {
-      save(s++);
-      for (std::size_t q = 0; q < count; ++q) {
-        float* sums = at(model.along[q].sums);
-        std::fill_n(sums + 2 * lanes, 2 * lanes, 0.0f);
-        std::fill_n(sums + 6 * lanes, 2 * lanes, 0.0f);
+  const auto save_and_clear = [&](Lanes lanes, std::size_t s) {
+    save(lanes, s);
+    for (std::size_t q = 0; q < count; ++q) {
+      float* sums = at(model.along[q].sums);
+      for (const std::size_t row : {2, 3, 6, 7}) {
+        for (const std::size_t lane : lanes) sums[row * all_lanes + lane] = 0.0f;
       }
     }
-    if (k == model.steps) break;
-    const int stop =
-        next_of(call_.shape.context_steps, k, next_of(call_.shape.save, k, model.steps));
-    set_interval(k);
+  };
+  const auto end = [&](Lanes lanes) {
+    finish(lanes);
+    for (const std::size_t lane : lanes) at(model.active)[lane] = is_finite(lane) ? 1.0f : 0.0f;
+  };
+  for (int k = 0;;) {
+    grids_.pass(k, save_and_clear, end);
+    if (k == grids_.end()) break;
+    const int stop = grids_.next_change(k, grids_.next_stop(k));
     set_interval_tangents(arrays, count, k);
+    set_interval(k);
     call_.kernels.scheme->run_along(model, tile_, k, stop, static_cast<int>(count));
     k = stop;
   }
-  finish();
 }
 
 void DirectionRunner::tangents(const DirectionArrays& arrays, std::size_t first, std::size_t count,
                                const BasicOutputs<float>& outputs) {
   const auto d = static_cast<std::size_t>(call_.model.state);
   const std::size_t paths = call_.request.paths;
-  const auto for_paths = [&](auto each) {
+  const auto for_paths = [&](Lanes lanes, auto each) {
     for (std::size_t q = 0; q < count; ++q) {
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        if (path_[lane] < 0) continue;
+      for (const std::size_t lane : lanes) {
+        if (!has_path(lane)) continue;
         each(q, lane, (first + q) * paths + static_cast<std::size_t>(path_[lane]));
       }
     }
   };
   run_along(
       arrays, count,
-      [&](std::size_t s) {
-        for_paths([&](std::size_t q, std::size_t lane, std::size_t row) {
+      [&](Lanes lanes, std::size_t s) {
+        for_paths(lanes, [&](std::size_t q, std::size_t lane, std::size_t row) {
           const std::size_t to = row * saves() + s;
           const float* x = at(call_.model.along[q].chain) + lane;
           const float* sums = at(call_.model.along[q].sums) + lane;
-          for (std::size_t i = 0; i < d; ++i) outputs.states[to * d + i] = x[i * lanes];
+          for (std::size_t i = 0; i < d; ++i) outputs.states[to * d + i] = x[i * all_lanes];
           if (outputs.interval_energy.empty()) return;
-          outputs.interval_energy[to] = sums[2 * lanes];
-          outputs.interval_martingale[to] = sums[3 * lanes];
+          outputs.interval_energy[to] = sums[2 * all_lanes];
+          outputs.interval_martingale[to] = sums[3 * all_lanes];
         });
       },
-      [&] {
-        for_paths([&](std::size_t q, std::size_t lane, std::size_t row) {
+      [&](Lanes lanes) {
+        for_paths(lanes, [&](std::size_t q, std::size_t lane, std::size_t row) {
           outputs.energy[row] = at(call_.model.along[q].sums)[lane];
-          outputs.martingale[row] = at(call_.model.along[q].sums)[lanes + lane];
+          outputs.martingale[row] = at(call_.model.along[q].sums)[all_lanes + lane];
         });
       });
 }
 
-/// products [tile_paths] += what direction q contributes at save step s; s = saves() stands for the
-/// sums over the whole path.
+/// products [tile_paths] += what direction q contributes in these lanes at save step s; s = saves()
+/// stands for the sums over the whole path.
 void DirectionRunner::add_product(std::size_t q, const BasicCotangents<float>& cotangents,
-                                  std::size_t s, double* products) const {
+                                  Lanes lanes, std::size_t s, double* products) const {
   const auto d = static_cast<std::size_t>(call_.model.state);
   const float* sums = at(call_.model.along[q].sums);
   const float* x = at(call_.model.along[q].chain);
@@ -170,18 +163,19 @@ void DirectionRunner::add_product(std::size_t q, const BasicCotangents<float>& c
                        std::size_t lane) {
     if (!values.empty()) products[lane] += double{values[from]} * row[lane];
   };
-  for (std::size_t lane = 0; lane < lanes; ++lane) {
-    if (path_[lane] < 0) continue;
+  for (const std::size_t lane : lanes) {
+    if (!has_path(lane)) continue;
     const auto path = static_cast<std::size_t>(path_[lane]);
     if (s == saves()) {
       add(cotangents.energy, path, sums, lane);
-      add(cotangents.martingale, path, sums + lanes, lane);
+      add(cotangents.martingale, path, sums + all_lanes, lane);
       continue;
     }
     const std::size_t from = path * saves() + s;
-    for (std::size_t i = 0; i < d; ++i) add(cotangents.states, from * d + i, x + i * lanes, lane);
-    add(cotangents.interval_energy, from, sums + 2 * lanes, lane);
-    add(cotangents.interval_martingale, from, sums + 3 * lanes, lane);
+    for (std::size_t i = 0; i < d; ++i)
+      add(cotangents.states, from * d + i, x + i * all_lanes, lane);
+    add(cotangents.interval_energy, from, sums + 2 * all_lanes, lane);
+    add(cotangents.interval_martingale, from, sums + 3 * all_lanes, lane);
   }
 }
 
@@ -214,15 +208,15 @@ void DirectionRunner::gradient(const BasicCotangents<float>& cotangents,
     };
     set(1.0f);
     for (auto& row : products) std::fill_n(row, tile_paths, 0.0);
-    const auto add = [&](std::size_t s) {
-      for (std::size_t q = 0; q < count; ++q) add_product(q, cotangents, s, products[q]);
+    const auto add = [&](Lanes lanes, std::size_t s) {
+      for (std::size_t q = 0; q < count; ++q) add_product(q, cotangents, lanes, s, products[q]);
     };
-    run_along(arrays, count, add, [&] { add(saves()); });
+    run_along(arrays, count, add, [&](Lanes lanes) { add(lanes, saves()); });
     set(0.0f);
     for (std::size_t q = 0; q < count; ++q) {
       const std::size_t place = units.place(first + q);
-      for (int lane = 0; lane < tile_paths; ++lane) {
-        if (path_[lane] < 0 || !finite(lane)) continue;
+      for (std::size_t lane = 0; lane < all_lanes; ++lane) {
+        if (!has_path(lane) || at(call_.model.active)[lane] == 0.0f) continue;
         const double value = products[q][lane];
         if (of_parameters) {
           call_.space.gradients[chunk * parameters + place] += value;

@@ -34,9 +34,8 @@ class DirectionRunner : public TileRunner {
   void run_along(const DirectionArrays& arrays, std::size_t count, Save save, Finish finish);
   void load_initial_tangents(const DirectionArrays& arrays, std::size_t count);
   void set_interval_tangents(const DirectionArrays& arrays, std::size_t count, int k);
-  bool finite(int lane) const;
-  void add_product(std::size_t q, const BasicCotangents<float>& cotangents, std::size_t s,
-                   double* products) const;
+  void add_product(std::size_t q, const BasicCotangents<float>& cotangents, Lanes lanes,
+                   std::size_t s, double* products) const;
 };
 
 }  // namespace ito::cpu

@@ -13,11 +13,17 @@ struct TileCall {
   const float* sigma;  ///< [entries] of an identity or constant diffusion
   std::uint64_t seed;
   std::uint32_t tile;        ///< global index, in tiles of 64 paths
-  bool masked;               ///< some path is not finite: read TileModel::finite
+  bool masked;               ///< some path takes no part: read TileModel::active
   int refinement;            ///< of the request
   const float* sigma_slope;  ///< [entries]: derivatives of sigma by its parameters
   const float* directions;   ///< [., parameters], of a run along directions
+  const GridStep* steps;     ///< [K]
+  /// [tile_paths]: those of each lane, where they differ; else null.
+  const GridStep* const* lane_steps;
 };
+
+/// Step k of each lane into TileModel::lane_time and those after it, where they differ.
+void load_lane_steps(const TileModel& model, const TileCall& call, int k);
 
 /// Where a run stores states: those of steps first, first + stride, … one after the other.
 struct TapeSlice {

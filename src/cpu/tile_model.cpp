@@ -1,7 +1,6 @@
 #include "cpu/tile_model.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "kernels/arithmetic/activation.cuh"
 
@@ -92,13 +91,9 @@ TileModel::TileModel(const ModelShape& shape, const Use& use)
       diffusion_scale(static_cast<float>(shape.diffusion_scale)),
       diffusion_floor(static_cast<float>(shape.diffusion_floor)),
       control_value(shape.control_value),
-      diffusion_value(shape.diffusion_value) {
+      diffusion_value(shape.diffusion_value),
+      grid(grid_steps<float>(shape)) {
   parameters = shape.parameters;
-  for (int k = 0; k < steps; ++k) {
-    time.push_back(static_cast<float>(shape.grid[static_cast<std::size_t>(k)]));
-    h.push_back(static_cast<float>(shape.step_size(k)));
-    root_h.push_back(static_cast<float>(std::sqrt(shape.step_size(k))));
-  }
   // Twice: the first pass measures the sums, the second places the rest behind them.
   ScratchLayout sums;
   for (int pass = 0; pass < 2; ++pass) {
@@ -149,7 +144,8 @@ TileModel::TileModel(const ModelShape& shape, const Use& use)
   for (std::size_t* place : {&energy, &martingale, &interval_energy, &interval_martingale}) {
     *place = scratch.rows(2);
   }
-  for (std::size_t* place : {&energy_cotangent, &martingale_cotangent, &finite}) {
+  for (std::size_t* place : {&energy_cotangent, &martingale_cotangent, &active, &lane_time, &lane_h,
+                             &lane_root_h, &lane_stage_time}) {
     *place = scratch.rows(1);
   }
   sigma_cotangent = scratch.rows(entries.count());

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/grid.hpp"
 #include "engine/scheme_step.hpp"
 #include "model/diffusion.hpp"
 #include "model/scheme.hpp"
@@ -131,9 +132,9 @@ struct TileModel {
   ControlKind control;
   bool constant_diffusion;  ///< learned, but not by a net
   float diffusion_scale, diffusion_floor;
-  std::size_t control_value;           ///< in the flat parameters
-  std::size_t diffusion_value;         ///< likewise
-  std::vector<float> time, h, root_h;  ///< [steps]
+  std::size_t control_value;    ///< in the flat parameters
+  std::size_t diffusion_value;  ///< likewise
+  std::vector<GridStep> grid;   ///< [steps]: the model's own
 
   ScratchLayout scratch;
   std::size_t control_sums;    ///< [noise, tile_paths], for a constant control
@@ -163,11 +164,14 @@ struct TileModel {
   std::size_t energy, martingale;  ///< [2, tile_paths]: the sum and its compensation
   std::size_t interval_energy, interval_martingale;
   std::size_t energy_cotangent, martingale_cotangent;  ///< [tile_paths]
-  std::size_t finite;                ///< [tile_paths]: 1, or 0 for a non-finite path
+  /// [tile_paths]: 1, or 0 for a path that takes no part: not finite, or past its end.
+  std::size_t active;
   std::size_t z, w, u, u_cotangent;  ///< [noise, tile_paths]
   std::size_t b_cotangent;           ///< [state, tile_paths]
   std::size_t sigma_cotangent;       ///< [entries, tile_paths]
   std::size_t lane_bias;             ///< [first control layer, tile_paths]
+  /// [tile_paths]: t, h and √h where they differ by lane, and the time of a stage.
+  std::size_t lane_time, lane_h, lane_root_h, lane_stage_time;
   /// [noise, tile_paths], for normals of steps shorter or longer than the grid's
   std::size_t spare_first, spare_second, spare_area;
 };

@@ -14,16 +14,12 @@ namespace {
 /// Gradient sums move from float to double every so many steps.
 constexpr int flush_steps = 256;
 
-template <class Steps>
-int next_after(const Steps& steps, int k, int end) {
-  const auto next = std::upper_bound(steps.begin(), steps.end(), k);
-  return next == steps.end() ? end : std::min(end, *next);
-}
-
 }  // namespace
 
 TileRunner::TileRunner(const CpuCall& call, std::uint64_t tile, float* scratch)
     : call_(call),
+      grids_(call.shape, call.model, call.request, call.map,
+             (call.map.partition.first_tile + tile) * tile_paths, call.kernels.width),
       tile_{call.parameters.data(),
             scratch,
             call.space.sigma,
@@ -32,7 +28,9 @@ TileRunner::TileRunner(const CpuCall& call, std::uint64_t tile, float* scratch)
             false,
             call.request.refinement,
             call.space.sigma_slope,
-            nullptr},
+            nullptr,
+            grids_.common(),
+            grids_.by_lane()},
       index_(tile) {
   const std::uint64_t begin = (call.map.partition.first_tile + tile) * tile_paths;
   const int width = call.kernels.width;
@@ -84,26 +82,33 @@ void TileRunner::start_chain(std::size_t place) {
   if (numbers(call_.model.carried) > 2 * state) std::copy_n(x, 2 * state, x + 2 * state);
 }
 
-/// Copies the bias rows in force at step k into the lanes.
+/// Copies the bias rows in force at step k into the lanes: zeros where there is no path.
 void TileRunner::set_interval(int k) {
   const ModelShape& shape = call_.shape;
-  if (shape.context() == 0 || interval_of(shape, k) == interval_) return;
-  interval_ = interval_of(shape, k);
-  const int h = first_layer();
-  for (int lane = 0; lane < tile_paths; ++lane) {
-    const float* row =
-        call_.space.bias_rows + (row_[lane] * static_cast<std::size_t>(shape.intervals()) +
-                                 static_cast<std::size_t>(interval_)) *
-                                    static_cast<std::size_t>(h);
-    float* to = at(call_.model.lane_bias) + lane;
-    for (int r = 0; r < h; ++r, to += tile_paths) *to = row[r];
+  if (shape.context() == 0) return;
+  const auto h = static_cast<std::size_t>(first_layer());
+  for (TileGrid& grid : grids_.all()) {
+    const int interval = grid.interval_at(k);
+    if (interval == grid.interval) continue;
+    grid.interval = interval;
+    for (const std::size_t lane : grid.lanes) {
+      const bool none = interval == TileGrid::no_interval || !has_path(lane);
+      const float* row = call_.space.bias_rows;
+      if (!none) {
+        row += (row_[lane] * static_cast<std::size_t>(shape.intervals()) +
+                static_cast<std::size_t>(interval)) *
+               h;
+      }
+      float* to = at(call_.model.lane_bias) + lane;
+      for (std::size_t r = 0; r < h; ++r, to += tile_paths) *to = none ? 0.0f : row[r];
+    }
   }
 }
 
 /// Steps begin … end − 1, stopping where the context changes.
 void TileRunner::run(int begin, int end, TapeSlice tape) {
   while (begin < end) {
-    const int stop = next_after(call_.shape.context_steps, begin, end);
+    const int stop = grids_.next_change(begin, end);
     set_interval(begin);
     (call_.model.scheme ? call_.kernels.scheme->run : call_.kernels.run)(call_.model, tile_, begin,
                                                                          stop, tape);
@@ -111,62 +116,71 @@ void TileRunner::run(int begin, int end, TapeSlice tape) {
   }
 }
 
-void TileRunner::simulate(const BasicOutputs<float>& outputs, bool record) {
+void TileRunner::clear_sums() {
   const TileModel& model = call_.model;
   for (const std::size_t sum :
        {model.energy, model.martingale, model.interval_energy, model.interval_martingale}) {
     std::fill_n(at(sum), 2 * tile_paths, 0.0f);
   }
+}
+
+void TileRunner::simulate(const BasicOutputs<float>& outputs, bool record) {
+  const TileModel& model = call_.model;
+  clear_sums();
   load_initial();
   const int stride = static_cast<int>(call_.space.tape.stride);
   const TapeSlice tape{record && stride > 0 ? stored() : nullptr, 0, stride,
                        stride == 1 ? model.stored : model.carried};
-  std::size_t s = 0;
-  for (int k = 0; k < model.steps;) {
-    if (s < saves() && call_.shape.save[s] == k) save(outputs, s++);
-    const int stop = next_after(call_.shape.save, k, model.steps);
+  for (int k = 0;;) {
+    grids_.pass(
+        k, [&](Lanes lanes, std::size_t s) { save(outputs, lanes, s); },
+        [&](Lanes lanes) { finish(outputs, lanes, record); });
+    if (k == grids_.end()) break;
+    const int stop = grids_.next_stop(k);
     run(k, stop, tape);
     k = stop;
   }
-  if (s < saves()) save(outputs, s);
-  finish(outputs, record);
 }
 
-void TileRunner::save(const BasicOutputs<float>& outputs, std::size_t s) {
+void TileRunner::save(const BasicOutputs<float>& outputs, Lanes lanes, std::size_t s) {
   const TileModel& model = call_.model;
   const auto d = static_cast<std::size_t>(model.state);
-  for (int lane = 0; lane < tile_paths; ++lane) {
-    if (path_[lane] < 0) continue;
+  for (const std::size_t lane : lanes) {
+    const float interval_energy = at(model.interval_energy)[lane],
+                interval_martingale = at(model.interval_martingale)[lane];
+    for (const std::size_t sum : {model.interval_energy, model.interval_martingale}) {
+      at(sum)[lane] = at(sum)[tile_paths + lane] = 0.0f;
+    }
+    if (!has_path(lane)) continue;
     const std::size_t to = static_cast<std::size_t>(path_[lane]) * saves() + s;
     const float* x = at(model.x) + lane;
     for (std::size_t i = 0; i < d && !outputs.states.empty(); ++i) {
       outputs.states[to * d + i] = x[i * tile_paths];
     }
-    if (!outputs.interval_energy.empty()) {
-      outputs.interval_energy[to] = at(model.interval_energy)[lane];
-    }
-    if (!outputs.interval_martingale.empty()) {
-      outputs.interval_martingale[to] = at(model.interval_martingale)[lane];
-    }
+    if (!outputs.interval_energy.empty()) outputs.interval_energy[to] = interval_energy;
+    if (!outputs.interval_martingale.empty()) outputs.interval_martingale[to] = interval_martingale;
   }
-  std::fill_n(at(model.interval_energy), 2 * tile_paths, 0.0f);
-  std::fill_n(at(model.interval_martingale), 2 * tile_paths, 0.0f);
 }
 
-void TileRunner::finish(const BasicOutputs<float>& outputs, bool record) {
+bool TileRunner::is_finite(std::size_t lane) const {
   const TileModel& model = call_.model;
-  if (record && call_.space.tape.stride == 0) {
-    std::copy_n(at(model.x), numbers(model.carried), stored());
+  for (std::size_t i = 0; i < static_cast<std::size_t>(model.state); ++i) {
+    if (!std::isfinite(at(model.x)[i * tile_paths + lane])) return false;
   }
-  for (int lane = 0; lane < tile_paths; ++lane) {
-    bool finite =
-        std::isfinite(at(model.energy)[lane]) && std::isfinite(at(model.martingale)[lane]);
-    for (int i = 0; i < model.state; ++i) {
-      finite = finite && std::isfinite(at(model.x)[i * tile_paths + lane]);
+  return std::isfinite(at(model.energy)[lane]) && std::isfinite(at(model.martingale)[lane]);
+}
+
+/// Where the grid of these lanes ends: what is left of their paths.
+void TileRunner::finish(const BasicOutputs<float>& outputs, Lanes lanes, bool record) {
+  const TileModel& model = call_.model;
+  const bool keeps_last = record && call_.space.tape.stride == 0;
+  for (const std::size_t lane : lanes) {
+    for (std::size_t i = lane; keeps_last && i < numbers(model.carried); i += tile_paths) {
+      stored()[i] = at(model.x)[i];
     }
-    const std::uint8_t status = finite ? 0 : 1;
-    if (record) call_.space.status[index_ * tile_paths + static_cast<std::size_t>(lane)] = status;
-    if (path_[lane] < 0) continue;
+    const std::uint8_t status = is_finite(lane) ? 0 : 1;
+    if (record) call_.space.status[index_ * tile_paths + lane] = status;
+    if (!has_path(lane)) continue;
     const auto path = static_cast<std::size_t>(path_[lane]);
     if (!outputs.energy.empty()) outputs.energy[path] = at(model.energy)[lane];
     if (!outputs.martingale.empty()) outputs.martingale[path] = at(model.martingale)[lane];
@@ -174,23 +188,44 @@ void TileRunner::finish(const BasicOutputs<float>& outputs, bool record) {
   }
 }
 
+/// No path takes part yet; one that is not finite never will.
 void TileRunner::load_status() {
+  const TileModel& model = call_.model;
   const std::uint8_t* status = call_.space.status + index_ * tile_paths;
-  tile_.masked = false;
   for (int lane = 0; lane < tile_paths; ++lane) {
-    at(call_.model.finite)[lane] = status[lane] == 0 ? 1.0f : 0.0f;
-    tile_.masked = tile_.masked || status[lane] != 0;
-    if (status[lane] != 0) path_[lane] = -1;  // it contributes nothing
+    if (status[lane] != 0) path_[lane] = -1;
   }
+  for (const std::size_t row : {model.active, model.energy_cotangent, model.martingale_cotangent}) {
+    std::fill_n(at(row), tile_paths, 0.0f);
+  }
+  std::fill_n(at(model.x), call_.space.tape.stride == 0 ? numbers(model.carried) : 0, 0.0f);
+}
+
+/// Where the grid of these lanes ends: their paths take part from here on, unless they are not
+/// finite.
+void TileRunner::start_back(const BasicCotangents<float>& cotangents, Lanes lanes) {
+  const TileModel& model = call_.model;
+  float* active = at(model.active);
+  for (const std::size_t lane : lanes) {
+    if (call_.space.status[index_ * tile_paths + lane] != 0) continue;
+    active[lane] = 1.0f;
+    if (call_.space.tape.stride > 0) continue;
+    for (std::size_t i = lane; i < numbers(model.carried); i += tile_paths) {
+      at(model.x)[i] = stored()[i];
+    }
+  }
+  tile_.masked = std::any_of(active, active + tile_paths, [](float a) { return a == 0.0f; });
+  load_sum_cotangents(cotangents, lanes, saves());
 }
 
 /// Cotangents of E and M on the steps before save step `s`; s = saves() for those after the last.
-void TileRunner::load_sum_cotangents(const BasicCotangents<float>& cotangents, std::size_t s) {
+void TileRunner::load_sum_cotangents(const BasicCotangents<float>& cotangents, Lanes lanes,
+                                     std::size_t s) {
   const auto fill = [&](std::size_t place, std::span<const float> total,
                         std::span<const float> interval) {
-    for (int lane = 0; lane < tile_paths; ++lane) {
+    for (const std::size_t lane : lanes) {
       float value = 0.0f;
-      if (path_[lane] >= 0) {
+      if (has_path(lane)) {
         const auto path = static_cast<std::size_t>(path_[lane]);
         if (!total.empty()) value += total[path];
         if (!interval.empty() && s < saves()) value += interval[path * saves() + s];
@@ -203,18 +238,18 @@ void TileRunner::load_sum_cotangents(const BasicCotangents<float>& cotangents, s
 }
 
 /// Adds the cotangent of the state that was saved at save step `s`.
-void TileRunner::add_saved_cotangents(const BasicCotangents<float>& cotangents, std::size_t s,
-                                      bool states) {
+void TileRunner::add_saved_cotangents(const BasicCotangents<float>& cotangents, Lanes lanes,
+                                      std::size_t s, bool states) {
   const auto d = static_cast<std::size_t>(call_.model.state);
-  for (int lane = 0; lane < tile_paths && states && !cotangents.states.empty(); ++lane) {
-    if (path_[lane] < 0) continue;
+  for (const std::size_t lane : lanes) {
+    if (!states || cotangents.states.empty() || !has_path(lane)) continue;
     const std::size_t from = (static_cast<std::size_t>(path_[lane]) * saves() + s) * d;
     for (std::size_t i = 0; i < d; ++i) {
-      float* lambda = at(call_.model.lambda) + i * tile_paths + static_cast<std::size_t>(lane);
+      float* lambda = at(call_.model.lambda) + i * tile_paths + lane;
       add_of_any_size(lambda[0], lambda[d * tile_paths], cotangents.states[from + i]);
     }
   }
-  load_sum_cotangents(cotangents, s);
+  load_sum_cotangents(cotangents, lanes, s);
 }
 
 /// The states of steps begin … end − 1, stored or recomputed.
@@ -229,27 +264,6 @@ const float* TileRunner::states_from(int begin, int end, float* segment) {
   run(begin, end - 1, {segment, begin, 1, call_.model.stored});
   std::copy_n(x, size.stored, segment + static_cast<std::size_t>(end - 1 - begin) * size.stored);
   return segment;
-}
-
-/// The last step before k, from `begin`, at which a run has to stop: a save, a new context, or a
-/// flush of sums.
-int TileRunner::previous_stop(int k, int begin) const {
-  int stop = std::max(begin, (k - 1) / flush_steps * flush_steps);
-  for (const auto* steps : {&call_.shape.save, &call_.shape.context_steps}) {
-    const auto after = std::lower_bound(steps->begin(), steps->end(), k);
-    if (after != steps->begin()) stop = std::max(stop, *(after - 1));
-  }
-  return stop;
-}
-
-/// The chain where a run ended; that of non-finite paths is replaced by zero.
-void TileRunner::start_from_last() {
-  float* x = at(call_.model.x);
-  const std::size_t size = numbers(call_.model.carried);
-  std::copy_n(stored(), size, x);
-  for (std::size_t i = 0; i < size; ++i) {
-    if (at(call_.model.finite)[i % tile_paths] == 0.0f) x[i] = 0.0f;
-  }
 }
 
 /// Steps end − 1 … begin, at `states`, or from the chain in x where there are none.
@@ -274,26 +288,30 @@ void TileRunner::adjoint(const BasicCotangents<float>& cotangents,
   load_status();
   std::fill_n(at(0), model.sums_size, 0.0f);
   std::fill_n(at(model.lambda), numbers(model.carried), 0.0f);
-  std::size_t s = saves();
-  load_sum_cotangents(cotangents, s);
+  grids_.restart(saves());
   const auto add_cotangents_at = [&](int k) {
-    if (s > 0 && call_.shape.save[s - 1] == k)
-      add_saved_cotangents(cotangents, --s, !options.detach_state);
+    for (TileGrid& grid : grids_.all()) {
+      if (k > grid.end()) continue;
+      if (k == grid.end()) start_back(cotangents, grid.lanes);
+      while (grid.passed > 0 && grid.grid.save[grid.passed - 1] >= k) {
+        add_saved_cotangents(cotangents, grid.lanes, --grid.passed, !options.detach_state);
+      }
+    }
   };
-  add_cotangents_at(model.steps);
+  add_cotangents_at(grids_.end());
   const int stride = static_cast<int>(call_.space.tape.stride);
-  if (stride == 0) start_from_last();
-  for (int end = model.steps; end > 0;) {
+  for (int end = grids_.end(); end > 0;) {
     const int begin = stride <= 1 ? 0 : (end - 1) / stride * stride;
     const float* states = stride == 0 ? nullptr : states_from(begin, end, segment);
     for (int k = end; k > begin;) {
-      const int stop = previous_stop(k, begin);
+      const int flush = (k - 1) / flush_steps * flush_steps;
+      const int stop = grids_.previous_stop(k, std::max(begin, flush));
       set_interval(stop);
       const std::size_t from = static_cast<std::size_t>(stop - begin) * numbers(model.stored);
       reverse(stop, k, states ? states + from : nullptr, options);
       k = stop;
       if (k % flush_steps == 0) take_sums(sums);
-      if (k % flush_steps == 0 || begins_interval(k)) take_row_sums(k, chunk);
+      take_row_sums(k, chunk);
       add_cotangents_at(k);
     }
     end = begin;
@@ -333,27 +351,31 @@ void TileRunner::take_sums(double* gradient) {
   }
 }
 
-bool TileRunner::begins_interval(int k) const {
-  const auto& steps = call_.shape.context_steps;
-  return std::binary_search(steps.begin(), steps.end(), k);
-}
-
 /// Adds the bias-row gradient of steps from k on, and of its interval, to the observations'
-/// entries.
+/// entries: where a context begins at k, and every so many steps.
 void TileRunner::take_row_sums(int k, std::uint64_t chunk) {
   if (call_.shape.context() == 0) return;
   const auto h = static_cast<std::size_t>(first_layer());
   const auto intervals = static_cast<std::size_t>(call_.shape.intervals());
-  const auto interval = static_cast<std::size_t>(interval_of(call_.shape, k));
-  float* sums = at(call_.model.control_net->layers.front().bias_sums);
-  for (std::size_t r = 0; r < h; ++r) {
-    for (std::size_t lane = 0; lane < tile_paths; ++lane) {
-      if (path_[lane] < 0) continue;
-      call_.space.row_gradients[((row_[lane] + chunk) * intervals + interval) * h + r] +=
-          sums[r * tile_paths + lane];
+  double* entries[tile_paths]{};  // [h], of the lanes whose sums are taken
+  bool any = false;
+  for (const TileGrid& grid : grids_.all()) {
+    if (k >= grid.end() || !(k % flush_steps == 0 || grid.changes_at(k))) continue;
+    any = true;
+    for (const std::size_t lane : grid.lanes) {
+      entries[lane] =
+          call_.space.row_gradients +
+          ((row_[lane] + chunk) * intervals + static_cast<std::size_t>(grid.interval_at(k))) * h;
     }
   }
-  std::fill_n(sums, h * tile_paths, 0.0f);
+  float* sums = at(call_.model.control_net->layers.front().bias_sums);
+  for (std::size_t r = 0; r < h && any; ++r) {
+    for (std::size_t lane = 0; lane < tile_paths; ++lane) {
+      if (!entries[lane]) continue;
+      if (has_path(lane)) entries[lane][r] += sums[r * tile_paths + lane];
+      sums[r * tile_paths + lane] = 0.0f;
+    }
+  }
 }
 
 void TileRunner::reverse_initial(double* gradient) {

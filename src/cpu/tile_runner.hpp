@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "cpu/kernels.hpp"
+#include "cpu/tile_grids.hpp"
 #include "engine/call.hpp"
 
 namespace ito::cpu {
@@ -47,11 +48,16 @@ class TileRunner {
                std::uint64_t chunk, float* segment);
 
  protected:
+  /// Of a tile: those of one grid.
+  using Lanes = std::span<const std::uint8_t>;
+
   float* at(std::size_t place) const { return tile_.scratch + place; }
   /// Numbers of `rows` rows.
   static std::size_t numbers(int rows) { return static_cast<std::size_t>(rows) * tile_paths; }
   ChainSize chain() const { return {numbers(call_.model.stored), numbers(call_.model.carried)}; }
   std::size_t saves() const { return call_.shape.save.size(); }
+  /// That a path takes part in the call, as far as is known.
+  bool has_path(std::size_t lane) const { return path_[lane] >= 0; }
   int first_layer() const;
   /// The tile's place on the tape.
   float* stored() const {
@@ -63,25 +69,26 @@ class TileRunner {
   void start_chain(std::size_t place);
   void set_interval(int k);
   void run(int begin, int end, TapeSlice tape);
-  void save(const BasicOutputs<float>& outputs, std::size_t s);
-  void finish(const BasicOutputs<float>& outputs, bool record);
+  void clear_sums();
+  void save(const BasicOutputs<float>& outputs, Lanes lanes, std::size_t s);
+  void finish(const BasicOutputs<float>& outputs, Lanes lanes, bool record);
+  bool is_finite(std::size_t lane) const;
 
   void load_status();
-  void load_sum_cotangents(const BasicCotangents<float>& cotangents, std::size_t s);
-  void add_saved_cotangents(const BasicCotangents<float>& cotangents, std::size_t s, bool states);
+  void start_back(const BasicCotangents<float>& cotangents, Lanes lanes);
+  void load_sum_cotangents(const BasicCotangents<float>& cotangents, Lanes lanes, std::size_t s);
+  void add_saved_cotangents(const BasicCotangents<float>& cotangents, Lanes lanes, std::size_t s,
+                            bool states);
   const float* states_from(int begin, int end, float* segment);
-  int previous_stop(int k, int begin) const;
-  void start_from_last();
   void reverse(int begin, int end, const float* states, AdjointOptions options);
   void take_sums(double* gradient);
   void take_row_sums(int k, std::uint64_t chunk);
-  bool begins_interval(int k) const;
   void reverse_initial(double* gradient);
 
   const CpuCall& call_;
+  TileGrids grids_;
   TileCall tile_;
   std::uint64_t index_;
-  int interval_ = -1;
   std::int64_t path_[tile_paths];  ///< index in the call of each lane's path, or −1
   std::uint64_t row_[tile_paths];  ///< its observation
 };

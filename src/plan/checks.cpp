@@ -100,7 +100,7 @@ void check_grid_row(const ModelShape& shape, const BasicRequest<Real>& request, 
     if (!(h >= 0 && std::isfinite(h))) refuse("step", h, "a finite number of at least 0");
     if (k > 0 && h > 0 && !(steps[k - 1].step > 0))
       refuse("step", h, "0, as the step before: a grid that has ended stays so");
-    if (!(std::abs(root * root - h) <= static_cast<Real>(1e-5) * h))
+    if (!(root >= 0 && std::abs(root * root - h) <= static_cast<Real>(1e-5) * h))
       refuse("root_step", root, "√step");
     if (interval < 0 || interval >= intervals || (k > 0 && interval < steps[k - 1].interval))
       refuse("interval", interval,

@@ -41,6 +41,9 @@ class ReferenceEngine final : public Engine<Real> {
     for (int i = 0; i < threads_; ++i) paths_.emplace_back(shape_, method_, pathwise ? at_once : 0);
     if (pathwise) make_along();
     grids_.resize(static_cast<std::size_t>(threads_));
+    for (OwnGrid& grid : grids_) {
+      if (!std::is_same_v<Real, double>) grid.steps.resize(static_cast<std::size_t>(shape_.steps));
+    }
     x_.resize(static_cast<std::size_t>(threads_), std::vector<double>(carried()));
     lambda_ = x_;
   }
@@ -181,7 +184,6 @@ class ReferenceEngine final : public Engine<Real> {
     if constexpr (std::is_same_v<Real, double>) {
       return view.step;
     } else {
-      own.steps.resize(static_cast<std::size_t>(shape_.steps));
       std::transform(view.step, view.step + shape_.steps, own.steps.begin(), [](const auto& s) {
         return DoubleGridStep{s.time, s.step, s.root_step, s.interval};
       });

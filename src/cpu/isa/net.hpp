@@ -96,18 +96,58 @@ struct LayerFunctions {
   }
 };
 
+/// The time of a tile's paths: one, or [tile_paths].
+struct NetTime {
+  float common = 0;
+  const float* lanes = nullptr;
+};
+
+/// As xsimd::fma of the same instruction set rounds it.
+inline float rounded_as_lanes(float a, float b, float c) {
+#ifdef __FMA__
+  return __builtin_fmaf(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+/// Makes a net's bias at the time at hand: W_t t + b by row, in `first_bias`. Returns what is added
+/// to it by lane, if anything: `lane_bias`, which has b of a net with a context, or where times
+/// differ all of it.
+template <class Arch>
+const float* make_first_bias(const TileNet& net, const float* parameters, float* scratch, NetTime t,
+                             const float* lane_bias) {
+  const TileLayer& layer = net.layers.front();
+  float* by_row = scratch + net.first_bias;
+  const bool differ = net.time && t.lanes;
+  float* by_lane = scratch + net.transposed;  // free until the way back
+  for (int r = 0; r < layer.outputs; ++r) {
+    const float* row = parameters + layer.weight + r * layer.row_length;
+    const float bias = lane_bias ? 0.0f : parameters[layer.bias + static_cast<std::size_t>(r)];
+    if (!differ) {
+      by_row[r] = net.time ? rounded_as_lanes(row[net.time_column()], t.common, bias) : bias;
+      continue;
+    }
+    by_row[r] = -0.0f;  // changes no sum
+    const Lanes<Arch> weight(row[net.time_column()]);
+    for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
+      const int i = r * tile_paths + lane;
+      Lanes<Arch> sum = xsimd::fma(weight, load<Arch>(t.lanes + lane), Lanes<Arch>(bias));
+      if (lane_bias) sum = sum + load<Arch>(lane_bias + i);
+      sum.store_aligned(by_lane + i);
+    }
+  }
+  return differ ? by_lane : lane_bias;
+}
+
 /// Values of every layer at time t. With a context, `lane_bias` holds W_c c + b for each path.
 template <class Arch>
 void net_forward(const TileNet& net, const float* parameters, float* scratch, const float* inputs,
-                 float t, const float* lane_bias, bool trace) {
+                 NetTime t, const float* lane_bias, bool trace) {
   const TileLayer* layers = net.layers.data();
   const int count = static_cast<int>(net.layers.size());
-  float* first_bias = scratch + net.first_bias;
-  for (int r = 0; r < layers[0].outputs; ++r) {
-    const float* row = parameters + layers[0].weight + r * layers[0].row_length;
-    first_bias[r] = (lane_bias ? 0.0f : parameters[layers[0].bias + static_cast<std::size_t>(r)]) +
-                    (net.time ? row[net.time_column()] * t : 0.0f);
-  }
+  const float* first_bias = scratch + net.first_bias;
+  lane_bias = make_first_bias<Arch>(net, parameters, scratch, t, lane_bias);
   for (int l = 0; l < count; ++l) {
     const TileLayer& layer = layers[l];
     const LayerCall call{{parameters + layer.weight, layer.row_length, 1},
@@ -165,7 +205,7 @@ void add_layer_sums(const TileNet& net, const TileLayer& layer, float* scratch, 
 /// gradient; `input_cotangents` [inputs, tile_paths], unless null, is added to.
 template <class Arch>
 void net_backward(const TileNet& net, const float* parameters, float* scratch, const float* inputs,
-                  float t, const float* output_cotangents, float* input_cotangents,
+                  NetTime t, const float* output_cotangents, float* input_cotangents,
                   bool accumulate) {
   const TileLayer* layers = net.layers.data();
   const int last = static_cast<int>(net.layers.size()) - 1;
@@ -187,8 +227,12 @@ void net_backward(const TileNet& net, const float* parameters, float* scratch, c
     if (!accumulate) continue;
     add_layer_sums<Arch>(net, layer, scratch, l > 0 ? scratch + layers[l - 1].values : inputs,
                          delta);
-    if (l == 0 && net.time) {
-      accumulate_rows<Arch>(delta, layer.outputs, t, scratch + net.time_sums);
+    if (l > 0 || !net.time) continue;
+    float* time_sums = scratch + net.time_sums;
+    if (t.lanes) {
+      accumulate_products<Arch>(delta, layer.outputs, t.lanes, time_sums);
+    } else {
+      accumulate_rows<Arch>(delta, layer.outputs, t.common, time_sums);
     }
   }
   if (!input_cotangents) return;
@@ -235,25 +279,18 @@ void layer_tangent(const TileLayer& layer, const float* parameters, const float*
 /// tile_paths], which stays until the net runs again.
 template <class Arch>
 const float* net_tangent(const TileNet& net, const float* parameters, float* scratch,
-                         const float* inputs, float t, const NetDirection& direction) {
+                         const float* inputs, NetTime t, const NetDirection& direction) {
   float* z = scratch + net.delta[0];
   float* tangent = scratch + net.delta[1];
-  float* bias = scratch + net.first_bias;
+  const float* first_bias = scratch + net.first_bias;
+  const float* lane_bias = make_first_bias<Arch>(net, direction.parameters, scratch, t,
+                                                 net.context > 0 ? direction.lane_bias : nullptr);
   for (std::size_t l = 0; l < net.layers.size(); ++l) {
     const TileLayer& layer = net.layers[l];
     const bool first = l == 0;
-    if (first) {
-      for (int r = 0; r < layer.outputs; ++r) {
-        const float* row = direction.parameters + layer.weight + r * layer.row_length;
-        bias[r] =
-            (net.context > 0 ? 0.0f
-                             : direction.parameters[layer.bias + static_cast<std::size_t>(r)]) +
-            (net.time ? row[net.time_column()] * t : 0.0f);
-      }
-    }
     layer_tangent<Arch>(
-        layer, parameters, direction.parameters, first ? bias : direction.parameters + layer.bias,
-        first && net.context > 0 ? direction.lane_bias : nullptr,
+        layer, parameters, direction.parameters,
+        first ? first_bias : direction.parameters + layer.bias, first ? lane_bias : nullptr,
         first ? inputs : scratch + net.layers[l - 1].values, first ? direction.inputs : tangent, z);
     const DeltaCall call{
         {}, z, layer.outputs, 0, scratch + layer.values, scratch + layer.slopes, tangent};

@@ -193,5 +193,18 @@ inline void accumulate_rows(const float* in, int rows, float factor, float* sum)
   }
 }
 
+/// The same of in[r, path] · factors[path].
+template <class Arch>
+inline void accumulate_products(const float* in, int rows, const float* factors, float* sum) {
+  constexpr int size = lane_count<Arch>;
+  for (int r = 0; r < rows; ++r, in += tile_paths, sum += sum_lanes) {
+    Lanes<Arch> total = load<Arch>(sum);
+    for (int lane = 0; lane < tile_paths; lane += size) {
+      total = xsimd::fma(load<Arch>(factors + lane), load<Arch>(in + lane), total);
+    }
+    total.store_aligned(sum);
+  }
+}
+
 }  // namespace ITO_CPU_ISA
 }  // namespace ito::cpu

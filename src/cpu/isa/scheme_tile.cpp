@@ -96,7 +96,7 @@ class SchemeTile {
                           float scale) {
       if (!net) return clear(place, rows);
       const float* tangent = net_tangent<Arch>(
-          *net, call_.parameters, scratch_, at(values.point), static_cast<float>(t),
+          *net, call_.parameters, scratch_, at(values.point), net_time(t),
           {along, at(tangents.point), at(model_.along[static_cast<std::size_t>(q)].lane_bias)});
       for_rows(rows, [&](int i, int lane) {
         put(place, i, lane, Number(scale) * load<Arch>(tangent + i * tile_paths + lane));
@@ -146,9 +146,23 @@ class SchemeTile {
   Number martingale_cotangent(int lane) const { return get(model_.martingale_cotangent, 0, lane); }
 
   StepTime time_of(int k) const {
-    const auto i = static_cast<std::size_t>(k);
-    return {k, double{model_.time[i]}, double{model_.h[i]}, std::sqrt(double{model_.h[i]})};
+    if (own_steps()) {
+      load_lane_steps(model_, call_, k);
+      return {k, 0, 1, 1};
+    }
+    const double h{call_.steps[k].step};
+    return {k, double{call_.steps[k].time}, h, std::sqrt(h)};
   }
+  bool own_steps() const { return call_.lane_steps != nullptr; }
+  /// Rounded as a product of doubles is, like that of a step that all lanes have.
+  Number times_h(double factor, int lane) const {
+    alignas(64) float products[lane_step];
+    for (int l = 0; l < lane_step; ++l) {
+      products[l] = static_cast<float>(factor * double{at(model_.lane_h)[lane + l]});
+    }
+    return load<Arch>(products);
+  }
+  Number root_h(int lane) const { return xsimd::sqrt(get(model_.lane_h, 0, lane)); }
   void load_noise(const Scheme& scheme, const SchemePlaces& places, int k) const {
     TileNoise<Arch>(model_, call_)
         .draw_step(k, at(places.z), scheme.needs_area ? at(places.area) : nullptr);
@@ -169,9 +183,20 @@ class SchemeTile {
     for (int lane = 0; lane < lanes; lane += lane_step) put(place, row, lane, Number(value));
   }
 
+  /// That of nets, from that of a stage.
+  NetTime net_time(double t) const {
+    if (!own_steps()) return {static_cast<float>(t), nullptr};
+    float* times = at(model_.lane_stage_time);
+    for (int lane = 0; lane < lanes; ++lane) {
+      times[lane] = static_cast<float>(double{at(model_.lane_time)[lane]} +
+                                       t * double{at(model_.lane_h)[lane]});
+    }
+    return {0.0f, times};
+  }
+
   void run(const std::optional<TileNet>& net, const float* x, double t, bool trace) const {
     if (!net) return;
-    net_forward<Arch>(*net, call_.parameters, scratch_, x, static_cast<float>(t),
+    net_forward<Arch>(*net, call_.parameters, scratch_, x, net_time(t),
                       net->context > 0 ? at(model_.lane_bias) : nullptr, trace);
   }
   /// place = floor + scale · the net's output; 0 without a net.
@@ -186,7 +211,7 @@ class SchemeTile {
   void back(const std::optional<TileNet>& net, const float* x, double t, std::size_t cotangent,
             float* out, bool parameters) const {
     if (!net) return;
-    net_backward<Arch>(*net, call_.parameters, scratch_, x, static_cast<float>(t), at(cotangent),
+    net_backward<Arch>(*net, call_.parameters, scratch_, x, net_time(t), at(cotangent),
                        net->layers.front().inputs > 0 ? out : nullptr, parameters);
   }
 
@@ -200,12 +225,12 @@ class SchemeTile {
     });
   }
 
-  /// Zero on non-finite paths: they contribute nothing.
+  /// Zero on paths that take no part.
   void mask(std::size_t place, int rows) const {
     if (!call_.masked) return;
     for_rows(rows, [&](int i, int lane) {
       put(place, i, lane,
-          xsimd::select(get(model_.finite, 0, lane) > Number(0.0f), get(place, i, lane),
+          xsimd::select(get(model_.active, 0, lane) > Number(0.0f), get(place, i, lane),
                         Number(0.0f)));
     });
   }
@@ -254,7 +279,8 @@ void reverse_undoing(const TileModel& model, const TileCall& call, int begin, in
     StepTime time = tile.time_of(k);
     time.sign = -1;
     step.forward(time);
-    step.reverse(tile.time_of(k), {options.detach_state, options.detach_martingale_parameters});
+    time.sign = 1;
+    step.reverse(time, {options.detach_state, options.detach_martingale_parameters});
   }
 }
 

@@ -22,12 +22,13 @@ class TileStep {
   void forward(int k) {
     evaluate(k, at(model_.x), false);
     for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
+      const StepSize<L> size = size_at(lane);
       L energy(0.0f), martingale(0.0f);
       for (int j = 0; j < model_.noise; ++j) {
         const L u = control(j, lane), z = get(model_.z, j, lane);
-        put(model_.w, j, lane, shifted_increment(size_, u, z));
-        energy += energy_increment(size_, u);
-        martingale += martingale_increment(size_, u, z);
+        put(model_.w, j, lane, shifted_increment(size, u, z));
+        energy += energy_increment(size, u);
+        martingale += martingale_increment(size, u, z);
       }
       if (model_.control != ControlKind::none) {
         for (const std::size_t sum : {model_.energy, model_.interval_energy}) {
@@ -40,7 +41,7 @@ class TileStep {
       for (int i = 0; i < model_.state; ++i) {
         L increment = -get(model_.x, model_.state + i, lane);
         if (model_.drift_net) {
-          increment = xsimd::fma(size_.h, get(model_.drift_net->output(), i, lane), increment);
+          increment = xsimd::fma(size.h, get(model_.drift_net->output(), i, lane), increment);
         }
         put(model_.increment, i, lane, increment);
       }
@@ -59,11 +60,12 @@ class TileStep {
 
   /// λ: cotangent of x_{k+1} → cotangent of x_k. `x` is x_k, [state, tile_paths].
   void reverse(int k, const float* x, ReverseOptions options) {
-    x = finite_states(x);
+    x = active_states(x);
     evaluate(k, x, true);
     for (int j = 0; j < model_.noise; ++j) {
       for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
-        put(model_.w, j, lane, shifted_increment(size_, control(j, lane), get(model_.z, j, lane)));
+        put(model_.w, j, lane,
+            shifted_increment(size_at(lane), control(j, lane), get(model_.z, j, lane)));
       }
     }
     clear(model_.increment, model_.state);
@@ -98,28 +100,41 @@ class TileStep {
       L(0.0f).store_aligned(scratch_ + place + i);
     }
   }
-  /// Zero on non-finite paths.
-  L mask_non_finite(L value, int lane) const {
-    return call_.masked ? xsimd::select(get(model_.finite, 0, lane) > L(0.0f), value, L(0.0f))
+  /// Zero on paths that take no part.
+  L mask_inactive(L value, int lane) const {
+    return call_.masked ? xsimd::select(get(model_.active, 0, lane) > L(0.0f), value, L(0.0f))
                         : value;
   }
 
-  /// The states with those of non-finite paths replaced by zero, where there are any.
-  const float* finite_states(const float* x) const {
+  /// The states with those of paths that take no part replaced by zero, where there are any.
+  const float* active_states(const float* x) const {
     if (!call_.masked) return x;
     for (int i = 0; i < model_.state; ++i) {
       for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
-        put(model_.x, i, lane, mask_non_finite(load<Arch>(x + i * tile_paths + lane), lane));
+        put(model_.x, i, lane, mask_inactive(load<Arch>(x + i * tile_paths + lane), lane));
       }
     }
     return at(model_.x);
   }
 
+  void set_step(int k) {
+    if (call_.lane_steps) {
+      load_lane_steps(model_, call_, k);
+      t_ = {0.0f, at(model_.lane_time)};
+    } else {
+      const GridStep& step = call_.steps[k];
+      size_ = {L(step.step), L(step.root_step)};
+      t_ = {step.time, nullptr};
+    }
+  }
+  StepSize<L> size_at(int lane) const {
+    if (!call_.lane_steps) return size_;
+    return {get(model_.lane_h, 0, lane), get(model_.lane_root_h, 0, lane)};
+  }
+
   /// The nets and the noise at (t_k, x).
   void evaluate(int k, const float* x, bool trace) {
-    size_ = {L(model_.h[static_cast<std::size_t>(k)]),
-             L(model_.root_h[static_cast<std::size_t>(k)])};
-    t_ = model_.time[static_cast<std::size_t>(k)];
+    set_step(k);
     const float* p = call_.parameters;
     if (model_.drift_net) {
       net_forward<Arch>(*model_.drift_net, p, scratch_, x, t_, nullptr, trace);
@@ -187,20 +202,22 @@ class TileStep {
   /// Cotangents of u, b and σ, path by path.
   void pull_back_lanes(int lane, Carry carry) {
     const int entries = model_.entries.count();
+    const StepSize<L> size = size_at(lane);
     for (int j = 0; j < model_.noise; ++j) put(model_.u_cotangent, j, lane, L(0.0f));
     for (int i = 0; i < model_.state; ++i) {
       const L lambda = carry.state ? get(model_.lambda, i, lane) : L(0.0f);
-      put(model_.b_cotangent, i, lane, mask_non_finite(size_.h * lambda, lane));
+      put(model_.b_cotangent, i, lane, mask_inactive(size.h * lambda, lane));
     }
     for (int e = 0; e < entries; ++e) {
       const L lambda = carry.state ? get(model_.lambda, model_.entries.row(e), lane) : L(0.0f);
       const int j = model_.entries.column(e);
       add(model_.u_cotangent, j, lane, sigma(e, lane) * lambda);  // ω = σᵀλ
-      put(model_.sigma_cotangent, e, lane, mask_non_finite(lambda * get(model_.w, j, lane), lane));
+      put(model_.sigma_cotangent, e, lane, mask_inactive(lambda * get(model_.w, j, lane), lane));
     }
     const L energy = carry.energy ? get(model_.energy_cotangent, 0, lane) : L(0.0f);
     const L martingale = carry.martingale ? get(model_.martingale_cotangent, 0, lane) : L(0.0f);
-    for (int j = 0; j < model_.noise; ++j) pull_back_control(j, lane, energy, martingale, carry);
+    for (int j = 0; j < model_.noise; ++j)
+      pull_back_control(j, lane, size, energy, martingale, carry);
     if (model_.diffusion_net) {
       for (int e = 0; e < entries; ++e) {
         put(model_.sigma_cotangent, e, lane,
@@ -213,16 +230,16 @@ class TileStep {
     }
   }
 
-  void pull_back_control(int j, int lane, L energy, L martingale, Carry carry) {
+  void pull_back_control(int j, int lane, StepSize<L> size, L energy, L martingale, Carry carry) {
     const L u = control(j, lane);
-    L cotangent = control_cotangent(size_, get(model_.u_cotangent, j, lane), u,
+    L cotangent = control_cotangent(size, get(model_.u_cotangent, j, lane), u,
                                     get(model_.z, j, lane), energy, martingale);
     if (model_.control == ControlKind::drift) cotangent = cotangent / sigma(j, lane);
-    cotangent = mask_non_finite(cotangent, lane);
+    cotangent = mask_inactive(cotangent, lane);
     put(model_.u_cotangent, j, lane, cotangent);
     if (model_.control == ControlKind::drift) {  // u = (v − b)/σ
       add(model_.b_cotangent, j, lane, -cotangent);
-      add(model_.sigma_cotangent, j, lane, mask_non_finite(-cotangent * u, lane));
+      add(model_.sigma_cotangent, j, lane, mask_inactive(-cotangent * u, lane));
     } else if (model_.control == ControlKind::constant && carry.parameters) {
       add(model_.control_sums, j, lane, cotangent);
     }
@@ -231,8 +248,8 @@ class TileStep {
   const TileModel& model_;
   const TileCall& call_;
   float* scratch_;
-  StepSize<L> size_{L(0.0f), L(0.0f)};
-  float t_ = 0;
+  StepSize<L> size_{L(0.0f), L(0.0f)};  ///< where all lanes have one
+  NetTime t_{};
 };
 
 template <class Arch>
@@ -263,10 +280,10 @@ constinit const CpuKernels kernels = {
     run_tile<Isa>,
     reverse_tile<Isa>,
     [](const TileNet& net, const float* parameters, float* scratch, const float* inputs,
-       bool trace) { net_forward<Isa>(net, parameters, scratch, inputs, 0.0f, nullptr, trace); },
+       bool trace) { net_forward<Isa>(net, parameters, scratch, inputs, {}, nullptr, trace); },
     [](const TileNet& net, const float* parameters, float* scratch, const float* inputs,
        const float* output_cotangents, float* input_cotangents) {
-      net_backward<Isa>(net, parameters, scratch, inputs, 0.0f, output_cotangents, input_cotangents,
+      net_backward<Isa>(net, parameters, scratch, inputs, {}, output_cotangents, input_cotangents,
                         true);
     },
     lane_count<Isa>,
