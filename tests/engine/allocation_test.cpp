@@ -53,9 +53,11 @@ std::vector<Real> real(const std::vector<double>& values) {
   return {values.begin(), values.end()};
 }
 
-/// Allocations of a simulation, a recording and two adjoints of it.
+/// Allocations of a simulation, a recording and two adjoints of it. With rows, the grids are given
+/// by observation.
 template <class Real>
-long allocations_of_a_call(const ModelCase& row, Execution execution, std::size_t limit) {
+long allocations_of_a_call(const ModelCase& row, Execution execution, std::size_t limit,
+                           bool with_rows) {
   constexpr std::uint64_t paths = 200;
   BasicPlan<Real> plan(row.model, execution, {.workspace_limit = limit});
   const Call call = row.call(paths);
@@ -63,8 +65,11 @@ long allocations_of_a_call(const ModelCase& row, Execution execution, std::size_
   const std::vector<Real> parameters(real<Real>(row.inputs(paths).parameters)),
       x0(real<Real>(call.x0)), context(real<Real>(call.context)),
       state_weights(real<Real>(weights.states)), energy_weights(real<Real>(weights.energy));
-  const BasicRequest<Real> request{call.paths, call.seed, call.first_path,
-                                   x0,         context,   call.paths_per_observation};
+  BasicRequest<Real> request{call.paths, call.seed, call.first_path,
+                             x0,         context,   call.paths_per_observation};
+  const std::vector<ObservationGrid> grids(call.observations(), {row.model.grid, row.model.save});
+  const auto rows = grid_rows<Real>(row.model, grids);
+  if (with_rows) request.grid = rows.steps, request.save = rows.save;
   std::vector<Real> states(weights.states.size()), energy(paths), martingale(paths),
       gradient(plan.parameter_count()), context_gradient(context.size()),
       x0_gradient(paths * static_cast<std::size_t>(row.model.state));
@@ -96,11 +101,12 @@ TEST(Allocation, DoesNotHappenInACall) {
     const ModelCase& row = model_case(name);
     for (const int threads : {1, 2}) {
       for (const std::size_t limit : {std::size_t{1} << 28, std::size_t{24} << 10}) {
-        EXPECT_EQ(allocations_of_a_call<float>(row, {Device::cpu(), threads}, limit), 0) << name;
-        EXPECT_EQ(allocations_of_a_call<float>(row, {Device::reference(), threads}, limit), 0)
-            << name;
-        EXPECT_EQ(allocations_of_a_call<double>(row, {Device::reference(), threads}, limit), 0)
-            << name;
+        for (const bool rows : {false, true}) {
+          const Execution cpu{Device::cpu(), threads}, reference{Device::reference(), threads};
+          EXPECT_EQ(allocations_of_a_call<float>(row, cpu, limit, rows), 0) << name;
+          EXPECT_EQ(allocations_of_a_call<float>(row, reference, limit, rows), 0) << name;
+          EXPECT_EQ(allocations_of_a_call<double>(row, reference, limit, rows), 0) << name;
+        }
       }
     }
   }

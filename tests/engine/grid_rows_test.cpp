@@ -254,30 +254,40 @@ TEST_P(GridRows, GiveThePathsOfAModelWithThatGrid) {
   }
 }
 
-/// Parameters' gradients add up; those of x_0 and context are each observation's.
+/// What the gradient of a call is by models whose own grids are the observations': those of
+/// parameters add up; those of x_0 and context are each observation's.
+GradientValues gradient_alone(const EngineKind& kind, const Model& model, PlanOptions options,
+                              const Numbers& numbers, const PathValues& cotangents) {
+  const auto& [parameters, call] = numbers;
+  const std::uint64_t per = call.paths_per_observation;
+  GradientValues sum;
+  sum.parameters.resize(parameters.size());
+  sum.context.resize(call.context.size());
+  for (std::size_t r = 0; r < call.grids.size(); ++r) {
+    const ObservationGrid& grid = call.grids[r];
+    const Model own = alone(model, grid);
+    const GradientValues one =
+        AnyPlan(kind, own, options)
+            .adjoint(parameters, alone(call, r), alone(cotangents, r, per, grid, own.save.size()));
+    for (std::size_t p = 0; p < one.parameters.size(); ++p) sum.parameters[p] += one.parameters[p];
+    sum.x0.insert(sum.x0.end(), one.x0.begin(), one.x0.end());
+    const std::vector<int> rows = ruling(grid);
+    for (std::size_t i = 0; i < one.context.size(); ++i) {
+      const std::size_t row = r * intervals + static_cast<std::size_t>(rows[i / contexts]);
+      sum.context[row * contexts + i % contexts] = one.context[i];
+    }
+  }
+  return sum;
+}
+
 TEST_P(GridRows, GiveTheGradientsOfModelsWithThoseGrids) {
   for (const std::uint64_t per : {3, 16}) {
     for (const bool x0 : {true, false}) {
-      const auto [parameters, call] = numbers_of(model, per, 16, x0);
-      const PathValues cotangents = random_cotangents(model, call.paths, 34);
-      const GradientValues got = AnyPlan(kind, model).adjoint(parameters, call, cotangents);
-      GradientValues wanted;
-      wanted.parameters.resize(got.parameters.size());
-      wanted.context.resize(got.context.size());
-      for (std::size_t r = 0; r < call.grids.size(); ++r) {
-        const ObservationGrid& grid = call.grids[r];
-        const Model own = alone(model, grid);
-        const GradientValues one = AnyPlan(kind, own).adjoint(
-            parameters, alone(call, r), alone(cotangents, r, per, grid, own.save.size()));
-        for (std::size_t p = 0; p < one.parameters.size(); ++p)
-          wanted.parameters[p] += one.parameters[p];
-        wanted.x0.insert(wanted.x0.end(), one.x0.begin(), one.x0.end());
-        const std::vector<int> rows = ruling(grid);
-        for (std::size_t i = 0; i < one.context.size(); ++i) {
-          const std::size_t row = r * intervals + static_cast<std::size_t>(rows[i / contexts]);
-          wanted.context[row * contexts + i % contexts] = one.context[i];
-        }
-      }
+      const Numbers numbers = numbers_of(model, per, 16, x0);
+      const PathValues cotangents = random_cotangents(model, numbers.call.paths, 34);
+      const GradientValues got =
+          AnyPlan(kind, model).adjoint(numbers.parameters, numbers.call, cotangents);
+      const GradientValues wanted = gradient_alone(kind, model, {}, numbers, cotangents);
       const double times = kind.name == "reference" ? 1e-6 : 0;
       EXPECT_TRUE(are_close(got, wanted, kind.gradient_tolerance + times)) << per << " paths";
       // A context that rules nowhere has no gradient at all.
@@ -287,6 +297,24 @@ TEST_P(GridRows, GiveTheGradientsOfModelsWithThoseGrids) {
         }
       }
     }
+  }
+}
+
+/// The stochastic adjoint and the reversible one start at each path's own end.
+TEST_P(GridRows, GiveTheGradientsOfEveryMethod) {
+  if (kind.emulated) return;
+  std::vector<GradientMethod> methods{GradientMethod::pathwise, GradientMethod::stochastic_adjoint};
+  if (model.solver == Solver::reversible_heun) methods.push_back(GradientMethod::reversible);
+  for (const GradientMethod method : methods) {
+    SCOPED_TRACE(std::string(name(method)));
+    const Numbers numbers = numbers_of(model, 5, 11, true);
+    const PathValues cotangents = random_cotangents(model, numbers.call.paths, 41);
+    const PlanOptions options{.gradient = method};
+    const GradientValues got =
+        AnyPlan(kind, model, options).adjoint(numbers.parameters, numbers.call, cotangents);
+    const double times = kind.name == "reference" ? 1e-6 : 0;
+    EXPECT_TRUE(are_close(got, gradient_alone(kind, model, options, numbers, cotangents),
+                          kind.gradient_tolerance + times));
   }
 }
 
