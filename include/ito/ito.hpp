@@ -25,6 +25,7 @@
 #include <ito/sample.hpp>
 #include <ito/series.hpp>
 #include <ito/series_file.hpp>
+#include <ito/series_model.hpp>
 #include <ito/solver.hpp>
 #include <ito/standardization.hpp>
 #include <ito/version.hpp>

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+
+#include <ito/dataset.hpp>
+#include <ito/latent_model.hpp>
+#include <ito/series.hpp>
+#include <ito/standardization.hpp>
+
+#pragma GCC visibility push(default)
+namespace ito {
+
+/// A latent model of time series that are observed when they are. Each series has a grid of its
+/// own that passes through all of its times, so none is rounded.
+struct SeriesModel {
+  /// What the model is. Its grid says the unit of time alone, by its first and last time; save
+  /// steps and the control's context steps are those of the series and are ignored here. An encoder
+  /// that reads a series gives a row of context for each observation.
+  LatentModel latent{};
+  double longest_step = 0.05;  ///< of the grids
+  int steps_between = 1;       ///< at least so many between two times of a series
+  /// When X_0 is, before or at the first time of every series; by itself each series begins at its
+  /// first time.
+  std::optional<double> start{};
+  /// Of y before the model sees it; none: as it is.
+  std::optional<Standardization> standardization{};
+};
+
+/// A latent model sized for some series, and these as its data.
+struct LatentSeries {
+  LatentModel latent;
+  Dataset data;
+};
+
+/// For `fit`, `evaluate` and all else that takes a latent model with a dataset. As many steps, save
+/// steps and context steps as the longest series takes; the parameters are the same whatever the
+/// series. Throws ito::Error where `check_series` does, on a number of columns that is not the
+/// model's `observed`, inputs, a time before `start`, an encoder of whole rows ("identity", "mlp"),
+/// and where `grid_through` and `validated` do.
+LatentSeries latent_series(const SeriesModel& model, const SeriesDataset& series);
+
+}  // namespace ito
+#pragma GCC visibility pop

@@ -1,0 +1,100 @@
+#include <ito/series_model.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <string>
+#include <variant>
+
+#include <fmt/format.h>
+#include <ito/error.hpp>
+#include <ito/grid.hpp>
+
+namespace ito {
+namespace {
+
+void check_columns(const LatentModel& latent, const SeriesDataset& series) {
+  if (series.dimension() != static_cast<std::size_t>(latent.observed)) {
+    throw Error("series", fmt::format("{} columns", series.dimension()),
+                fmt::format("{} (the model's `observed`)", latent.observed));
+  }
+  if (series.input_dimension() > 0) {
+    throw Error("series", fmt::format("{} inputs", series.input_dimension()),
+                "none: no net takes exogenous inputs; exclude these columns");
+  }
+  if (std::holds_alternative<IdentityEncoder>(latent.encoder) ||
+      std::holds_alternative<MlpEncoder>(latent.encoder)) {
+    throw Error("encoder.kind", "an encoder of whole rows with series",
+                "\"gru\", \"attention\" or \"none\"");
+  }
+}
+
+/// The grid of one series, from the start on.
+ObservationGrid series_grid(const SeriesModel& model, const Series& series) {
+  const double first = series.times.front(), start = model.start.value_or(first);
+  if (start > first) {
+    throw Error("start", fmt::format("{}", start),
+                fmt::format("a time up to {}, where series \"{}\" begins", first, series.name));
+  }
+  if (start == first) return grid_through(series.times, model.longest_step, model.steps_between);
+  std::vector<double> times{start};
+  times.insert(times.end(), series.times.begin(), series.times.end());
+  ObservationGrid grid = grid_through(times, model.longest_step, model.steps_between);
+  grid.save.erase(grid.save.begin());  // nothing is observed at the start
+  for (int& interval : grid.intervals) --interval;
+  return grid;
+}
+
+/// 0, 1, …, count − 1.
+std::vector<int> steps_from_zero(std::size_t count) {
+  std::vector<int> steps(count);
+  std::iota(steps.begin(), steps.end(), 0);
+  return steps;
+}
+
+/// `latent` with room for grids of so many steps and save steps.
+LatentModel sized(LatentModel latent, std::size_t steps, std::size_t times) {
+  Model& model = latent.model;
+  if (model.grid.size() < 2)
+    throw Error("grid", fmt::format("{} times", model.grid.size()),
+                "two times at least: their ends are the unit of time");
+  const double from = model.grid.front(), length = model.grid.back() - from;
+  model.grid = uniform_grid(length, static_cast<int>(steps));
+  for (double& time : model.grid) time += from;
+  model.save = steps_from_zero(times);
+  std::visit(
+      [&](auto& control) {
+        if constexpr (requires { control.context_steps; }) {
+          if (control.context > 0) control.context_steps = steps_from_zero(times);
+        }
+      },
+      model.control);
+  return validated(std::move(latent));
+}
+
+}  // namespace
+
+LatentSeries latent_series(const SeriesModel& model, const SeriesDataset& series) {
+  check_series(series);
+  check_columns(model.latent, series);
+  const SeriesDataset& seen = model.standardization ? model.standardization->apply(series) : series;
+  Dataset data{.count = seen.count(), .times = 1, .dimension = seen.dimension(), .values = {}};
+  std::size_t steps = 1;
+  for (const Series& one : seen.series) {
+    data.grids.push_back(series_grid(model, one));
+    data.times = std::max(data.times, one.length());
+    steps = std::max(steps, static_cast<std::size_t>(data.grids.back().steps()));
+  }
+  // Each of the context steps is a step of the grid.
+  steps = std::max(steps, data.times);
+  data.values.assign(data.count * data.times * data.dimension,
+                     std::numeric_limits<float>::quiet_NaN());
+  for (std::size_t i = 0; i < data.count; ++i) {
+    std::ranges::copy(
+        seen.series[i].values,
+        data.values.begin() + static_cast<std::ptrdiff_t>(i * data.times * data.dimension));
+  }
+  return {sized(model.latent, steps, data.times), std::move(data)};
+}
+
+}  // namespace ito

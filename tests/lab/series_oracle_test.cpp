@@ -1,0 +1,208 @@
+// Latent models of irregular series with gaps, against the Kalman filter of the same Euler–Maruyama
+// chains: log p(y) by importance weights, and what training comes to.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <ito/ito.hpp>
+#include <ito/lab/kalman.hpp>
+#include <ito/lab/series_data.hpp>
+
+#include "refusal.hpp"
+
+namespace ito::test {
+namespace {
+
+using namespace lab;
+
+/// dX = (A X + a) dt + S dW in two dimensions, observed with noise, from N(m, diag v²).
+const std::vector<double> drift{-1.0, 0.5, -0.3, -0.8}, shift{0.2, -0.1}, diffusion{0.6, 0.8},
+    mean{0.3, -0.5}, spread{1.0, 0.7};
+constexpr double noise = 0.5;
+
+LinearGaussianModel linear(double start_time) {
+  return {.state = 2,
+          .noise = 2,
+          .observed = 2,
+          .drift = drift,
+          .shift = shift,
+          .diffusion = {diffusion[0], 0, 0, diffusion[1]},
+          .start_time = start_time,
+          .start_mean = mean,
+          .start_covariance = {spread[0] * spread[0], 0, 0, spread[1] * spread[1]},
+          .readout = {1, 0, 0, 1},
+          .observation_covariance = {noise * noise, 0, 0, noise * noise}};
+}
+
+SeriesModel linear_series(const Encoder& encoder) {
+  SeriesModel model;
+  model.latent.model = {.state = 2,
+                        .grid = {0, 2},
+                        .initial = GaussianInitial{mean, spread},
+                        .drift = Mlp{.hidden = {}, .time = false},
+                        .diffusion = ConstantDiffusion{diffusion}};
+  model.latent.observed = 2;
+  model.latent.likelihood = Gaussian{noise};
+  model.latent.encoder = encoder;
+  if (!std::holds_alternative<NoEncoder>(encoder))
+    model.latent.model.control = FeedbackControl{Mlp{.hidden = {16}}, 4};
+  model.longest_step = 0.1;
+  model.steps_between = 2;
+  return model;
+}
+
+/// The truth in the prior; what else there is starts at random, and a little more so.
+Parameters parameters_of(const LatentModel& latent, double random) {
+  Parameters parameters = initialize(latent, 3);
+  std::uint64_t i = 0;
+  for (const Tensor& tensor : parameters.tensors()) {
+    if (tensor.name.starts_with("drift") || tensor.name.starts_with("diffusion") ||
+        tensor.name.starts_with("initial"))
+      continue;
+    for (float& value : parameters[tensor.name])
+      value += static_cast<float>(random * standard_normal(4, i++, 0, 0, NoiseStream::parameters));
+  }
+  std::ranges::copy(std::vector<float>(drift.begin(), drift.end()),
+                    parameters["drift.0.weight"].begin());
+  std::ranges::copy(std::vector<float>(shift.begin(), shift.end()),
+                    parameters["drift.0.bias"].begin());
+  return parameters;
+}
+
+/// Series of 1 to 6 times, a third of whose numbers are missing; none is of a whole series.
+SeriesDataset some_series(std::size_t count, std::uint64_t seed) {
+  SeriesDataset data = sample_linear(
+      linear(0), {.series = count, .times = 6, .horizon = 1.5, .missing = 0.33, .seed = seed});
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t length = 1 + i % data.series[i].length();
+    data.series[i].times.resize(length);
+    data.series[i].values.resize(2 * length);
+  }
+  return data;
+}
+
+/// log p(y) of each series, as the chain on its grid has it.
+std::vector<double> evidence(const SeriesDataset& data, const Dataset& rows) {
+  std::vector<double> all;
+  for (std::size_t i = 0; i < data.count(); ++i) {
+    const ObservationGrid& grid = rows.grids[i];
+    const LinearGaussianModel model = linear(grid.times.front());
+    const LinearScheme scheme = grid.steps() > 0 ? LinearScheme(EulerMaruyamaChain{grid.times})
+                                                 : LinearScheme(ExactTransitions{});
+    all.push_back(kalman(model, data.series[i], {}, scheme).log_density);
+  }
+  return all;
+}
+
+struct Case {
+  const char* name;
+  Encoder encoder;
+  std::optional<double> start;
+};
+
+class SeriesOracle : public testing::TestWithParam<Case> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Of, SeriesOracle,
+    testing::Values(
+        Case{"prior", NoEncoder{}, std::nullopt}, Case{"prior_from_a_start", NoEncoder{}, -0.25},
+        Case{"gru", GruEncoder{.hidden = 6, .initial = true}, std::nullopt},
+        Case{"gru_decay", GruEncoder{.hidden = 6, .decay = true, .initial = true}, -0.25},
+        Case{"attention", AttentionEncoder{.hidden = 6, .initial = true}, std::nullopt}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+/// The mean of the weights of any control and any posterior of X_0 is p(y).
+TEST_P(SeriesOracle, WeightsComeToTheKalmanFiltersEvidence) {
+  constexpr std::size_t count = 7;
+  const SeriesDataset data = some_series(count, 5);
+  SeriesModel model = linear_series(GetParam().encoder);
+  model.start = GetParam().start;
+  const auto [latent, rows] = latent_series(model, data);
+  const std::vector<double> exact = evidence(data, rows);
+  for (const Device device : {Device::cpu(), Device::reference()}) {
+    const std::size_t samples = device == Device::cpu() ? 8192 : 512;
+    const Evaluation got = evaluate(latent, parameters_of(latent, 0.2),
+                                    {.samples = samples, .execution = {device}}, rows);
+    double difference = 0;
+    for (std::size_t i = 0; i < count; ++i) difference += (got.log_marginal[i] - exact[i]) / count;
+    // log of a mean of S weights is low by half its relative variance, S/ESS − 1 over S at most.
+    const double bias = 0.5 * (1 / got.ess);
+    EXPECT_NEAR(difference, 0, 4 * got.log_marginal_error + 2 * bias) << device.name();
+    EXPECT_LT(got.log_marginal_error, 0.1) << device.name();
+    EXPECT_LE(got.elbo, got.iwae);
+  }
+}
+
+/// A series alone, or among others in another order and beside a longer one: the same bits.
+TEST_P(SeriesOracle, ASeriesIsWhatItIsWhateverStandsBesideIt) {
+  const SeriesDataset data = some_series(5, 6);
+  const SeriesModel model = linear_series(GetParam().encoder);
+  const auto value_of = [&](const std::vector<std::size_t>& which) {
+    const auto [latent, rows] = latent_series(model, data.select(which));
+    return evaluate(latent, parameters_of(latent, 0.2),
+                    {.samples = 16, .execution = {Device::cpu()}}, rows)
+        .log_marginal.front();
+  };
+  for (const std::size_t i : {0u, 2u, 3u}) {
+    EXPECT_EQ(value_of({i}), value_of({i, 4, 1})) << i;
+  }
+}
+
+/// The posterior, X_0's too, learns what the prior is given; ELBO and evidence stay in order.
+TEST(SeriesTraining, ClosesMostOfTheGapToTheEvidence) {
+  const SeriesDataset training = some_series(96, 7), held_out = some_series(48, 8);
+  const SeriesModel model = linear_series(GruEncoder{.hidden = 16, .initial = true});
+  // Sized for both.
+  SeriesDataset both = training;
+  for (Series one : held_out.series) {
+    one.name = "held out " + one.name;
+    both.series.push_back(std::move(one));
+  }
+  const auto [latent, rows] = latent_series(model, both);
+  const Dataset first = rows.slice(0, 96), second = rows.slice(96, 144);
+  const FitOptions options{.epochs = 80,
+                           .batch = 32,
+                           .samples = 8,
+                           .learning_rate = 1e-2,
+                           .fixed = {"drift", "diffusion", "initial"},
+                           .start = parameters_of(latent, 0),
+                           .execution = {Device::cpu()}};
+  const FitResult result = fit(latent, options, first, second);
+  const std::vector<double> exact = evidence(held_out, second);
+  double truth = 0;
+  for (const double one : exact) truth += one / static_cast<double>(exact.size());
+  const EvaluateOptions with{.samples = 256, .execution = {Device::cpu()}};
+  const double before = truth - evaluate(latent, parameters_of(latent, 0), with, second).elbo;
+  const Evaluation after = evaluate(latent, result.parameters, with, second);
+  EXPECT_GT(before, 0.5);
+  EXPECT_LT(truth - after.elbo, 0.5 * before);
+  EXPECT_NEAR(after.iwae, truth, 4 * after.log_marginal_error + 0.02);
+}
+
+TEST(SeriesRefusal, NamesWhatIsWrong) {
+  const SeriesDataset data = some_series(3, 9);
+  SeriesModel model = linear_series(GruEncoder{});
+  const auto message = [&] { return refusal([&] { latent_series(model, data); }); };
+  model.latent.observed = 3;
+  EXPECT_EQ(message(), "series: got 2 columns; accepted: 3 (the model's `observed`)");
+  model.latent.observed = 2;
+  model.start = 10;
+  EXPECT_TRUE(message().starts_with("start: got 10; accepted: a time up to ")) << message();
+  model.start.reset();
+  model.longest_step = 0;
+  EXPECT_TRUE(message().starts_with("longest_step: got 0")) << message();
+  model.longest_step = 0.1;
+  model.latent.encoder = MlpEncoder{};
+  EXPECT_TRUE(message().starts_with("encoder.kind: got an encoder of whole rows")) << message();
+  model.latent.encoder = GruEncoder{.initial = true};
+  model.latent.model.initial = PointInitial{};
+  EXPECT_TRUE(message().starts_with("encoder.initial: got true")) << message();
+}
+
+}  // namespace
+}  // namespace ito::test
