@@ -278,6 +278,7 @@ class CpuEngine final : public Engine<float> {
                         std::size_t contexts) const {
     const float* c = call.request.context.data() + row * contexts;
     for (std::size_t i = 0; i < static_cast<std::size_t>(layer.outputs); ++i) {
+      if (bias_gradient[i] == 0) continue;  // a context that rules nowhere may be any number
       call.space.gradients[layer.bias + i] += bias_gradient[i];
       double* weights = context_weights(call.space.gradients, i);
       for (std::size_t j = 0; j < contexts; ++j) weights[j] += bias_gradient[i] * c[j];

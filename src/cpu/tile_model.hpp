@@ -170,7 +170,8 @@ struct TileModel {
   std::size_t b_cotangent;           ///< [state, tile_paths]
   std::size_t sigma_cotangent;       ///< [entries, tile_paths]
   std::size_t lane_bias;             ///< [first control layer, tile_paths]
-  /// [tile_paths]: t, h and √h where they differ by lane, and the time of a stage.
+  /// [tile_paths]: t, h and √h where they differ by lane, and the time of a stage. Where they do
+  /// not, a first vector of h and of √h may serve all.
   std::size_t lane_time, lane_h, lane_root_h, lane_stage_time;
   /// [noise, tile_paths], for normals of steps shorter or longer than the grid's
   std::size_t spare_first, spare_second, spare_area;

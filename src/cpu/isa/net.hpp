@@ -121,18 +121,20 @@ const float* make_first_bias(const TileNet& net, const float* parameters, float*
   float* by_row = scratch + net.first_bias;
   const bool differ = net.time && t.lanes;
   float* by_lane = scratch + net.transposed;  // free until the way back
-  for (int r = 0; r < layer.outputs; ++r) {
-    const float* row = parameters + layer.weight + r * layer.row_length;
-    const float bias = lane_bias ? 0.0f : parameters[layer.bias + static_cast<std::size_t>(r)];
-    if (!differ) {
-      by_row[r] = net.time ? rounded_as_lanes(row[net.time_column()], t.common, bias) : bias;
-      continue;
-    }
+  const auto bias_of = [&](int r) {
+    return lane_bias ? 0.0f : parameters[layer.bias + static_cast<std::size_t>(r)];
+  };
+  const float* weights = parameters + layer.weight + net.time_column();
+  for (int r = 0; r < layer.outputs && !differ; ++r) {
+    by_row[r] = net.time ? rounded_as_lanes(weights[r * layer.row_length], t.common, bias_of(r))
+                         : bias_of(r);
+  }
+  for (int r = 0; r < layer.outputs && differ; ++r) {
     by_row[r] = -0.0f;  // changes no sum
-    const Lanes<Arch> weight(row[net.time_column()]);
+    const Lanes<Arch> weight(weights[r * layer.row_length]), bias(bias_of(r));
     for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
       const int i = r * tile_paths + lane;
-      Lanes<Arch> sum = xsimd::fma(weight, load<Arch>(t.lanes + lane), Lanes<Arch>(bias));
+      Lanes<Arch> sum = xsimd::fma(weight, load<Arch>(t.lanes + lane), bias);
       if (lane_bias) sum = sum + load<Arch>(lane_bias + i);
       sum.store_aligned(by_lane + i);
     }

@@ -16,7 +16,7 @@ class TileStep {
 
  public:
   TileStep(const TileModel& model, const TileCall& call)
-      : model_(model), call_(call), scratch_(call.scratch) {}
+      : model_(model), call_(call), scratch_(call.scratch), own_steps_(call.lane_steps ? -1 : 0) {}
 
   /// x_k → x_{k+1} in place, and the sums with it.
   void forward(int k) {
@@ -123,13 +123,14 @@ class TileStep {
       t_ = {0.0f, at(model_.lane_time)};
     } else {
       const GridStep& step = call_.steps[k];
-      size_ = {L(step.step), L(step.root_step)};
+      put(model_.lane_h, 0, 0, L(step.step));
+      put(model_.lane_root_h, 0, 0, L(step.root_step));
       t_ = {step.time, nullptr};
     }
   }
   StepSize<L> size_at(int lane) const {
-    if (!call_.lane_steps) return size_;
-    return {get(model_.lane_h, 0, lane), get(model_.lane_root_h, 0, lane)};
+    return {get(model_.lane_h, 0, lane & own_steps_),
+            get(model_.lane_root_h, 0, lane & own_steps_)};
   }
 
   /// The nets and the noise at (t_k, x).
@@ -248,7 +249,7 @@ class TileStep {
   const TileModel& model_;
   const TileCall& call_;
   float* scratch_;
-  StepSize<L> size_{L(0.0f), L(0.0f)};  ///< where all lanes have one
+  int own_steps_;  ///< all ones, or 0 where all lanes have one step, whose size the first ones hold
   NetTime t_{};
 };
 
