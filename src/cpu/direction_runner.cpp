@@ -53,7 +53,7 @@ void DirectionRunner::set_interval_tangents(const DirectionArrays& arrays, std::
   const auto contexts = static_cast<std::size_t>(shape.context());
   const auto row_length = static_cast<std::size_t>(layer.inputs);
   const auto column = static_cast<std::size_t>(call_.model.control_net->context_column());
-  const auto set = [&](std::size_t q, Lanes lanes, std::size_t interval) {
+  const auto set = [&](std::size_t q, LaneList lanes, std::size_t interval) {
     const float* along = arrays.parameters + q * shape.parameters;
     float* to = at(call_.model.along[q].lane_bias);
     for (const std::size_t lane : lanes) {
@@ -95,7 +95,7 @@ void DirectionRunner::run_along(const DirectionArrays& arrays, std::size_t count
   grids_.restart();
   load_initial();
   load_initial_tangents(arrays, count);
-  const auto save_and_clear = [&](Lanes lanes, std::size_t s) {
+  const auto save_and_clear = [&](LaneList lanes, std::size_t s) {
     save(lanes, s);
     for (std::size_t q = 0; q < count; ++q) {
       float* sums = at(model.along[q].sums);
@@ -104,7 +104,7 @@ void DirectionRunner::run_along(const DirectionArrays& arrays, std::size_t count
       }
     }
   };
-  const auto end = [&](Lanes lanes) {
+  const auto end = [&](LaneList lanes) {
     finish(lanes);
     for (const std::size_t lane : lanes) at(model.active)[lane] = is_finite(lane) ? 1.0f : 0.0f;
   };
@@ -123,7 +123,7 @@ void DirectionRunner::tangents(const DirectionArrays& arrays, std::size_t first,
                                const BasicOutputs<float>& outputs) {
   const auto d = static_cast<std::size_t>(call_.model.state);
   const std::size_t paths = call_.request.paths;
-  const auto for_paths = [&](Lanes lanes, auto each) {
+  const auto for_paths = [&](LaneList lanes, auto each) {
     for (std::size_t q = 0; q < count; ++q) {
       for (const std::size_t lane : lanes) {
         if (!has_path(lane)) continue;
@@ -133,7 +133,7 @@ void DirectionRunner::tangents(const DirectionArrays& arrays, std::size_t first,
   };
   run_along(
       arrays, count,
-      [&](Lanes lanes, std::size_t s) {
+      [&](LaneList lanes, std::size_t s) {
         for_paths(lanes, [&](std::size_t q, std::size_t lane, std::size_t row) {
           const std::size_t to = row * saves() + s;
           const float* x = at(call_.model.along[q].chain) + lane;
@@ -144,7 +144,7 @@ void DirectionRunner::tangents(const DirectionArrays& arrays, std::size_t first,
           outputs.interval_martingale[to] = sums[3 * all_lanes];
         });
       },
-      [&](Lanes lanes) {
+      [&](LaneList lanes) {
         for_paths(lanes, [&](std::size_t q, std::size_t lane, std::size_t row) {
           outputs.energy[row] = at(call_.model.along[q].sums)[lane];
           outputs.martingale[row] = at(call_.model.along[q].sums)[all_lanes + lane];
@@ -155,7 +155,7 @@ void DirectionRunner::tangents(const DirectionArrays& arrays, std::size_t first,
 /// products [tile_paths] += what direction q contributes in these lanes at save step s; s = saves()
 /// stands for the sums over the whole path.
 void DirectionRunner::add_product(std::size_t q, const BasicCotangents<float>& cotangents,
-                                  Lanes lanes, std::size_t s, double* products) const {
+                                  LaneList lanes, std::size_t s, double* products) const {
   const auto d = static_cast<std::size_t>(call_.model.state);
   const float* sums = at(call_.model.along[q].sums);
   const float* x = at(call_.model.along[q].chain);
@@ -208,10 +208,10 @@ void DirectionRunner::gradient(const BasicCotangents<float>& cotangents,
     };
     set(1.0f);
     for (auto& row : products) std::fill_n(row, tile_paths, 0.0);
-    const auto add = [&](Lanes lanes, std::size_t s) {
+    const auto add = [&](LaneList lanes, std::size_t s) {
       for (std::size_t q = 0; q < count; ++q) add_product(q, cotangents, lanes, s, products[q]);
     };
-    run_along(arrays, count, add, [&](Lanes lanes) { add(lanes, saves()); });
+    run_along(arrays, count, add, [&](LaneList lanes) { add(lanes, saves()); });
     set(0.0f);
     for (std::size_t q = 0; q < count; ++q) {
       const std::size_t place = units.place(first + q);

@@ -34,7 +34,7 @@ class DirectionRunner : public TileRunner {
   void run_along(const DirectionArrays& arrays, std::size_t count, Save save, Finish finish);
   void load_initial_tangents(const DirectionArrays& arrays, std::size_t count);
   void set_interval_tangents(const DirectionArrays& arrays, std::size_t count, int k);
-  void add_product(std::size_t q, const BasicCotangents<float>& cotangents, Lanes lanes,
+  void add_product(std::size_t q, const BasicCotangents<float>& cotangents, LaneList lanes,
                    std::size_t s, double* products) const;
 };
 

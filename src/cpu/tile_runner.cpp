@@ -133,8 +133,8 @@ void TileRunner::simulate(const BasicOutputs<float>& outputs, bool record) {
                        stride == 1 ? model.stored : model.carried};
   for (int k = 0;;) {
     grids_.pass(
-        k, [&](Lanes lanes, std::size_t s) { save(outputs, lanes, s); },
-        [&](Lanes lanes) { finish(outputs, lanes, record); });
+        k, [&](LaneList lanes, std::size_t s) { save(outputs, lanes, s); },
+        [&](LaneList lanes) { finish(outputs, lanes, record); });
     if (k == grids_.end()) break;
     const int stop = grids_.next_stop(k);
     run(k, stop, tape);
@@ -142,7 +142,7 @@ void TileRunner::simulate(const BasicOutputs<float>& outputs, bool record) {
   }
 }
 
-void TileRunner::save(const BasicOutputs<float>& outputs, Lanes lanes, std::size_t s) {
+void TileRunner::save(const BasicOutputs<float>& outputs, LaneList lanes, std::size_t s) {
   const TileModel& model = call_.model;
   const auto d = static_cast<std::size_t>(model.state);
   for (const std::size_t lane : lanes) {
@@ -171,7 +171,7 @@ bool TileRunner::is_finite(std::size_t lane) const {
 }
 
 /// Where the grid of these lanes ends: what is left of their paths.
-void TileRunner::finish(const BasicOutputs<float>& outputs, Lanes lanes, bool record) {
+void TileRunner::finish(const BasicOutputs<float>& outputs, LaneList lanes, bool record) {
   const TileModel& model = call_.model;
   const bool keeps_last = record && call_.space.tape.stride == 0;
   for (const std::size_t lane : lanes) {
@@ -203,7 +203,7 @@ void TileRunner::load_status() {
 
 /// Where the grid of these lanes ends: their paths take part from here on, unless they are not
 /// finite.
-void TileRunner::start_back(const BasicCotangents<float>& cotangents, Lanes lanes) {
+void TileRunner::start_back(const BasicCotangents<float>& cotangents, LaneList lanes) {
   const TileModel& model = call_.model;
   float* active = at(model.active);
   for (const std::size_t lane : lanes) {
@@ -219,7 +219,7 @@ void TileRunner::start_back(const BasicCotangents<float>& cotangents, Lanes lane
 }
 
 /// Cotangents of E and M on the steps before save step `s`; s = saves() for those after the last.
-void TileRunner::load_sum_cotangents(const BasicCotangents<float>& cotangents, Lanes lanes,
+void TileRunner::load_sum_cotangents(const BasicCotangents<float>& cotangents, LaneList lanes,
                                      std::size_t s) {
   const auto fill = [&](std::size_t place, std::span<const float> total,
                         std::span<const float> interval) {
@@ -238,7 +238,7 @@ void TileRunner::load_sum_cotangents(const BasicCotangents<float>& cotangents, L
 }
 
 /// Adds the cotangent of the state that was saved at save step `s`.
-void TileRunner::add_saved_cotangents(const BasicCotangents<float>& cotangents, Lanes lanes,
+void TileRunner::add_saved_cotangents(const BasicCotangents<float>& cotangents, LaneList lanes,
                                       std::size_t s, bool states) {
   const auto d = static_cast<std::size_t>(call_.model.state);
   for (const std::size_t lane : lanes) {

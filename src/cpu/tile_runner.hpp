@@ -49,7 +49,7 @@ class TileRunner {
 
  protected:
   /// Of a tile: those of one grid.
-  using Lanes = std::span<const std::uint8_t>;
+  using LaneList = std::span<const std::uint8_t>;
 
   float* at(std::size_t place) const { return tile_.scratch + place; }
   /// Numbers of `rows` rows.
@@ -70,14 +70,14 @@ class TileRunner {
   void set_interval(int k);
   void run(int begin, int end, TapeSlice tape);
   void clear_sums();
-  void save(const BasicOutputs<float>& outputs, Lanes lanes, std::size_t s);
-  void finish(const BasicOutputs<float>& outputs, Lanes lanes, bool record);
+  void save(const BasicOutputs<float>& outputs, LaneList lanes, std::size_t s);
+  void finish(const BasicOutputs<float>& outputs, LaneList lanes, bool record);
   bool is_finite(std::size_t lane) const;
 
   void load_status();
-  void start_back(const BasicCotangents<float>& cotangents, Lanes lanes);
-  void load_sum_cotangents(const BasicCotangents<float>& cotangents, Lanes lanes, std::size_t s);
-  void add_saved_cotangents(const BasicCotangents<float>& cotangents, Lanes lanes, std::size_t s,
+  void start_back(const BasicCotangents<float>& cotangents, LaneList lanes);
+  void load_sum_cotangents(const BasicCotangents<float>& cotangents, LaneList lanes, std::size_t s);
+  void add_saved_cotangents(const BasicCotangents<float>& cotangents, LaneList lanes, std::size_t s,
                             bool states);
   const float* states_from(int begin, int end, float* segment);
   void reverse(int begin, int end, const float* states, AdjointOptions options);

@@ -62,10 +62,10 @@ class TileStep {
   void reverse(int k, const float* x, ReverseOptions options) {
     x = active_states(x);
     evaluate(k, x, true);
-    for (int j = 0; j < model_.noise; ++j) {
-      for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
-        put(model_.w, j, lane,
-            shifted_increment(size_at(lane), control(j, lane), get(model_.z, j, lane)));
+    for (int lane = 0; lane < tile_paths; lane += lane_count<Arch>) {
+      const StepSize<L> size = size_at(lane);
+      for (int j = 0; j < model_.noise; ++j) {
+        put(model_.w, j, lane, shifted_increment(size, control(j, lane), get(model_.z, j, lane)));
       }
     }
     clear(model_.increment, model_.state);
