@@ -48,8 +48,8 @@ template <class Number>
 struct PathArguments {
   const void* fragments;         ///< packed weights
   const Number* numbers;         ///< packed biases, time weights and constants
-  const GridStep<Number>* grid;  ///< [steps]
-  const int* save;               ///< [saves]
+  const GridStep<Number>* grid;  ///< [steps] or, with own_grids, [observations, steps]
+  const int* save;               ///< [saves] or [observations, saves]
   const Number* bias_rows;       ///< [observations, intervals, row]
   const Number* x0;              ///< null: the model's; else [N, d] or, with x0_shared, [d]
   Number* tape;                  ///< [tiles, checkpoints, tiles of an entry, 32, 4], or null
@@ -61,7 +61,70 @@ struct PathArguments {
   int stride, checkpoints;
   int x0_shared;
   int refinement;  ///< read where the shape says kRefined
+  int own_grids;   ///< whether every observation has a grid; fused kernels: see kOwnGrids
 };
+
+/// The grid that an observation's paths take.
+template <class Number>
+struct PathGrid {
+  const GridStep<Number>* steps;  ///< [steps]
+  const int* save;                ///< [saves]; what pads it names a step at or beyond the end
+  int end;                        ///< steps until where it ends: the others are of length zero
+
+  /// Whether step k is one of it.
+  ITO_INLINE bool has(int k) const { return k < end; }
+  /// Whether save step s is to be written at x_k, those before it having been.
+  ITO_INLINE bool saves(int s, int k) const { return save[s] == k || k == end; }
+};
+
+template <class Number>
+ITO_INLINE PathGrid<Number> path_grid_of(const PathArguments<Number>& call,
+                                         unsigned long long observation) {
+  if (call.own_grids == 0) return {call.grid, call.save, call.steps};
+  const auto row = static_cast<long long>(observation);
+  PathGrid<Number> grid{call.grid + row * call.steps, call.save + row * call.saves, 0};
+  for (int beyond = call.steps; grid.end < beyond;) {
+    const int middle = (grid.end + beyond) / 2;
+    if (grid.steps[middle].step > 0) {
+      grid.end = middle + 1;
+    } else {
+      beyond = middle;
+    }
+  }
+  return grid;
+}
+
+/// The steps of the longest grid among those of `count` tiles.
+template <class Number>
+ITO_INLINE int longest_grid(const PathArguments<Number>& call, int first_tile, int count) {
+  if (call.own_grids == 0) return call.steps;
+  const auto observation = [&](int tile) {
+    return tile_paths_of(call.map, static_cast<unsigned long long>(tile)).observation;
+  };
+  int steps = 0;
+  const unsigned long long last = observation(first_tile + count - 1);
+  for (unsigned long long r = observation(first_tile); r <= last; ++r) {
+    const int own = path_grid_of(call, r).end;
+    steps = own > steps ? own : steps;
+  }
+  return steps;
+}
+
+/// Save steps of a grid up to x_k, when the way back has come there.
+template <class Number>
+ITO_INLINE int saves_until(const PathGrid<Number>& grid, int saves, int k) {
+  if (k >= grid.end) return saves;
+  int below = 0;
+  for (int beyond = saves; below < beyond;) {
+    const int middle = (below + beyond) / 2;
+    if (grid.save[middle] <= k) {
+      below = middle + 1;
+    } else {
+      beyond = middle;
+    }
+  }
+  return below;
+}
 
 /// Results, any of them null.
 template <class Number>

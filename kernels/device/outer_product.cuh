@@ -258,13 +258,27 @@ struct OuterShare {
   }
 };
 
+/// The times of a block's tiles, each on the lane of its number.
+template <class Number>
+struct LaneTimes {
+  Number own;  ///< this lane's
+};
+/// The time of the paths of a tile. Whole warps take part.
+template <class Number>
+ITO_DEVICE Number time_of_tile(const LaneTimes<Number>& times, int tile) {
+  return shuffle(times.own, static_cast<unsigned>(tile));
+}
+/// That of all paths.
+ITO_DEVICE float time_of_tile(float time, int) { return time; }
+ITO_DEVICE double time_of_tile(double time, int) { return time; }
+
 /// Adds the block's step to the blocks of the warp's row `own` of a layer. `rows` and `columns` are
 /// the factors of the first of kTiles tiles of paths; those of the next lie `kTileStage` elements
-/// on.
-template <class Outer, class Share, int kTiles, int kTileStage>
+/// on. `times`: one of all paths, or LaneTimes.
+template <class Outer, class Share, int kTiles, int kTileStage, class Times>
 ITO_DEVICE void outer_product(const StagedArray<typename Outer::Element>& rows,
                               const StagedArray<typename Outer::Element>& columns,
-                              typename Outer::Number t, int own,
+                              const Times& times, int own,
                               Tile<typename Outer::Number> (&sums)[Share::kOwnColumns]) {
   using Array = typename Outer::Array;
   ITO_UNROLL
@@ -281,7 +295,8 @@ ITO_DEVICE void outer_product(const StagedArray<typename Outer::Element>& rows,
       if (b + 1 < Share::kOwnTiles) Outer::accumulate(sums[b + 1], left, right, 1);
     }
     if (Share::has_constants()) {
-      Outer::accumulate(sums[Share::kOwnColumns - 1], left, Outer::constants(t), 0);
+      const auto constants = Outer::constants(time_of_tile(times, path / 16));
+      Outer::accumulate(sums[Share::kOwnColumns - 1], left, constants, 0);
     }
   }
 }

@@ -37,8 +37,10 @@ class WarpAdjoint {
         nets_(nets),
         sums_(sums),
         index_(index),
+        grid_(call_, paths().observation),
         noise_(call_, paths().tile) {
     if constexpr (kHasRow) bias_rows_ = paths().bias_rows;
+    if constexpr (Shape::kOwnGrids && Nets::kStages) lane_grid_ = grid_of_lane();
     ITO_UNROLL
     for (int r = 0; r < 2; ++r) {
       finite_[r] = paths().path[r] >= 0 &&
@@ -52,13 +54,14 @@ class WarpAdjoint {
     lambda_.start_from_zero_excess();
     row_sums_.clear();
     save_ = call_.saves;
-    load_sum_cotangents();
-    add_saved_cotangents(call_.steps);
+    const int steps = block_steps();
+    load_sum_cotangents(steps);
+    add_saved_cotangents(steps);
     ITO_ROLLED
-    for (int end = call_.steps; end > 0;) {
+    for (int end = steps; end > 0;) {
       const int begin = call_.stride == 1 ? 0 : (end - 1) / call_.stride * call_.stride;
       const Tile<Number>* states =
-          states_from<P, Shape>(arguments_, nets_.evaluator, noise_, index_, begin, end);
+          states_from<P, Shape>(arguments_, grid_, nets_.evaluator, noise_, index_, begin, end);
       ITO_ROLLED
       for (int k = end - 1; k >= begin; --k) {
         reverse_step(k, states + static_cast<long long>(k - begin) * stored_stride<Shape>);
@@ -72,46 +75,46 @@ class WarpAdjoint {
   // The parts of `run`, for kernels that take one step a launch.
   ITO_DEVICE CompensatedTiles<Shape, Number>& costate() { return lambda_; }
 
-  /// Continues where `saves_left` save steps remain.
-  ITO_DEVICE void resume(int saves_left) {
+  /// Continues at x_k, where `saves_left` save steps remain, unless grids are observations' own.
+  ITO_DEVICE void resume(int k, int saves_left) {
     row_sums_.clear();
     save_ = saves_left;
-    load_sum_cotangents();
+    if constexpr (Shape::kOwnGrids) save_ = saves_until(grid_.own, call_.saves, k);
+    load_sum_cotangents(k);
+  }
+  /// Whether step k is one of the warp's grid; from now on masks are for it.
+  ITO_DEVICE bool take_step(int k) {
+    has_step_ = grid_.has(k);
+    return has_step_;
   }
 
-  /// Zero where a path is not finite.
-  ITO_DEVICE Tile<Number> mask_non_finite(Tile<Number> tile) const {
+  /// Zero where a path is not finite, or its grid has ended.
+  ITO_DEVICE Tile<Number> mask(Tile<Number> tile) const {
     ITO_UNROLL
-    for (int e = 0; e < 4; ++e) tile.v[e] = finite_[e / 2] ? tile.v[e] : Number(0);
+    for (int e = 0; e < 4; ++e) {
+      const bool counts = finite_[e / 2] && (!Shape::kOwnGrids || has_step_);
+      tile.v[e] = counts ? tile.v[e] : Number(0);
+    }
     return tile;
   }
 
   /// At step k: adds the cotangent of a saved state to λ.
   ITO_DEVICE void add_saved_cotangents(int k) {
-    if (save_ == 0 || call_.save[save_ - 1] != k) return;
-    --save_;
-    saved_ = true;
-    if (arguments_.states != nullptr && !arguments_.detach_state) {
-      const auto own = paths();
-      ITO_UNROLL
-      for (int n = 0; n < kStates; ++n) {
-        ITO_UNROLL
-        for (int e = 0; e < 4; ++e) {
-          const int channel = channel_of(n, e);
-          if (!finite_[e / 2] || channel >= Shape::kState) continue;
-          const long long row = own.path[e / 2] * call_.saves + save_;
-          add_of_any_size(lambda_.value[n].v[e], lambda_.excess[n].v[e],
-                          arguments_.states[row * Shape::kState + channel]);
-        }
-      }
+    if constexpr (Shape::kOwnGrids) {
+      if (k > grid_.end()) return;
+      if (k == grid_.end()) load_sum_cotangents();
     }
-    load_sum_cotangents();
+    grid_.unsave_at(k, save_, [&](int save) { add_saved(save); });
   }
 
   /// Noise at step k and, for a drift control, b and σ at x_k.
   ITO_DEVICE void open_step(int k) {
-    const GridStep<Number> step = call_.grid[k];
+    const GridStep<Number> step = grid_.step(k);
     size_ = {step.step, step.root_step};
+    if constexpr (Shape::kOwnGrids) {
+      if (!take_step(k)) size_ = {Number(0), Number(1)};  // where 1/√h is a number
+      if constexpr (Nets::kStages) nets_.take_time(lane_grid_, k);
+    }
     input_ = {step.time, bias_rows_ + step.interval * Shape::kRow};
     ITO_UNROLL
     for (int n = 0; n < kNoises; ++n) {
@@ -143,6 +146,7 @@ class WarpAdjoint {
 
   /// At step 0: λ is the cotangent of x_0.
   ITO_DEVICE void store_initial_cotangents() {
+    has_step_ = true;
     if (!writes_tile<Shape>()) return;
     if (arguments_.x0_gradient != nullptr) {
       const auto own = paths();
@@ -163,25 +167,64 @@ class WarpAdjoint {
       if (call_.x0 != nullptr) return;
       ITO_UNROLL
       for (int n = 0; n < kStates; ++n) {
-        sums_.initial.add(n, mask_non_finite(lambda_.value[n]));
+        sums_.initial.add(n, mask(lambda_.value[n]));
         if constexpr (Shape::kInitial == InitialKind::gaussian) {
           const auto log_std = broadcast_row(nets_.evaluator.parameters, Shape::kInitialStd, n);
           auto part =
               within<Shape::kState>(normal_tile<P>(seed_of(call_), paths().tile, 0, n, 1), n);
           ITO_UNROLL
           for (int e = 0; e < 4; ++e) part.v[e] *= exp(log_std.v[e]) * lambda_.value[n].v[e];
-          sums_.deviation.add(n, mask_non_finite(part));
+          sums_.deviation.add(n, mask(part));
         }
       }
     }
   }
 
  private:
+  /// Steps of the longest grid of the block's tiles, which go back together.
+  ITO_DEVICE int block_steps() const {
+    return TileGrid<Shape, Number>::longest(call_, index_ / Shape::kTiles * Shape::kTiles,
+                                            Shape::kTiles);
+  }
+
+  /// That of the block's tile whose number this lane has: they are fewer than lanes.
+  ITO_DEVICE const GridStep<Number>* grid_of_lane() const {
+    constexpr int kTiles = Shape::kTiles;
+    const int tile = index_ / kTiles * kTiles + static_cast<int>(lane_index()) % kTiles;
+    const auto row = tile_paths_of(call_.map, static_cast<unsigned long long>(tile)).observation;
+    return call_.grid + static_cast<long long>(row) * call_.steps;
+  }
+
+  ITO_DEVICE void add_saved(int save) {
+    saved_ = true;
+    if (arguments_.states != nullptr && !arguments_.detach_state) {
+      const auto own = paths();
+      ITO_UNROLL
+      for (int n = 0; n < kStates; ++n) {
+        ITO_UNROLL
+        for (int e = 0; e < 4; ++e) {
+          const int channel = channel_of(n, e);
+          if (!finite_[e / 2] || channel >= Shape::kState) continue;
+          const long long row = own.path[e / 2] * call_.saves + save;
+          add_of_any_size(lambda_.value[n].v[e], lambda_.excess[n].v[e],
+                          arguments_.states[row * Shape::kState + channel]);
+        }
+      }
+    }
+    load_sum_cotangents();
+  }
+
   /// Made again where it is needed, which is seldom: registers are few.
   ITO_DEVICE WarpPaths<Number> paths() const {
     return WarpPaths<Number>::template of<Shape>(call_, index_);
   }
 
+  /// Those of x_k; zero where the grid ends before it.
+  ITO_DEVICE void load_sum_cotangents(int k) {
+    if (!Shape::kOwnGrids || k <= grid_.end()) return load_sum_cotangents();
+    ITO_UNROLL
+    for (int r = 0; r < 2; ++r) energy_[r] = martingale_[r] = Number(0);
+  }
   ITO_DEVICE void load_sum_cotangents() {
     const auto own = paths();
     ITO_UNROLL
@@ -203,10 +246,11 @@ class WarpAdjoint {
   /// λ: cotangent of x_{k+1} → cotangent of x_k.
   ITO_DEVICE void reverse_step(int k, const Tile<Number>* entry) {
     read_again();
+    take_step(k);
     if (index_ < call_.tiles) load_state<Shape>(entry, x_);
     ITO_UNROLL
     for (int n = 0; n < kStates; ++n) {
-      x_[n] = mask_non_finite(x_[n]);  // and zero where a warp has no paths
+      x_[n] = mask(x_[n]);  // and zero where a warp has no paths
       x_cotangent_[n] = uniform_tile(Number(0));
     }
     choose_units(k);
@@ -220,13 +264,13 @@ class WarpAdjoint {
     } else {
       pull_back(Carry::step(detached, false));
     }
-    if (!detached) {
+    if (!detached && grid_.has(k)) {
       ITO_UNROLL
       for (int n = 0; n < kStates; ++n) lambda_.add(n, x_cotangent_[n]);
     }
     if constexpr (kHasRow) {
-      const int interval = call_.grid[k].interval;
-      if (k == 0 || call_.grid[k - 1].interval != interval) store_row(interval);
+      const int interval = grid_.step(k).interval;
+      if (k == 0 || grid_.step(k - 1).interval != interval) store_row(interval);
     }
   }
 
@@ -234,6 +278,7 @@ class WarpAdjoint {
   /// summed goes to memory; that of states also where one leaves f16's range. Waits until no warp
   /// reads what the step before has staged.
   ITO_DEVICE void choose_units(int k) {
+    if constexpr (Shape::kOwnGrids && has_units<P>()) saved_ = block_any(saved_);
     const bool due = saved_ || nets_.check_again || k % steps_in_registers == 0;
     nets_.check = due;
     nets_.check_again = saved_ = false;
@@ -309,6 +354,10 @@ class WarpAdjoint {
       w_[n].v[e] = increment(size_, u.v[e], z_[n].v[e]);
       out.v[e] = control_cotangent(size_, omega.v[e], u.v[e], z_[n].v[e], energy, martingale);
     }
+    if constexpr (Shape::kOwnGrids) {
+      w_[n] = mask(w_[n]);
+      return mask(out);
+    }
     return out;
   }
 
@@ -321,7 +370,7 @@ class WarpAdjoint {
     Tile<Number> delta;
     ITO_UNROLL
     for (int e = 0; e < 4; ++e) delta.v[e] = cotangent.v[e] * slope.v[e];
-    return kOutput == Activation::exp ? mask_non_finite(delta) : delta;
+    return Shape::kOwnGrids || kOutput == Activation::exp ? mask(delta) : delta;
   }
 
   /// The gradient of a constant diagonal σ.
@@ -342,8 +391,7 @@ class WarpAdjoint {
             const auto f = activate<P, Control::kOutput>(z);
             Tile<Number> u, inverse;
             if constexpr (kThroughDrift) {  // u = (v − b)/σ; σ may be zero where a path ended
-              inverse = mask_non_finite(
-                  inverse_sigma<P, Shape>(nets_.evaluator.parameters, n, sigma_[n]));
+              inverse = mask(inverse_sigma<P, Shape>(nets_.evaluator.parameters, n, sigma_[n]));
               u = control_of_drift<Shape, Control::kOutput>(n, f.value, b_[n], inverse);
             } else {
               u = within<Shape::kNoise>(f.value, n);
@@ -431,7 +479,7 @@ class WarpAdjoint {
     Tile<Number> out;
     ITO_UNROLL
     for (int e = 0; e < 4; ++e) out.v[e] = fma(lambda[n].v[e], w_[n].v[e], extra[n].v[e]);
-    return out;
+    return Shape::kOwnGrids ? mask(out) : out;
   }
 
   /// The gradient of the bias row is complete for an interval of the context.
@@ -452,8 +500,10 @@ class WarpAdjoint {
   Sums& sums_;
   int index_;
   const Number* bias_rows_ = nullptr;
+  TileGrid<Shape, Number> grid_;
+  const GridStep<Number>* lane_grid_ = nullptr;  ///< of the block's tile of this lane
   PathNoise<P, Shape> noise_;
-  bool finite_[2], saved_ = true;
+  bool finite_[2], saved_ = true, has_step_ = true;
   int save_ = 0;
   Number energy_[2], martingale_[2];
   StepSize<Number> size_;
@@ -483,7 +533,8 @@ ITO_DEVICE void adjoint(const AdjointArguments<typename P::Number>& arguments) {
       arguments.sums + static_cast<long long>(block_index()) * Shape::kSumCount);
   using Parameters = decltype(open_parameters<P, Shape>(arguments.path));
   const auto stage = shared_memory() + static_cast<unsigned>(Shape::kStageBytes);
-  using Nets = BlockNets<P, typename AdjointEvaluator<P, Shape, Parameters>::Type>;
+  using Evaluator = typename AdjointEvaluator<P, Shape, Parameters>::Type;
+  using Nets = BlockNets<P, Evaluator, Shape::kOwnGrids>;
   Nets nets{{parameters, stage.template as<typename P::Outer::Element>(), Number(1)}, memory};
   GradientSums<P, Shape> sums;
   sums.clear(memory);

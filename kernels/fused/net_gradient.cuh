@@ -7,19 +7,33 @@
 
 namespace ito::cuda {
 
-/// What the gradients of a block's nets share.
-template <class P, class Evaluator>
+/// What the gradients of a block's nets share. `kOwnTimes`: whether tiles are at times of their
+/// own.
+template <class P, class Evaluator, bool kOwnTimes = false>
 struct BlockNets {
+  using Number = typename P::Number;
   using Parameters = typename Evaluator::Parameters;
   /// Choose the overloads of net_gradient and mixing_gradient: activations are staged, by warps
   /// that share the units of layers (shared_gradient.cuh) or do not.
   static constexpr bool kStages = true, kSharesUnits = Evaluator::kSharesUnits;
   Evaluator evaluator;
-  Tile<typename P::Number>* sums;  ///< [slots, 32 lanes] in global memory
-  bool weights = true;             ///< whether weight gradients are taken
-  bool check = true;               ///< whether units are chosen anew (units.cuh)
-  bool check_again = false;        ///< in the next step: a net's cotangents are all zero so far
-  bool settled = false;            ///< whether no warp reads what others have staged
+  Tile<Number>* sums;            ///< [slots, 32 lanes] in global memory
+  bool weights = true;           ///< whether weight gradients are taken
+  bool check = true;             ///< whether units are chosen anew (units.cuh)
+  bool check_again = false;      ///< in the next step: a net's cotangents are all zero so far
+  bool settled = false;          ///< whether no warp reads what others have staged
+  Number lane_time = Number(0);  ///< of the block's tile that has the lane's number
+
+  ITO_DEVICE void take_time(const GridStep<Number>* grid_of_lane, int k) {
+    lane_time = grid_of_lane[k].time;
+  }
+  /// Of the block's tiles, given that of the warp's.
+  ITO_DEVICE auto times(Number own) const {
+    if constexpr (kOwnTimes)
+      return LaneTimes<Number>{lane_time};
+    else
+      return own;
+  }
 
   /// Before a warp overwrites what other warps have read.
   ITO_DEVICE void settle() {
@@ -187,14 +201,14 @@ ITO_DEVICE void pull_back_sums(Nets& nets, const Delta& delta, First first,
 }
 
 /// Adds the weight gradients of a net's layers, but for the last one's where that has several rows.
-template <class P, class Shape, class Net, int kLayer = 0, class Nets>
+template <class P, class Shape, class Net, int kLayer = 0, class Nets, class Times>
 ITO_DEVICE void add_weight_gradients(Nets& nets, NetSums<P, Net, Shape::kWarps>& sums,
-                                     typename P::Number time) {
+                                     const Times& times) {
   if constexpr (kLayer < Net::kLayers) {
     if constexpr (kLayer + 1 < Net::kLayers || Net::kRows == 1) {
-      add_weight_gradient<P, Shape, Net, kLayer>(nets, sums, time, 0);
+      add_weight_gradient<P, Shape, Net, kLayer>(nets, sums, times, 0);
     }
-    add_weight_gradients<P, Shape, Net, kLayer + 1>(nets, sums, time);
+    add_weight_gradients<P, Shape, Net, kLayer + 1>(nets, sums, times);
   }
 }
 
@@ -263,7 +277,8 @@ ITO_DEVICE void add_without_unit(To& to, const Tile<Number> (&from)[kTiles], Num
 template <class P, class Shape, class Net, class Nets, class Sums, class Delta, class EachRow>
 ITO_DEVICE void add_all_weight_gradients(Nets& nets, Sums& sums, typename P::Number time,
                                          const Delta& delta, EachRow each_row) {
-  add_weight_gradients<P, Shape, Net>(nets, sums, time);
+  const auto times = nets.times(time);
+  add_weight_gradients<P, Shape, Net>(nets, sums, times);
   nets.settled = false;
   if constexpr (Net::kRows > 1) {
     constexpr int kLast = Net::kLayers - 1;
@@ -272,7 +287,7 @@ ITO_DEVICE void add_all_weight_gradients(Nets& nets, Sums& sums, typename P::Num
       block_barrier();  // no warp still reads another row
       stage_outer_cotangents<P, Net, kLast>(nets, delta, sums.unit, operands);
       block_barrier();
-      add_weight_gradient<P, Shape, Net, kLast>(nets, sums, time, row);
+      add_weight_gradient<P, Shape, Net, kLast>(nets, sums, times, row);
     });
   }
 }

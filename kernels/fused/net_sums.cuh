@@ -169,10 +169,11 @@ ITO_DEVICE void clear_sums(NetSums<P, Net, kWarps>& sums, Tile<typename P::Numbe
   }
 }
 
-/// Adds δᵀa over the paths of the block to the sums of row `row` of a layer.
-template <class P, class Shape, class Net, int kLayer, class Nets>
+/// Adds δᵀa over the paths of the block to the sums of row `row` of a layer. `times`: one of all
+/// paths, or LaneTimes.
+template <class P, class Shape, class Net, int kLayer, class Nets, class Times>
 ITO_DEVICE void add_weight_gradient(Nets& nets, NetSums<P, Net, Shape::kWarps>& sums,
-                                    typename P::Number time, int row) {
+                                    const Times& times, int row) {
   using Number = typename P::Number;
   using Share = LayerShare<Net, Shape::kWarps, kLayer>;
   using Outer = typename P::Outer;
@@ -188,7 +189,7 @@ ITO_DEVICE void add_weight_gradient(Nets& nets, NetSums<P, Net, Shape::kWarps>& 
     for (int a = 0; a < Share::kOwnRows; ++a) {
       if (!Share::has_row(a)) continue;
       outer_product<Outer, Share, Shape::kTiles, Shape::kWarpStage>(
-          down, across, time, a, sums.template layer<kLayer>()[a]);
+          down, across, times, a, sums.template layer<kLayer>()[a]);
     }
   } else {
     const auto add_row = [&](int a) {
@@ -196,7 +197,7 @@ ITO_DEVICE void add_weight_gradient(Nets& nets, NetSums<P, Net, Shape::kWarps>& 
       Tile<Number> step[Share::kOwnColumns];
       ITO_UNROLL
       for (auto& tile : step) tile = uniform_tile(Number(0));
-      outer_product<Outer, Share, Shape::kTiles, Shape::kWarpStage>(down, across, time, a, step);
+      outer_product<Outer, Share, Shape::kTiles, Shape::kWarpStage>(down, across, times, a, step);
       ITO_UNROLL
       for (int b = 0; b < Share::kOwnColumns; ++b) {
         add_scaled(nets.sums[sum_of<Net, Shape::kWarps, kLayer>(row, a, b)], step[b],

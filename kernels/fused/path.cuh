@@ -76,6 +76,7 @@ template <class Number>
 struct WarpPaths {
   unsigned long long tile;  ///< global: path index / 16
   long long path[2];        ///< index in the call of the lane's two paths, or −1
+  unsigned long long observation;
   const Number* bias_rows;  ///< those of the warp's observation: [intervals, row]
 
   template <class Shape>
@@ -83,6 +84,7 @@ struct WarpPaths {
     WarpPaths out;
     const TilePaths tile = tile_paths_of(arguments.map, static_cast<unsigned long long>(index));
     out.tile = tile.tile;
+    out.observation = tile.observation;
     ITO_UNROLL
     for (int r = 0; r < 2; ++r) {
       const long long path = tile.first + static_cast<long long>(tile_row()) + 8 * r;
@@ -95,6 +97,56 @@ struct WarpPaths {
                                                 static_cast<unsigned>(Shape::kRow);
     }
     return out;
+  }
+};
+
+/// The grid of a tile's paths: the call's or, for calls with grids of observations' own, that of
+/// their observation.
+template <class Shape, class Number, bool kOwn = Shape::kOwnGrids>
+struct TileGrid {
+  const PathArguments<Number>& call;
+
+  ITO_DEVICE TileGrid(const PathArguments<Number>& of, unsigned long long) : call(of) {}
+
+  ITO_DEVICE GridStep<Number> step(int k) const { return call.grid[k]; }
+  ITO_DEVICE int end() const { return call.steps; }
+  ITO_DEVICE bool has(int) const { return true; }
+  /// Calls body(s) at x_k for the save steps that are to be written there, the next of which is s.
+  template <class Body>
+  ITO_DEVICE void save_at(int k, int& s, Body body) const {
+    if (s < call.saves && call.save[s] == k) body(s++);
+  }
+  /// The same on the way back, where `left` have not been passed.
+  template <class Body>
+  ITO_DEVICE void unsave_at(int k, int& left, Body body) const {
+    if (left > 0 && call.save[left - 1] == k) body(--left);
+  }
+  /// Where warps end that together have `count` tiles.
+  ITO_DEVICE static int longest(const PathArguments<Number>& of, int, int) { return of.steps; }
+};
+template <class Shape, class Number>
+struct TileGrid<Shape, Number, true> {
+  int saves;
+  PathGrid<Number> own;
+
+  ITO_DEVICE TileGrid(const PathArguments<Number>& call, unsigned long long observation)
+      : saves(call.saves), own(path_grid_of(call, observation)) {}
+
+  ITO_DEVICE GridStep<Number> step(int k) const { return own.steps[k]; }
+  ITO_DEVICE int end() const { return own.end; }
+  ITO_DEVICE bool has(int k) const { return own.has(k); }
+  template <class Body>
+  ITO_DEVICE void save_at(int k, int& s, Body body) const {
+    ITO_ROLLED
+    while (s < saves && own.saves(s, k)) body(s++);
+  }
+  template <class Body>
+  ITO_DEVICE void unsave_at(int k, int& left, Body body) const {
+    ITO_ROLLED
+    while (left > 0 && own.save[left - 1] >= k) body(--left);
+  }
+  ITO_DEVICE static int longest(const PathArguments<Number>& call, int first_tile, int count) {
+    return longest_grid(call, first_tile, count);
   }
 };
 
@@ -334,16 +386,16 @@ ITO_DEVICE Number increment(StepSize<Number> size, Number u, Number z) {
   return fma(size.h, u, size.root_h * z);
 }
 
-/// x_k → x_{k+1} in place.
+/// x_k → x_{k+1} in place; x_k stays where the grid has ended.
 template <class P, class Shape, class Evaluator>
 ITO_DEVICE StepSums<typename P::Number> euler_step(
-    const Evaluator& evaluator, const PathArguments<typename P::Number>& arguments,
+    const Evaluator& evaluator, const TileGrid<Shape, typename P::Number>& grid,
     const WarpPaths<typename P::Number>& paths, PathNoise<P, Shape>& noise, int k,
     CompensatedTiles<Shape, typename P::Number>& state) {
   using Number = typename P::Number;
   constexpr int kStates = state_tiles<Shape>, kNoises = noise_tiles<Shape>;
   const auto& x = state.value;
-  const GridStep<Number> step = arguments.grid[k];
+  const GridStep<Number> step = grid.step(k);
   const StepSize<Number> size{step.step, step.root_step};
   const NetInput<Number> input{step.time, nullptr};
   const NetInput<Number> control_input{step.time, paths.bias_rows + step.interval * Shape::kRow};
@@ -376,6 +428,7 @@ ITO_DEVICE StepSums<typename P::Number> euler_step(
     }
   }
   if constexpr (mixing_diffusion<Shape>()) add_mixed_noise<P, Shape>(evaluator, input, w, x, b);
+  if (!grid.has(k)) return sums;
   ITO_UNROLL
   for (int n = 0; n < kStates; ++n) state.add_corrected(n, b[n]);
   return sums;

@@ -42,10 +42,11 @@ ITO_DEVICE auto forward_evaluator(const PathArguments<typename P::Number>& call,
 
 /// Fills a segment with the states of steps begin … end − 1, from a checkpoint.
 template <class P, class Shape, class Evaluator, class Number>
-ITO_DEVICE void recompute(const PathArguments<Number>& call, const Evaluator& evaluator,
-                          PathNoise<P, Shape>& noise, int index, int begin, int end,
-                          const Tile<Number>* checkpoint, Tile<Number>* segment) {
-  const bool inside = index < call.tiles;
+ITO_DEVICE void recompute(const PathArguments<Number>& call, const TileGrid<Shape, Number>& grid,
+                          const Evaluator& evaluator, PathNoise<P, Shape>& noise, int index,
+                          int begin, int end, const Tile<Number>* checkpoint,
+                          Tile<Number>* segment) {
+  const bool inside = index < call.tiles && grid.has(begin);
   CompensatedTiles<Shape, Number> x{};
   if (inside) {
     load_state<Shape>(checkpoint, x.value);
@@ -59,7 +60,7 @@ ITO_DEVICE void recompute(const PathArguments<Number>& call, const Evaluator& ev
     }
     if (k + 1 == end) break;
     const auto paths = WarpPaths<Number>::template of<Shape>(call, index);
-    euler_step<P, Shape>(evaluator, call, paths, noise, k, x);
+    euler_step<P, Shape>(evaluator, grid, paths, noise, k, x);
   }
 }
 
@@ -67,6 +68,7 @@ ITO_DEVICE void recompute(const PathArguments<Number>& call, const Evaluator& ev
 /// without paths go along from zeros.
 template <class P, class Shape, class Evaluator, class Number>
 ITO_DEVICE const Tile<Number>* states_from(const AdjointArguments<Number>& arguments,
+                                           const TileGrid<Shape, Number>& grid,
                                            const Evaluator& evaluator, PathNoise<P, Shape>& noise,
                                            int index, int begin, int end) {
   const PathArguments<Number>& call = arguments.path;
@@ -82,8 +84,8 @@ ITO_DEVICE const Tile<Number>* states_from(const AdjointArguments<Number>& argum
   // Shared: no warp still reads the last segment, or what the last step has staged.
   if constexpr (Shape::kSharesUnits) block_barrier();
   if (inside || Shape::kSharesUnits || Shape::kWarpgroups) {
-    recompute<P, Shape>(call, forward_evaluator<P, Shape>(call, evaluator), noise, index, begin,
-                        end, stored, segment);
+    recompute<P, Shape>(call, grid, forward_evaluator<P, Shape>(call, evaluator), noise, index,
+                        begin, end, stored, segment);
   }
   if constexpr (Shape::kSharesUnits) block_barrier();
   return segment;

@@ -25,8 +25,9 @@ enum class FusedKernel { simulate, adjoint, step };
 
 /// A model as a kernel on tensor cores sees it. `Model::shared_memory`: bytes that a block may ask
 /// for; `Model::refined`: for requests whose noise is defined on other steps than the grid's;
-/// `Model::split`: for adjoints whose martingale's cotangent goes to states alone; `Model::wgmma`:
-/// for devices that have it; `Model::unit_tiles`: that of `fused_layout`.
+/// `Model::split`: for adjoints whose martingale's cotangent goes to states alone;
+/// `Model::own_grids`: for requests with a grid for each observation; `Model::wgmma`: for devices
+/// that have it; `Model::unit_tiles`: that of `fused_layout`.
 template <class Model, class P, FusedKernel kKernel>
 struct FusedShape : SpecConstants<Model> {
   static constexpr PackedFormat kFormat = P::kFormat;
@@ -40,6 +41,7 @@ struct FusedShape : SpecConstants<Model> {
   using Diffusion = FusedNet<FusedShape, diffusion_net>;
   using Control = FusedNet<FusedShape, control_net>;
   static constexpr bool kRefined = Model::refined, kSplit = Model::split;
+  static constexpr bool kOwnGrids = Model::own_grids;
   static constexpr bool kSharedParameters = kLaunch.shared_parameters;
   static constexpr bool kWarpgroups = kLayout.warpgroups;  ///< whether a step's products are wgmma
   static constexpr int kWarps = kLaunch.warps, kStageBytes = kLaunch.stage_bytes,
@@ -77,6 +79,7 @@ struct OutputsAlone {
   static constexpr ModelSpec spec = outputs_alone(Model::spec);
   static constexpr int shared_memory = Model::shared_memory;
   static constexpr bool refined = Model::refined, split = Model::split, wgmma = false;
+  static constexpr bool own_grids = Model::own_grids;
   static constexpr int unit_tiles = 0;
 };
 

@@ -141,6 +141,17 @@ ITO_DEVICE int index_of_warp() {
   return static_cast<int>(block_index() * tiles + warp_index() % tiles);
 }
 
+/// The last step of a warp: that of its grid, or of the longest of the warps that go together.
+template <class Shape, class Number>
+ITO_DEVICE int last_step(const PathArguments<Number>& call, const TileGrid<Shape, Number>& grid,
+                         int index) {
+  using Grid = TileGrid<Shape, Number>;
+  if constexpr (Shape::kWarpgroups) return Grid::longest(call, index / 4 * 4, 4);
+  if constexpr (Shape::kSharesUnits)
+    return Grid::longest(call, index / Shape::kTiles * Shape::kTiles, Shape::kTiles);
+  return grid.end();
+}
+
 template <class P, class Shape>
 ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments) {
   using Number = typename P::Number;
@@ -159,16 +170,17 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
   x.start_from_zero_excess();
   auto sums = RunningSums<Number>::zero();
   PathNoise<P, Shape> noise(call, paths.tile);
+  const TileGrid<Shape, Number> grid(call, paths.observation);
+  const int end = last_step<Shape>(call, grid, index);
   int s = 0, until_checkpoint = 0;
   long long checkpoint = static_cast<long long>(index) * call.checkpoints;
   for (int k = 0;; ++k) {
     read_again();
-    if (s < call.saves && call.save[s] == k) {
-      save_states<Shape>(arguments, paths, s, x.value);
-      save_interval(arguments, paths, s, sums);
-      ++s;
-    }
-    if (k == call.steps) break;
+    grid.save_at(k, s, [&](int at) {
+      save_states<Shape>(arguments, paths, at, x.value);
+      save_interval(arguments, paths, at, sums);
+    });
+    if (k == end) break;
     if (call.tape != nullptr) {
       if (until_checkpoint == 0) {
         const bool whole = call.stride > 1;
@@ -182,7 +194,8 @@ ITO_DEVICE void simulate(const SimulateArguments<typename P::Number>& arguments)
       }
       --until_checkpoint;
     }
-    sums.add(euler_step<P, Shape>(evaluator, call, paths, noise, k, x));
+    const auto step = euler_step<P, Shape>(evaluator, grid, paths, noise, k, x);
+    if (grid.has(k)) sums.add(step);
   }
   if (writes) finish_paths<Shape>(arguments, paths, index, x.value, sums);
 }

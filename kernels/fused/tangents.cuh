@@ -8,18 +8,19 @@
 
 namespace ito::cuda {
 
-/// What a step reads of a tile and a direction.
-template <class Evaluator, class Number>
+/// What a step reads of a tile and a direction. `Grid`: a TileGrid.
+template <class Evaluator, class Grid, class Number>
 struct TangentCall {
   const Evaluator& evaluator;
   const PathArguments<Number>& path;
   const WarpPaths<Number>& paths;
+  const Grid& grid;
   const Number* rows;  ///< derivatives of the bias rows of the tile's observation
 };
 
 /// Of a model's own x_0.
-template <class P, class Shape, class Evaluator, class Number = typename P::Number>
-ITO_DEVICE Tile<Number> model_initial_tangent(const TangentCall<Evaluator, Number>& call, int n) {
+template <class P, class Shape, class Call, class Number = typename P::Number>
+ITO_DEVICE Tile<Number> model_initial_tangent(const Call& call, int n) {
   Tile<Number> tangent = broadcast_row(call.evaluator.along, Shape::kInitialValue, n);
   if constexpr (Shape::kInitial == InitialKind::gaussian) {
     const auto log_std = broadcast_row(call.evaluator.parameters, Shape::kInitialStd, n);
@@ -35,8 +36,8 @@ ITO_DEVICE Tile<Number> model_initial_tangent(const TangentCall<Evaluator, Numbe
 }
 
 /// The tangents of x_0.
-template <class P, class Shape, class Evaluator>
-ITO_DEVICE void load_initial_tangents(const TangentCall<Evaluator, typename P::Number>& call,
+template <class P, class Shape, class Call>
+ITO_DEVICE void load_initial_tangents(const Call& call,
                                       const DirectionArguments<typename P::Number>& directions,
                                       long long q,
                                       Tile<typename P::Number> (&tangent)[state_tiles<Shape>]) {
@@ -149,12 +150,12 @@ ITO_DEVICE void control_with_tangent(const Evaluator& evaluator, const NetInput<
 }
 
 /// x_k and its tangent → those of k + 1, in place; returns the tangents of E and M.
-template <class P, class Shape, class Evaluator, class Noise, class Number = typename P::Number>
-ITO_DEVICE StepSums<Number> tangent_step(const TangentCall<Evaluator, Number>& call, Noise& noise,
-                                         int k, CompensatedTiles<Shape, Number>& state,
+template <class P, class Shape, class Call, class Noise, class Number = typename P::Number>
+ITO_DEVICE StepSums<Number> tangent_step(const Call& call, Noise& noise, int k,
+                                         CompensatedTiles<Shape, Number>& state,
                                          CompensatedTiles<Shape, Number>& tangent) {
   constexpr int kStates = state_tiles<Shape>, kNoises = noise_tiles<Shape>;
-  const GridStep<Number> step = call.path.grid[k];
+  const GridStep<Number> step = call.grid.step(k);
   const StepSize<Number> size{step.step, step.root_step};
   const NetInput<Number> input{step.time, call.paths.bias_rows + step.interval * Shape::kRow};
   WithTangent<Number, kStates> x, b, sigma;
@@ -219,7 +220,9 @@ ITO_DEVICE void run_tangent(const TangentArguments<typename P::Number>& argument
     rows = arguments.directions.rows + q * arguments.directions.row_direction +
            (paths.bias_rows - own.path.bias_rows);
   }
-  const TangentCall<Evaluator, Number> call{evaluator, own.path, paths, rows};
+  using Grid = TileGrid<Shape, Number>;
+  const Grid grid(own.path, paths.observation);
+  const TangentCall<Evaluator, Grid, Number> call{evaluator, own.path, paths, grid, rows};
   CompensatedTiles<Shape, Number> x, tangent;
   load_initial<P, Shape>(own.path, paths, evaluator.parameters, x.value);
   load_initial_tangents<P, Shape>(call, arguments.directions, q, tangent.value);
@@ -231,12 +234,11 @@ ITO_DEVICE void run_tangent(const TangentArguments<typename P::Number>& argument
   ITO_ROLLED
   for (int k = 0;; ++k) {
     read_again();
-    if (s < own.path.saves && own.path.save[s] == k) {
-      save_states<Shape>(own, paths, s, tangent.value);
-      save_interval(own, paths, s, sums);
-      ++s;
-    }
-    if (k == own.path.steps) break;
+    grid.save_at(k, s, [&](int at) {
+      save_states<Shape>(own, paths, at, tangent.value);
+      save_interval(own, paths, at, sums);
+    });
+    if (k == grid.end()) break;
     sums.add(tangent_step<AnySize<P>, Shape>(call, noise, k, x, tangent));
   }
   finish_paths<Shape>(own, paths, index, tangent.value, sums);

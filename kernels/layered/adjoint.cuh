@@ -99,7 +99,7 @@ ITO_DEVICE void with_path(const LayeredAdjointArguments<typename P::Number>& arg
                              {arguments.deviation, tile.row}};
   WarpAdjoint<P, Shape, LayeredNets<P, Shape, Parameters>, LayeredSums<P, Shape>> path(
       arguments.call, nets, sums, tile.index);
-  path.resume(arguments.saves_left);
+  path.resume(arguments.step, arguments.saves_left);
   load_rows(arguments.costate, tile.row, path.costate().value);
   load_rows(arguments.costate_excess, tile.row, path.costate().excess);
   body(path, tile.row);
@@ -111,8 +111,11 @@ ITO_DEVICE void add_cotangents(const LayeredAdjointArguments<Number>& arguments,
                                int row) {
   Tile<Number> x_cotangent[state_tiles<Shape>];
   load_rows(arguments.x_cotangent, row, x_cotangent);
+  const bool has_step = path.take_step(arguments.step);
   ITO_UNROLL
-  for (int n = 0; n < state_tiles<Shape>; ++n) path.costate().add(n, x_cotangent[n]);
+  for (int n = 0; n < state_tiles<Shape>; ++n) {
+    if (has_step) path.costate().add(n, x_cotangent[n]);
+  }
   path.add_saved_cotangents(arguments.step);
 }
 
@@ -125,10 +128,11 @@ ITO_DEVICE void layered_add_cotangents(
     add_cotangents<Shape>(arguments, path, row);
     store_rows(arguments.costate, row, path.costate().value);
     store_rows(arguments.costate_excess, row, path.costate().excess);
+    path.take_step(arguments.step - 1);
     Tile<Number> x[state_tiles<Shape>];
     load_rows(arguments.x, row, x);
     ITO_UNROLL
-    for (int n = 0; n < state_tiles<Shape>; ++n) x[n] = path.mask_non_finite(x[n]);
+    for (int n = 0; n < state_tiles<Shape>; ++n) x[n] = path.mask(x[n]);
     store_rows(arguments.masked_x, row, x);
   });
 }

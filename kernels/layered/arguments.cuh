@@ -49,7 +49,7 @@ struct LayeredSimulateArguments {
   Number* next_excess;
   void* sums;  ///< [tiles of the block, 32] RunningSums; null: neither summed nor saved
   int step;
-  int save;  ///< index of step k among the save steps, or −1
+  int save;  ///< index of step k among the save steps, or −1; not read where grids are own
 };
 
 /// One step back, or the end of it. Cotangents of net outputs are those before the activation.
@@ -68,7 +68,7 @@ struct LayeredAdjointArguments {
                                         ///< [rows, 8·noise tiles]
   Number *sigma, *initial, *deviation;  ///< of vectors: [rows, 8·state tiles]
   int step;
-  int saves_left;        ///< save steps that the way back has not passed yet
+  int saves_left;        ///< save steps that the way back has not passed; as `save`
   int martingale_alone;  ///< carry the cotangent of M alone, and not to parameters
 };
 
@@ -87,6 +87,9 @@ struct LayerOfStep {
   BlockTiles tiles;
   int width, stride, row, intervals, interval;
   Number time;
+  TileMap map;                   ///< of the call
+  const GridStep<Number>* grid;  ///< this step of the first of the observations' own grids, which
+  int steps;                     ///< lie `steps` apart, in place of `interval` and `time`; or null
 };
 
 /// From the inputs of a layer, or from sums that a product has made of them, to its activations.
@@ -102,7 +105,6 @@ struct LayerArguments : LayerOfStep<Number> {
   const Number* bias;          ///< [width]
   const Number* time_weights;  ///< [width], `time_stride` apart, or null
   const Number* bias_rows;     ///< [observations, intervals, row] in the place of `bias`, or null
-  TileMap map;                 ///< of the call; for bias_rows
   int inputs, x_stride, time_stride;
 };
 

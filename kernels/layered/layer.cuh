@@ -94,25 +94,44 @@ ITO_DEVICE void load_sums(const void* from, int narrow, int column, long long fi
                                                   (first_row + r) * stride + column);
 }
 
+/// Which observation a tile of a launch belongs to.
+template <class Number>
+ITO_DEVICE long long observation_of(const LayerOfStep<Number>& arguments, const PairPlace& place) {
+  const auto index = static_cast<unsigned>(arguments.tiles.first_index + place.tile);
+  return static_cast<long long>(tile_paths_of(arguments.map, index).observation);
+}
+
+/// When the step is for this tile.
+template <class Number>
+struct StepOfTile {
+  Number time;
+  int interval;
+
+  ITO_DEVICE StepOfTile(const LayerOfStep<Number>& arguments, const PairPlace& place)
+      : time(arguments.time), interval(arguments.interval) {
+    if (arguments.grid == nullptr) return;
+    const auto& own = arguments.grid[observation_of(arguments, place) * arguments.steps];
+    time = own.time;
+    interval = own.interval;
+  }
+};
+
 /// What is added to a column's sums in this tile.
 template <class Number>
 ITO_DEVICE Number layer_bias(const LayerArguments<Number>& arguments, const PairPlace& place,
                              int column) {
   if (column >= arguments.width) return Number(0);
+  const StepOfTile step(arguments, place);
   Number bias;
   if (arguments.bias_rows != nullptr) {
-    const auto index = static_cast<unsigned>(arguments.tiles.first_index + place.tile);
-    const auto observation =
-        static_cast<long long>(tile_paths_of(arguments.map, index).observation);
-    bias = arguments
-               .bias_rows[(observation * arguments.intervals + arguments.interval) * arguments.row +
-                          column];
+    const long long row = observation_of(arguments, place) * arguments.intervals + step.interval;
+    bias = arguments.bias_rows[row * arguments.row + column];
   } else {
     bias = arguments.bias[column];
   }
   if (arguments.time_weights != nullptr) {
     bias = fma(arguments.time_weights[static_cast<long long>(column) * arguments.time_stride],
-               arguments.time, bias);
+               step.time, bias);
   }
   return bias;
 }
@@ -214,6 +233,7 @@ template <class Number>
 ITO_DEVICE void add_layer_sums(const PullBackArguments<Number>& arguments, const PairPlace& place,
                                const Number (&sum)[2]) {
   const long long tile = place.row / 16, index = arguments.tiles.first_index + place.tile;
+  const StepOfTile step(arguments, place);
   ITO_UNROLL
   for (int e = 0; e < 2; ++e) {
     const int column = place.column + e;
@@ -221,11 +241,10 @@ ITO_DEVICE void add_layer_sums(const PullBackArguments<Number>& arguments, const
     const long long own = tile * arguments.width + column;
     if (arguments.sums != nullptr) arguments.sums[own] += sum[e];
     if (arguments.time_sums != nullptr) {
-      arguments.time_sums[own] = fma(arguments.time, sum[e], arguments.time_sums[own]);
+      arguments.time_sums[own] = fma(step.time, sum[e], arguments.time_sums[own]);
     }
     if (arguments.row_sums != nullptr) {
-      arguments
-          .row_sums[(index * arguments.intervals + arguments.interval) * arguments.row + column] +=
+      arguments.row_sums[(index * arguments.intervals + step.interval) * arguments.row + column] +=
           sum[e];
     }
   }

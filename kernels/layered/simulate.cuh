@@ -34,12 +34,20 @@ ITO_DEVICE void layered_start(const LayeredSimulateArguments<typename P::Number>
 /// Writes the state and the interval sums at a save step.
 template <class Shape, class Number>
 ITO_DEVICE void layered_save(const LayeredSimulateArguments<Number>& arguments,
-                             const WarpPaths<Number>& paths,
+                             const TileGrid<Shape, Number>& grid, const WarpPaths<Number>& paths,
                              const Tile<Number> (&x)[state_tiles<Shape>],
                              RunningSums<Number>& sums) {
-  if (arguments.save < 0) return;
-  save_states<Shape>(arguments.call, paths, arguments.save, x);
-  save_interval(arguments.call, paths, arguments.save, sums);
+  const auto save = [&](int s) {
+    save_states<Shape>(arguments.call, paths, s, x);
+    save_interval(arguments.call, paths, s, sums);
+  };
+  if constexpr (Shape::kOwnGrids) {
+    if (arguments.step > grid.end()) return;
+    int next = saves_until(grid.own, arguments.call.path.saves, arguments.step - 1);
+    grid.save_at(arguments.step, next, save);
+  } else if (arguments.save >= 0) {
+    save(arguments.save);
+  }
 }
 
 /// x_k → x_{k+1}.
@@ -53,15 +61,17 @@ ITO_DEVICE void layered_step(const LayeredSimulateArguments<typename P::Number>&
   const auto evaluator =
       memory_evaluator<P, Shape>(call, arguments.outputs, arguments.biases, tile.row);
   PathNoise<P, Shape> noise(call, paths.tile);
+  const TileGrid<Shape, Number> grid(call, paths.observation);
   CompensatedTiles<Shape, Number> x;
   load_rows(arguments.x, tile.row, x.value);
   load_rows(arguments.excess, tile.row, x.excess);
   if (arguments.sums == nullptr) {
-    euler_step<P, Shape>(evaluator, call, paths, noise, arguments.step, x);
+    euler_step<P, Shape>(evaluator, grid, paths, noise, arguments.step, x);
   } else {
     RunningSums<Number> sums = running_sums(arguments, tile);
-    layered_save<Shape>(arguments, paths, x.value, sums);
-    sums.add(euler_step<P, Shape>(evaluator, call, paths, noise, arguments.step, x));
+    layered_save<Shape>(arguments, grid, paths, x.value, sums);
+    const auto step = euler_step<P, Shape>(evaluator, grid, paths, noise, arguments.step, x);
+    if (grid.has(arguments.step)) sums.add(step);
     running_sums(arguments, tile) = sums;
   }
   store_rows(arguments.next, tile.row, x.value);
@@ -78,7 +88,8 @@ ITO_DEVICE void layered_finish(const LayeredSimulateArguments<typename P::Number
   Tile<Number> x[state_tiles<Shape>];
   load_rows(arguments.x, tile.row, x);
   RunningSums<Number> sums = running_sums(arguments, tile);
-  layered_save<Shape>(arguments, paths, x, sums);
+  const TileGrid<Shape, Number> grid(arguments.call.path, paths.observation);
+  layered_save<Shape>(arguments, grid, paths, x, sums);
   finish_paths<Shape>(arguments.call, paths, tile.index, x, sums);
 }
 

@@ -13,19 +13,34 @@ enum class SchemeReverse { stored, reversible, stochastic };
 template <class Shape, class Number, class Thread>
 class SavedCotangents {
  public:
-  ITO_DEVICE SavedCotangents(const AdjointArguments<Number>& call, Thread& thread, int cotangent)
-      : call_(call), thread_(thread), cotangent_(cotangent), saves_(call.path.saves) {
+  /// λ is [carried] at `cotangent`.
+  ITO_DEVICE SavedCotangents(const AdjointArguments<Number>& call, Thread& thread, int cotangent,
+                             int carried)
+      : call_(call),
+        thread_(thread),
+        cotangent_(cotangent),
+        carried_(carried),
+        saves_(call.path.saves) {
     if (!thread.finite) return;
     if (call.energy != nullptr) total_.energy = call.energy[thread.index()];
     if (call.martingale != nullptr) total_.martingale = call.martingale[thread.index()];
-    thread.sum_cotangents = total_;
   }
 
-  /// At x_k: takes in what was observed there.
+  /// At x_k: takes in what was observed there. Where the grid ends λ begins.
   ITO_DEVICE void add(int k) {
-    if (saves_ == 0 || call_.path.save[saves_ - 1] != k) return;
-    --saves_;
-    if (!thread_.finite) return;
+    if (k > thread_.grid().end) return;
+    if (k == thread_.grid().end) {
+      for (int i = 0; i < carried_; ++i) thread_.put(cotangent_, i, 0, Number(0));
+      thread_.sum_cotangents = total_;
+    }
+    while (saves_ > 0 && thread_.grid().save[saves_ - 1] >= k) {
+      --saves_;
+      if (thread_.finite) add_saved();
+    }
+  }
+
+ private:
+  ITO_DEVICE void add_saved() {
     const long long at = thread_.index() * call_.path.saves + saves_;
     if (call_.states != nullptr && call_.detach_state == 0) {
       for (int i = 0; i < Shape::kState; ++i) {
@@ -40,10 +55,9 @@ class SavedCotangents {
       thread_.sum_cotangents.martingale += call_.interval_martingale[at];
   }
 
- private:
   const AdjointArguments<Number>& call_;
   Thread& thread_;
-  int cotangent_, saves_;
+  int cotangent_, carried_, saves_;
   SumCotangents<Number> total_{};
 };
 
@@ -60,13 +74,13 @@ ITO_DEVICE void reverse_stored(const SchemeAdjointArguments<Number>& arguments, 
   const long long segment = static_cast<long long>(block_index()) * path.stride;
   int begin = 0;
   ITO_ROLLED
-  for (int end = path.steps; end > 0; end = begin) {
+  for (int end = thread.longest(group); end > 0; end = begin) {
     begin = (end - 1) / path.stride * path.stride;
     const Number* states = chain_entry(path.tape, checkpoints + begin / path.stride, on_tape);
     if (path.stride > 1) {
       load_chain(thread, scheme.chain, carried, states);
       ITO_ROLLED
-      for (int k = begin; k < end; ++k) {
+      for (int k = begin; k < end && thread.grid().has(k); ++k) {
         store_chain(thread, scheme.chain, kept,
                     chain_entry(arguments.call.segments, segment + k - begin, kept));
         if (k + 1 == end) break;
@@ -78,7 +92,7 @@ ITO_DEVICE void reverse_stored(const SchemeAdjointArguments<Number>& arguments, 
     ITO_ROLLED
     for (int k = end - 1; k >= begin; --k) {
       load_chain(thread, scheme.chain, kept, states + (k - begin) * kept * scheme_threads);
-      thread.load_noise(scheme, k);
+      thread.open_step(scheme, k);
       step.reverse(thread.time_of(k), detached);
       saved.add(k);
     }
@@ -92,11 +106,12 @@ ITO_DEVICE void reverse_recovering(const SchemeAdjointArguments<Number>& argumen
   const SchemeTable<Number>& scheme = arguments.scheme.scheme;
   const int carried = scheme.carried(Shape::kState);
   const Number* state = chain_entry(arguments.call.path.tape, group, carried);
+  const int steps = thread.longest(group);
   if constexpr (kReverse == SchemeReverse::reversible) {
-    load_chain(thread, scheme.chain, carried, state);
     ITO_ROLLED
-    for (int k = arguments.call.path.steps - 1; k >= 0; --k) {
-      thread.load_noise(scheme, k);
+    for (int k = steps - 1; k >= 0; --k) {
+      if (k + 1 == thread.grid().end) load_chain(thread, scheme.chain, carried, state);
+      thread.open_step(scheme, k);
       step.forward(thread.time_of(k, Number(-1)));
       step.reverse(thread.time_of(k), detached);
       saved.add(k);
@@ -106,10 +121,10 @@ ITO_DEVICE void reverse_recovering(const SchemeAdjointArguments<Number>& argumen
     const ShapeEntries<Shape> entries;
     StochasticAdjoint adjoint(thread, field, field, entries, arguments.scheme.kept,
                               arguments.scheme.kept_cotangent);
-    load_chain(thread, field.chain, 2 * Shape::kState, state);
     ITO_ROLLED
-    for (int k = arguments.call.path.steps - 1; k >= 0; --k) {
-      thread.load_noise(field, k);
+    for (int k = steps - 1; k >= 0; --k) {
+      if (k + 1 == thread.grid().end) load_chain(thread, field.chain, 2 * Shape::kState, state);
+      thread.open_step(field, k);
       adjoint.back(thread.time_of(k), detached);
       saved.add(k);
     }
@@ -138,14 +153,14 @@ ITO_DEVICE void scheme_adjoint(const SchemeAdjointArguments<typename P::Number>&
     thread.take_group(group);
     thread.finite = thread.index() >= 0 && call.path.tape_status[thread.status_offset()] == 0;
     thread.sum_cotangents = {};
-    for (int i = 0; i < carried; ++i) thread.put(lambda, i, 0, Number(0));
-    SavedCotangents<Shape, Number, Thread> saved(call, thread, lambda);
-    saved.add(call.path.steps);
+    SavedCotangents<Shape, Number, Thread> saved(call, thread, lambda, carried);
+    saved.add(thread.longest(group));
     if constexpr (kReverse == SchemeReverse::stored) {
       reverse_stored<Shape>(arguments, thread, step, saved, group, detached);
     } else {
       reverse_recovering<kReverse, Shape>(arguments, thread, step, saved, group, detached);
     }
+    thread.goes_on = true;
     // x̂_0 is x_0.
     for (int i = 2 * Shape::kState; i < carried; ++i) {
       const int of = i - 2 * Shape::kState;

@@ -58,7 +58,8 @@ ITO_DEVICE void gather_products(const AdjointArguments<Number>& call, Thread& th
       [&](const auto& staged, int, int count) {
         if constexpr (Shape::kRow > 0) {
           if (of_row) {
-            thread.add_bias_rows(staged, directions.interval(), directions.place(0), count);
+            const auto interval = [&](int) { return directions.interval(); };
+            thread.add_bias_rows(staged, interval, directions.place(0), count);
           }
         }
       });

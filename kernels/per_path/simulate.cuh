@@ -74,11 +74,9 @@ ITO_DEVICE void scheme_simulate(const SchemeSimulateArguments<typename P::Number
     int s = 0, until_checkpoint = 0, stored = 0;
     ITO_ROLLED
     for (int k = 0;; ++k) {
-      if (s < call.path.saves && call.path.save[s] == k) {
+      for (; s < call.path.saves && thread.grid().saves(s, k); ++s)
         save_step<Shape>(call, thread, scheme.chain, s);
-        ++s;
-      }
-      const bool last = k == call.path.steps;
+      const bool last = k == thread.grid().end;
       if (call.path.tape != nullptr && (call.path.stride == 0 ? last : !last)) {
         if (until_checkpoint == 0) {
           store_chain(thread, scheme.chain, kept,

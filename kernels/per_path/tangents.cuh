@@ -58,7 +58,7 @@ class TangentThread : public SchemeThread<P, Shape> {
 
   ITO_DEVICE void push_forward(const StageRow<Number>& stage, const ValuePlaces<int>& at,
                                const ValuePlaces<int>& tangents, int k, Number t, int q) {
-    const auto along = directions.of(q, this->bias_row(k), call_.grid[k].interval);
+    const auto along = directions.of(q, this->bias_row(k), this->grid().steps[k].interval);
     if (stage.needs_drift) {
       if constexpr (Shape::Drift::kLayers > 0) {
         thread_net_tangent<P, typename Shape::Drift>(
@@ -152,15 +152,14 @@ ITO_DEVICE void run_along(const PathArguments<Number>& path, const SchemeArgumen
   int s = 0;
   ITO_ROLLED
   for (int k = 0;; ++k) {
-    if (s < path.saves && path.save[s] == k) {
+    for (; s < path.saves && thread.grid().saves(s, k); ++s) {
       ITO_ROLLED
       for (int q = 0; q < count; ++q) {
         save(q, s);
         thread.close_interval(q);
       }
-      ++s;
     }
-    if (k == path.steps) return;
+    if (k == thread.grid().end) return;
     thread.load_noise(scheme.scheme, k);
     step.forward_with_tangents(thread.time_of(k), count, scheme.along,
                                [&](int q, int, Number energy, Number martingale) {

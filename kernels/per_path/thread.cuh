@@ -65,12 +65,19 @@ class SchemeThread {
     path_ = tile.tile * 16 + thread_index() % 16;
     const long long index = tile.first + static_cast<long long>(thread_index() % 16);
     index_ = tile_ < call_.tiles && tile.has(index) ? index : -1;
+    grid_ = path_grid_of(call_, tile.observation);
     if constexpr (Shape::kRow > 0) {
       bias_rows_ = static_cast<long long>(tile.observation) * call_.intervals * Shape::kRow;
     }
   }
   /// Its index in the call, or −1.
   ITO_DEVICE long long index() const { return index_; }
+  /// The grid of its path.
+  ITO_DEVICE const PathGrid<Number>& grid() const { return grid_; }
+  /// Steps of the longest grid of a group.
+  ITO_DEVICE int longest(int group) const {
+    return longest_grid(call_, scheme_tiles * group, scheme_tiles);
+  }
   /// Where the tape has its status.
   ITO_DEVICE long long status_offset() const {
     return 16LL * tile_ + static_cast<long long>(thread_index() % 16);
@@ -85,7 +92,7 @@ class SchemeThread {
   ITO_DEVICE const Number* numbers() const { return call_.numbers; }
 
   ITO_DEVICE BasicStepTime<Number> time_of(int k, Number sign = Number(1)) const {
-    const GridStep<Number> step = call_.grid[k];
+    const GridStep<Number> step = grid_.steps[k];
     return {k, step.time, step.step, step.root_step, sign};
   }
 
@@ -148,6 +155,12 @@ class SchemeThread {
     }
   }
 
+  /// Before step k of a block's way back, of which the thread's path may have none.
+  ITO_DEVICE void open_step(const SchemeTable<Number>& scheme, int k) {
+    goes_on = grid_.has(k);
+    load_noise(scheme, k);
+  }
+
   ITO_DEVICE void evaluate(const StageRow<Number>& stage, const ValuePlaces<int>& at, int k,
                            Number t, bool trace) {
     if (stage.needs_drift) {
@@ -191,7 +204,7 @@ class SchemeThread {
       if constexpr (Shape::kControl == ControlKind::constant) {
         if (parameters) add_vector(Shape::kControlParameter, Shape::kNoise, cotangent);
       }
-      if constexpr (Shape::kRow > 0) interval_ = call_.grid[k].interval;
+      step_ = k;
       thread_net_back<P, typename Shape::Control>(*this, at.point, to, t, parameters, cotangent);
     }
     if (stage.needs_drift) {
@@ -224,20 +237,21 @@ class SchemeThread {
     constexpr int kWeight = Net::kSpec.weight(kLayer), kBias = Net::kSpec.bias(kLayer);
     constexpr int kColumns = Net::kSpec.columns(kLayer);
     add_outer<Number>(
-        finite, outputs, inputs, delta, input,
+        counts(), outputs, inputs, delta, input,
         [&](int i, int j, Number sum) {
           block_sums[j < inputs ? kWeight + i * kColumns + j : kBias + i] += sum;
         },
         [&](const auto& staged, int first, int count) {
           if constexpr (kLayer == 0 && Net::kContext) {
-            add_bias_rows(staged, interval_, first, count);
+            add_bias_rows(
+                staged, [this](int tile) { return interval_of(tile); }, first, count);
           }
         });
   }
-  /// Adds each tile's share of the gradient of `count` numbers of its bias row in an interval, from
-  /// `first` on: sums of staged columns.
-  template <class Staged>
-  ITO_DEVICE void add_bias_rows(const Staged& staged, int interval, int first, int count) {
+  /// Adds each tile's share of the gradient of `count` numbers of its bias row in interval(tile of
+  /// the call), from `first` on: sums of staged columns.
+  template <class Staged, class Interval>
+  ITO_DEVICE void add_bias_rows(const Staged& staged, Interval interval, int first, int count) {
     ITO_ROLLED
     for (int n = static_cast<int>(thread_index()); n < scheme_tiles * count; n += scheme_threads) {
       const int i = n % count, tile = n / count;
@@ -248,14 +262,15 @@ class SchemeThread {
       for (int path = 16 * tile; path < 16 * tile + 16; ++path) {
         sum += staged.load(static_cast<unsigned>(path * outer_stride + i));
       }
-      row_sums[(static_cast<long long>(offset) * call_.intervals + interval) * Shape::kRow + first +
-               i] += sum;
+      row_sums[(static_cast<long long>(offset) * call_.intervals + interval(offset)) * Shape::kRow +
+               first + i] += sum;
     }
   }
 
   ThreadSums<Number> sums;
   SumCotangents<Number> sum_cotangents{};
   bool finite = false;           ///< whether this path has a gradient
+  bool goes_on = true;           ///< whether the step at hand is one of its grid
   Number* block_sums = nullptr;  ///< [parameters]
   Number* row_sums = nullptr;    ///< [tiles, intervals, row]
 
@@ -266,12 +281,23 @@ class SchemeThread {
   }
   /// Where the row of a context that is in force at step k lies among the bias rows.
   ITO_DEVICE long long bias_row(int k) const {
-    return bias_rows_ + call_.grid[k].interval * Shape::kRow;
+    return bias_rows_ + grid_.steps[k].interval * Shape::kRow;
   }
 
   const PathArguments<Number>& call_;
 
  private:
+  /// Whether its path adds to gradients.
+  ITO_DEVICE bool counts() const { return finite && goes_on; }
+  /// The interval of the step at hand, of any tile of the block.
+  ITO_DEVICE int interval_of(int tile) const {
+    const auto index = static_cast<unsigned long long>(tile);
+    const long long row = call_.own_grids == 0
+                              ? 0
+                              : static_cast<long long>(tile_paths_of(call_.map, index).observation);
+    return call_.grid[row * call_.steps + step_].interval;
+  }
+
   ITO_DEVICE void evaluate_diffusion(const ValuePlaces<int>& at, Number t, bool trace) {
     if constexpr (Shape::Diffusion::kLayers > 0) {
       thread_net<P, typename Shape::Diffusion>(
@@ -294,7 +320,7 @@ class SchemeThread {
   template <class Values>
   ITO_DEVICE void add_vector(int first, int count, Values values) {
     add_outer<Number>(
-        finite, count, 0, values, [](int) { return Number(0); },
+        counts(), count, 0, values, [](int) { return Number(0); },
         [&](int i, int, Number sum) { block_sums[first + i] += sum; },
         [](const auto&, int, int) {});
   }
@@ -303,7 +329,8 @@ class SchemeThread {
   unsigned long long seed_;
   unsigned long long path_ = 0;  ///< its global index
   long long index_ = -1;
-  int tile_ = 0, interval_ = 0;
+  PathGrid<Number> grid_{};
+  int tile_ = 0, step_ = 0;
   long long bias_rows_ = 0;  ///< where those of its observation begin
 };
 

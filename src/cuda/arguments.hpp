@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <numeric>
@@ -76,14 +77,28 @@ struct TileCut {
   }
 };
 
+/// Steps as kernels read them: the same numbers.
+template <class Real>
+const GridStep<Real>* device_steps(const BasicGridStep<Real>* steps) {
+  using Own = BasicGridStep<Real>;
+  using Device = GridStep<Real>;
+  static_assert(sizeof(Own) == sizeof(Device) && alignof(Own) == alignof(Device));
+  static_assert(offsetof(Own, time) == offsetof(Device, time) &&
+                offsetof(Own, step) == offsetof(Device, step) &&
+                offsetof(Own, root_step) == offsetof(Device, root_step) &&
+                offsetof(Own, interval) == offsetof(Device, interval));
+  return reinterpret_cast<const Device*>(steps);
+}
+
 /// What of a call the kernels are told, whatever engine launches them. Addresses in a workspace are
 /// left out.
 template <class Real>
 PathArguments<Real> path_arguments(const ModelShape& shape, const ModelConstants<Real>& constants,
                                    const BasicRequest<Real>& request, const TileCut& cut) {
   PathArguments<Real> path{};
-  path.grid = constants.grid;
-  path.save = constants.save;
+  path.own_grids = request.grid.empty() ? 0 : 1;
+  path.grid = request.grid.empty() ? constants.grid : device_steps(request.grid.data());
+  path.save = request.save.empty() ? constants.save : request.save.data();
   path.x0 = request.x0.empty() ? constants.initial_point : request.x0.data();
   path.x0_shared = request.x0.empty() || request.x0.size() == static_cast<std::size_t>(shape.state);
   path.refinement = request.refinement;

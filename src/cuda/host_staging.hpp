@@ -27,6 +27,8 @@ struct CallArrays {
          {&parameters, &request.x0, &request.context, &cotangents.states, &cotangents.energy,
           &cotangents.martingale, &cotangents.interval_energy, &cotangents.interval_martingale})
       input(*in);
+    input(request.grid);
+    input(request.save);
     for (auto* out :
          {&outputs.states, &outputs.energy, &outputs.martingale, &outputs.interval_energy,
           &outputs.interval_martingale, &gradient.parameters, &gradient.x0, &gradient.context})
@@ -68,9 +70,9 @@ class HostStaging {
   CallArrays<Real> lay_out(Arena& arena, CallArrays<Real> arrays) {
     result_count_ = 0;
     arrays.for_each(
-        [&](std::span<const Real>& array) {
+        [&]<class T>(std::span<const T>& array) {
           if (array.empty()) return;
-          Real* device = arena.take<Real>(array.size());
+          T* device = arena.take<T>(array.size());
           if (device) gpu_->copy(device, array.data(), array.size_bytes(), nullptr);
           array = {device, device ? array.size() : 0};
         },

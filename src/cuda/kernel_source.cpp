@@ -119,9 +119,10 @@ KernelText& KernelText::model(const ModelSpec& spec, int shared_memory, CallKind
   text_ += fmt::format(
       "struct Model {{\n"
       "  static constexpr int shared_memory = {}, unit_tiles = {};\n"
-      "  static constexpr bool refined = {}, split = {}, wgmma = {};\n"
+      "  static constexpr bool refined = {}, split = {}, own_grids = {}, wgmma = {};\n"
       "  static constexpr ito::cuda::ModelSpec spec = {};\n}};\n",
-      shared_memory, unit_tiles, calls.refined, calls.split, wgmma, initializer(spec));
+      shared_memory, unit_tiles, calls.refined, calls.split, calls.own_grids, wgmma,
+      initializer(spec));
   return *this;
 }
 

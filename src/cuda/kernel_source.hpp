@@ -39,9 +39,16 @@ struct FusedModel {
 
 /// Which calls kernels are for; what most calls do not ask for is compiled when one does.
 struct CallKind {
-  bool refined = false;  ///< whose noise is defined on other steps than the grid's
-  bool split = false;    ///< whose martingale's cotangent goes to states alone, not to parameters
+  bool refined = false;    ///< whose noise is defined on other steps than the grid's
+  bool split = false;      ///< whose martingale's cotangent goes to states alone, not to parameters
+  bool own_grids = false;  ///< with a grid for each observation
 };
+
+/// Of requests, which say nothing of `split`.
+template <class Real>
+CallKind call_kind(const BasicRequest<Real>& request) {
+  return {.refined = request.refinement != 0, .own_grids = !request.grid.empty()};
+}
 
 /// A translation unit of kernels: one include a kernel file, one initialiser of a ModelSpec and one
 /// instantiation a kernel.

@@ -23,6 +23,8 @@ struct TangentCut {
 template <class Real>
 struct TangentSpace {
   Real *parameters, *x0, *context, *numbers, *bias_rows, *scratch;
+  BasicGridStep<Real>* grid;
+  int* save;
   std::byte *fragments, *direction_fragments;
   Real *direction, *x0_direction, *context_direction, *direction_numbers, *direction_rows;
   Real *states, *energy, *martingale, *interval_energy, *interval_martingale;
@@ -106,6 +108,8 @@ class CutTangents final : public DeviceTangents<Real> {
     space.parameters = arena.take<Real>(shape_.parameters);
     space.x0 = arena.take<Real>(request.x0.size());
     space.context = arena.take<Real>(request.context.size());
+    space.grid = arena.take<BasicGridStep<Real>>(request.grid.size());
+    space.save = arena.take<int>(request.save.size());
     space.numbers = arena.take<Real>(number_count());
     space.bias_rows = arena.take<Real>(cut.observations * rows_.size());
     space.scratch = arena.take<Real>(cut.blocks * sizes_.scratch);
@@ -127,7 +131,8 @@ class CutTangents final : public DeviceTangents<Real> {
     return space;
   }
 
-  void to_device(Real* device, std::span<const Real> host) const {
+  template <class T>
+  void to_device(T* device, std::span<const T> host) const {
     if (!host.empty()) gpu_->copy(device, host.data(), host.size_bytes(), nullptr);
   }
 
@@ -137,7 +142,11 @@ class CutTangents final : public DeviceTangents<Real> {
     to_device(space.parameters, parameters.first(shape_.parameters));
     to_device(space.x0, request.x0);
     to_device(space.context, request.context);
+    to_device(space.grid, request.grid);
+    to_device(space.save, request.save);
     BasicRequest<Real> on_device = request;
+    on_device.grid = {space.grid, request.grid.size()};
+    on_device.save = {space.save, request.save.size()};
     on_device.x0 = {space.x0, request.x0.size()};
     on_device.context = {space.context, request.context.size()};
     const std::span<const Real> there(space.parameters, shape_.parameters);

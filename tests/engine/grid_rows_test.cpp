@@ -5,16 +5,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include <ito/grid.hpp>
 
+#include "cuda/gpu.hpp"
 #include "engine/any_plan.hpp"
 #include "engine/closeness.hpp"
 #include "engine/least_limit.hpp"
 #include "engine/model_table.hpp"
+#include "simt/emulated_gpu.hpp"
 
 namespace ito::test {
 namespace {
@@ -54,6 +58,9 @@ Model model_of(const std::string& kind) {
     model.noise = 2;
     model.diffusion = GeneralDiffusion{net({4})};
     model.control = NoControl{};
+  } else if (kind == "mixing") {
+    model.noise = 2;
+    model.diffusion = ConstantDiffusion{{0.5, 0.1, 0.2, 0.7, 0.3, 0.4}};
   } else if (kind == "wide") {
     model.drift = net({40, 40});
     model.control = OpenLoopControl{net({17}), contexts, context_steps};
@@ -191,36 +198,69 @@ PathValues alone(const PathValues& all, std::size_t r, std::uint64_t per,
 struct Case {
   EngineKind kind;
   std::string model;
+  /// Of an emulated device: GpuProperties::unit_tiles; left as they are where it chooses.
+  std::optional<int> unit_tiles{};
+
+  std::string name() const {
+    std::string text = kind.name + "_" + model;
+    if (unit_tiles) text += "_" + std::to_string(*unit_tiles);
+    std::ranges::replace(text, '-', '_');
+    return text;
+  }
 };
 
-std::vector<EngineKind> all_kinds() {
-  std::vector<EngineKind> kinds = host_engines();
-  return kinds;
+/// With each the models that its kernels tell apart. With unit_tiles 0 warps take whole nets, and
+/// products of four together where layers are wide; else they share units, of that many tiles.
+std::vector<Case> cuda_cases() {
+  const EngineKind &fp32 = cuda_engines()[0], &fast = cuda_engines()[1], &fp64 = cuda_engines()[2];
+  std::vector<Case> all{{fp32, "feedback", 0},   {fp32, "drift_control", 0},
+                        {fp32, "mixing", 0},     {fp32, "general_without_control", 2},
+                        {fp32, "wide", 0},       {fp32, "wide", 2},
+                        {fp32, "affine", 0},     {fast, "feedback", 0},
+                        {fast, "wide", 0},       {fast, "wide", 2},
+                        {fp64, "drift_control"}, {fp64, "general_without_control"},
+                        {fp64, "affine"}};
+  for (const EngineKind& kind : layered_engines()) all.push_back({kind, "feedback"});
+  all.push_back({layered_engines()[0], "wide"});
+  all.push_back({layered_engines()[2], "mixing"});
+  EngineKind per_path = fp32;
+  per_path.name += "_per_path";
+  per_path.kernels = CudaKernels::per_path;
+  for (const char* model : {"feedback", "mixing", "heun"}) all.push_back({per_path, model});
+  return all;
 }
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const EngineKind& kind : all_kinds()) {
-    for (const char* model :
-         {"feedback", "drift_control", "general_without_control", "wide", "affine"})
+  for (const EngineKind& kind : host_engines()) {
+    for (const char* model : {"feedback", "drift_control", "general_without_control", "mixing",
+                              "wide", "affine", "milstein", "heun", "reversible-heun"})
       all.push_back({kind, model});
-    if (kind.emulated) continue;
-    for (const char* solver : {"milstein", "heun", "reversible-heun"})
-      all.push_back({kind, solver});
   }
+  const std::vector<Case> cuda = cuda_cases();
+  all.insert(all.end(), cuda.begin(), cuda.end());
   return all;
 }
 
 class GridRows : public ::testing::TestWithParam<Case> {
  protected:
+  void SetUp() override {
+    if (!kind.emulated) return;
+    AnyPlan(kind, model);  // the first places the usual device
+    cuda::EmulatedGpu::Options device;
+    device.properties.unit_tiles = GetParam().unit_tiles;
+    if (GetParam().unit_tiles) cuda::replace_gpu(std::make_shared<cuda::EmulatedGpu>(device));
+  }
+  ~GridRows() override {
+    if (kind.emulated && GetParam().unit_tiles)
+      cuda::replace_gpu(std::make_shared<cuda::EmulatedGpu>());
+  }
+
   const EngineKind& kind = GetParam().kind;
   Model model = model_of(GetParam().model);
 };
-INSTANTIATE_TEST_SUITE_P(Engines, GridRows, ::testing::ValuesIn(cases()), [](const auto& test) {
-  std::string name = test.param.kind.name + "_" + test.param.model;
-  std::ranges::replace(name, '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Engines, GridRows, ::testing::ValuesIn(cases()),
+                         [](const auto& one) { return one.param.name(); });
 
 TEST_P(GridRows, GiveThePathsOfAModelWithThatGrid) {
   for (const std::uint64_t per : {1, 5, 32}) {
@@ -331,9 +371,9 @@ TEST_P(GridRows, GiveTheSameGradientFromCheckpoints) {
   const GradientValues wanted =
       AnyPlan(kind, model, {}, 1).adjoint_in_workspace(parameters, call, cotangents);
   EXPECT_EQ(AnyPlan(kind, model, {}, 2).adjoint(parameters, call, cotangents), wanted);
-  if (kind.emulated) return;
   const std::size_t least = least_limit(kind, model, call, 1);
   for (const std::size_t limit : {least, least + least / 3}) {
+    if (kind.emulated && limit != least) continue;
     AnyPlan plan(kind, model, {.workspace_limit = limit}, 1);
     EXPECT_EQ(plan.adjoint(parameters, call, cotangents), wanted) << limit;
   }

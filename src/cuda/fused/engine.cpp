@@ -33,7 +33,7 @@ class FusedEngine final : public HostCalls<Real> {
         limit_(limit),
         constants_(shape_, gpu_),
         many_(models.many, *gpu_),
-        prepare_(many_.forward(false).module->kernel("ito_prepare")),
+        prepare_(many_.forward({}).module->kernel("ito_prepare")),
         contexts_(shape_, models.many.spec.bias_row()) {
     // The number of paths is not to change a path's bits.
     if (models.few && (!models.many.layout.warpgroups || adds_up_alike(gpu_)))
@@ -50,7 +50,7 @@ class FusedEngine final : public HostCalls<Real> {
     const FusedWorkspace<Real> space = space_in(workspace, cut, keep);
     prepare(stream, parameters, request, cut, space);
     FusedKernels& kernels = kernels_of(cut.most_tiles);
-    kernels.forward(request.refinement != 0)
+    kernels.forward(call_kind(request))
         .run(*gpu_, kernels.layout(), simulate_arguments(path_in(request, tiles, space), outputs),
              stream);
   }
@@ -69,9 +69,13 @@ class FusedEngine final : public HostCalls<Real> {
     arguments.row_sums = space.row_sums;
     arguments.groups = static_cast<int>(cut.groups);
     FusedKernels& kernels = kernels_of(cut.most_tiles);
-    const FusedAdjoint& adjoint =
-        kernels.backward({request.refinement != 0, options.detach_martingale_parameters},
-                         [this](const GpuModule& module) { contexts_.open_gradients(module); });
+    CallKind calls = call_kind(request);
+    calls.split = options.detach_martingale_parameters;
+    const FusedAdjoint& adjoint = kernels.backward(
+        calls, [this](const GpuModule& module) { contexts_.open_gradients(module); });
+    // A row of context may rule on no step of its observation's grid.
+    if (calls.own_grids)
+      gpu_->clear(space.row_sums, cut.most_tiles * contexts_.size() * sizeof(Real), stream.handle);
     adjoint.run(*gpu_, kernels.layout().adjoint, cut.blocks, arguments, stream);
     sum_gradients(adjoint.sum, stream, parameters, gradient, cut, space,
                   contexts_.gradients(parameters, request, gradient, tiles, space.row_sums,

@@ -43,17 +43,16 @@ class FusedKernels {
   const FusedModel& model() const { return model_; }
   const FusedLayout& layout() const { return model_.layout; }
 
-  const FusedSimulate& forward(bool refined) {
-    std::unique_ptr<FusedSimulate>& kernels = forward_[refined ? 1 : 0];
-    if (!kernels)
-      kernels = std::make_unique<FusedSimulate>(model_, *gpu_, CallKind{.refined = refined});
+  const FusedSimulate& forward(CallKind calls) {
+    std::unique_ptr<FusedSimulate>& kernels = forward_[kind(calls)];
+    if (!kernels) kernels = std::make_unique<FusedSimulate>(model_, *gpu_, calls);
     return *kernels;
   }
 
   /// `opened(module)` is told of a module that was compiled now.
   template <class Opened>
   const FusedAdjoint& backward(CallKind calls, const Opened& opened) {
-    std::unique_ptr<FusedAdjoint>& kernels = backward_[calls.refined ? 1 : 0][calls.split ? 1 : 0];
+    std::unique_ptr<FusedAdjoint>& kernels = backward_[kind(calls)][calls.split ? 1 : 0];
     if (!kernels) {
       auto made = std::make_unique<FusedAdjoint>(model_, *gpu_, calls);
       opened(*made->module);
@@ -63,10 +62,13 @@ class FusedKernels {
   }
 
  private:
+  /// Grids of observations' own are not refined.
+  static int kind(CallKind calls) { return calls.own_grids ? 2 : calls.refined ? 1 : 0; }
+
   FusedModel model_;
   Gpu* gpu_;
-  std::unique_ptr<FusedSimulate> forward_[2];     ///< by `refined`
-  std::unique_ptr<FusedAdjoint> backward_[2][2];  ///< by CallKind
+  std::unique_ptr<FusedSimulate> forward_[3];     ///< by `kind`
+  std::unique_ptr<FusedAdjoint> backward_[3][2];  ///< and by CallKind::split
 };
 
 }  // namespace ito::cuda

@@ -31,9 +31,13 @@ class FusedTangents final : public TangentKernels<Real> {
   void run(const TangentArguments<Real>& arguments, std::uint64_t, std::uint64_t blocks,
            Real*) const override {
     std::shared_ptr<const GpuModule> module = plain_;
-    if (arguments.call.path.refinement != 0) {
-      if (!refined_) refined_ = gpu_->compile(source({.refined = true}));
-      module = refined_;
+    const PathArguments<Real>& path = arguments.call.path;
+    if (path.refinement != 0 || path.own_grids != 0) {
+      std::shared_ptr<const GpuModule>& other = path.own_grids != 0 ? own_grids_ : refined_;
+      if (!other)
+        other = gpu_->compile(
+            source({.refined = path.refinement != 0, .own_grids = path.own_grids != 0}));
+      module = other;
     }
     // `blocks` are tiles times directions: a block has some warps, each of which takes some.
     const auto warps = static_cast<std::uint64_t>(layout_.simulate.warps);
@@ -52,7 +56,7 @@ class FusedTangents final : public TangentKernels<Real> {
   FusedLayout layout_;
   std::shared_ptr<Gpu> gpu_;
   std::shared_ptr<const GpuModule> plain_;
-  mutable std::shared_ptr<const GpuModule> refined_;  ///< compiled when first asked for
+  mutable std::shared_ptr<const GpuModule> refined_, own_grids_;  ///< compiled when asked for
 };
 
 }  // namespace

@@ -66,6 +66,8 @@ StepCall<Real> LayeredCall<Real>::at(const BlockTiles& tiles, int k) const {
   step.interval = shape.context_steps.empty() ? 0 : interval_of(shape, k);
   step.intervals = path.intervals;
   step.map = path.map;
+  if (path.own_grids != 0) step.own_grids = path.grid + k;
+  step.steps = path.steps;
   step.bias_rows = space.bias_rows;
   step.row_sums = space.row_sums;
   return step;

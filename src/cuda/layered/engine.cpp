@@ -263,9 +263,10 @@ class LayeredEngine final : public HostCalls<Real> {
   }
 
   const StepKernels& steps(const BasicRequest<Real>& request) {
-    if (request.refinement == 0) return plain_;
-    if (!refined_) refined_.emplace(*gpu_, layered_source(model_, {.refined = true}));
-    return *refined_;
+    if (request.refinement == 0 && request.grid.empty()) return plain_;
+    std::optional<StepKernels>& kernels = request.grid.empty() ? refined_ : own_grids_;
+    if (!kernels) kernels.emplace(*gpu_, layered_source(model_, call_kind(request)));
+    return *kernels;
   }
 
   /// Weights in aligned rows, the other parameters, and the bias rows.
@@ -311,7 +312,7 @@ class LayeredEngine final : public HostCalls<Real> {
   LayerFormat format_;
   LayerKernels layers_;
   StepKernels plain_;
-  std::optional<StepKernels> refined_;  ///< compiled at the first request that refines
+  std::optional<StepKernels> refined_, own_grids_;  ///< compiled when a request asks for them
   GpuKernel pack_, sigma_gradient_;
   ContextRows<Real> context_;
   int block_rows_;

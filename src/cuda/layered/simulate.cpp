@@ -47,6 +47,7 @@ void LayeredCall<Real>::forward(std::uint64_t b, const BlockTiles& tiles,
   }
   arguments.x = place(shape.steps);
   arguments.next = nullptr;
+  arguments.step = shape.steps;
   arguments.save = save_at(shape, shape.steps);
   launch_step(kernels.finish, tiles, arguments);
 }

@@ -184,8 +184,10 @@ void StepNet<Real>::forward(const StepWork<Real>& work, const StepCall<Real>& ca
 template <class Real>
 void StepNet<Real>::of_step(const StepCall<Real>& call, std::size_t l,
                             LayerOfStep<Real>& arguments) const {
-  arguments = {call.tiles,    layers_[l].outputs, layers_[l].out_stride, row_, call.intervals,
-               call.interval, call.time};
+  arguments = {call.tiles, layers_[l].outputs, layers_[l].out_stride,
+               row_,       call.intervals,     call.interval,
+               call.time,  call.map,           call.own_grids,
+               call.steps};
 }
 
 template <class Real>
@@ -202,7 +204,6 @@ void StepNet<Real>::activate(const StepWork<Real>& work, const StepCall<Real>& c
       arguments.time_weights = call.parameters + place.weight + shape_->state_inputs;
     if (row_ > 0) arguments.bias_rows = call.bias_rows;
   }
-  arguments.map = call.map;
   arguments.time_stride = place.inputs;
   of_step(call, l, arguments);
   launch_threads(work.gpu, work.kernels.forward[static_cast<std::size_t>(layer.activation)],

@@ -20,7 +20,9 @@ struct StepCall {
   int k = 0;  ///< index of the step
   Real time = 0;
   int interval = 0, intervals = 1;
-  TileMap map{};                    ///< of the call, for bias_rows and row_sums
+  TileMap map{};                              ///< of the call
+  const GridStep<Real>* own_grids = nullptr;  ///< as LayerOfStep::grid
+  int steps = 0;
   const Real* bias_rows = nullptr;  ///< [observations, intervals, row]
   Real* row_sums = nullptr;         ///< [tiles of the call, intervals, row]
 };
