@@ -10,14 +10,15 @@
 # table, every size and checkpoints of stored states; slow tests of the reference engine, whose code quicker
 # ones run too, stay out.
 set(slow "Slow|Order|Precision.*/cuda|BatchSplit.*/cuda|NonFinite.*/cuda|CudaSolvers.Give|Gradients.Are"
-  "CudaTangents|CudaGradientMethods")
+  "CudaTangents|CudaGradientMethods|GridRows.*/cuda|CudaGridRows|GridsOfObservations")
 string(JOIN "|" slow ${slow})
 string(JOIN "|" plain "Slow" "Order" "cuda64" "cuda_fast" "InFast"
   "(Textbook|EverySize|Detach|BatchSplit|Girsanov|EngineNoise|NonFinite|Geometric|ZeroDiff).*/cuda$"
   "Checkpoint.*(LongPaths|Limit|Steps)/(cuda|reference)" "Detach.*/reference" "Girsanov.Weights"
   "CudaSolvers.(Give|Are)" "CudaTangents|CudaGradientMethods|/Size.*/cuda|CudaTapeOn" "SolverEngines.*/reference" "Adjoint.Converges"
   "Warpgroups.*/(hidden|first|mlp)" "SharedUnitsOf.*/(hidden|mlp|deep|output|context_(a|w|open))|SharedUnits[.]"
-  "SharedUnitsOf.*cuda_fast" "WideNets" "SmallNets.GiveTheHosts" "IndependentParts" "ClosesMost" "KernelHeaders" "Vocabulary" "AverageOfAShort")
+  "SharedUnitsOf.*cuda_fast" "WideNets" "SmallNets.GiveTheHosts" "IndependentParts" "ClosesMost" "KernelHeaders" "Vocabulary" "AverageOfAShort"
+  "GridRows.*/cuda_(drift|mixing|wide_0|affine)|CudaGridRows[.]")
 
 set(repeat "(BatchSplit|NonFinite|Detach|Size|Checkpoint|Girsanov).*/cuda64$|(EverySize|CudaTangents.*)/cuda_fast$"
   "CudaTangents[.].*/cuda64$|CudaSizes.AreWithinTheStatedErrorInFast|CudaGradientMethods.Pathwise"

@@ -40,7 +40,7 @@ class WarpAdjoint {
         grid_(call_, paths().observation),
         noise_(call_, paths().tile) {
     if constexpr (kHasRow) bias_rows_ = paths().bias_rows;
-    if constexpr (Shape::kOwnGrids && Nets::kStages) lane_grid_ = grid_of_lane();
+    if constexpr (Shape::kOwnGrids && Nets::kStages) lane_row_ = row_of_lane();
     ITO_UNROLL
     for (int r = 0; r < 2; ++r) {
       finite_[r] = paths().path[r] >= 0 &&
@@ -79,7 +79,7 @@ class WarpAdjoint {
   ITO_DEVICE void resume(int k, int saves_left) {
     row_sums_.clear();
     save_ = saves_left;
-    if constexpr (Shape::kOwnGrids) save_ = saves_until(grid_.own, call_.saves, k);
+    if constexpr (Shape::kOwnGrids) save_ = saves_until(grid_.own(), call_.saves, k);
     load_sum_cotangents(k);
   }
   /// Whether step k is one of the warp's grid; from now on masks are for it.
@@ -113,7 +113,8 @@ class WarpAdjoint {
     size_ = {step.step, step.root_step};
     if constexpr (Shape::kOwnGrids) {
       if (!take_step(k)) size_ = {Number(0), Number(1)};  // where 1/√h is a number
-      if constexpr (Nets::kStages) nets_.take_time(lane_grid_, k);
+      if constexpr (Nets::kStages)
+        nets_.lane_time = call_.grid[static_cast<long long>(lane_row_) * call_.steps + k].time;
     }
     input_ = {step.time, bias_rows_ + step.interval * Shape::kRow};
     ITO_UNROLL
@@ -187,12 +188,12 @@ class WarpAdjoint {
                                             Shape::kTiles);
   }
 
-  /// That of the block's tile whose number this lane has: they are fewer than lanes.
-  ITO_DEVICE const GridStep<Number>* grid_of_lane() const {
+  /// The observation of the block's tile whose number this lane has: they are fewer than lanes.
+  ITO_DEVICE int row_of_lane() const {
     constexpr int kTiles = Shape::kTiles;
     const int tile = index_ / kTiles * kTiles + static_cast<int>(lane_index()) % kTiles;
-    const auto row = tile_paths_of(call_.map, static_cast<unsigned long long>(tile)).observation;
-    return call_.grid + static_cast<long long>(row) * call_.steps;
+    return static_cast<int>(
+        tile_paths_of(call_.map, static_cast<unsigned long long>(tile)).observation);
   }
 
   ITO_DEVICE void add_saved(int save) {
@@ -501,7 +502,7 @@ class WarpAdjoint {
   int index_;
   const Number* bias_rows_ = nullptr;
   TileGrid<Shape, Number> grid_;
-  const GridStep<Number>* lane_grid_ = nullptr;  ///< of the block's tile of this lane
+  int lane_row_ = 0;  ///< the observation of the block's tile of this lane
   PathNoise<P, Shape> noise_;
   bool finite_[2], saved_ = true, has_step_ = true;
   int save_ = 0;

@@ -24,9 +24,6 @@ struct BlockNets {
   bool settled = false;          ///< whether no warp reads what others have staged
   Number lane_time = Number(0);  ///< of the block's tile that has the lane's number
 
-  ITO_DEVICE void take_time(const GridStep<Number>* grid_of_lane, int k) {
-    lane_time = grid_of_lane[k].time;
-  }
   /// Of the block's tiles, given that of the warp's.
   ITO_DEVICE auto times(Number own) const {
     if constexpr (kOwnTimes)

@@ -124,29 +124,34 @@ struct TileGrid {
   /// Where warps end that together have `count` tiles.
   ITO_DEVICE static int longest(const PathArguments<Number>& of, int, int) { return of.steps; }
 };
+/// It holds little, since registers are few.
 template <class Shape, class Number>
 struct TileGrid<Shape, Number, true> {
-  int saves;
-  PathGrid<Number> own;
+  const PathArguments<Number>& call;
+  int row, last;  ///< the observation, and where its grid ends
 
-  ITO_DEVICE TileGrid(const PathArguments<Number>& call, unsigned long long observation)
-      : saves(call.saves), own(path_grid_of(call, observation)) {}
+  ITO_DEVICE TileGrid(const PathArguments<Number>& of, unsigned long long observation)
+      : call(of), row(static_cast<int>(observation)), last(path_grid_of(of, observation).end) {}
 
-  ITO_DEVICE GridStep<Number> step(int k) const { return own.steps[k]; }
-  ITO_DEVICE int end() const { return own.end; }
-  ITO_DEVICE bool has(int k) const { return own.has(k); }
+  ITO_DEVICE PathGrid<Number> own() const {
+    return {call.grid + static_cast<long long>(row) * call.steps,
+            call.save + static_cast<long long>(row) * call.saves, last};
+  }
+  ITO_DEVICE GridStep<Number> step(int k) const { return own().steps[k]; }
+  ITO_DEVICE int end() const { return last; }
+  ITO_DEVICE bool has(int k) const { return k < last; }
   template <class Body>
   ITO_DEVICE void save_at(int k, int& s, Body body) const {
     ITO_ROLLED
-    while (s < saves && own.saves(s, k)) body(s++);
+    while (s < call.saves && own().saves(s, k)) body(s++);
   }
   template <class Body>
   ITO_DEVICE void unsave_at(int k, int& left, Body body) const {
     ITO_ROLLED
-    while (left > 0 && own.save[left - 1] >= k) body(--left);
+    while (left > 0 && own().save[left - 1] >= k) body(--left);
   }
-  ITO_DEVICE static int longest(const PathArguments<Number>& call, int first_tile, int count) {
-    return longest_grid(call, first_tile, count);
+  ITO_DEVICE static int longest(const PathArguments<Number>& of, int first_tile, int count) {
+    return longest_grid(of, first_tile, count);
   }
 };
 

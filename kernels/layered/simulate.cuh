@@ -43,7 +43,7 @@ ITO_DEVICE void layered_save(const LayeredSimulateArguments<Number>& arguments,
   };
   if constexpr (Shape::kOwnGrids) {
     if (arguments.step > grid.end()) return;
-    int next = saves_until(grid.own, arguments.call.path.saves, arguments.step - 1);
+    int next = saves_until(grid.own(), arguments.call.path.saves, arguments.step - 1);
     grid.save_at(arguments.step, next, save);
   } else if (arguments.save >= 0) {
     save(arguments.save);

@@ -213,21 +213,17 @@ struct Case {
 /// products of four together where layers are wide; else they share units, of that many tiles.
 std::vector<Case> cuda_cases() {
   const EngineKind &fp32 = cuda_engines()[0], &fast = cuda_engines()[1], &fp64 = cuda_engines()[2];
-  std::vector<Case> all{{fp32, "feedback", 0},   {fp32, "drift_control", 0},
-                        {fp32, "mixing", 0},     {fp32, "general_without_control", 2},
-                        {fp32, "wide", 0},       {fp32, "wide", 2},
-                        {fp32, "affine", 0},     {fast, "feedback", 0},
-                        {fast, "wide", 0},       {fast, "wide", 2},
-                        {fp64, "drift_control"}, {fp64, "general_without_control"},
-                        {fp64, "affine"}};
-  for (const EngineKind& kind : layered_engines()) all.push_back({kind, "feedback"});
-  all.push_back({layered_engines()[0], "wide"});
-  all.push_back({layered_engines()[2], "mixing"});
+  const std::vector<EngineKind>& layered = layered_engines();
   EngineKind per_path = fp32;
   per_path.name += "_per_path";
   per_path.kernels = CudaKernels::per_path;
-  for (const char* model : {"feedback", "mixing", "heun"}) all.push_back({per_path, model});
-  return all;
+  return {{fp32, "feedback", 0},    {fp32, "drift_control", 0},
+          {fp32, "mixing", 0},      {fp32, "general_without_control", 2},
+          {fp32, "wide", 0},        {fp32, "wide", 2},
+          {fp32, "affine", 0},      {fast, "wide", 0},
+          {fp64, "drift_control"},  {fp64, "general_without_control"},
+          {layered[0], "feedback"}, {layered[2], "mixing"},
+          {per_path, "feedback"},   {per_path, "heun"}};
 }
 
 std::vector<Case> cases() {

@@ -144,6 +144,47 @@ TEST_F(OnAStream, CallsAllocateNothingWaitForNothingAndGiveTheBitsOfHostCalls) {
   }
 }
 
+TEST_F(OnAStream, CallsTakeGridsOfObservationsFromTheDevice) {
+  const ModelCase& row = model_case("context_of_three");
+  const int steps = static_cast<int>(row.model.grid.size()) - 1;
+  std::vector<double> times{0};
+  for (int k = 0; k < steps; ++k) times.push_back(times.back() + 0.05 + 0.01 * k);
+  const std::vector<ObservationGrid> grids{{{0.5, 0.75}, {1}, {}}, {times, {steps}, {}}};
+  Call call = row.call(2 * 5);
+  call.context = random_values(2 * (call.context.size() / call.observations()), 8);
+  call.paths_per_observation = 5;
+  call.grids = grids;
+  const ChainInputs inputs = row.inputs(call.paths);
+  PathValues cotangents;
+  cotangents.energy = random_values(call.paths, 9);
+  const GridRows rows = grid_rows<float>(row.model, grids);
+  Request request = device(call);
+  const auto device_steps = device<GridStep>(rows.steps.size());
+  const auto device_saves = device<int>(rows.save.size());
+  std::ranges::copy(rows.steps, device_steps.begin());
+  std::ranges::copy(rows.save, device_saves.begin());
+  request.grid = device_steps;
+  request.save = device_saves;
+  const auto parameters = device(inputs.parameters);
+  const Stream stream{};
+  for (const CudaKernels kernels :
+       {CudaKernels::fused, CudaKernels::layered, CudaKernels::per_path}) {
+    SCOPED_TRACE(std::string(name(kernels)));
+    const PlanOptions options{.cuda_kernels = kernels};
+    Plan plan(row.model, Device::cuda(), options);
+    const auto energy = device<float>(call.paths);
+    const auto gradient = device<float>(plan.parameter_count());
+    const auto workspace = device<std::byte>(plan.workspace_bytes(call.paths, 2));
+    const auto given = device(cotangents.energy);
+    const Recording recording =
+        plan.record(stream, parameters, request, {.energy = energy}, workspace);
+    plan.adjoint(stream, parameters, recording, {.energy = given}, {.parameters = gradient});
+    AnyPlan other(cuda_engines().front(), row.model, options);
+    EXPECT_EQ(host(energy), other.simulate(inputs.parameters, call).energy);
+    EXPECT_EQ(host(gradient), other.adjoint(inputs.parameters, call, cotangents).parameters);
+  }
+}
+
 TEST_F(OnAStream, ASimulationStaysWithinTheWorkspaceItAskedFor) {
   constexpr std::uint64_t paths = 70;
   constexpr std::size_t guard = 1 << 12;

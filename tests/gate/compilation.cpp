@@ -59,23 +59,27 @@ std::vector<int> trips_of(const FusedModel& model, bool adjoint) {
 
 /// A kernel with a time loop and its nets on chip.
 Compilation fused(const Model& description, const std::string& text, GateTarget target,
-                  Precision precision, bool adjoint, bool in_registers, int unit_tiles = 0) {
+                  Precision precision, bool adjoint, bool in_registers, int unit_tiles = 0,
+                  CallKind calls = {}) {
   // A kernel that fills all its registers may keep some addresses in local memory, which it writes
   // once and reads once a step, or with shared units for every net.
-  const int most_spilled = !in_registers ? -1 : !adjoint ? 8 : unit_tiles > 0 ? 352 : 192;
+  // Grids of observations' own take some registers of warps that have none left.
+  const int usual = !adjoint ? 8 : unit_tiles > 0 ? 352 : 192;
+  const int with_grids = !adjoint ? 80 : unit_tiles > 0 ? 800 : 224;
+  const int most_spilled = !in_registers ? -1 : calls.own_grids ? with_grids : usual;
   const FusedModel model(resolve(description), precision, properties(target), true, unit_tiles);
   const FusedLaunch& launch = adjoint ? model.layout.adjoint : model.layout.simulate;
   const double tile_steps = static_cast<double>(launch.tiles) / launch.warps;
   const std::string kernel = adjoint ? "adjoint" : "simulate";
   return {.label = fmt::format("sm_{:<4} {:<8} {}  {}", target.compute_capability, kernel,
                                name(precision), text),
-          .source = adjoint ? adjoint_source(model) : simulate_source(model),
+          .source = adjoint ? adjoint_source(model, calls) : simulate_source(model, calls),
           .target = target,
           .kernel = "ito_" + kernel,
           .warps = launch.warps,
           .dynamic_shared = launch.shared_bytes,
           .most_spilled = most_spilled,
-          .tile_steps = tile_steps,
+          .tile_steps = calls.own_grids ? 0 : tile_steps,
           .trips = trips_of(model, adjoint),
           // There; back: there again, through the weights, and into their gradients.
           .least_fmas = 16 * tile_steps * weights(model.layout) * (adjoint ? 3 : 1),
@@ -97,7 +101,7 @@ Compilation compilation(const GateJob& job) {
 
 Compilation compilation(const LatentJob& job) {
   return fused(job.model(), job.text(), job.target, job.precision, job.adjoint,
-               !job.diffusion_net && job.width <= 64, job.unit_tiles);
+               !job.diffusion_net && job.width <= 64, job.unit_tiles, {.own_grids = job.own_grids});
 }
 
 namespace {
@@ -114,7 +118,8 @@ Compilation compilation(const LayeredJob& job) {
   const auto source = [&] {
     if (job.once) return device_net_source(job.precision);
     if (!job.shape) return layer_source(job.precision, every_activation());
-    return layered_source({*job.shape, job.precision, properties(job.target), false});
+    return layered_source({*job.shape, job.precision, properties(job.target), false},
+                          {.own_grids = job.own_grids});
   };
   return {.label = fmt::format("sm_{:<4} layered  {}  {}", job.target.compute_capability,
                                name(job.precision), job.text),
@@ -125,13 +130,13 @@ Compilation compilation(const LayeredJob& job) {
 
 Compilation compilation(const SchemeJob& job) {
   if (job.fused) {
-    return {
-        .label = fmt::format("sm_{:<4} fused    {}  {}", job.target.compute_capability,
-                             name(job.precision), job.text),
-        .source = fused_tangent_source(spec_of(job.shape), job.precision,
-                                       static_cast<int>(job.target.shared_memory_per_block), {}),
-        .target = job.target,
-        .most_spilled = 480};
+    return {.label = fmt::format("sm_{:<4} fused    {}  {}", job.target.compute_capability,
+                                 name(job.precision), job.text),
+            .source = fused_tangent_source(spec_of(job.shape), job.precision,
+                                           static_cast<int>(job.target.shared_memory_per_block),
+                                           {.own_grids = job.own_grids}),
+            .target = job.target,
+            .most_spilled = job.own_grids ? 656 : 480};
   }
   return {.label = fmt::format("sm_{:<4} per path {}  {}", job.target.compute_capability,
                                name(job.precision), job.text),

@@ -81,7 +81,8 @@ std::string LatentJob::text() const {
   return fmt::format("latent-4x{}{}{}", width, diffusion_net ? ", sigma a net" : "",
                      unit_tiles == 1  ? ", units of a tile shared"
                      : unit_tiles > 1 ? ", units of tiles shared"
-                                      : "");
+                                      : "") +
+         (own_grids ? ", own grids" : "");
 }
 
 std::vector<LatentJob> latent_jobs(bool all) {
@@ -100,6 +101,15 @@ std::vector<LatentJob> latent_jobs(bool all) {
         jobs.push_back({gate_targets[1], precision, adjoint, false, width, unit_tiles});
     }
   }
+  const auto add_own_grids = [&](int target, Precision precision, bool adjoint, int unit_tiles) {
+    jobs.push_back({gate_targets[target], precision, adjoint, false, 64, unit_tiles, true});
+  };
+  add_own_grids(1, Precision::fast, false, 0);  // by warpgroups
+  add_own_grids(3, Precision::fp32, false, 0);
+  add_own_grids(2, Precision::fp32, false, 8);
+  add_own_grids(0, Precision::fast, true, 0);
+  add_own_grids(1, Precision::fp32, true, 0);
+  add_own_grids(1, Precision::fast, true, 8);
   return jobs;
 }
 
@@ -157,6 +167,8 @@ std::vector<LayeredJob> layered_jobs() {
     jobs.push_back({"between products", {}, gate_targets[i % 4], precision});
   }
   jobs.push_back({"net applied once", {}, gate_targets[jobs.size() % 4], Precision::fp32, true});
+  jobs.push_back({"identity, feedback, own grids", resolve(validated(model)), gate_targets[1],
+                  Precision::fp32, false, true});
   return jobs;
 }
 
@@ -197,6 +209,13 @@ std::vector<SchemeJob> scheme_jobs() {
                     {},
                     true});
   }
+  jobs.push_back({"constant, drift, tangents, own grids",
+                  resolve(validated(model)),
+                  gate_targets[1],
+                  Precision::fast,
+                  {},
+                  true,
+                  true});
   return jobs;
 }
 

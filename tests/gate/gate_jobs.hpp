@@ -52,12 +52,13 @@ struct LatentJob {
   bool adjoint;
   bool diffusion_net;
   int width = 64, unit_tiles = 0;
+  bool own_grids = false;  ///< CallKind::own_grids; instructions are not counted then
 
   Model model() const;
   std::string text() const;  ///< "latent-4x64, units of a tile shared"
 };
 /// Precisions and kernels on sm_90; the adjoint with three nets, which takes long, where `all`. The
-/// same for few paths, and with wide nets.
+/// same for few paths, and with wide nets. With grids of observations' own, targets taking turns.
 std::vector<LatentJob> latent_jobs(bool all);
 
 /// Every kernel of a training step, with some likelihood and objective.
@@ -76,7 +77,7 @@ struct LayeredJob {
   std::optional<ModelShape> shape;
   GateTarget target;
   Precision precision;
-  bool once = false;
+  bool once = false, own_grids = false;
 };
 /// Every kind of diffusion and control once, targets and precisions taking turns.
 std::vector<LayeredJob> layered_jobs();
@@ -89,7 +90,7 @@ struct SchemeJob {
   GateTarget target;
   Precision precision;
   std::optional<GradientMethod> method;
-  bool fused = false;
+  bool fused = false, own_grids = false;
 };
 std::vector<SchemeJob> scheme_jobs();
 
