@@ -18,6 +18,10 @@ def show(result):
     print(f"{machine['cpu']} (family {machine['family']}), {machine['cores']} cores, "
           f"{machine['memory_GiB']} GiB, {machine['system']}; commit {result['commit']}, "
           f"{result['date']}")
+    earlier = dict.fromkeys((row["commit"], row["name"].split("/")[0]) for row in rows
+                            if "commit" in row)
+    for commit in dict.fromkeys(commit for commit, _ in earlier):
+        print(f"of commit {commit}: {', '.join(part for at, part in earlier if at == commit)}")
     reference(rows)
     limits(rows)
     by_set(rows)

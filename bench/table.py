@@ -87,10 +87,14 @@ def row_a_line(result):
 
 
 def save(result, order):
-    """Keeps the result, and returns it, with what the same machine did before at the same commit."""
+    """Keeps the result, and returns it, with what the same machine did before. A row of another
+    commit than the last says which."""
     if RESULTS.exists():
         before = json.loads(RESULTS.read_text())
-        if all(before[key] == result[key] for key in ["machine", "commit"]):
+        if before["machine"] == result["machine"]:
+            if before["commit"] != result["commit"]:
+                for row in before["rows"]:
+                    row.setdefault("commit", before["commit"])
             kept = {row["name"]: row for row in before["rows"] + result["rows"]}
             result = {**result, "rows": [kept.pop(name) for name in order if name in kept]
                       + list(kept.values())}
