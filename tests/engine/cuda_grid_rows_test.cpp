@@ -18,14 +18,14 @@
 namespace ito::test {
 namespace {
 
-constexpr std::uint64_t per = 21;
+constexpr std::uint64_t per = 16;
 
-/// Observations of two tiles, whose steps one block takes.
+/// Observations of one tile each, next to each other in a block.
 Call call_of(std::vector<ObservationGrid> grids, const Model& model, std::size_t contexts) {
   const std::uint64_t paths = per * grids.size();
   return {.paths = paths,
           .seed = 5,
-          .first_path = 3,
+          .first_path = 32,
           .x0 = random_values(paths * static_cast<std::size_t>(model.state), 41),
           .context = random_values(grids.size() * contexts, 42),
           .paths_per_observation = per,
@@ -134,7 +134,8 @@ TEST_P(CudaGridRowsOn, ChangeNothingByAnInfiniteDiffusionBeyondTheEnd) {
   Model model = small_model();
   model.drift = ZeroDrift{};
   model.diffusion = DiagonalDiffusion{Mlp{.hidden = {}, .output = Activation::exp}};
-  model.control = FeedbackControl{Mlp{.hidden = {4}, .activation = Activation::tanh}};
+  // The second layer is wide enough for products of a warpgroup.
+  model.control = FeedbackControl{Mlp{.hidden = {4, 40}, .activation = Activation::tanh}};
   ASSERT_TRUE(std::isinf(std::exp(1000.0)));
   std::vector<double> parameters = random_values(initialize(model, 1).size(), 46);
   // diffusion.0.weight [2, 3], of x and t, and its bias.
