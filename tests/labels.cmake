@@ -15,7 +15,7 @@ string(JOIN "|" slow ${slow})
 string(JOIN "|" plain "Slow" "Order" "cuda64" "cuda_fast" "InFast"
   "(Textbook|EverySize|Detach|BatchSplit|Girsanov|EngineNoise|NonFinite|Geometric|ZeroDiff).*/cuda$"
   "Checkpoint.*(LongPaths|Limit|Steps)/(cuda|reference)" "Detach.*/reference" "Girsanov.Weights"
-  "CudaSolvers.(Give|Are)" "CudaTangents|CudaGradientMethods|/Size.*/cuda|CudaTapeOn" "SolverEngines.*/reference" "Adjoint.Converges"
+  "CudaSolvers.(Give|Are)" "CudaTangents|Tangents.Are.*/cuda|CudaGradientMethods|/Size.*/cuda|CudaTapeOn" "SolverEngines.*/reference" "Adjoint.Converges"
   "Warpgroups.*/(hidden|first|mlp)" "SharedUnitsOf.*/(hidden|mlp|deep|output|context_(a|w|open))|SharedUnits[.]"
   "SharedUnitsOf.*cuda_fast" "WideNets" "SmallNets.GiveTheHosts" "IndependentParts" "ClosesMost" "KernelHeaders" "Vocabulary" "AverageOfAShort"
   "GridRows.*/cuda_(drift|mixing|wide_0|affine)|CudaGridRows[.]")
