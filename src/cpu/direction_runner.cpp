@@ -99,7 +99,7 @@ void DirectionRunner::run_along(const DirectionArrays& arrays, std::size_t count
     save(lanes, s);
     for (std::size_t q = 0; q < count; ++q) {
       float* sums = at(model.along[q].sums);
-      for (const std::size_t row : {2, 3, 6, 7}) {
+      for (const std::size_t row : {2u, 3u, 6u, 7u}) {
         for (const std::size_t lane : lanes) sums[row * all_lanes + lane] = 0.0f;
       }
     }

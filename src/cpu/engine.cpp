@@ -260,14 +260,15 @@ class CpuEngine final : public Engine<float> {
 
   /// The context's gradient from the entries of all chunks, of the pathwise method.
   void sum_context(const CpuCall& call, const BasicGradientOutputs<float>& gradient) const {
-    if (gradient.context.empty()) return;
+    const std::size_t row = context_size();
+    if (row == 0 || gradient.context.empty()) return;
     const Partition& cut = call.map.partition;
     for (std::size_t i = 0; i < gradient.context.size(); ++i) {
-      const std::uint64_t r = i / context_size();
+      const std::uint64_t r = i / row;
       double sum = 0;
       for (std::uint64_t c = 0; c < cut.chunks; ++c) {
         if (r < call.map.first_row(c) || r >= call.map.end_row(c)) continue;
-        sum += call.space.context_gradients[(r + c) * context_size() + i % context_size()];
+        sum += call.space.context_gradients[(r + c) * row + i % row];
       }
       gradient.context[i] = static_cast<float>(sum);
     }
