@@ -29,6 +29,15 @@ void check_columns(const LatentModel& latent, const SeriesDataset& series) {
   }
 }
 
+bool takes_context(const Control& control) {
+  return std::visit(
+      [](const auto& kind) {
+        if constexpr (requires { kind.context; }) return kind.context > 0;
+        return false;
+      },
+      control);
+}
+
 /// The grid of one series, from the start on.
 ObservationGrid series_grid(const SeriesModel& model, const Series& series) {
   const double first = series.times.front(), start = model.start.value_or(first);
@@ -82,6 +91,7 @@ LatentSeries latent_series(const SeriesModel& model, const SeriesDataset& series
   std::size_t steps = 1;
   for (const Series& one : seen.series) {
     data.grids.push_back(series_grid(model, one));
+    if (!takes_context(model.latent.model.control)) data.grids.back().intervals.clear();
     data.times = std::max(data.times, one.length());
     steps = std::max(steps, static_cast<std::size_t>(data.grids.back().steps()));
   }

@@ -98,7 +98,7 @@ TEST_P(SeriesModels, PathsAreTheReferencesAndFollowTheTimesOfABlock) {
   const LatentShape shape = resolve(latent);
   const Parameters parameters = scattered(latent, 3);
   const Dataset data = sample(latent, parameters, 5, {.seed = 1});
-  const std::vector<double> constants =
+  const std::vector<RowConstant> constants =
       row_constants(ObservationModel(latent.likelihood), data.values, 3);
   const auto energies = [&](Device device, std::span<const double> times,
                             std::span<const int> lengths) {
