@@ -53,8 +53,9 @@ struct GruEncoder {
 };
 /// Attention of the time t_i to the observations j ≥ i, without recurrence. Time enters by features
 /// φ(s) = (s, e^−s, e^−4s, e^−16s, …), s in units of the model's horizon: t_i by those of t_i −
-/// t_0, and the gap from t_i to t_j by its own. Head by head, with queries q_i affine in φ(t_i −
-/// t_0) and k_j, w_j the outputs of a net of (v_j, m_j) with one layer of H tanh units,
+/// t_0, from the first observation, and the gap from t_i to t_j by its own. Head by head, with
+/// queries q_i affine in φ(t_i − t_0) and k_j, w_j the outputs of a net of (v_j, m_j) with one
+/// layer of H tanh units,
 ///     h_i = q_i + Σ_{j≥i} a_ij (w_j, φ(t_j − t_i)),   a_ij ∝ exp(q_i·(k_j, φ(t_j − t_i)) / √n),
 /// where n is the length of q_i. The work grows with the square of the number of observations.
 struct AttentionEncoder {

@@ -111,8 +111,10 @@ ITO_DEVICE void context_weight_gradient(
   double sum = 0;
   ITO_UNROLLED_4
   for (unsigned long long row = columns.row(); row < rows; row += columns.rows) {
-    sum += static_cast<double>(arguments.row_gradients[row * Rows::kRow + h]) *
-           static_cast<double>(arguments.context[row * Rows::kContext + c]);
+    // A context that rules nowhere may be any number.
+    const auto gradient = static_cast<double>(arguments.row_gradients[row * Rows::kRow + h]);
+    if (gradient != 0)
+      sum += gradient * static_cast<double>(arguments.context[row * Rows::kContext + c]);
   }
   sum = columns.sum(sum);
   if (columns.row() != 0 || !one) return;

@@ -213,7 +213,7 @@ class AttentionStates final : public SequenceStates<Real> {
       write_observation(shape_, rows, row, slot, &observations_[entry * observation]);
       times_[entry] = rows.times[row * rows.slots + slot];
       Real* features = &time_features_[entry * sizes_.features];
-      features[0] = static_cast<Real>(horizons(times_[entry] - attention_.origin));
+      features[0] = static_cast<Real>(horizons(times_[entry] - rows.times[row * rows.slots]));
       time_features(features, sizes_.features, 1, 1);
     });
   }

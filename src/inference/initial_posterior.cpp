@@ -76,6 +76,8 @@ void InitialPosterior<Real>::reverse(std::span<const Real> parameters, const Blo
       const double std = std::exp(channel.log_std), prior_std = std::exp(channel.prior_log_std);
       const double shift = channel.shift(), ratio = channel.variance_ratio();
       for (std::size_t path = first; path < first + block.samples; ++path) {
+        // Of a dropped path, whose numbers need not be finite.
+        if (energy[path] == 0 && martingale[path] == 0 && x0[path * d + i] == 0) continue;
         const double z = z_[path * d + i], x = channel.in_prior(z);
         const auto a = static_cast<double>(energy[path]), b = static_cast<double>(martingale[path]);
         // By x_0: what follows the path, and log q/p in the martingale.

@@ -52,7 +52,6 @@ struct SequenceResolver {
                    2 * observed, 0, 0, 2 * encoder.hidden);
     attention.query = affine("attention.query.weight", "attention.query.bias", features, states);
     attention.heads = encoder.heads;
-    attention.origin = model.grid.front();
     attention.horizon = model.grid.back() - model.grid.front();
     return with_heads(encoder, std::move(attention), states);
   }

@@ -24,7 +24,7 @@ struct AttentionShape {
   NetShape observation;  ///< [2D] to keys, then values [2H]
   NetShape query;        ///< [F] to queries, [heads, H/heads + F]
   int heads = 1;
-  double origin = 0, horizon = 1;  ///< what times are measured from and in
+  double horizon = 1;  ///< what times are measured in
 };
 
 /// An encoder of a series, resolved to numbers.

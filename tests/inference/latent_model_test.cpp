@@ -244,10 +244,10 @@ TEST(LatentJson, EveryKindRoundTrips) {
        R"("encoder": {"kind":"mlp","hidden":[4,3],"activation":"relu","output":"tanh","shift":1.0,"scale":0.5})",
        ", " + poisson},
       {fed,
-       R"("encoder": {"kind":"gru","hidden":12,"decay":true,"time":false,"shift":1.0,"scale":0.5})",
+       R"("encoder": {"kind":"gru","hidden":12,"decay":true,"time":false,"initial":false,"shift":1.0,"scale":0.5})",
        ", " + poisson},
       {fed,
-       R"("encoder": {"kind":"attention","hidden":12,"heads":3,"rates":5,"shift":1.0,"scale":0.5})",
+       R"("encoder": {"kind":"attention","hidden":12,"heads":3,"rates":5,"initial":false,"shift":1.0,"scale":0.5})",
        ", " + poisson},
       {plain, R"("decoder": {"kind":"identity"})", ", " + poisson},
       {plain, R"("decoder": {"kind":"mlp","hidden":[],"activation":"tanh","output":"softplus"})",
@@ -300,9 +300,11 @@ TEST(LatentJson, RefusalsNameTheField) {
        "encoder.kind: got \"lstm\"; accepted: \"none\", \"identity\", \"mlp\", \"gru\", "
        "\"attention\""},
       {fed + R"("encoder": {"kind": "gru", "heads": 2}})",
-       "encoder: got unknown key \"heads\"; accepted: kind, hidden, decay, time, shift, scale"},
+       "encoder: got unknown key \"heads\"; accepted: kind, hidden, decay, time, initial, shift, "
+       "scale"},
       {fed + R"("encoder": {"kind": "attention", "decay": true}})",
-       "encoder: got unknown key \"decay\"; accepted: kind, hidden, heads, rates, shift, scale"},
+       "encoder: got unknown key \"decay\"; accepted: kind, hidden, heads, rates, initial, "
+       "shift, scale"},
       {start + R"("observed": 2, "decoder": {"kind": "mlp", "time": true}})",
        "decoder: got unknown key \"time\"; accepted: kind, hidden, activation, output"},
       {start + R"("observd": 2})",

@@ -215,7 +215,7 @@ TEST(AttentionEncoders, AreWeightedMeansByScoresOfTime) {
       for (std::size_t u = 0; u < n; ++u)
         query.push_back(named.affine("encoder.attention.query.weight",
                                      "encoder.attention.query.bias", head * n + u,
-                                     phi(data.times[i])));
+                                     phi(data.times[i] - data.times[0])));
       std::vector<double> sum(n, 0.0);
       double total = 0;
       for (std::size_t j = i; j < 5; ++j) {

@@ -1,0 +1,113 @@
+// The gradient of the whole chain from series to loss: encoder, posterior of X_0, paths on grids of
+// the rows' own, decoder and likelihood with gaps.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <variant>
+#include <vector>
+
+#include <ito/ito.hpp>
+
+#include "inference/minibatch.hpp"
+
+namespace ito::test {
+namespace {
+
+SeriesDataset gappy_series() {
+  constexpr float gap = std::numeric_limits<float>::quiet_NaN();
+  SeriesDataset data{.columns = {"a", "b"}};
+  data.series.push_back({"1", {0, 0.3, 0.35, 0.9}, {1, gap, gap, gap, 0.2F, 0.4F, gap, -1}, {}});
+  data.series.push_back({"2", {0.5}, {0.3F, 0.7F}, {}});
+  data.series.push_back({"3", {-0.2, 0.7, 1.1}, {gap, 0.5F, 0.9F, gap, -0.3F, 0.1F}, {}});
+  return data;
+}
+
+SeriesModel small_model(const Encoder& encoder) {
+  SeriesModel model;
+  model.latent.model = {
+      .state = 2,
+      .grid = {0, 1},
+      .initial = GaussianInitial{{0.1, -0.2}, {0.8, 1.1}},
+      .drift = Mlp{.hidden = {4}},
+      .diffusion = DiagonalDiffusion{Mlp{.hidden = {3}, .output = Activation::softplus}},
+      .control = FeedbackControl{Mlp{.hidden = {5}}, 3}};
+  model.latent.observed = 2;
+  model.latent.encoder = encoder;
+  model.latent.decoder = MlpDecoder{Mlp{.hidden = {4}}};
+  model.latent.likelihood = Gaussian{.scale = 0.7, .learned = true};
+  model.longest_step = 0.15;
+  return model;
+}
+
+class SeriesGradient : public testing::TestWithParam<Encoder> {};
+INSTANTIATE_TEST_SUITE_P(Of, SeriesGradient,
+                         testing::Values(GruEncoder{.hidden = 3, .decay = true, .initial = true},
+                                         GruEncoder{.hidden = 3},
+                                         AttentionEncoder{.hidden = 4, .initial = true}));
+
+// The loss is a double and the parameters are floats, whose steps of 2⁻⁷ or so are taken as they
+// come out. Of the five-point quotient h⁴/30 f⁽⁵⁾ is left, 1e-10 times what derivatives of tanh
+// come to; of the gradient, which is rounded once, 6e-8 of its norm.
+TEST_P(SeriesGradient, IsTheDifferenceQuotientOfTheLoss) {
+  const auto [latent, data] = latent_series(small_model(GetParam()), gappy_series());
+  for (const Objective objective : {Objective::free_energy, Objective::importance_weighted}) {
+    const FitOptions options{
+        .samples = 6, .objective = objective, .execution = {Device::reference(), 1}};
+    Minibatch minibatch(latent, resolve(latent), data, options);
+    Parameters parameters = initialize(latent, 3);
+    std::uint64_t i = 0;
+    for (float& value : parameters.values())
+      value += static_cast<float>(0.2 * standard_normal(5, i++, 0, 0, NoiseStream::parameters));
+    if (std::holds_alternative<GruEncoder>(GetParam()) && std::get<GruEncoder>(GetParam()).decay) {
+      // Rates away from the corner of max(0, ·).
+      for (float& value : parameters["encoder.decay.bias"]) value += 1;
+    }
+    const std::vector<std::size_t> all{0, 1, 2};
+    std::vector<float> gradient(parameters.size()), ignored(parameters.size());
+    const auto loss = [&] { return minibatch.run(parameters, all, 17, 0.7, ignored).loss; };
+    minibatch.run(parameters, all, 17, 0.7, gradient);
+    double norm = 0;
+    for (const float one : gradient) norm += std::pow(static_cast<double>(one), 2);
+    norm = std::sqrt(norm);
+    for (std::size_t p = 0; p < parameters.size(); ++p) {
+      float& value = parameters.values()[p];
+      const float at = value;
+      const auto quotient = [&](float step) {
+        value = at + step;
+        const double above = loss(), from = static_cast<double>(value);
+        value = at - step;
+        const double below = loss(), to = static_cast<double>(value);
+        value = at;
+        return (above - below) / (from - to);
+      };
+      const double fine = quotient(0x1p-8F), coarse = quotient(0x1p-7F);
+      EXPECT_NEAR(static_cast<double>(gradient[p]), (4 * fine - coarse) / 3, 1e-6 * norm) << p;
+    }
+  }
+}
+
+/// A number that is not there has no part: neither a gap's neighbours nor what the padding holds.
+TEST(SeriesGaps, AreNotRead) {
+  const auto [latent, data] =
+      latent_series(small_model(GruEncoder{.initial = true}), gappy_series());
+  const Parameters parameters = initialize(latent, 3);
+  // The second series has one time; the others' paddings and grids are longer.
+  const Dataset alone = data.slice(1, 2);
+  for (const Device device : {Device::cpu(), Device::reference()}) {
+    const EvaluateOptions options{.samples = 8, .execution = {device, 1}};
+    const auto in_all = evaluate(latent, parameters, options, data);
+    Dataset reordered = data;
+    reordered.grids = {data.grids[1], data.grids[0], data.grids[2]};
+    std::rotate(reordered.values.begin(),
+                reordered.values.begin() + static_cast<std::ptrdiff_t>(data.times * 2),
+                reordered.values.begin() + static_cast<std::ptrdiff_t>(2 * data.times * 2));
+    EXPECT_EQ(evaluate(latent, parameters, options, alone).log_marginal.front(),
+              evaluate(latent, parameters, options, reordered).log_marginal.front());
+    EXPECT_TRUE(std::isfinite(in_all.elbo));
+  }
+}
+
+}  // namespace
+}  // namespace ito::test
