@@ -30,7 +30,7 @@ struct Drawn {
                       martingale = std::vector<double>(paths);
 };
 
-struct Case {
+struct PosteriorCase {
   ModelShape shape = shape_of();
   std::vector<double> parameters = numbers(shape.parameters, 0.2),
                       heads = numbers(rows * 2 * d, 1.1);
@@ -53,7 +53,7 @@ double log_normal(double x, double mean, double std) {
 
 /// Where q is the prior, paths start where the model's own do and nothing is added.
 TEST(InitialPosterior, OfThePriorIsTheModelsOwnStart) {
-  Case own;
+  PosteriorCase own;
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t i = 0; i < d; ++i) {
       own.heads[r * 2 * d + i] = own.parameters[own.shape.initial_value + i];
@@ -76,7 +76,7 @@ TEST(InitialPosterior, OfThePriorIsTheModelsOwnStart) {
 }
 
 TEST(InitialPosterior, AddsTheLogRatioOfItsDensities) {
-  const Case own;
+  const PosteriorCase own;
   const Drawn drawn = own.draw();
   for (std::size_t path = 0; path < paths; ++path) {
     double ratio = 0, divergence = 0;
@@ -97,7 +97,7 @@ TEST(InitialPosterior, AddsTheLogRatioOfItsDensities) {
 
 /// A loss of everything, by central differences of step 1e-6: off by 1e-9 or so.
 TEST(InitialPosterior, HasTheGradientOfWhatItDraws) {
-  Case own;
+  PosteriorCase own;
   const std::vector<double> by_x0 = numbers(paths * d, 2.0), by_energy = numbers(paths, 3.0),
                             by_martingale = numbers(paths, 4.0);
   const auto loss = [&] {
@@ -132,7 +132,7 @@ TEST(InitialPosterior, HasTheGradientOfWhatItDraws) {
 /// Sticking the landing: E + M has the derivative of log q/p along the path, q held; at q = the
 /// density that a path's cotangent comes from it is zero, path by path.
 TEST(InitialPosterior, LeavesOutTheScoreWhereAsked) {
-  Case own;
+  PosteriorCase own;
   InitialPosterior<double> posterior(own.shape);
   Drawn drawn;
   posterior.draw(own.parameters, own.block(), drawn.x0, drawn.energy, drawn.martingale);
