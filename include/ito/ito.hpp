@@ -11,6 +11,7 @@
 #include <ito/error.hpp>
 #include <ito/evaluate.hpp>
 #include <ito/fit.hpp>
+#include <ito/forecast.hpp>
 #include <ito/gradient_method.hpp>
 #include <ito/grid.hpp>
 #include <ito/latent_model.hpp>

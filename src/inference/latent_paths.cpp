@@ -56,6 +56,12 @@ class LatentPathsIn final : public LatentPaths {
   void forward(std::span<const float> parameters, const ObservationBlock& block) override;
   void backward(std::span<const float> parameters, const PathCotangents& cotangents,
                 bool detach_martingale, std::span<float> gradient) override;
+  void last_states(std::span<float> states) const override {
+    // The last save step of a row stands for its end.
+    const std::size_t d = size(shape_.model.state);
+    for (std::size_t i = 0; i < states.size(); ++i)
+      states[i] = static_cast<float>(states_[(i / d + 1) * state_numbers_ - d + i % d]);
+  }
 
  private:
   void simulate(const ObservationBlock& block);

@@ -153,6 +153,61 @@ TEST_P(SeriesOracle, ASeriesIsWhatItIsWhateverStandsBesideIt) {
   }
 }
 
+/// Means and variances of forecasts are the Kalman filter's, of the chain on the same grid.
+TEST(SeriesForecasts, AreTheKalmanFilters) {
+  constexpr std::size_t count = 4, samples = 8192;
+  const SeriesDataset data = some_series(count, 10);
+  for (const bool scaled : {false, true}) {
+    SeriesModel model = linear_series(NoEncoder{});
+    if (scaled) model.standardization = Standardization{{0, 0}, {1, 1}};
+    const auto [latent, rows] = latent_series(model, data);
+    const std::vector<double> times{1.6, 2.0};
+    const auto forecasts = forecast(model, parameters_of(latent, 0), data, times,
+                                    {.samples = samples, .seed = 3, .execution = {Device::cpu()}});
+    for (std::size_t i = 0; i < count; ++i) {
+      const Series& series = data.series[i];
+      std::vector<double> grid = rows.grids[i].times, onward{series.times.back()};
+      onward.insert(onward.end(), times.begin(), times.end());
+      const ObservationGrid more = grid_through(onward, model.longest_step, model.steps_between);
+      grid.insert(grid.end(), more.times.begin() + 1, more.times.end());
+      const LinearGaussianModel exact = linear(grid.front());
+      const GaussianLaws laws =
+          observed_laws(exact, kalman(exact, series, times, EulerMaruyamaChain{grid}).filtered);
+      const double error = 1 / std::sqrt(forecasts[i].ess);
+      for (std::size_t t = 0; t < 2; ++t) {
+        for (std::size_t j = 0; j < 2; ++j) {
+          const double variance = laws.covariance[(t * 2 + j) * 2 + j];
+          const auto got = [&](const std::vector<float>& of) {
+            return static_cast<double>(of[t * 2 + j]);
+          };
+          EXPECT_NEAR(got(forecasts[i].mean), laws.mean[t * 2 + j],
+                      4 * error * std::sqrt(variance));
+          // The variance of a normal sample's variance is 2 σ⁴ / n.
+          EXPECT_NEAR(std::pow(got(forecasts[i].deviation), 2), variance,
+                      4 * std::sqrt(2.0) * error * variance);
+          // The median and the mean of a Gaussian are one; √(π/2) is the price of the former.
+          EXPECT_NEAR(static_cast<double>(forecasts[i].quantiles[2 * 4 + t * 2 + j]),
+                      laws.mean[t * 2 + j], 4 * 1.26 * error * std::sqrt(variance));
+        }
+      }
+    }
+  }
+}
+
+TEST(SeriesForecasts, RefuseTimesThatHaveBeen) {
+  const SeriesDataset data = some_series(3, 11);
+  const SeriesModel model = linear_series(NoEncoder{});
+  const Parameters parameters = parameters_of(latent_series(model, data).latent, 0);
+  const auto message = [&](const std::vector<double>& times, const ForecastOptions& options) {
+    return refusal([&] { forecast(model, parameters, data, times, options); });
+  };
+  EXPECT_EQ(message({}, {}), "forecast.times: got none; accepted: at least one");
+  EXPECT_TRUE(message({-1}, {}).starts_with("forecast.times[0]: got -1; accepted: times above "));
+  EXPECT_TRUE(message({2, 2}, {}).starts_with("forecast.times[1]: got 2"));
+  EXPECT_TRUE(message({2}, {.quantiles = {1}}).starts_with("forecast.quantiles[0]: got 1"));
+  EXPECT_TRUE(message({2}, {.samples = 0}).starts_with("forecast.samples: got 0"));
+}
+
 /// The posterior, X_0's too, learns what the prior is given; ELBO and evidence stay in order.
 TEST(SeriesTraining, ClosesMostOfTheGapToTheEvidence) {
   const SeriesDataset training = some_series(96, 7), held_out = some_series(48, 8);
