@@ -40,7 +40,7 @@ struct SeriesForecast {
 /// the last time by the prior, observed as the model says; the numbers are of y before its
 /// standardization. `times` increase and come after the last time of every series. Throws
 /// ito::Error on other times, naming a series, on options out of range, where `latent_series` does,
-/// and where no path of a series is finite.
+/// where no posterior path of a series is finite, and where one that goes on is not, or its η.
 std::vector<SeriesForecast> forecast(const SeriesModel& model, std::span<const float> parameters,
                                      const SeriesDataset& seen, std::span<const double> times,
                                      const ForecastOptions& options = {});

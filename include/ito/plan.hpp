@@ -42,7 +42,8 @@ struct BasicRequest {
   const std::uint64_t* seed_on_device = nullptr;
   /// [R, K] and [R, S]: a grid for each observation in place of the model's, which says how many
   /// steps, save steps and context steps there are at most (BasicGridRows, which has made them).
-  /// Both or none. They change nothing of the noise: a path takes the same in its k-th step.
+  /// Both or none. On a stream they are in device memory, and what stands there is not checked.
+  /// They change nothing of the noise: a path takes the same in its k-th step.
   std::span<const BasicGridStep<Real>> grid{};
   std::span<const int> save{};
 };

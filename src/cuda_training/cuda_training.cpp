@@ -127,6 +127,9 @@ std::unique_ptr<TrainingEngine> make_cuda_training(const TrainingTask& task, Tra
     throw Error("encoder", "one that reads a series",
                 "\"none\", \"identity\" or \"mlp\" in a CUDA graph; make_host_training takes the "
                 "others, with paths on the device");
+  if (!task.training.grids.empty())
+    throw Error("data.grids", "grids of the rows' own",
+                "none in a CUDA graph; make_host_training takes them, with paths on the device");
   return std::make_unique<CudaTraining>(task, state, ordinal, memory);
 }
 

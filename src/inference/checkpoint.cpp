@@ -22,7 +22,8 @@ constexpr std::string_view format_name = "ito-checkpoint-2";
 constexpr const char* start_key = "/options/start";
 
 /// FNV-1a of the values' bytes.
-std::uint64_t hash(std::span<const float> values) {
+template <class Number>
+std::uint64_t hash(std::span<const Number> values) {
   std::uint64_t result = 0xcbf29ce484222325u;
   for (const std::byte byte : std::as_bytes(values)) {
     result ^= std::to_integer<std::uint64_t>(byte);
@@ -34,14 +35,17 @@ std::uint64_t hash(std::span<const float> values) {
 /// Rows, times, columns and a hash of the values.
 std::string describe(const Dataset& data) {
   std::string text = fmt::format("{} rows of {} x {} numbers, hash {:016x}", data.count, data.times,
-                                 data.dimension, hash(data.values));
-  std::vector<float> numbers;
+                                 data.dimension, hash(std::span<const float>(data.values)));
+  std::vector<double> numbers;
   for (const ObservationGrid& grid : data.grids) {
-    for (const double time : grid.times) numbers.push_back(static_cast<float>(time));
-    for (const int step : grid.save) numbers.push_back(static_cast<float>(step));
-    for (const int interval : grid.intervals) numbers.push_back(static_cast<float>(interval));
+    numbers.push_back(static_cast<double>(grid.times.size()));
+    numbers.push_back(static_cast<double>(grid.save.size()));
+    numbers.insert(numbers.end(), grid.times.begin(), grid.times.end());
+    numbers.insert(numbers.end(), grid.save.begin(), grid.save.end());
+    numbers.insert(numbers.end(), grid.intervals.begin(), grid.intervals.end());
   }
-  if (!numbers.empty()) text += fmt::format(", grids {:016x}", hash(numbers));
+  if (!numbers.empty())
+    text += fmt::format(", grids {:016x}", hash(std::span<const double>(numbers)));
   return text;
 }
 
@@ -149,7 +153,8 @@ std::string run_identity(const LatentModel& latent, const FitOptions& options,
                          {"held_out_samples", options.held_out_samples}};
   if (!options.fixed.empty()) identity["options"]["fixed"] = options.fixed;
   if (options.start.size() > 0)
-    identity["options"]["start"] = fmt::format("hash {:016x}", hash(options.start.values()));
+    identity["options"]["start"] =
+        fmt::format("hash {:016x}", hash(std::span<const float>(options.start.values())));
   identity["training data"] = describe(training);
   identity["held-out data"] = describe(held_out);
   return identity.dump();

@@ -102,7 +102,17 @@ void check_dataset(const Dataset& data, const LatentModel& latent) {
                                                  "\"attention\", or none"
                                                : ""));
   }
-  for (std::size_t r = 0; r < data.count && gaps; ++r) check_gaps(data, r);
+  for (std::size_t r = 0; r < data.count; ++r) {
+    if (gaps) {
+      check_gaps(data, r);
+    } else if (!data.grids.empty() && data.grids[r].save.size() < times) {
+      throw Error(fmt::format("data.grids[{}].save", r),
+                  fmt::format("{} steps", data.grids[r].save.size()),
+                  fmt::format("{} with an encoder of whole rows; fewer with \"gru\" or "
+                              "\"attention\", or none",
+                              times));
+    }
+  }
 }
 
 }  // namespace ito

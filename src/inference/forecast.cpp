@@ -196,6 +196,13 @@ std::vector<SeriesForecast> forecast(const SeriesModel& model, std::span<const f
                 options.execution.device, false);
   const LatentShape shape = resolve(given.latent);
   check_parameters(shape, parameters);
+  const double reals = static_cast<double>(given.data.count * options.samples) * sizeof(float);
+  const auto later = static_cast<double>(times.size());
+  check_memory("forecast.samples", options.samples,
+               {.results = reals * later * shape.observed,
+                .beside = reals * ((later + 1) * shape.model.state +
+                                   (shape.decoder ? later * shape.observed : 0))},
+               "fewer, or fewer series or times at a time");
   const Starts starts = starts_of(given, shape, parameters, options);
   const std::vector<float> states = go_on(model, seen, parameters, starts.states, times, options);
   std::vector<float> decoded;
@@ -215,6 +222,9 @@ std::vector<SeriesForecast> forecast(const SeriesModel& model, std::span<const f
     result.samples.resize(options.samples * numbers);
     for (std::size_t i = 0; i < result.samples.size(); ++i) {
       const auto at = static_cast<double>(eta[r * options.samples * numbers + i]);
+      if (!std::isfinite(at))
+        throw Error(fmt::format("forecast: series \"{}\"", result.name),
+                    fmt::format("eta = {}", at), "a finite output of the decoder");
       const std::uint64_t row = r * options.samples + i / numbers;
       result.samples[i] = static_cast<float>(
           options.mean ? observation.mean(at)

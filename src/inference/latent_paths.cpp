@@ -245,8 +245,12 @@ void LatentPathsIn<Real>::compare(const ObservationBlock& block) {
                                      .eta = eta_rows(),
                                      .paths_per_observation = samples_},
                                     log_scale(), threads_, terms);
-  for (std::size_t i = 0; i < paths(); ++i)
-    if (!std::isfinite(log_likelihood_[i])) dropped_[i] = 1;
+  // A posterior of X_0 far from its prior makes sums whose derivatives no float holds.
+  const auto usable = [](double sum) { return std::abs(sum) < 1e38; };
+  for (std::size_t i = 0; i < paths(); ++i) {
+    if (!std::isfinite(log_likelihood_[i]) || !usable(energy_[i]) || !usable(martingale_[i]))
+      dropped_[i] = 1;
+  }
 }
 
 template <class Real>

@@ -70,7 +70,7 @@ class LatentPaths {
   std::span<const double> martingale() const { return std::span(martingale_).first(paths()); }
   std::span<const std::uint8_t> dropped() const { return std::span(dropped_).first(paths()); }
   std::size_t dropped_count() const;
-  /// Where the paths of the last block stood at their ends [R·S, d]; 0 of dropped ones.
+  /// Where the paths of the last block stood at their ends [R·S, d]; any number of dropped ones.
   virtual void last_states(std::span<float> states) const = 0;
 
   /// Adds the gradient of the loss to `gradient` [P], for the block and parameters of the last

@@ -51,6 +51,7 @@ SeriesSplit split_fraction(const SeriesDataset& data, double fraction, std::uint
 
 SeriesSplit split_after(const SeriesDataset& data, double time) {
   check_series(data);
+  if (std::isnan(time)) throw Error("time", "nan", "a number");
   SeriesSplit split{{data.columns, data.input_columns, {}}, {data.columns, data.input_columns, {}}};
   for (const Series& series : data.series) {
     const auto later = std::ranges::upper_bound(series.times, time);

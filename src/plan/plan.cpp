@@ -254,7 +254,7 @@ struct BasicPlan<Real>::Compiled {
   static std::size_t hash_of_grids(const BasicRequest<Real>& request) {
     std::size_t hash = hash_of(request.save);
     for (const auto& s : request.grid) {
-      const double numbers[] = {s.time, s.step, static_cast<double>(s.interval)};
+      const double numbers[] = {s.time, s.step, s.root_step, static_cast<double>(s.interval)};
       hash = hash * 31 + hash_of(std::span<const double>(numbers));
     }
     return hash;

@@ -75,6 +75,12 @@ TEST(CheckDataset, ChecksTheGridsOfRows) {
   data.grids = {{{0, 0.5, 0.9}, {0, 2}, {}}, {{0, 0.3}, {1}, {}}};
   EXPECT_EQ(refusal([&] { check_dataset(data, latent); }), "accepted");
   data.values[3] = 4;
+  latent.encoder = MlpEncoder{};
+  EXPECT_EQ(
+      refusal([&] { check_dataset(data, latent); }),
+      "data.grids[1].save: got 1 steps; accepted: 2 with an encoder of whole rows; fewer with "
+      "\"gru\" or \"attention\", or none");
+  latent.encoder = NoEncoder{};
   EXPECT_EQ(refusal([&] { check_dataset(data, latent); }),
             "data row 2 of 2: got numbers after time 1; accepted: NaN there: the row's grid has no "
             "more save steps");
