@@ -18,7 +18,8 @@ string(JOIN "|" plain "Slow" "Order" "cuda64" "cuda_fast" "InFast"
   "CudaSolvers.(Give|Are)" "CudaTangents|Tangents.Are.*/cuda|CudaGradientMethods|/Size.*/cuda|CudaTapeOn" "SolverEngines.*/reference" "Adjoint.Converges"
   "Warpgroups.*/(hidden|first|mlp)" "SharedUnitsOf.*/(hidden|mlp|deep|output|context_(a|w|open))|SharedUnits[.]"
   "SharedUnitsOf.*cuda_fast" "WideNets" "SmallNets.GiveTheHosts" "IndependentParts" "ClosesMost" "KernelHeaders" "Vocabulary" "AverageOfAShort"
-  "GridRows.*/cuda_(drift|mixing|wide_0|affine)|CudaGridRows[.]")
+  "GridRows.*/cuda_(drift|mixing|general|wide_0|affine|layered|fast)|CudaGridRows[.]|CudaGridRowsOn"
+  "SmallIncrement|LinearChain|BrownianPrior|RecordingsOfEveryMethod|Checkpoint.GivesTheBitsOfStoredStates/cuda")
 
 set(repeat "(BatchSplit|NonFinite|Detach|Size|Checkpoint|Girsanov).*/cuda64$|(EverySize|CudaTangents.*)/cuda_fast$"
   "CudaTangents[.].*/cuda64$|CudaSizes.AreWithinTheStatedErrorInFast|CudaGradientMethods.Pathwise"
