@@ -28,12 +28,6 @@ double bytes_of_path(const LatentShape& shape, Device device, bool gradient) {
   return reals * real + doubles * sizeof(double) + 1;
 }
 
-/// Whether an encoder knows what to do with a number that is missing.
-bool reads_gaps(const Encoder& encoder) {
-  return !std::holds_alternative<IdentityEncoder>(encoder) &&
-         !std::holds_alternative<MlpEncoder>(encoder);
-}
-
 void check_grids(const Dataset& data, const Model& model) {
   if (data.grids.empty()) return;
   if (data.grids.size() != data.count)
@@ -57,6 +51,11 @@ void check_gaps(const Dataset& data, std::size_t r) {
 }
 
 }  // namespace
+
+bool reads_whole_rows(const Encoder& encoder) {
+  return std::holds_alternative<IdentityEncoder>(encoder) ||
+         std::holds_alternative<MlpEncoder>(encoder);
+}
 
 void check_samples(const char* field, std::size_t samples, std::size_t observations,
                    const LatentModel& latent, Device device, bool gradient) {
@@ -90,7 +89,7 @@ void check_dataset(const Dataset& data, const LatentModel& latent) {
   }
   check_grids(data, latent.model);
   const ObservationModel model(latent.likelihood);
-  const bool gaps = reads_gaps(latent.encoder);
+  const bool gaps = !reads_whole_rows(latent.encoder);
   for (std::size_t i = 0; i < data.values.size(); ++i) {
     const float number = data.values[i];
     if (model.accepts(number) || (gaps && std::isnan(number))) continue;

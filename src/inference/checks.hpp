@@ -14,6 +14,9 @@ namespace ito {
 void check_samples(const char* field, std::size_t samples, std::size_t observations,
                    const LatentModel& latent, Device device, bool gradient);
 
+/// Whether an encoder takes rows as they are, with nothing missing.
+bool reads_whole_rows(const Encoder& encoder);
+
 /// Throws ito::Error naming the first option out of its range.
 void check_options(const FitOptions& options);
 

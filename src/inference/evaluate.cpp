@@ -43,11 +43,10 @@ WeightSummary add_observation(Totals& totals, const LatentPaths& paths, std::siz
                               std::span<double> log_weights, std::size_t observation) {
   double log_likelihood = 0, energy = 0;
   std::size_t finite = 0;
+  paths.log_weights(first, log_weights);
   for (std::size_t s = 0; s < log_weights.size(); ++s) {
     const std::size_t i = first + s;
-    log_weights[s] = -std::numeric_limits<double>::infinity();
     if (paths.dropped()[i]) continue;
-    log_weights[s] = paths.log_likelihood()[i] - (paths.martingale()[i] + paths.energy()[i]);
     log_likelihood += paths.log_likelihood()[i];
     energy += paths.energy()[i];
     ++finite;
@@ -94,9 +93,7 @@ Evaluator::Evaluator(const LatentModel& latent, const LatentShape& shape, const 
                      const EvaluateOptions& options, std::size_t memory, const char* field)
     : data_(data),
       options_(options),
-      constants_(row_constants(ObservationModel(latent.likelihood), data.values,
-                               data.times * data.dimension)),
-      grids_(latent.model, data),
+      rows_(latent, data),
       block_(
           block_observations(shape, options.samples, data.count, memory, options.execution.device)),
       paths_(make_latent_paths(latent, shape,
@@ -113,16 +110,10 @@ Evaluation Evaluator::run(std::span<const float> parameters) {
                     .samples = options_.samples,
                     .log_marginal = {},
                     .tail_shapes = {}};
-  const std::size_t row_numbers = data_.times * data_.dimension, samples = options_.samples;
+  const std::size_t samples = options_.samples;
   for (std::size_t begin = 0; begin < data_.count; begin += block_) {
     const std::size_t rows = std::min(block_, data_.count - begin);
-    ObservationBlock block{
-        .y = std::span(data_.values).subspan(begin * row_numbers, rows * row_numbers),
-        .constants = std::span(constants_).subspan(begin, rows),
-        .seed = options_.seed,
-        .first_path = begin * samples};
-    grids_.put(block, begin, rows);
-    paths_->forward(parameters, block);
+    paths_->forward(parameters, rows_.block(begin, rows, samples, options_.seed));
     result.non_finite += paths_->dropped_count();
     for (std::size_t r = 0; r < rows; ++r) {
       const WeightSummary weights =

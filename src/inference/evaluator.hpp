@@ -31,8 +31,7 @@ class Evaluator {
  private:
   const Dataset& data_;
   EvaluateOptions options_;
-  std::vector<RowConstant> constants_;
-  RowGrids grids_;
+  DatasetRows rows_;
   std::size_t block_;
   std::unique_ptr<LatentPaths> paths_;
   std::vector<double> log_weights_;  ///< [S] of one observation

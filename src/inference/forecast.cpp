@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 #include <ito/error.hpp>
@@ -23,12 +22,7 @@ namespace {
 void check_forecast(const SeriesDataset& seen, std::span<const double> times,
                     const ForecastOptions& options) {
   if (times.empty()) throw Error("forecast.times", "none", "at least one");
-  for (std::size_t t = 0; t < times.size(); ++t) {
-    check_finite(indexed("forecast.times", t), times[t]);
-    if (t > 0 && !(times[t] > times[t - 1]))
-      throw Error(indexed("forecast.times", t), fmt::format("{}", times[t]),
-                  fmt::format("times above {}, the one before", times[t - 1]));
-  }
+  check_times("forecast.times", times);
   for (const Series& series : seen.series) {
     if (times[0] > series.times.back()) continue;
     throw Error(
@@ -72,10 +66,7 @@ Starts starts_of(const LatentSeries& given, const LatentShape& shape,
                  std::span<const float> parameters, const ForecastOptions& options) {
   const Dataset& data = given.data;
   const std::size_t samples = options.samples, d = size(shape.model.state);
-  const std::size_t row_numbers = data.times * data.dimension;
-  const std::vector<RowConstant> constants =
-      row_constants(ObservationModel(given.latent.likelihood), data.values, row_numbers);
-  const RowGrids grids(given.latent.model, data);
+  const DatasetRows all(given.latent, data);
   const std::size_t block =
       block_observations(shape, samples, data.count, block_memory, options.execution.device);
   const auto paths = make_latent_paths(given.latent, shape,
@@ -88,22 +79,10 @@ Starts starts_of(const LatentSeries& given, const LatentShape& shape,
   std::vector<double> log_weights(samples);
   for (std::size_t begin = 0; begin < data.count; begin += block) {
     const std::size_t rows = std::min(block, data.count - begin);
-    ObservationBlock of{
-        .y = std::span(data.values).subspan(begin * row_numbers, rows * row_numbers),
-        .constants = std::span(constants).subspan(begin, rows),
-        .seed = options.seed,
-        .first_path = begin * samples};
-    grids.put(of, begin, rows);
-    paths->forward(parameters, of);
+    paths->forward(parameters, all.block(begin, rows, samples, options.seed));
     paths->last_states(std::span(last).first(rows * samples * d));
     for (std::size_t r = 0; r < rows; ++r) {
-      for (std::size_t s = 0; s < samples; ++s) {
-        const std::size_t path = r * samples + s;
-        log_weights[s] =
-            paths->dropped()[path]
-                ? -std::numeric_limits<double>::infinity()
-                : paths->log_likelihood()[path] - paths->martingale()[path] - paths->energy()[path];
-      }
+      paths->log_weights(r * samples, log_weights);
       starts.ess.push_back(summarize_weights(log_weights).ess);
       if (starts.ess.back() == 0)
         throw Error(fmt::format("forecast: series {}", begin + r + 1), "no finite path",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include <ito/plan.hpp>
@@ -39,6 +40,14 @@ LatentPaths::LatentPaths(const LatentPathsOptions& options)
       energy_(log_likelihood_.size()),
       martingale_(log_likelihood_.size()),
       dropped_(log_likelihood_.size()) {}
+
+void LatentPaths::log_weights(std::size_t first, std::span<double> weights) const {
+  for (std::size_t s = 0; s < weights.size(); ++s) {
+    const std::size_t i = first + s;
+    weights[s] = dropped_[i] ? -std::numeric_limits<double>::infinity()
+                             : log_likelihood_[i] - (martingale_[i] + energy_[i]);
+  }
+}
 
 std::size_t LatentPaths::dropped_count() const {
   return static_cast<std::size_t>(std::ranges::count_if(dropped(), [](auto d) { return d != 0; }));

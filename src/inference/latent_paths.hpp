@@ -70,6 +70,8 @@ class LatentPaths {
   std::span<const double> martingale() const { return std::span(martingale_).first(paths()); }
   std::span<const std::uint8_t> dropped() const { return std::span(dropped_).first(paths()); }
   std::size_t dropped_count() const;
+  /// log p(y|X) − (M + E) of the paths from `first` on; −∞ of dropped ones.
+  void log_weights(std::size_t first, std::span<double> weights) const;
   /// Where the paths of the last block stood at their ends [R·S, d]; any number of dropped ones.
   virtual void last_states(std::span<float> states) const = 0;
 

@@ -54,4 +54,21 @@ void RowGrids::put(ObservationBlock& block, std::size_t begin, std::size_t count
   block.lengths = std::span(lengths_).subspan(begin, count);
 }
 
+DatasetRows::DatasetRows(const LatentModel& latent, const Dataset& data)
+    : data_(data),
+      constants_(row_constants(ObservationModel(latent.likelihood), data.values,
+                               data.times * data.dimension)),
+      grids_(latent.model, data) {}
+
+ObservationBlock DatasetRows::block(std::size_t begin, std::size_t count, std::size_t samples,
+                                    std::uint64_t seed) const {
+  const std::size_t numbers = data_.times * data_.dimension;
+  ObservationBlock block{.y = std::span(data_.values).subspan(begin * numbers, count * numbers),
+                         .constants = std::span(constants_).subspan(begin, count),
+                         .seed = seed,
+                         .first_path = begin * samples};
+  grids_.put(block, begin, count);
+  return block;
+}
+
 }  // namespace ito

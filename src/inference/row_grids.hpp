@@ -31,4 +31,20 @@ class RowGrids {
   std::vector<int> lengths_;   ///< [N]: how many save steps a row has
 };
 
+/// A dataset's rows in their order, as blocks take them.
+class DatasetRows {
+ public:
+  /// Keeps a reference to `data`, which fits the validated `latent`.
+  DatasetRows(const LatentModel& latent, const Dataset& data);
+
+  /// Rows [begin, begin + count), with `samples` paths each, whatever the blocks are.
+  ObservationBlock block(std::size_t begin, std::size_t count, std::size_t samples,
+                         std::uint64_t seed) const;
+
+ private:
+  const Dataset& data_;
+  std::vector<RowConstant> constants_;
+  RowGrids grids_;
+};
+
 }  // namespace ito

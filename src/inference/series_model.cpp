@@ -10,6 +10,9 @@
 #include <ito/error.hpp>
 #include <ito/grid.hpp>
 
+#include "inference/checks.hpp"
+#include "model/shape.hpp"
+
 namespace ito {
 namespace {
 
@@ -22,20 +25,10 @@ void check_columns(const LatentModel& latent, const SeriesDataset& series) {
     throw Error("series", fmt::format("{} inputs", series.input_dimension()),
                 "none: no net takes exogenous inputs; exclude these columns");
   }
-  if (std::holds_alternative<IdentityEncoder>(latent.encoder) ||
-      std::holds_alternative<MlpEncoder>(latent.encoder)) {
+  if (reads_whole_rows(latent.encoder)) {
     throw Error("encoder.kind", "an encoder of whole rows with series",
                 "\"gru\", \"attention\" or \"none\"");
   }
-}
-
-bool takes_context(const Control& control) {
-  return std::visit(
-      [](const auto& kind) {
-        if constexpr (requires { kind.context; }) return kind.context > 0;
-        return false;
-      },
-      control);
 }
 
 /// The grid of one series, from the start on.
@@ -91,7 +84,6 @@ LatentSeries latent_series(const SeriesModel& model, const SeriesDataset& series
   std::size_t steps = 1;
   for (const Series& one : seen.series) {
     data.grids.push_back(series_grid(model, one));
-    if (!takes_context(model.latent.model.control)) data.grids.back().intervals.clear();
     data.times = std::max(data.times, one.length());
     steps = std::max(steps, static_cast<std::size_t>(data.grids.back().steps()));
   }
@@ -104,7 +96,10 @@ LatentSeries latent_series(const SeriesModel& model, const SeriesDataset& series
         seen.series[i].values,
         data.values.begin() + static_cast<std::ptrdiff_t>(i * data.times * data.dimension));
   }
-  return {sized(model.latent, steps, data.times), std::move(data)};
+  LatentSeries result{sized(model.latent, steps, data.times), std::move(data)};
+  if (resolve(result.latent.model).context() == 0)
+    for (ObservationGrid& grid : result.data.grids) grid.intervals.clear();
+  return result;
 }
 
 }  // namespace ito

@@ -41,6 +41,16 @@ void check_finite(const std::string& field, double value) {
   }
 }
 
+void check_times(const std::string& field, std::span<const double> times) {
+  for (std::size_t k = 0; k < times.size(); ++k) {
+    check_finite(indexed(field, k), times[k]);
+    if (k > 0 && !(times[k] > times[k - 1])) {
+      throw Error(indexed(field, k), fmt::format("{}", times[k]),
+                  fmt::format("times above {}, the one before", times[k - 1]));
+    }
+  }
+}
+
 void check_positive(const std::string& field, double value) {
   if (!(value >= FLT_MIN && value <= FLT_MAX)) {
     throw Error(field, fmt::format("{}", value), "finite float32 numbers above 0");

@@ -30,6 +30,8 @@ std::string indexed(const std::string& field, std::size_t index);
 // Each throws ito::Error with the field, its value and what is accepted.
 /// A number that is finite as a float32 too, because engines and parameters hold float32.
 void check_finite(const std::string& field, double value);
+/// Times that are finite and increase.
+void check_times(const std::string& field, std::span<const double> times);
 /// `threads` is 0 or a number of threads that machines have.
 void check_threads(int threads);
 /// The number of all parameters together.

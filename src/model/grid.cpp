@@ -9,20 +9,14 @@
 #include <ito/error.hpp>
 
 #include "model/check.hpp"
+#include "model/shape.hpp"
 
 namespace ito {
 namespace {
 
-void check_times(const std::string& field, std::span<const double> times, std::size_t least) {
-  if (times.size() < least)
-    throw Error(field, fmt::format("{} times", times.size()), fmt::format("at least {}", least));
-  for (std::size_t k = 0; k < times.size(); ++k) {
-    check_finite(indexed(field, k), times[k]);
-    if (k > 0 && !(times[k] > times[k - 1])) {
-      throw Error(indexed(field, k), fmt::format("{}", times[k]),
-                  fmt::format("times above {}, the one before", times[k - 1]));
-    }
-  }
+void check_some_times(const std::string& field, std::span<const double> times) {
+  if (times.empty()) throw Error(field, "0 times", "at least 1");
+  check_times(field, times);
 }
 
 /// Indices in [0, most], each above the one before, or not below it.
@@ -43,42 +37,25 @@ void check_fits(const std::string& field, std::size_t got, std::size_t most, con
               fmt::format("up to {}, as many as the model has", most));
 }
 
-/// What a model's rows come to.
-struct RowSize {
-  std::size_t steps, saves;
-  int intervals;
-};
-
-RowSize row_size(const Model& model) {
-  const Model full = validated(model);
-  const int intervals = std::visit(
-      [](const auto& control) -> int {
-        if constexpr (requires { control.context; })
-          return control.context > 0 ? static_cast<int>(control.context_steps.size()) : 1;
-        return 1;
-      },
-      full.control);
-  return {full.grid.size() - 1, full.save.size(), intervals};
-}
-
-void check_observation(const std::string& name, const ObservationGrid& grid, const RowSize& size) {
-  check_times(name + ".times", grid.times, 1);
+void check_observation(const std::string& name, const ObservationGrid& grid,
+                       const ModelShape& shape) {
+  check_some_times(name + ".times", grid.times);
   const std::size_t steps = grid.times.size() - 1;
-  check_fits(name + ".times", steps, size.steps, "steps");
-  check_fits(name + ".save", grid.save.size(), size.saves, "save steps");
+  check_fits(name + ".times", steps, size(shape.steps), "steps");
+  check_fits(name + ".save", grid.save.size(), shape.save.size(), "save steps");
   check_indices(name + ".save", grid.save, grid.steps(), true);
   if (!grid.intervals.empty() && grid.intervals.size() != steps) {
     throw Error(name + ".intervals", fmt::format("{} numbers", grid.intervals.size()),
                 fmt::format("none, or {}: one a step", steps));
   }
-  check_indices(name + ".intervals", grid.intervals, size.intervals - 1, false);
+  check_indices(name + ".intervals", grid.intervals, std::max(shape.intervals(), 1) - 1, false);
 }
 
 }  // namespace
 
 ObservationGrid grid_through(std::span<const double> times, double longest_step,
                              int steps_between) {
-  check_times("times", times, 1);
+  check_some_times("times", times);
   check_positive("longest_step", longest_step);
   check_integer("steps_between", steps_between, steps_range);
   ObservationGrid grid{.times = {times[0]}, .save = {0}};
@@ -105,14 +82,15 @@ ObservationGrid grid_through(std::span<const double> times, double longest_step,
 
 template <class Real>
 BasicGridRows<Real> grid_rows(const Model& model, std::span<const ObservationGrid> grids) {
-  const RowSize size = row_size(model);
+  const ModelShape shape = resolve(model);
+  const std::size_t all_steps = size(shape.steps), saves = shape.save.size();
   BasicGridRows<Real> rows;
-  rows.steps.reserve(grids.size() * size.steps);
-  rows.save.reserve(grids.size() * size.saves);
+  rows.steps.reserve(grids.size() * all_steps);
+  rows.save.reserve(grids.size() * saves);
   for (std::size_t r = 0; r < grids.size(); ++r) {
     const ObservationGrid& grid = grids[r];
-    check_observation(indexed("grids", r), grid, size);
-    for (std::size_t k = 0; k < size.steps; ++k) {
+    check_observation(indexed("grids", r), grid, shape);
+    for (std::size_t k = 0; k < all_steps; ++k) {
       const std::size_t last = grid.times.size() - 1;
       const double step = k < last ? grid.times[k + 1] - grid.times[k] : 0.0;
       const int interval = grid.intervals.empty() ? 0 : grid.intervals[std::min(k, last - 1)];
@@ -125,7 +103,7 @@ BasicGridRows<Real> grid_rows(const Model& model, std::span<const ObservationGri
       }
     }
     rows.save.insert(rows.save.end(), grid.save.begin(), grid.save.end());
-    rows.save.insert(rows.save.end(), size.saves - grid.save.size(), static_cast<int>(size.steps));
+    rows.save.insert(rows.save.end(), saves - grid.save.size(), static_cast<int>(all_steps));
   }
   return rows;
 }
