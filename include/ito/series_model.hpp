@@ -1,6 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <ito/dataset.hpp>
 #include <ito/latent_model.hpp>
@@ -17,14 +20,28 @@ struct SeriesModel {
   /// steps and the control's context steps are those of the series and are ignored here. An encoder
   /// that reads a series gives a row of context for each observation.
   LatentModel latent{};
-  double longest_step = 0.05;  ///< of the grids
-  int steps_between = 1;       ///< at least so many between two times of a series
+  std::vector<std::string> columns{};  ///< names of y [D]; empty: whatever the series call them
+  double longest_step = 0.05;          ///< of the grids
+  int steps_between = 1;               ///< at least so many between two times of a series
   /// When X_0 is, before or at the first time of every series; by itself each series begins at its
   /// first time.
   std::optional<double> start{};
   /// Of y before the model sees it; none: as it is.
   std::optional<Standardization> standardization{};
 };
+
+/// Checks everything but what needs the series. Throws ito::Error with the field, its value and
+/// what is accepted.
+SeriesModel validated(SeriesModel model);
+
+/// JSON of a latent model with a further key `series`, an object of `longest_step`,
+/// `steps_between`, `start`, `columns` and `standardization`. Instead of a grid it has `horizon`
+/// alone, the unit of time, by default 1; `save` and `context_steps` come with the series. Throws
+/// ito::Error as `parse_latent_model` does.
+SeriesModel parse_series_model(std::string_view json);
+/// What `parse_series_model` reads back, as far as it counts. Throws ito::Error where `validated`
+/// does.
+std::string to_json(const SeriesModel& model);
 
 /// A latent model sized for some series, and these as its data.
 struct LatentSeries {

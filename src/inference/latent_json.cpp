@@ -1,7 +1,8 @@
+#include "inference/latent_json.hpp"
+
 #include <limits>
 
 #include <ito/error.hpp>
-#include <ito/latent_model.hpp>
 
 #include "inference/observation_model.hpp"
 #include "model/model_json.hpp"
@@ -144,27 +145,34 @@ struct Writer {
 
 }  // namespace
 
-LatentModel parse_latent_model(std::string_view text) {
-  const nlohmann::json document = parse_json(text, "model");
-  const JsonReader reader(document, "");
-  accept_keys(reader);
+LatentModel read_latent_model(const JsonReader& document) {
   LatentModel latent;
-  latent.model = read_model(reader);
-  latent.observed = reader.at("observed").integer(observed_range);
-  if (reader.has("encoder")) latent.encoder = read_encoder(reader.at("encoder"));
-  if (reader.has("decoder")) latent.decoder = read_decoder(reader.at("decoder"));
-  latent.likelihood = read_likelihood(reader.at("likelihood"));
+  latent.model = read_model(document);
+  latent.observed = document.at("observed").integer(observed_range);
+  if (document.has("encoder")) latent.encoder = read_encoder(document.at("encoder"));
+  if (document.has("decoder")) latent.decoder = read_decoder(document.at("decoder"));
+  latent.likelihood = read_likelihood(document.at("likelihood"));
   return validated(std::move(latent));
 }
 
-std::string to_json(const LatentModel& given) {
-  const LatentModel latent = validated(given);
+Object write_latent_model(const LatentModel& latent) {
   Object document = write_model(latent.model);
   document["observed"] = latent.observed;
   document["encoder"] = std::visit(Writer{}, latent.encoder);
   document["decoder"] = std::visit(Writer{}, latent.decoder);
   document["likelihood"] = std::visit(Writer{}, latent.likelihood);
-  return format_document(document);
+  return document;
+}
+
+LatentModel parse_latent_model(std::string_view text) {
+  const nlohmann::json document = parse_json(text, "model");
+  const JsonReader reader(document, "");
+  accept_keys(reader);
+  return read_latent_model(reader);
+}
+
+std::string to_json(const LatentModel& latent) {
+  return format_document(write_latent_model(validated(latent)));
 }
 
 }  // namespace ito

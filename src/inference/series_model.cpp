@@ -11,23 +11,31 @@
 #include <ito/grid.hpp>
 
 #include "inference/checks.hpp"
+#include "io/series_place.hpp"
+#include "io/standardization_json.hpp"
+#include "model/check.hpp"
 #include "model/shape.hpp"
+#include "model/text.hpp"
 
 namespace ito {
 namespace {
 
-void check_columns(const LatentModel& latent, const SeriesDataset& series) {
+void check_columns(const SeriesModel& model, const SeriesDataset& series) {
+  const LatentModel& latent = model.latent;
   if (series.dimension() != static_cast<std::size_t>(latent.observed)) {
     throw Error("series", fmt::format("{} columns", series.dimension()),
                 fmt::format("{} (the model's `observed`)", latent.observed));
   }
+  for (std::size_t j = 0; j < model.columns.size(); ++j) {
+    if (series.columns[j] == model.columns[j]) continue;
+    throw Error(
+        fmt::format("column {} of the series", j + 1),
+        fmt::format("\"{}\"", shortened(series.columns[j], 40)),
+        fmt::format("\"{}\", as in the model; `with_columns` changes the order", model.columns[j]));
+  }
   if (series.input_dimension() > 0) {
     throw Error("series", fmt::format("{} inputs", series.input_dimension()),
                 "none: no net takes exogenous inputs; exclude these columns");
-  }
-  if (reads_whole_rows(latent.encoder)) {
-    throw Error("encoder.kind", "an encoder of whole rows with series",
-                "\"gru\", \"attention\" or \"none\"");
   }
 }
 
@@ -57,9 +65,6 @@ std::vector<int> steps_from_zero(std::size_t count) {
 /// `latent` with room for grids of so many steps and save steps.
 LatentModel sized(LatentModel latent, std::size_t steps, std::size_t times) {
   Model& model = latent.model;
-  if (model.grid.size() < 2)
-    throw Error("grid", fmt::format("{} times", model.grid.size()),
-                "two times at least: their ends are the unit of time");
   const double from = model.grid.front(), length = model.grid.back() - from;
   model.grid = uniform_grid(length, static_cast<int>(steps));
   for (double& time : model.grid) time += from;
@@ -76,9 +81,41 @@ LatentModel sized(LatentModel latent, std::size_t steps, std::size_t times) {
 
 }  // namespace
 
-LatentSeries latent_series(const SeriesModel& model, const SeriesDataset& series) {
+SeriesModel validated(SeriesModel model) {
+  const std::vector<double>& grid = model.latent.model.grid;
+  if (grid.size() < 2)
+    throw Error("grid", fmt::format("{} times", grid.size()),
+                "two times at least: their ends are the unit of time");
+  if (reads_whole_rows(model.latent.encoder)) {
+    throw Error("encoder.kind", "an encoder of whole rows with series",
+                "\"gru\", \"attention\" or \"none\"");
+  }
+  model.latent = sized(std::move(model.latent), 1, 1);
+  check_positive("series.longest_step", model.longest_step);
+  if (model.steps_between < 1)
+    throw Error("series.steps_between", fmt::format("{}", model.steps_between), "1 or more");
+  if (model.start) check_finite("series.start", *model.start);
+  const auto observed = static_cast<std::size_t>(model.latent.observed);
+  const auto check_size = [&](const char* field, std::size_t count) {
+    if (count == observed) return;
+    throw Error(field, fmt::format("{} columns", count),
+                fmt::format("{} (the model's `observed`)", observed));
+  };
+  if (!model.columns.empty()) {
+    check_size("series.columns", model.columns.size());
+    check_names("series.columns", model.columns);
+  }
+  if (model.standardization) {
+    check_size("series.standardization", model.standardization->mean.size());
+    check_standardization(*model.standardization, "series.standardization");
+  }
+  return model;
+}
+
+LatentSeries latent_series(const SeriesModel& given, const SeriesDataset& series) {
+  const SeriesModel model = validated(given);
   check_series(series);
-  check_columns(model.latent, series);
+  check_columns(model, series);
   const SeriesDataset& seen = model.standardization ? model.standardization->apply(series) : series;
   Dataset data{.count = seen.count(), .times = 1, .dimension = seen.dimension(), .values = {}};
   std::size_t steps = 1;

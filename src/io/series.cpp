@@ -22,6 +22,9 @@ class Names {
  public:
   explicit Names(const char* what) : what_(what) {}
 
+  void add(std::span<const std::string> names) {
+    for (const std::string& name : names) add(name);
+  }
   void add(const std::string& name) {
     const auto space = [](char c) { return c == ' ' || c == '\t'; };
     const std::string quoted = '"' + shortened(name, 40) + '"';
@@ -70,7 +73,36 @@ void check_numbers(const Series& series, std::span<const float> numbers,
   }
 }
 
+/// Where each of `wanted` stands in `columns`, which are the same names.
+std::vector<std::size_t> places_of(const std::vector<std::string>& wanted,
+                                   const std::vector<std::string>& columns) {
+  const auto listed = [](const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names)
+      text += fmt::format("{}\"{}\"", text.empty() ? "" : ", ", shortened(name, 40));
+    return shortened(text, 200);
+  };
+  std::vector<std::size_t> places;
+  for (const std::string& name : wanted)
+    places.push_back(static_cast<std::size_t>(std::ranges::find(columns, name) - columns.begin()));
+  if (wanted.size() != columns.size() || std::ranges::count(places, columns.size()) > 0)
+    throw Error("columns", listed(columns), listed(wanted) + " in any order");
+  return places;
+}
+
+/// Rows of numbers with their columns in another order.
+std::vector<float> arranged(std::span<const float> rows, std::span<const std::size_t> places) {
+  std::vector<float> result(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::size_t row = i / places.size() * places.size();
+    result[i] = rows[row + places[i - row]];
+  }
+  return result;
+}
+
 }  // namespace
+
+void check_names(const char* what, std::span<const std::string> names) { Names(what).add(names); }
 
 std::string place_of(const Series& series) {
   return fmt::format("series \"{}\"", shortened(series.name, 40));
@@ -114,13 +146,21 @@ SeriesDataset SeriesDataset::select(std::span<const std::size_t> indices) const 
   return chosen;
 }
 
+SeriesDataset SeriesDataset::with_columns(const std::vector<std::string>& wanted) const {
+  const std::vector<std::size_t> places = places_of(wanted, columns);
+  SeriesDataset result = *this;
+  result.columns = wanted;
+  for (Series& one : result.series) one.values = arranged(one.values, places);
+  return result;
+}
+
 void check_series(const SeriesDataset& data) {
   check_count("series", data.count());
   check_count("columns", data.dimension(), 1, size(observed_range.most));
   check_count("input_columns", data.input_dimension(), 0, size(observed_range.most));
   Names columns("columns"), names("series");
-  for (const std::string& name : data.columns) columns.add(name);
-  for (const std::string& name : data.input_columns) columns.add(name);
+  columns.add(data.columns);
+  columns.add(data.input_columns);
   for (const Series& series : data.series) {
     names.add(series.name);
     check_sizes(data, series);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 
 #include <ito/series.hpp>
@@ -11,5 +12,8 @@ namespace ito {
 std::string place_of(const Series& series);
 /// And one of its times, counted from 1: series "a", time 3 of 5.
 std::string place_of(const Series& series, std::size_t time);
+
+/// Checks names of series or columns, each once. Throws ito::Error.
+void check_names(const char* what, std::span<const std::string> names);
 
 }  // namespace ito

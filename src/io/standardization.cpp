@@ -33,16 +33,20 @@ struct ColumnMoments {
   }
 };
 
-void check(const Standardization& standardization) {
+}  // namespace
+
+void check_standardization(const Standardization& standardization, const std::string& field) {
   const std::size_t columns = standardization.mean.size();
-  check_count("standardization.mean", columns, 1, size(observed_range.most));
-  check_values("standardization.mean", standardization.mean, columns);
+  check_count(field + ".mean", columns, 1, size(observed_range.most));
+  check_values(field + ".mean", standardization.mean, columns);
   if (standardization.scale.size() != columns)
-    throw Error("standardization.scale", fmt::format("{} numbers", standardization.scale.size()),
+    throw Error(field + ".scale", fmt::format("{} numbers", standardization.scale.size()),
                 fmt::format("{}, as many as mean has", columns));
   for (std::size_t j = 0; j < columns; ++j)
-    check_positive(indexed("standardization.scale", j), standardization.scale[j]);
+    check_positive(indexed(field + ".scale", j), standardization.scale[j]);
 }
+
+namespace {
 
 /// Each number of rows, with its column, changed.
 template <class Change>
@@ -70,13 +74,13 @@ SeriesDataset change_series(SeriesDataset data, std::size_t columns, Change chan
 }  // namespace
 
 void Standardization::apply(std::span<float> rows) const {
-  check(*this);
+  check_standardization(*this);
   change_rows(rows, mean.size(),
               [this](std::size_t j, double y) { return (y - mean[j]) / scale[j]; });
 }
 
 void Standardization::undo(std::span<float> rows) const {
-  check(*this);
+  check_standardization(*this);
   change_rows(rows, mean.size(),
               [this](std::size_t j, double z) { return mean[j] + scale[j] * z; });
 }
@@ -106,12 +110,12 @@ Standardization fit_standardization(const SeriesDataset& data) {
     result.mean.push_back(constant ? static_cast<double>(column.least) : column.mean);
     result.scale.push_back(constant ? 1.0 : std::sqrt(column.squares / column.count));
   }
-  check(result);
+  check_standardization(result);
   return result;
 }
 
 nlohmann::ordered_json write_standardization(const Standardization& standardization) {
-  check(standardization);
+  check_standardization(standardization);
   return {{"mean", standardization.mean}, {"scale", standardization.scale}};
 }
 
@@ -119,7 +123,7 @@ Standardization read_standardization(const JsonReader& object) {
   object.accept({"mean", "scale"});
   const JsonReader scale = object.at("scale");
   Standardization result{object.at("mean").numbers(), scale.numbers()};
-  check(result);
+  check_standardization(result, object.field().empty() ? "standardization" : object.field());
   return result;
 }
 

@@ -201,10 +201,11 @@ void write_grid(Object& document, const std::vector<double>& grid) {
 
 }  // namespace
 
-void accept_keys(const JsonReader& document) {
-  document.accept({"state", "noise", "horizon", "steps", "grid", "save", "initial", "drift",
-                   "diffusion", "control", "calculus", "solver", "observed", "encoder", "decoder",
-                   "likelihood"});
+void accept_keys(const JsonReader& document, std::vector<std::string_view> further) {
+  further.insert(further.end(), {"state", "noise", "horizon", "steps", "grid", "save", "initial",
+                                 "drift", "diffusion", "control", "calculus", "solver", "observed",
+                                 "encoder", "decoder", "likelihood"});
+  document.accept(further);
 }
 
 Mlp read_net(const JsonReader& object, Mlp defaults, bool time) {

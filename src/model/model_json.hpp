@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <ito/model.hpp>
 
@@ -9,8 +11,8 @@
 
 namespace ito {
 
-/// Refuses keys that neither a model nor a latent model around it has.
-void accept_keys(const JsonReader& document);
+/// Refuses keys that neither a model nor a latent model around it has, nor `further` names.
+void accept_keys(const JsonReader& document, std::vector<std::string_view> further = {});
 /// The model's keys of a document whose keys are accepted.
 Model read_model(const JsonReader& document);
 
