@@ -3,12 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
 #include <ito/device.hpp>
 #include <ito/series.hpp>
 #include <ito/series_model.hpp>
+#include <ito/series_prediction.hpp>
 
 #pragma GCC visibility push(default)
 namespace ito {
@@ -21,29 +21,15 @@ struct ForecastOptions {
   Execution execution{};
 };
 
-/// What is to be expected of one series, from S samples of equal weight. T times, D columns, Q
-/// quantiles.
-struct SeriesForecast {
-  std::string name{};
-  std::vector<double> times{};     ///< [T]
-  std::vector<float> samples{};    ///< [S, T, D]
-  std::vector<float> mean{};       ///< [T, D]
-  std::vector<float> deviation{};  ///< standard deviation [T, D]
-  std::vector<float> quantiles{};  ///< [Q, T, D]
-  /// Effective sample size of the posterior paths that the samples go on from: few distinct ones
-  /// where it is small.
-  double ess = 0;
-};
-
 /// p(y at `times` | y seen), series by series: posterior paths of what is seen are drawn anew by
 /// their weights p(y|X) e^(−M−E) (systematically, by one uniform number a series) and go on from
 /// the last time by the prior, observed as the model says; the numbers are of y before its
 /// standardization. `times` increase and come after the last time of every series. Throws
 /// ito::Error on other times, naming a series, on options out of range, where `latent_series` does,
 /// where no posterior path of a series is finite, and where one that goes on is not, or its η.
-std::vector<SeriesForecast> forecast(const SeriesModel& model, std::span<const float> parameters,
-                                     const SeriesDataset& seen, std::span<const double> times,
-                                     const ForecastOptions& options = {});
+std::vector<SeriesPrediction> forecast(const SeriesModel& model, std::span<const float> parameters,
+                                       const SeriesDataset& seen, std::span<const double> times,
+                                       const ForecastOptions& options = {});
 
 }  // namespace ito
 #pragma GCC visibility pop

@@ -14,6 +14,7 @@
 #include <ito/forecast.hpp>
 #include <ito/gradient_method.hpp>
 #include <ito/grid.hpp>
+#include <ito/impute.hpp>
 #include <ito/latent_model.hpp>
 #include <ito/likelihood.hpp>
 #include <ito/log_density.hpp>
@@ -24,10 +25,14 @@
 #include <ito/parameters.hpp>
 #include <ito/plan.hpp>
 #include <ito/sample.hpp>
+#include <ito/sample_series.hpp>
 #include <ito/series.hpp>
 #include <ito/series_file.hpp>
 #include <ito/series_model.hpp>
+#include <ito/series_prediction.hpp>
+#include <ito/series_scores.hpp>
 #include <ito/solver.hpp>
+#include <ito/standard_errors.hpp>
 #include <ito/standardization.hpp>
 #include <ito/version.hpp>
 #include <ito/weights.hpp>

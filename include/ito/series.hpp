@@ -65,5 +65,11 @@ SeriesSplit split_fraction(const SeriesDataset& data, double fraction, std::uint
 /// without a value until then.
 SeriesSplit split_after(const SeriesDataset& data, double time);
 
+/// Hides `fraction` of each series' values, to the nearest number and drawn by `seed` without
+/// replacement: the first part is what is kept, at all times, the second what is hidden, at the
+/// times that have any. Of each series one value at least is kept; the second part may have empty
+/// ones. Throws ito::Error unless the fraction is between 0 and 1.
+SeriesSplit hide_values(const SeriesDataset& data, double fraction, std::uint64_t seed);
+
 }  // namespace ito
 #pragma GCC visibility pop

@@ -133,7 +133,7 @@ std::vector<float> go_on(const SeriesModel& model, const SeriesDataset& seen,
 }
 
 /// Mean, deviation and quantiles of the samples.
-void summarize(SeriesForecast& result, std::size_t samples, std::span<const double> quantiles) {
+void summarize(SeriesPrediction& result, std::size_t samples, std::span<const double> quantiles) {
   const std::size_t numbers = result.samples.size() / samples;
   result.mean.resize(numbers);
   result.deviation.resize(numbers);
@@ -165,9 +165,9 @@ void summarize(SeriesForecast& result, std::size_t samples, std::span<const doub
 
 }  // namespace
 
-std::vector<SeriesForecast> forecast(const SeriesModel& model, std::span<const float> parameters,
-                                     const SeriesDataset& seen, std::span<const double> times,
-                                     const ForecastOptions& options) {
+std::vector<SeriesPrediction> forecast(const SeriesModel& model, std::span<const float> parameters,
+                                       const SeriesDataset& seen, std::span<const double> times,
+                                       const ForecastOptions& options) {
   const LatentSeries given = latent_series(model, seen);
   check_forecast(seen, times, options);
   check_dataset(given.data, given.latent);
@@ -194,9 +194,9 @@ std::vector<SeriesForecast> forecast(const SeriesModel& model, std::span<const f
   const double log_scale = shape.log_scale ? static_cast<double>(parameters[*shape.log_scale])
                                            : observation.initial_log_scale();
   const std::size_t numbers = times.size() * seen.dimension();
-  std::vector<SeriesForecast> results;
+  std::vector<SeriesPrediction> results;
   for (std::size_t r = 0; r < seen.count(); ++r) {
-    SeriesForecast result{
+    SeriesPrediction result{
         .name = seen.series[r].name, .times = {times.begin(), times.end()}, .ess = starts.ess[r]};
     result.samples.resize(options.samples * numbers);
     for (std::size_t i = 0; i < result.samples.size(); ++i) {
