@@ -65,11 +65,12 @@ class LatentPathsIn final : public LatentPaths {
   void forward(std::span<const float> parameters, const ObservationBlock& block) override;
   void backward(std::span<const float> parameters, const PathCotangents& cotangents,
                 bool detach_martingale, std::span<float> gradient) override;
-  void last_states(std::span<float> states) const override {
+  void copy_last_state(std::size_t path, std::span<float> state) const override {
     // The last save step of a row stands for its end.
-    const std::size_t d = size(shape_.model.state);
-    for (std::size_t i = 0; i < states.size(); ++i)
-      states[i] = static_cast<float>(states_[(i / d + 1) * state_numbers_ - d + i % d]);
+    copy(std::span(states_).subspan((path + 1) * state_numbers_ - state.size()), state);
+  }
+  void copy_eta(std::size_t path, std::span<float> eta) const override {
+    copy(std::span(decoder_net_ ? eta_ : states_).subspan(path * row_numbers_), eta);
   }
 
  private:
@@ -77,8 +78,11 @@ class LatentPathsIn final : public LatentPaths {
   void decode();
   void compare(const ObservationBlock& block);
   void add_gradient(bool detach_martingale, std::span<Real> gradient);
-  double log_scale() const;
+  double log_scale() const { return observation_model_.log_scale(shape_.log_scale, parameters_); }
 
+  static void copy(std::span<const Real> from, std::span<float> to) {
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<float>(from[i]);
+  }
   std::span<Real> state_rows() { return std::span(states_).first(paths() * state_numbers_); }
   std::span<Real> eta_rows() {
     return std::span(decoder_net_ ? eta_ : states_).first(paths() * row_numbers_);
@@ -260,12 +264,6 @@ void LatentPathsIn<Real>::compare(const ObservationBlock& block) {
     if (!std::isfinite(log_likelihood_[i]) || !usable(energy_[i]) || !usable(martingale_[i]))
       dropped_[i] = 1;
   }
-}
-
-template <class Real>
-double LatentPathsIn<Real>::log_scale() const {
-  return shape_.log_scale ? static_cast<double>(parameters_[*shape_.log_scale])
-                          : observation_model_.initial_log_scale();
 }
 
 template <class Real>

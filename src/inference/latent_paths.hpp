@@ -72,8 +72,10 @@ class LatentPaths {
   std::size_t dropped_count() const;
   /// log p(y|X) − (M + E) of the paths from `first` on; −∞ of dropped ones.
   void log_weights(std::size_t first, std::span<double> weights) const;
-  /// Where the paths of the last block stood at their ends [R·S, d]; any number of dropped ones.
-  virtual void last_states(std::span<float> states) const = 0;
+  /// Where a path of the last block stood at its end [d]; any numbers where it is dropped.
+  virtual void copy_last_state(std::size_t path, std::span<float> state) const = 0;
+  /// Its η at the save steps [T, D], likewise.
+  virtual void copy_eta(std::size_t path, std::span<float> eta) const = 0;
 
   /// Adds the gradient of the loss to `gradient` [P], for the block and parameters of the last
   /// `forward`. With `detach_martingale` the martingale's explicit dependence on parameters is left

@@ -22,8 +22,7 @@ LogDensity observation_log_density(const LatentModel& given, std::span<const flo
   check_dataset({.count = 1, .times = 1, .dimension = y.size(), .values = {y.begin(), y.end()}},
                 latent);
   const ObservationModel model(latent.likelihood);
-  const double log_scale = shape.log_scale ? static_cast<double>(parameters[*shape.log_scale])
-                                           : model.initial_log_scale();
+  const double log_scale = model.log_scale(shape.log_scale, parameters);
   std::optional<reference::ReferenceNet> decoder;
   if (shape.decoder) decoder.emplace(*shape.decoder);
   return [model, log_scale, decoder, constant = model.constant(y),

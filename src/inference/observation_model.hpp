@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -40,6 +41,11 @@ class ObservationModel {
 
   /// log of the scale in the description; 0 for likelihoods without one.
   double initial_log_scale() const;
+  /// That, or the parameter at `place` where it is learned.
+  template <class Real>
+  double log_scale(std::optional<std::size_t> place, std::span<const Real> parameters) const {
+    return place ? static_cast<double>(parameters[*place]) : initial_log_scale();
+  }
 
   /// The part of log p(row|η) that depends on neither η nor the scale; of counts, log p at the η
   /// that explains them best. Missing numbers, NaN, have no part in it.

@@ -42,8 +42,7 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
   check_parameters(shape, parameters);
   Plan plan(prior(checked.model), options.execution);
   const ObservationModel model(checked.likelihood);
-  const double log_scale = shape.log_scale ? static_cast<double>(parameters[*shape.log_scale])
-                                           : model.initial_log_scale();
+  const double log_scale = model.log_scale(shape.log_scale, parameters);
   Dataset data{.count = count,
                .times = static_cast<std::size_t>(shape.times),
                .dimension = static_cast<std::size_t>(shape.observed),
