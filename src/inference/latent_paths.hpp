@@ -108,8 +108,10 @@ std::vector<RowConstant> row_constants(const ObservationModel& model, std::span<
 /// Throws ito::Error unless there is one number for every parameter.
 void check_parameters(const LatentShape& shape, std::span<const float> parameters);
 
-/// `sample`, holding about `memory` bytes of paths at a time. The draws do not depend on it.
+/// `sample`, holding about `memory` bytes of paths at a time. The draws do not depend on it. With a
+/// `grid`, one for all rows, at its save steps instead of the model's.
 Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> parameters,
-                         std::size_t count, const SampleOptions& options, std::size_t memory);
+                         std::size_t count, const SampleOptions& options, std::size_t memory,
+                         std::span<const ObservationGrid> grid = {});
 
 }  // namespace ito

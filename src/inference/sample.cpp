@@ -15,8 +15,10 @@ namespace {
 
 /// One block of prior paths at the observation times. Prior parameters are a prefix of the model's.
 Paths prior_paths(Plan& plan, std::span<const float> parameters, std::size_t first,
-                  std::size_t count, std::uint64_t seed) {
-  Paths paths = plan.simulate(parameters, {.paths = count, .seed = seed, .first_path = first});
+                  std::size_t count, std::uint64_t seed, const GridRows& grid) {
+  Paths paths = plan.simulate(
+      parameters,
+      {.paths = count, .seed = seed, .first_path = first, .grid = grid.steps, .save = grid.save});
   if (paths.non_finite() > 0)
     throw Error("sample", fmt::format("{} of {} prior paths not finite", paths.non_finite(), count),
                 "parameters under which every path stays finite");
@@ -35,12 +37,14 @@ float observe(const ObservationModel& model, double eta, double log_scale,
 }  // namespace
 
 Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> parameters,
-                         std::size_t count, const SampleOptions& options, std::size_t memory) {
+                         std::size_t count, const SampleOptions& options, std::size_t memory,
+                         std::span<const ObservationGrid> grid) {
   check_paths("sample.count", count);
   const LatentModel checked = validated(latent);
   const LatentShape shape = resolve(checked);
   check_parameters(shape, parameters);
   Plan plan(prior(checked.model), options.execution);
+  const GridRows row_grid = grid_rows<float>(plan.model(), grid);
   const ObservationModel model(checked.likelihood);
   const double log_scale = model.log_scale(shape.log_scale, parameters);
   Dataset data{.count = count,
@@ -58,7 +62,7 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
   const std::size_t block = block_observations(shape, 16, (count + 15) / 16, memory) * 16;
   for (std::size_t begin = 0; begin < count; begin += block) {
     const std::size_t rows = std::min(block, count - begin);
-    const Paths paths = prior_paths(plan, parameters, begin, rows, options.seed);
+    const Paths paths = prior_paths(plan, parameters, begin, rows, options.seed, row_grid);
     std::vector<float> decoded(decoder ? rows * row_numbers : 0);
     if (decoder) decoder->forward(parameters, paths.states(), decoded);
     const std::vector<float>& eta = decoder ? decoded : paths.states();
