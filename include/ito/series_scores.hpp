@@ -33,6 +33,10 @@ struct PredictionScores {
   double ess = 0;  ///< effective sample size of the posterior paths
 };
 
+/// The continuous ranked probability score of an ensemble of samples, its fair form. Throws
+/// ito::Error on fewer than two.
+double ensemble_crps(std::span<const float> samples, double observed);
+
 struct SeriesScore {
   std::string name{};
   std::size_t numbers = 0;  ///< scored, of all columns together

@@ -32,7 +32,7 @@ std::vector<SeriesPrediction> forecast(const SeriesModel& model, std::span<const
   ForecastPaths paths(model, parameters, seen,
                       SeriesTimes(seen.count(), {times.begin(), times.end()}),
                       {"forecast", options.samples, options.seed, options.execution});
-  paths.check_memory_for(sizeof(float));
+  paths.check_memory_for(sizeof(float), 0);
   const PathObservation observation(model, paths.shape(), parameters, options.seed);
   std::vector<SeriesPrediction> predictions;
   paths.run([&](const SeriesPaths& of) {

@@ -62,7 +62,7 @@ std::vector<SeriesPrediction> impute(const SeriesModel& model, std::span<const f
   check_quantiles("impute", options.quantiles);
   ImputationPaths paths(model, parameters, data, imputation_times(model, data, times),
                         {"impute", options.samples, options.seed, options.execution});
-  paths.check_memory_for(sizeof(float));
+  paths.check_memory_for(sizeof(float), sizeof(float));
   const PathObservation observation(model, paths.shape(), parameters, options.seed);
   std::vector<SeriesPrediction> predictions;
   paths.run([&](const SeriesPaths& of) {

@@ -37,6 +37,27 @@ std::vector<float> PathObservation::restored(std::vector<float> rows) const {
   return rows;
 }
 
+float PathObservation::standardized(float y, std::size_t column) const {
+  if (!standardization_) return y;
+  return static_cast<float>((static_cast<double>(y) - standardization_->mean[column]) /
+                            standardization_->scale[column]);
+}
+
+double PathObservation::log_mean_density(float y, std::size_t column,
+                                         std::span<const double> eta) const {
+  const float z = standardized(y, column);
+  const RowConstant constant = model_.constant({&z, 1});
+  std::vector<double> logs(eta.size());
+  model_.evaluate<double>(
+      {.y = {&z, 1}, .constants = {&constant, 1}, .eta = eta, .paths_per_observation = eta.size()},
+      log_scale_, 1, {.log_probability = logs, .eta_derivative = {}, .log_scale_derivative = {}});
+  const double top = std::ranges::max(logs);
+  double sum = 0;
+  for (const double one : logs) sum += std::exp(one - top);
+  const double log_mean = top + std::log(sum / static_cast<double>(logs.size()));
+  return standardization_ ? log_mean - std::log(standardization_->scale[column]) : log_mean;
+}
+
 double quantile(std::span<const float> sorted, double level) {
   const double place = level * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<std::size_t>(place);

@@ -33,12 +33,18 @@ class PathObservation {
   /// y ~ p(y|η) [S, T, D], of so many paths a series.
   std::vector<float> draws(const SeriesPaths& paths, std::size_t samples) const;
 
-  // Of y after its standardization.
-  const ObservationModel& model() const { return model_; }
-  double log_scale() const { return log_scale_; }
+  /// log of the mean over paths of p(y|η), a density of y before its standardization: of one number
+  /// in that column, which `accepts`, with its η on each path.
+  double log_mean_density(float y, std::size_t column, std::span<const double> eta) const;
+  /// Whether y is one of the likelihood's values, which are `accepted_values` in words.
+  bool accepts(float y, std::size_t column) const {
+    return model_.accepts(standardized(y, column));
+  }
+  std::string accepted_values() const { return model_.accepted_values(); }
 
  private:
   std::vector<float> restored(std::vector<float> rows) const;
+  float standardized(float y, std::size_t column) const;
 
   ObservationModel model_;
   double log_scale_;

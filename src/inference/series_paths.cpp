@@ -28,13 +28,17 @@ SeriesPathSource::SeriesPathSource(LatentSeries given, std::span<const float> pa
   check_parameters(shape_, parameters);
 }
 
-void SeriesPathSource::check_memory_for(double bytes_of_number) const {
-  double numbers = 0;
-  for (const auto& one : times_) numbers += static_cast<double>(one.size()) * shape_.observed;
-  check_memory(options_.call + ".samples", options_.samples,
-               {.results = numbers * static_cast<double>(options_.samples) * bytes_of_number,
-                .beside = bytes_of_series()},
-               "fewer, or fewer series or times at a time");
+void SeriesPathSource::check_memory_for(double kept, double held) const {
+  double times = 0, most = 0;
+  for (const auto& one : times_) {
+    times += static_cast<double>(one.size());
+    most = std::max(most, static_cast<double>(one.size()));
+  }
+  const double numbers = static_cast<double>(options_.samples) * shape_.observed;
+  check_memory(
+      options_.call + ".samples", options_.samples,
+      {.results = kept * times * numbers, .beside = held * most * numbers + bytes_of_series()},
+      "fewer, or fewer series or times at a time");
 }
 
 void SeriesPathSource::give(const SeriesPaths& paths,

@@ -47,9 +47,10 @@ class SeriesPathSource {
 
   const LatentShape& shape() const { return shape_; }
   const SeriesTimes& times() const { return times_; }
-  /// Refuses options.samples where `bytes_of_number` of all numbers of all series and paths, which
-  /// the caller keeps, and what is held at a time do not fit the machine.
-  void check_memory_for(double bytes_of_number) const;
+  /// Refuses options.samples where what the caller keeps of all series, `kept` bytes a number of a
+  /// path, what it holds of one series at a time, `held` bytes, and the paths do not fit the
+  /// machine.
+  void check_memory_for(double kept, double held) const;
 
  protected:
   /// Throws ito::Error on data, parameters and options that do not fit. Keeps references to
