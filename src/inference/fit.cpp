@@ -8,28 +8,13 @@
 #include <ito/error.hpp>
 
 #include "inference/checks.hpp"
+#include "inference/named_tensors.hpp"
 #include "inference/optimizer.hpp"
 #include "inference/trainer.hpp"
 #include "inference/training_engine.hpp"
 
 namespace ito {
 namespace {
-
-/// The tensors that `names` ask for. Throws ito::Error on a name that fits none.
-std::vector<Tensor> fixed_tensors(const std::vector<Tensor>& tensors,
-                                  const std::vector<std::string>& names) {
-  std::vector<Tensor> result;
-  for (const std::string& name : names) {
-    const std::size_t before = result.size();
-    for (const Tensor& tensor : tensors)
-      if (tensor.name == name || tensor.name.starts_with(name + ".")) result.push_back(tensor);
-    if (result.size() > before) continue;
-    std::string known;
-    for (const Tensor& tensor : tensors) known += (known.empty() ? "" : ", ") + tensor.name;
-    throw Error("fit.fixed", "\"" + name + "\"", "tensors or parts among " + known);
-  }
-  return result;
-}
 
 std::uint32_t index32(std::uint64_t index) { return static_cast<std::uint32_t>(index); }
 
@@ -46,12 +31,13 @@ Trainer::Trainer(const LatentModel& latent, const Dataset& training, const FitOp
       schedule_{.steps_per_epoch = (count_ + batch_ - 1) / batch_},
       identity_(run_identity(latent, options, training, held_out)),
       state_(shape_.parameters),
-      engine_(make_training_engine({.latent = latent_,
-                                    .shape = shape_,
-                                    .training = training,
-                                    .options = options_,
-                                    .fixed = fixed_tensors(shape_.tensors, options.fixed)},
-                                   state_)) {
+      engine_(
+          make_training_engine({.latent = latent_,
+                                .shape = shape_,
+                                .training = training,
+                                .options = options_,
+                                .fixed = named_tensors(shape_.tensors, options.fixed, "fit.fixed")},
+                               state_)) {
   if (held_out.count > 0) {
     held_out_ =
         std::make_unique<Evaluator>(latent_, shape_, held_out,
