@@ -126,11 +126,9 @@ ScoreProducts products_of(Scores& scores, std::size_t observations, Eigen::Index
     scores.estimate(i, 2 * i + 1, second);
     sums.information.noalias() += 0.5 * first * second.transpose();
     first -= second;
-    sums.noise.selfadjointView<Eigen::Lower>().rankUpdate(first, 0.5);
-    first += second;
+    sums.noise.noalias() += 0.5 * first * first.transpose();
   }
   sums.information += sums.information.transpose().eval();
-  sums.noise = sums.noise.selfadjointView<Eigen::Lower>();
   return sums;
 }
 

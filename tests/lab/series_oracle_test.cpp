@@ -177,13 +177,15 @@ TEST(SeriesRefusal, NamesWhatIsWrong) {
   SeriesModel model = linear_series(GruEncoder{});
   const auto message = [&] { return refusal([&] { latent_series(model, data); }); };
   model.latent.observed = 3;
+  model.latent.decoder = MlpDecoder{};
   EXPECT_EQ(message(), "series: got 2 columns; accepted: 3 (the model's `observed`)");
   model.latent.observed = 2;
+  model.latent.decoder = IdentityDecoder{};
   model.start = 10;
   EXPECT_TRUE(message().starts_with("start: got 10; accepted: a time up to ")) << message();
   model.start.reset();
   model.longest_step = 0;
-  EXPECT_TRUE(message().starts_with("longest_step: got 0")) << message();
+  EXPECT_TRUE(message().starts_with("series.longest_step: got 0")) << message();
   model.longest_step = 0.1;
   model.latent.encoder = MlpEncoder{};
   EXPECT_TRUE(message().starts_with("encoder.kind: got an encoder of whole rows")) << message();
