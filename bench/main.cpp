@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
   bench::add_latent_4x64();
   bench::add_errors();
   bench::add_digits();
+  bench::add_lorenz();
   bench::add_sweeps(full);
   bench::add_gpu();
   bench::add_gpu_training();

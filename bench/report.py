@@ -27,6 +27,7 @@ def show(result):
     by_set(rows)
     errors(rows)
     digits(rows)
+    lorenz(rows)
     peaks(rows)
     pieces(rows)
     instructions(rows)
@@ -129,6 +130,15 @@ def digits(rows):
           ["", "M/s", "steps of fit a second", "MiB"],
           [["digits", millions(row), f"{row['fit_steps']:.1f}", mib(row)]
            for row in pick(rows, group="digits")])
+
+
+def lorenz(rows):
+    group = pick(rows, group="lorenz")
+    ours = one(group, engine="ito")
+    table("Training a model of 1024 Lorenz series, a path each, with the sizes of torchsde's example",
+          ["", "M/s", "steps of fit a second", "MiB", "ito's ratio"],
+          [[row["engine"], millions(row), f"{row['fit_steps']:.3f}", mib(row), ratio(ours, row)]
+           for row in group])
 
 
 def peaks(rows):

@@ -17,6 +17,7 @@ void add_pieces();       ///< piece/…: what parts of a step take, alone
 void add_latent_4x64();  ///< latent-4x64/…: the reference workload
 void add_errors();       ///< error/…: its distance from the reference engine
 void add_digits();       ///< digits/…: training the demo's model
+void add_lorenz();       ///< lorenz/…: training a model of series
 void add_sweeps(bool all);  ///< shape/… and size/…: one axis at a time; grid/…: every combination
 
 void add_gpu();  ///< gpu/…: the CUDA engine, where there is a device

@@ -105,6 +105,17 @@ def peer_runs(environments, name, **variables):
     return [{"group": "latent-4x64", "engine": label, **json.loads(measured)}]
 
 
+def training_peer_names():
+    return ["lorenz-peer/threads=2"]
+
+
+def training_peer_runs(environments):
+    """torchsde's training steps of its example's sizes, beside the row lorenz/…"""
+    python = Path(environments) / "torch" / "bin" / "python"
+    measured, _ = run([python, PEER_SCRIPTS / "torchsde_lorenz.py"])
+    return [{"group": "lorenz", "engine": "torchsde", **json.loads(measured)}]
+
+
 def by_set_names(names, peers):
     """The reference workload on two threads again, for every instruction set that has peaks here,
     and JAX's scan kept to the same set beside it.

@@ -17,7 +17,7 @@ import report
 import rows
 
 RESULTS = Path(__file__).parent / "results" / "cpu.json"
-ROUNDS = {"latent-4x64", "peer", "by-set"}
+ROUNDS = {"latent-4x64", "peer", "by-set", "lorenz", "lorenz-peer"}
 
 
 def options():
@@ -35,7 +35,8 @@ def options():
 def all_names(chosen):
     names = rows.ito_names(chosen.binary, chosen.full)
     peers = rows.peer_names() if chosen.peers else []
-    return names + peers + rows.by_set_names(names, peers)
+    training = rows.training_peer_names() if chosen.peers else []
+    return names + peers + training + rows.by_set_names(names, peers)
 
 
 def chosen_names(chosen):
@@ -50,6 +51,8 @@ def chosen_names(chosen):
 def runs_of(chosen, name, repetitions):
     if name.startswith("peer/"):
         return rows.peer_runs(chosen.peers, name)
+    if name.startswith("lorenz-peer/"):
+        return rows.training_peer_runs(chosen.peers)
     if name.startswith("by-set/"):
         return rows.by_set_runs(chosen.binary, chosen.peers, name)
     if name.startswith("instructions/"):

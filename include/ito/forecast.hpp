@@ -16,6 +16,10 @@ namespace ito {
 struct ForecastOptions {
   std::size_t samples = 512;  ///< paths of each series
   std::uint64_t seed = 0;
+  /// Where the weights of a series' paths leave fewer effective ones than this fraction, they are
+  /// drawn by w^a with the largest power a that does not: between the exact posterior, a = 1, and
+  /// the control's own, a = 0. 0: by the weights as they are, however few paths carry them.
+  double least_ess = 0.1;
   bool mean = false;  ///< samples are the mean of y given the path instead of draws
   std::vector<double> quantiles{0.05, 0.25, 0.5, 0.75, 0.95};  ///< each between 0 and 1
   Execution execution{};

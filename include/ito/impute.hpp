@@ -16,6 +16,10 @@ namespace ito {
 struct ImputeOptions {
   std::size_t samples = 512;  ///< paths of each series
   std::uint64_t seed = 0;
+  /// Where the weights of a series' paths leave fewer effective ones than this fraction, they are
+  /// drawn by w^a with the largest power a that does not: between the exact posterior, a = 1, and
+  /// the control's own, a = 0. 0: by the weights as they are, however few paths carry them.
+  double least_ess = 0.1;
   bool mean = false;  ///< samples are the mean of y given the path instead of draws
   /// Samples of what is observed are the mean of y given the path, E[y|X]: its smoothed values.
   /// Otherwise an observed number keeps its value, and all samples equal it.

@@ -56,5 +56,13 @@ struct LatentSeries {
 /// and where `grid_through` and `validated` do.
 LatentSeries latent_series(const SeriesModel& model, const SeriesDataset& series);
 
+/// A latent model sized for two sets of series, which may use the same names, and both as its data.
+struct LatentSeriesSplit {
+  LatentModel latent;
+  Dataset first, second;
+};
+/// For `fit`: training and held-out data, of which there may be none. Throws as the one above.
+LatentSeriesSplit latent_series(const SeriesModel& model, const SeriesSplit& split);
+
 }  // namespace ito
 #pragma GCC visibility pop

@@ -18,6 +18,7 @@ struct SeriesPrediction {
   /// Effective sample size of the posterior paths that the samples come from: few distinct ones
   /// where it is small.
   double ess = 0;
+  double power = 1;  ///< of the weights that they were drawn by (ForecastOptions::least_ess)
 };
 
 }  // namespace ito

@@ -18,7 +18,7 @@ namespace ito {
 inline constexpr std::array<double, 3> coverage_levels{0.5, 0.9, 0.95};
 
 /// How far predictions are from what was observed: means over numbers, all of y as it is, before
-/// its standardization. The lower the better, but for coverage and ess.
+/// its standardization. The lower the better, but for coverage, ess and power.
 struct PredictionScores {
   double mse = 0;         ///< square of y − mean of the samples of E[y|X]
   double sample_mse = 0;  ///< mean over samples of the square of y − E[y|X]
@@ -30,7 +30,8 @@ struct PredictionScores {
   double crps = 0;
   /// Fraction of the numbers in the central band of 50, 90 and 95 % of the samples of y.
   std::array<double, coverage_levels.size()> coverage{};
-  double ess = 0;  ///< effective sample size of the posterior paths
+  double ess = 0;    ///< effective sample size of the posterior paths
+  double power = 1;  ///< of the weights that they were drawn by (ForecastOptions::least_ess)
 };
 
 /// The continuous ranked probability score of an ensemble of samples, its fair form. Throws

@@ -19,6 +19,8 @@ void add_gradient(CLI::App& program, Action& action);
 /// `command_line` is repeated in the line that says how to go on after an interruption.
 void add_fit(CLI::App& program, Action& action, std::vector<std::string> command_line);
 void add_evaluate(CLI::App& program, Action& action);
+void add_forecast(CLI::App& program, Action& action);
+void add_impute(CLI::App& program, Action& action);
 void add_sample(CLI::App& program, Action& action);
 void add_solvers(CLI::App& program, Action& action);
 /// One for each of study::studies().

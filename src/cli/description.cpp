@@ -1,5 +1,7 @@
 #include "cli/description.hpp"
 
+#include <algorithm>
+#include <initializer_list>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,12 +30,22 @@ void check_kind(const std::string& text, const std::string& file) {
               accepted);
 }
 
-bool describes_latent_model(const std::string& text) {
+bool has_any(const std::string& text, std::initializer_list<const char*> keys) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_object()) return false;  // the model's parser says what is wrong with it
-  for (const char* key : {"observed", "encoder", "decoder", "likelihood"})
-    if (json.contains(key)) return true;
-  return false;
+  return std::ranges::any_of(keys, [&](const char* key) { return json.contains(key); });
+}
+
+Description parse_description(const std::string& text) {
+  Description description;
+  if (has_any(text, {"series"})) {
+    description.series = parse_series_model(text);
+    description.latent = description.series->latent;
+  } else if (has_any(text, {"observed", "encoder", "decoder", "likelihood"})) {
+    description.latent = parse_latent_model(text);
+  }
+  description.model = description.latent ? description.latent->model : parse_model(text);
+  return description;
 }
 
 }  // namespace
@@ -42,29 +54,24 @@ Parameters Description::layout() const {
   return latent ? zero_parameters(*latent) : zero_parameters(model);
 }
 
-std::string Description::json() const { return latent ? to_json(*latent) : to_json(model); }
-
 Description read_description(const std::filesystem::path& file) {
   const std::string text = read_file(file);
   check_kind(text, file.string());
   try {
-    if (!describes_latent_model(text)) return {.model = validated(parse_model(text)), .latent = {}};
-    LatentModel latent = validated(parse_latent_model(text));
-    Model model = latent.model;
-    return {.model = std::move(model), .latent = std::move(latent)};
+    return parse_description(text);
   } catch (const Error& error) {
     throw Error(fmt::format("{}: {}", file.string(), error.what()));
   }
 }
 
-LatentModel read_latent_model(const std::filesystem::path& file) {
+DataModel read_data_model(const std::filesystem::path& file) {
   Description description = read_description(file);
   if (!description.latent) {
     throw Error(fmt::format(
         "{}: describes an SDE without observations; add `observed`, `decoder` and `likelihood`",
         file.string()));
   }
-  return std::move(*description.latent);
+  return {std::move(*description.latent), std::move(description.series)};
 }
 
 }  // namespace ito::cli

@@ -32,6 +32,10 @@ std::vector<Figure> curve_figures(Gnuplot& gnuplot, const FitReport& report);
 /// Latent coordinates along time, under the prior and given each of two observations.
 Figure path_figure(Gnuplot& gnuplot, const FitReport& report);
 
+/// Of a model of series: what it makes of two of them, their forecasts from a part, and draws of it
+/// beside real ones.
+std::vector<Figure> series_figures(Gnuplot& gnuplot, const FitReport& report);
+
 /// Whether an observation is one square image of at least 4 × 4 pixels.
 bool holds_images(const LatentModel& latent);
 

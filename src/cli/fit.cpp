@@ -12,6 +12,7 @@
 #include "cli/file_options.hpp"
 #include "cli/fit_run.hpp"
 #include "cli/options.hpp"
+#include "cli/series_options.hpp"
 
 namespace ito::cli {
 namespace {
@@ -23,8 +24,8 @@ void add_data_options(CLI::App& command, FitArguments& arguments) {
   add_header(command, arguments.header);
   add_folder(command, "--out", arguments.out, "Folder to write")->required();
   auto* rows = add_whole_number(command, "--held-out", arguments.held_out_rows,
-                                "Keep the last N observations out of training");
-  auto* file = add_input(command, "--held-out-data", arguments.held_out_data,
+                                "Keep the last N observations, or series, out of training");
+  auto* file = add_input(command, "--held-out-data,--validation", arguments.held_out_data,
                          "Held-out observations, a file of the same kinds");
   rows->excludes(file);
   auto* resume = command.add_flag("--resume", arguments.resume,
@@ -46,20 +47,20 @@ void add_data_options(CLI::App& command, FitArguments& arguments) {
                    "Compare with three baselines on the held-out data (fits a second model)");
   add_count(command, "--evaluation-samples", arguments.evaluation_samples,
             "Paths per observation of the final evaluation");
+  SeriesOptions& series = arguments.series;
+  add_series_options(command, series);
+  series.options.push_back(
+      command
+          .add_flag(
+              "--standardize", arguments.standardize,
+              "Columns of mean 0 and variance 1 over the training series; kept with the model")
+          ->group("Series"));
+  series.options.push_back(add_number(command, "--forecast-after", arguments.forecast_after,
+                                      "Score forecasts of what comes after this time in the series "
+                                      "evaluated, from what comes before")
+                               ->group("Series"));
   command.add_flag("--json", arguments.json, "Print the summary as one JSON object");
   command.add_flag("--quiet", arguments.quiet, "No progress on standard error");
-}
-
-/// "a,b" as a and b.
-std::vector<std::string> read_names(const std::string& text) {
-  std::vector<std::string> names;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    if (end == begin) throw Error("names", "'" + text + "'", "names with commas between");
-    names.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return names;
 }
 
 void add_training_options(CLI::App& command, FitArguments& arguments) {

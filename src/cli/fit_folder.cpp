@@ -147,10 +147,12 @@ FittedModel read_fit(const fs::path& folder, const std::string& parameters) {
     require_own(model);
     file = parameter_file(folder, parameters);
     require_own(file);
-    LatentModel latent = read_latent_model(model);
-    Parameters loaded = zero_parameters(latent);
+    DataModel read = read_data_model(model);
+    Parameters loaded = zero_parameters(read.latent);
     if (is_own(parameters)) loaded = load_safetensors(loaded, file);
-    fitted = {.latent = std::move(latent), .parameters = std::move(loaded)};
+    fitted = {.latent = std::move(read.latent),
+              .series = std::move(read.series),
+              .parameters = std::move(loaded)};
   });
   // Once: standard input cannot be read again.
   if (!is_own(parameters)) fitted->parameters = load_safetensors(fitted->parameters, file);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -8,6 +9,7 @@
 #include <ito/fit.hpp>
 #include <ito/latent_model.hpp>
 #include <ito/parameters.hpp>
+#include <ito/series_model.hpp>
 
 #include "cli/output_folder.hpp"
 
@@ -62,6 +64,7 @@ inline constexpr const char* default_parameters = "default";
 /// The model in the folder of a finished fit.
 struct FittedModel {
   LatentModel latent;
+  std::optional<SeriesModel> series;  ///< where it is one of series
   Parameters parameters;
 };
 /// `parameters` is a file, `default_parameters` or the name of a Fitted. Throws ito::Error naming

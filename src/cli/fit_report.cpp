@@ -67,13 +67,15 @@ std::string figures(const FitReport& report) {
     return "<p>Figures need gnuplot; install it (Debian: gnuplot-nox) and fit again with "
            "--resume.</p>\n";
   Gnuplot gnuplot;
-  const std::vector<std::function<std::vector<Figure>()>> parts{
+  std::vector<std::function<std::vector<Figure>()>> parts{
       [&] { return std::vector{training_figure(gnuplot, report)}; },
       [&] {
         return holds_images(report.latent) ? image_figures(gnuplot, report)
                                            : curve_figures(gnuplot, report);
       },
       [&] { return std::vector{path_figure(gnuplot, report)}; }};
+  if (report.series != nullptr)
+    parts = {parts.front(), [&] { return series_figures(gnuplot, report); }};
   std::string text;
   for (const auto& part : parts) {
     // A figure that cannot be drawn costs its place in the report, not the fit.
@@ -116,7 +118,15 @@ std::string parameters(const FitReport& report) {
 }
 
 std::string model(const FitReport& report) {
-  return fmt::format("<h2>Model</h2>\n<pre>{}</pre>\n", escaped(to_json(report.latent)));
+  return fmt::format(
+      "<h2>Model</h2>\n<pre>{}</pre>\n",
+      escaped(report.series != nullptr ? to_json(report.series->model) : to_json(report.latent)));
+}
+
+std::string data_text(const FitReport& report) {
+  const std::size_t count = report.training.count;
+  if (report.series != nullptr) return fmt::format("{} series", count);
+  return fmt::format("{} {}s", count, observation_noun(report.latent));
 }
 
 }  // namespace
@@ -148,15 +158,19 @@ std::string FitReport::about_others() const {
 
 std::string render_report(const FitReport& report) {
   const Model& sde = report.latent.model;
-  std::string page = page_head(
-      "Neural SDE fit",
-      fmt::format("A neural SDE fitted to {} {}s", report.training.count,
-                  observation_noun(report.latent)),
-      fmt::format(
-          "Latent state of {} dimensions, {} Euler–Maruyama steps to time {:g}, {} parameters",
-          sde.state, sde.grid.size() - 1, sde.grid.back(), report.parameters.size()));
-  page += headline(report) + comparison(report) + figures(report) + settings(report) +
-          model(report) + parameters(report);
+  const std::string steps =
+      report.series != nullptr
+          ? fmt::format("steps no longer than {:g} from observation to observation",
+                        report.series->model.longest_step)
+          : fmt::format("{} Euler–Maruyama steps to time {:g}", sde.grid.size() - 1,
+                        sde.grid.back());
+  std::string page =
+      page_head("Neural SDE fit", fmt::format("A neural SDE fitted to {}", data_text(report)),
+                fmt::format("Latent state of {} dimensions, {}, {} parameters", sde.state, steps,
+                            report.parameters.size()));
+  page += headline(report) + (report.forecasts ? scores_html(*report.forecasts) : "") +
+          comparison(report) + figures(report) + settings(report) + model(report) +
+          parameters(report);
   return page + "</body></html>\n";
 }
 

@@ -9,6 +9,8 @@
 #include <ito/fit.hpp>
 
 #include "cli/bounds.hpp"
+#include "cli/fit_input.hpp"
+#include "cli/prediction_scores.hpp"
 
 namespace ito::cli {
 
@@ -26,6 +28,8 @@ struct FitReport {
   Execution execution{};              ///< and threads: of the paths in its figures
   Fitted chosen = Fitted::average;    ///< which of the fit's parameters are shown
   std::optional<Evaluation> others;   ///< of those that are not, on the same data; or nothing
+  const SeriesFit* series = nullptr;  ///< what the observations are rows of, where they are series
+  std::optional<ScoredPredictions> forecasts{};  ///< of the series shown
 
   /// Of bounds by a solver whose weights are not exact; empty for others.
   std::string reservation() const;

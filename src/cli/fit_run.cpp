@@ -17,6 +17,7 @@
 #include "cli/description.hpp"
 #include "cli/file_options.hpp"
 #include "cli/fit_folder.hpp"
+#include "cli/fit_input.hpp"
 #include "cli/fit_report.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/output.hpp"
@@ -31,38 +32,6 @@ namespace {
 struct Interrupted {
   std::string place;  ///< "in epoch 3 of 10"
 };
-
-struct Data {
-  Dataset training;
-  Dataset held_out;
-  std::vector<std::string> readings;  ///< of each file, how it was read
-};
-
-/// The observations of one of the two files.
-Dataset read_part(const std::string& file, const FitArguments& arguments, const LatentModel& latent,
-                  std::vector<std::string>& readings) {
-  DatasetFile read = read_observations(file, latent.model.save.size(), arguments.header);
-  check_dataset(read.data, latent);
-  readings.push_back(fmt::format("{}: {}", printable(file), reading_of(read)));
-  return std::move(read.data);
-}
-
-Data read_data(const FitArguments& arguments, const LatentModel& latent) {
-  Data data;
-  data.training = read_part(arguments.data, arguments, latent, data.readings);
-  if (!arguments.held_out_data.empty()) {
-    data.held_out = read_part(arguments.held_out_data, arguments, latent, data.readings);
-  } else if (arguments.held_out_rows > 0) {
-    const std::size_t count = data.training.count;
-    if (arguments.held_out_rows >= count) {
-      throw Error("--held-out", fmt::format("{}", arguments.held_out_rows),
-                  fmt::format("fewer than the {} observations in {}", count, arguments.data));
-    }
-    data.held_out = data.training.slice(count - arguments.held_out_rows, count);
-    data.training = data.training.slice(0, count - arguments.held_out_rows);
-  }
-  return data;
-}
 
 /// What `fit` says of its options, "fit.learning_rate", in the names they have here.
 std::string in_option_names(std::string text) {
@@ -109,6 +78,7 @@ class FitRun {
                          const Parameters& parameters);
   /// Of the parameters that were not chosen; nothing where they have too few finite paths.
   std::optional<Evaluation> evaluate_others(const Dataset& data, const FitResult& fitted);
+  ScoredPredictions forecasts(const Parameters& parameters) const;
   void add_baselines();
   void compare(const Evaluation& evaluation);
   void write_model() const;
@@ -119,8 +89,7 @@ class FitRun {
 
   const FitArguments& arguments_;
   FitFolder folder_;  // first: nothing is looked at while another process may change it
-  LatentModel latent_;
-  Data data_;
+  FitInput input_;
   Parameters start_;  ///< empty: fresh ones
   std::vector<Comparison> comparison_;
   std::string result_;
@@ -129,19 +98,19 @@ class FitRun {
 FitRun::FitRun(const FitArguments& arguments)
     : arguments_(arguments),
       folder_(arguments.out, start_of(arguments)),
-      latent_(read_latent_model(arguments.model)),
-      data_(read_data(arguments, latent_)),
-      start_(arguments.start.empty() ? Parameters() : read_start(arguments.start, latent_)) {
+      input_(read_fit_input(arguments)),
+      start_(arguments.start.empty() ? Parameters() : read_start(arguments.start, input_.latent)) {
   const FitOptions& options = arguments.options;
-  const std::size_t rows = data_.training.count, held_out = data_.held_out.count;
-  check_samples("fit.samples", options.samples, std::min(options.batch, rows), latent_,
+  const std::size_t rows = input_.training.count, held_out = input_.held_out.count;
+  check_samples("fit.samples", options.samples, std::min(options.batch, rows), input_.latent,
                 options.execution.device, true);
-  check_samples("fit.held_out_samples", options.held_out_samples, held_out, latent_,
+  check_samples("fit.held_out_samples", options.held_out_samples, held_out, input_.latent,
                 options.execution.device, false);
   check_samples("fit.evaluation_samples", arguments.evaluation_samples,
-                held_out > 0 ? held_out : rows, latent_, options.execution.device, false);
-  const Plan serves(latent_.model, arguments.options.execution);
+                held_out > 0 ? held_out : rows, input_.latent, options.execution.device, false);
+  const Plan serves(input_.latent.model, arguments.options.execution);
   if (arguments.compare) add_baselines();
+  if (arguments.forecast_after) check_forecasts(input_.series->shown(), *arguments.forecast_after);
 }
 
 void FitRun::say(const std::string& text) const {
@@ -150,7 +119,7 @@ void FitRun::say(const std::string& text) const {
 
 /// Going on with another model would leave its description beside the earlier one's parameters.
 void FitRun::write_model() const {
-  const std::string json = to_json(latent_);
+  const std::string json = input_.json();
   if (arguments_.resume && std::filesystem::exists(folder_.model())) {
     if (read_file(folder_.model()) == json) return;
     throw Error(fmt::format("{}: is not the model in {}; resume with the model the fit began with",
@@ -166,7 +135,7 @@ FitResult FitRun::train(const LatentModel& latent, FitOptions options,
   const ProgressCallback progress = arguments_.quiet ? ProgressCallback{} : console_progress();
   FitResult result;
   try {
-    result = fit(latent, options, data_.training, data_.held_out, progress,
+    result = fit(latent, options, input_.training, input_.held_out, progress,
                  [] { return interrupted_by() != 0; });
   } catch (const Error& error) {
     throw Error(in_option_names(error.what()));
@@ -192,11 +161,20 @@ Evaluation FitRun::evaluate_on(const Dataset& data, const LatentModel& latent,
 
 std::optional<Evaluation> FitRun::evaluate_others(const Dataset& data, const FitResult& fitted) {
   try {
-    return evaluate_on(data, latent_,
+    return evaluate_on(data, input_.latent,
                        fitted.chosen == Fitted::average ? fitted.last : fitted.average);
   } catch (const Error&) {
     return {};
   }
+}
+
+ScoredPredictions FitRun::forecasts(const Parameters& parameters) const {
+  const SeriesFit& series = *input_.series;
+  return scored_forecasts(series.model, parameters, series.training, series.shown(),
+                          *arguments_.forecast_after,
+                          {.samples = arguments_.evaluation_samples,
+                           .seed = arguments_.options.seed,
+                           .execution = arguments_.options.execution});
 }
 
 Comparison compared(const BaselineScore& score) {
@@ -214,21 +192,22 @@ Comparison compared(const std::string& name, const Evaluation& result) {
 }
 
 void FitRun::add_baselines() {
+  if (input_.series) return;  // they have no numbers for what is missing, nor for other times
   comparison_.push_back(
-      compared(independent_columns(latent_.likelihood, data_.training, data_.held_out)));
-  comparison_.push_back(compared(
-      full_gaussian(latent_.likelihood, data_.training, data_.held_out, arguments_.options.seed)));
+      compared(independent_columns(input_.latent.likelihood, input_.training, input_.held_out)));
+  comparison_.push_back(compared(full_gaussian(input_.latent.likelihood, input_.training,
+                                               input_.held_out, arguments_.options.seed)));
 }
 
 void FitRun::compare(const Evaluation& evaluation) {
   say("fitting the same model with its nonlinear dynamics switched off");
-  const LatentModel linear = linear_gaussian(latent_);
+  const LatentModel linear = linear_gaussian(input_.latent);
   FitOptions options = arguments_.options;  // of fresh parameters, all of them free
   options.fixed = {};
   options.checkpoint = folder_.baseline_checkpoint();
   const FitResult fitted = train(linear, options, {});
   comparison_.push_back(compared("the same without neural dynamics",
-                                 evaluate_on(data_.held_out, linear, fitted.parameters)));
+                                 evaluate_on(input_.held_out, linear, fitted.parameters)));
   comparison_.push_back(compared("neural SDE", evaluation));
 }
 
@@ -236,7 +215,7 @@ void FitRun::run() {
   folder_.open();
   try {
     write_model();
-    for (const std::string& reading : data_.readings) say(reading);
+    for (const std::string& reading : input_.readings) say(reading);
     write_results();
   } catch (const Error& error) {
     throw folder_.named(error);
@@ -251,37 +230,42 @@ void FitRun::write_results() {
   FitOptions options = arguments_.options;
   options.checkpoint = folder_.checkpoint();
   options.start = start_;
-  const FitResult fitted = train(latent_, options, folder_.history());
+  const FitResult fitted = train(input_.latent, options, folder_.history());
   save_safetensors(fitted.parameters, folder_.parameters());
   save_safetensors(fitted.average, folder_.fitted(Fitted::average));
   save_safetensors(fitted.last, folder_.fitted(Fitted::last));
   write_file(folder_.history(), history_csv(fitted.history));
   stop_if_interrupted("before the evaluation");
 
-  FitReport report{.latent = latent_,
+  FitReport report{.latent = input_.latent,
                    .parameters = fitted.parameters,
                    .history = fitted.history,
-                   .training = data_.training,
-                   .held_out = data_.held_out,
+                   .training = input_.training,
+                   .held_out = input_.held_out,
                    .evaluation = {},
                    .comparison = {},
                    .settings = {},
-                   .readings = data_.readings,
+                   .readings = input_.readings,
                    .execution = arguments_.options.execution,
                    .chosen = fitted.chosen,
-                   .others = {}};
-  report.evaluation = evaluate_on(report.shown(), latent_, fitted.parameters);
+                   .others = {},
+                   .series = input_.series ? &*input_.series : nullptr};
+  report.evaluation = evaluate_on(report.shown(), input_.latent, fitted.parameters);
   if (options.averaging > 0) {
     stop_if_interrupted("before the evaluation");
     report.others = evaluate_others(report.shown(), fitted);
+  }
+  if (arguments_.forecast_after) {
+    stop_if_interrupted("before the forecasts");
+    report.forecasts = forecasts(fitted.parameters);
   }
   stop_if_interrupted("before the comparison");
   if (arguments_.compare) compare(*report.evaluation);
   report.comparison = comparison_;
   const std::chrono::duration<double> seconds = Clock::now() - began;
-  report.settings = describe_settings(arguments_, data_.training, data_.held_out, fitted.history,
+  report.settings = describe_settings(arguments_, input_.training, input_.held_out, fitted.history,
                                       seconds.count());
-  report.settings.emplace_back("data read", fmt::format("{}", fmt::join(data_.readings, "; ")));
+  report.settings.emplace_back("data read", fmt::format("{}", fmt::join(input_.readings, "; ")));
   stop_if_interrupted("before the report");
 
   const auto summary = summary_json(report);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/fit_report.hpp"
+#include "cli/series_options.hpp"
 
 namespace ito::cli {
 
@@ -19,6 +21,9 @@ struct FitArguments {
   std::string out;
   std::size_t held_out_rows = 0;
   std::string held_out_data;
+  SeriesOptions series;  ///< of both files
+  bool standardize = false;
+  std::optional<double> forecast_after;
   std::string start;                  ///< empty: fresh parameters
   Header header = Header::automatic;  ///< of both files
   bool resume = false;

@@ -43,6 +43,9 @@ std::vector<std::pair<std::string, std::string>> describe_settings(
                      : options.execution.device.name()},
       {"seconds", fmt::format("{:.1f}", seconds)},
       {"ito", version()}};
+  if (arguments.standardize) settings.emplace_back("standardized", "by the training series");
+  if (arguments.forecast_after)
+    settings.emplace_back("forecasts scored after", text(*arguments.forecast_after));
   if (!arguments.start.empty()) settings.emplace_back("start", printable(arguments.start));
   if (!options.fixed.empty())
     settings.emplace_back("fixed", fmt::format("{}", fmt::join(options.fixed, ", ")));
@@ -78,6 +81,7 @@ nlohmann::ordered_json summary_json(const FitReport& report) {
         {"iwae", result.iwae},
         {"iwae_error", result.iwae_error}};
   }
+  if (report.forecasts) object["forecasts"] = scores_json(*report.forecasts);
   for (const Comparison& model : report.comparison) {
     object["comparison"].push_back({{"name", model.name},
                                     {"elbo", model.elbo},
@@ -109,6 +113,7 @@ std::string summary_text(const FitReport& report) {
     if (const std::string others = report.about_others(); !others.empty())
       text += fmt::format("  {}\n", others);
   }
+  if (report.forecasts) text += scores_text(*report.forecasts);
   if (!report.comparison.empty()) {
     text += fmt::format("\n{}\n{}\n", comparison_table(report.comparison),
                         fmt::join(verdict(report.comparison), "\n"));

@@ -72,6 +72,8 @@ int run(int count, char** arguments) {
   add_gradient(program, action);
   add_fit(program, action, {arguments, arguments + count});
   add_evaluate(program, action);
+  add_forecast(program, action);
+  add_impute(program, action);
   add_sample(program, action);
   add_solvers(program, action);
   add_studies(program, action);

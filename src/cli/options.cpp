@@ -34,7 +34,7 @@ std::string option_of(const CLI::App& command, std::string_view field) {
   const std::size_t dot = field.find('.');
   const std::string_view owner = field.substr(0, dot == std::string_view::npos ? 0 : dot);
   const std::string_view name = field.substr(owner.empty() ? 0 : dot + 1);
-  constexpr std::array owners{"request", "fit", "evaluate", "sample"};
+  constexpr std::array owners{"request", "fit", "evaluate", "forecast", "impute", "sample"};
   constexpr std::array own{"threads", "workspace_limit"};
   const bool known = owner.empty() ? std::ranges::find(own, name) != own.end()
                                    : std::ranges::find(owners, owner) != owners.end();

@@ -160,6 +160,9 @@ PathRun<Real>::PathRun(const PathArguments& arguments) {
                      "it with --context FILE");
   }
   const Description description = read_description(arguments.model);
+  if (description.series)
+    throw Error("MODEL.json", fmt::format("'{}', a model of series", arguments.model),
+                "one with a grid; `ito sample` draws from a fitted model of series");
   model = arguments.prior ? prior(description.model) : description.model;
   if (arguments.solver) model.solver = *arguments.solver;
   layout = zero_parameters(model);

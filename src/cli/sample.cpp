@@ -4,13 +4,17 @@
 
 #include <fmt/format.h>
 #include <ito/dataset.hpp>
+#include <ito/error.hpp>
 #include <ito/sample.hpp>
+#include <ito/sample_series.hpp>
+#include <ito/series_file.hpp>
 
 #include "cli/commands.hpp"
 #include "cli/file_options.hpp"
 #include "cli/fit_folder.hpp"
 #include "cli/options.hpp"
 #include "cli/output_file.hpp"
+#include "cli/series_options.hpp"
 
 namespace ito::cli {
 namespace {
@@ -20,6 +24,7 @@ struct SampleArguments {
   std::string out;
   std::uint64_t count = 1;
   std::string parameters{default_parameters};
+  std::vector<double> times;  ///< of a model of series
   SampleOptions options;
 };
 
@@ -32,9 +37,24 @@ std::vector<std::string> column_names(const Dataset& data) {
   return names;
 }
 
+int draw_series(const OutputFile& out, const SampleArguments& arguments,
+                const FittedModel& fitted) {
+  if (arguments.times.empty())
+    throw Error("--times", "none", "the times to draw series at, as 0,0.5,1 or FROM:TO:STEP");
+  const SeriesDataset drawn = sample_series(*fitted.series, fitted.parameters, arguments.times,
+                                            arguments.count, arguments.options);
+  out.write([&](const auto& file) { write_series_csv(file, drawn); });
+  out.say(fmt::format("{} series of {} times written to {}\n", drawn.count(),
+                      arguments.times.size(), out.name()));
+  return 0;
+}
+
 int draw(const SampleArguments& arguments) {
   const OutputFile out("--out", arguments.out, OutputFile::Kind::text);
   const FittedModel fitted = read_fit(arguments.folder, arguments.parameters);
+  if (fitted.series) return draw_series(out, arguments, fitted);
+  if (!arguments.times.empty())
+    throw Error("--times", "times", "none with a model that is not one of series: it has its own");
   const Dataset drawn =
       sample(fitted.latent, fitted.parameters, arguments.count, arguments.options);
   out.write([&](const auto& file) { write_csv(file, column_names(drawn), drawn.values); });
@@ -52,6 +72,8 @@ void add_sample(CLI::App& program, Action& action) {
   add_folder(*command, "DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
   add_paths(*command, "--count", arguments->count, "Observations to draw", 1)->required();
   add_output_file(*command, arguments->out, "File to write (.csv)")->required();
+  add_numbers(*command, "--times", arguments->times,
+              "Of a model of series: the times of each, as 0,0.5,1 or FROM:TO:STEP");
   add_whole_number(*command, "--seed", arguments->options.seed, "Seed of the draws");
   command->add_flag("--mean", arguments->options.mean,
                     "Write the mean of y given each path instead of a draw");

@@ -31,7 +31,7 @@ std::vector<SeriesPrediction> forecast(const SeriesModel& model, std::span<const
   check_quantiles("forecast", options.quantiles);
   ForecastPaths paths(model, parameters, seen,
                       SeriesTimes(seen.count(), {times.begin(), times.end()}),
-                      {"forecast", options.samples, options.seed, options.execution});
+                      path_options("forecast", options));
   paths.check_memory_for(sizeof(float), 0);
   const PathObservation observation(model, paths.shape(), parameters, options.seed);
   std::vector<SeriesPrediction> predictions;
@@ -40,7 +40,8 @@ std::vector<SeriesPrediction> forecast(const SeriesModel& model, std::span<const
         {.name = seen.series[of.series].name,
          .times = paths.times()[of.series],
          .samples = options.mean ? observation.means(of) : observation.draws(of, options.samples),
-         .ess = of.ess});
+         .ess = of.ess,
+         .power = of.power});
     summarize(predictions.back(), options.samples, options.quantiles);
   });
   return predictions;

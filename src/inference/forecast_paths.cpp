@@ -98,7 +98,7 @@ void ForecastPaths::run(const std::function<void(const SeriesPaths&)>& visitor) 
           for (std::size_t s = 0; s < samples; ++s)
             std::ranges::copy(std::span(all).subspan((r * samples + s) * slots * observed, numbers),
                               eta.begin() + static_cast<std::ptrdiff_t>(s * numbers));
-          give({first + r, draws[r].ess, eta}, visitor);
+          give({first + r, draws[r].ess, draws[r].power, eta}, visitor);
         }
       });
 }

@@ -71,7 +71,7 @@ void ImputationPaths::run(const std::function<void(const SeriesPaths&)>& visitor
                           eta.insert(eta.end(), at.begin(), at.end());
                         }
                       }
-                      give({draw.series, draw.ess, eta}, visitor);
+                      give({draw.series, draw.ess, draw.power, eta}, visitor);
                     }
                   });
 }

@@ -61,14 +61,14 @@ std::vector<SeriesPrediction> impute(const SeriesModel& model, std::span<const f
   check_series(data);
   check_quantiles("impute", options.quantiles);
   ImputationPaths paths(model, parameters, data, imputation_times(model, data, times),
-                        {"impute", options.samples, options.seed, options.execution});
+                        path_options("impute", options));
   paths.check_memory_for(sizeof(float), sizeof(float));
   const PathObservation observation(model, paths.shape(), parameters, options.seed);
   std::vector<SeriesPrediction> predictions;
   paths.run([&](const SeriesPaths& of) {
     const Series& series = data.series[of.series];
     SeriesPrediction prediction{
-        .name = series.name, .times = paths.times()[of.series], .ess = of.ess};
+        .name = series.name, .times = paths.times()[of.series], .ess = of.ess, .power = of.power};
     prediction.samples =
         options.mean ? observation.means(of) : observation.draws(of, options.samples);
     const bool smoothed = options.denoise && !options.mean;

@@ -25,7 +25,33 @@ std::size_t block_of_series(const LatentSeries& given, const LatentShape& shape,
                              std::clamp(beside, 1.0, static_cast<double>(given.data.count))));
 }
 
+/// (Σ w^a)² / Σ w^2a over finite weights.
+double ess_of_power(std::span<const double> log_weights, double top, double power) {
+  double sum = 0, squares = 0;
+  for (const double log_weight : log_weights) {
+    if (!std::isfinite(log_weight)) continue;
+    const double weight = std::exp(power * (log_weight - top));
+    sum += weight;
+    squares += weight * weight;
+  }
+  return sum * sum / squares;
+}
+
 }  // namespace
+
+double tempering_power(std::span<const double> log_weights, double least_ess) {
+  const double top = std::ranges::max(log_weights);
+  const auto enough = [&](double power) {
+    return ess_of_power(log_weights, top, power) >= least_ess;
+  };
+  if (enough(1)) return 1;
+  double low = 0, high = 1;  // the effective sample size falls with the power
+  for (int i = 0; i < 40; ++i) {
+    const double middle = (low + high) / 2;
+    (enough(middle) ? low : high) = middle;
+  }
+  return low;
+}
 
 std::vector<std::size_t> resampled(std::span<const double> log_weights, double uniform) {
   const double top = std::ranges::max(log_weights);
@@ -72,8 +98,12 @@ void draw_posteriors(
         throw Error(fmt::format("{}: {}", options.call, place_of(series.series[begin + r])),
                     "no finite path",
                     "parameters under which paths and log-likelihoods stay finite");
+      const double power =
+          tempering_power(log_weights, options.least_ess * static_cast<double>(samples));
+      for (double& log_weight : log_weights)
+        if (std::isfinite(log_weight)) log_weight *= power;
       const double uniform = UniformStream(options.seed, begin + r, 0).next();
-      draws.push_back({begin + r, resampled(log_weights, uniform), ess});
+      draws.push_back({begin + r, resampled(log_weights, uniform), ess, power});
       for (std::size_t& path : draws.back().paths) path += r * samples;
     }
     visitor(draws, *paths);

@@ -16,11 +16,16 @@ namespace ito {
 /// shares that each weight covers (systematic resampling: Kitagawa 1996).
 std::vector<std::size_t> resampled(std::span<const double> log_weights, double uniform);
 
+/// The largest power a ≤ 1 of some weights that leaves so many effective ones, or as many as there
+/// are finite ones.
+double tempering_power(std::span<const double> log_weights, double least_ess);
+
 /// Posterior paths of one series.
 struct PosteriorDraw {
   std::size_t series = 0;          ///< its place among all
   std::vector<std::size_t> paths;  ///< of a block [S], drawn by their weights: of equal weight
   double ess = 0;                  ///< of the weights
+  double power = 1;                ///< of the weights by which they were drawn
 };
 
 /// Posterior paths of series, drawn anew by their weights p(y|X) e^(−M−E), block by block: gives

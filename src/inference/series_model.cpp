@@ -79,6 +79,56 @@ LatentModel sized(LatentModel latent, std::size_t steps, std::size_t times) {
   return validated(std::move(latent));
 }
 
+/// What the longest of some series takes.
+struct Room {
+  std::size_t steps = 1, times = 1;
+};
+Room both(Room a, Room b) { return {std::max(a.steps, b.steps), std::max(a.times, b.times)}; }
+
+LatentModel sized_for(const SeriesModel& model, Room room) {
+  // Each of the context steps is a step of the grid.
+  return sized(model.latent, std::max(room.steps, room.times), room.times);
+}
+
+/// Series with their grids.
+class SeriesRows {
+ public:
+  SeriesRows(const SeriesModel& model, const SeriesDataset& series) {
+    check_series(series);
+    check_columns(model, series);
+    seen_ = model.standardization ? model.standardization->apply(series) : series;
+    for (const Series& one : seen_.series) grids_.push_back(series_grid(model, one));
+  }
+
+  Room room() const {
+    Room room;
+    for (std::size_t i = 0; i < grids_.size(); ++i)
+      room = both(room, {size(grids_[i].steps()), seen_.series[i].length()});
+    return room;
+  }
+
+  /// Padded to rows of the room.
+  Dataset data(const SeriesModel& model, Room room) const {
+    const std::size_t numbers = room.times * seen_.dimension();
+    Dataset data{.count = seen_.count(),
+                 .times = room.times,
+                 .dimension = seen_.dimension(),
+                 .values = std::vector<float>(seen_.count() * numbers,
+                                              std::numeric_limits<float>::quiet_NaN()),
+                 .grids = grids_};
+    for (std::size_t i = 0; i < data.count; ++i)
+      std::ranges::copy(seen_.series[i].values,
+                        data.values.begin() + static_cast<std::ptrdiff_t>(i * numbers));
+    if (resolve(model.latent.model).context() == 0)
+      for (ObservationGrid& grid : data.grids) grid.intervals.clear();
+    return data;
+  }
+
+ private:
+  SeriesDataset seen_;  ///< as the model sees them
+  std::vector<ObservationGrid> grids_;
+};
+
 }  // namespace
 
 SeriesModel validated(SeriesModel model) {
@@ -103,7 +153,7 @@ SeriesModel validated(SeriesModel model) {
   };
   if (!model.columns.empty()) {
     check_size("series.columns", model.columns.size());
-    check_names("series.columns", model.columns);
+    check_different("series.columns", model.columns);
   }
   if (model.standardization) {
     check_size("series.standardization", model.standardization->mean.size());
@@ -114,29 +164,20 @@ SeriesModel validated(SeriesModel model) {
 
 LatentSeries latent_series(const SeriesModel& given, const SeriesDataset& series) {
   const SeriesModel model = validated(given);
-  check_series(series);
-  check_columns(model, series);
-  const SeriesDataset& seen = model.standardization ? model.standardization->apply(series) : series;
-  Dataset data{.count = seen.count(), .times = 1, .dimension = seen.dimension(), .values = {}};
-  std::size_t steps = 1;
-  for (const Series& one : seen.series) {
-    data.grids.push_back(series_grid(model, one));
-    data.times = std::max(data.times, one.length());
-    steps = std::max(steps, static_cast<std::size_t>(data.grids.back().steps()));
+  const SeriesRows rows(model, series);
+  return {sized_for(model, rows.room()), rows.data(model, rows.room())};
+}
+
+LatentSeriesSplit latent_series(const SeriesModel& given, const SeriesSplit& split) {
+  const SeriesModel model = validated(given);
+  const SeriesRows first(model, split.first);
+  if (split.second.count() == 0) {
+    const Room room = first.room();
+    return {sized_for(model, room), first.data(model, room), {}};
   }
-  // Each of the context steps is a step of the grid.
-  steps = std::max(steps, data.times);
-  data.values.assign(data.count * data.times * data.dimension,
-                     std::numeric_limits<float>::quiet_NaN());
-  for (std::size_t i = 0; i < data.count; ++i) {
-    std::ranges::copy(
-        seen.series[i].values,
-        data.values.begin() + static_cast<std::ptrdiff_t>(i * data.times * data.dimension));
-  }
-  LatentSeries result{sized(model.latent, steps, data.times), std::move(data)};
-  if (resolve(result.latent.model).context() == 0)
-    for (ObservationGrid& grid : result.data.grids) grid.intervals.clear();
-  return result;
+  const SeriesRows second(model, split.second);
+  const Room room = both(first.room(), second.room());
+  return {sized_for(model, room), first.data(model, room), second.data(model, room)};
 }
 
 }  // namespace ito

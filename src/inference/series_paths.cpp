@@ -26,6 +26,9 @@ SeriesPathSource::SeriesPathSource(LatentSeries given, std::span<const float> pa
   check_samples((options_.call + ".samples").c_str(), options_.samples, given_.data.count,
                 given_.latent, options_.execution.device, false);
   check_parameters(shape_, parameters);
+  if (!(options_.least_ess >= 0 && options_.least_ess <= 1))
+    throw Error(options_.call + ".least_ess", fmt::format("{}", options_.least_ess),
+                "a fraction from 0 to 1");
 }
 
 void SeriesPathSource::check_memory_for(double kept, double held) const {

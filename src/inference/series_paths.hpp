@@ -20,13 +20,20 @@ struct SeriesPathOptions {
   std::string call;         ///< what messages call the caller: "forecast"
   std::size_t samples = 1;  ///< S paths of each series
   std::uint64_t seed = 0;
+  double least_ess = 0;
   Execution execution{};
 };
+
+template <class Options>
+SeriesPathOptions path_options(const char* call, const Options& options) {
+  return {call, options.samples, options.seed, options.least_ess, options.execution};
+}
 
 /// S paths of one series, of equal weight.
 struct SeriesPaths {
   std::size_t series = 0;        ///< its place among the series
   double ess = 0;                ///< of the posterior paths that they come from
+  double power = 1;              ///< of the weights that they were drawn by
   std::span<const float> eta{};  ///< η [S, T, D], finite
 };
 

@@ -26,6 +26,7 @@ class ScoreAverages {
     crps_.add(scores.crps);
     for (std::size_t c = 0; c < coverage_.size(); ++c) coverage_[c].add(scores.coverage[c]);
     ess_.add(scores.ess);
+    power_.add(scores.power);
   }
   PredictionScores means() const {
     return collected([](const Averages& one) { return one.mean(); });
@@ -41,12 +42,13 @@ class ScoreAverages {
                             .sample_mse = take(sample_mse_),
                             .nll = take(nll_),
                             .crps = take(crps_),
-                            .ess = take(ess_)};
+                            .ess = take(ess_),
+                            .power = take(power_)};
     for (std::size_t c = 0; c < coverage_.size(); ++c) scores.coverage[c] = take(coverage_[c]);
     return scores;
   }
 
-  Averages mse_, sample_mse_, nll_, crps_, ess_;
+  Averages mse_, sample_mse_, nll_, crps_, ess_, power_;
   std::array<Averages, coverage_levels.size()> coverage_;
 };
 
@@ -92,7 +94,8 @@ SeriesScore score_one(const SeriesPaths& paths, const Series& truth, std::size_t
     std::ranges::sort(sorted);
     PredictionScores scores{.nll = -observation.log_mean_density(truth.values[i], i % columns, eta),
                             .crps = fair_crps(sorted, y),
-                            .ess = paths.ess};
+                            .ess = paths.ess,
+                            .power = paths.power};
     Averages mean, square;
     for (std::size_t s = 0; s < samples; ++s) {
       const double error = static_cast<double>(means[i + s * numbers]) - y;
@@ -189,7 +192,7 @@ SeriesScores score_forecasts(const SeriesModel& model, std::span<const float> pa
     throw Error(place_of(after) + " of `later`", fmt::format("a time of {}", after.times.front()),
                 fmt::format("times above {}, the last in `seen`", before.times.back()));
   }
-  const SeriesPathOptions with{"forecast", options.samples, options.seed, options.execution};
+  const SeriesPathOptions with = path_options("forecast", options);
   ForecastPaths paths(model, parameters, scored.seen, times_of(scored.truth), with);
   return score(paths, model, parameters, scored, with);
 }
@@ -200,7 +203,7 @@ SeriesScores score_imputations(const SeriesModel& model, std::span<const float> 
   check_count("impute.samples", options.samples, 2);
   const ScoredSeries scored = scored_series(kept, "kept", hidden, "hidden");
   check_hidden(model, scored);
-  const SeriesPathOptions with{"impute", options.samples, options.seed, options.execution};
+  const SeriesPathOptions with = path_options("impute", options);
   ImputationPaths paths(model, parameters, scored.seen, times_of(scored.truth), with);
   return score(paths, model, parameters, scored, with);
 }

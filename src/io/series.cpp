@@ -102,7 +102,9 @@ std::vector<float> arranged(std::span<const float> rows, std::span<const std::si
 
 }  // namespace
 
-void check_names(const char* what, std::span<const std::string> names) { Names(what).add(names); }
+void check_different(const char* what, std::span<const std::string> names) {
+  Names(what).add(names);
+}
 
 std::string place_of(const Series& series) {
   return fmt::format("series \"{}\"", shortened(series.name, 40));

@@ -14,6 +14,6 @@ std::string place_of(const Series& series);
 std::string place_of(const Series& series, std::size_t time);
 
 /// Checks names of series or columns, each once. Throws ito::Error.
-void check_names(const char* what, std::span<const std::string> names);
+void check_different(const char* what, std::span<const std::string> names);
 
 }  // namespace ito

@@ -33,6 +33,7 @@ const std::vector<Study>& studies() {
        "Neural SDEs in the diffusion limit: a study",
        "What Tzen & Raginsky (arXiv:1905.09883) claim, measured.",
        true,
+       Study::Data::digits,
        {{"diffusion-limit", "bounds of k layers as k grows, against closed forms and on digits",
          0.7, diffusion_limit},
         {"paper", "the paper's experiment: mesh sizes and numbers of samples", 0.4,
@@ -47,6 +48,7 @@ const std::vector<Study>& studies() {
        "Orders of convergence: declared and measured",
        "Every solver of `ito solvers` on every kind of noise it takes.",
        false,
+       Study::Data::none,
        {{"strong", "mean square distance of paths at h and h/2, or from the exact path", 2,
          strong_orders},
         {"weak", "differences of means between coupled grids", 3, weak_orders}}},
@@ -55,11 +57,25 @@ const std::vector<Study>& studies() {
        "Routes to the gradient: which to take when",
        "Every gradient method of `ito solvers`.",
        false,
+       Study::Data::none,
        {{"convergence", "the stochastic adjoint against the exact gradient, with a σ that mixes", 1,
          gradient_convergence},
         {"reversal", "gradients from steps undone, in float32 and double", 0.2, reversal},
         {"routes", "bias, variance, time and memory over steps, d, parameters and paths", 2,
-         gradient_routes}}}};
+         gradient_routes}}},
+      {"series",
+       "Fit models of time series to data that are known, and score forecasts and imputations",
+       "Time series: what is found, forecast and filled in",
+       "Irregular times, gaps and noise, on data whose truth is known and on human walks.",
+       true,
+       Study::Data::mocap,
+       {{"ou", "parameters of an Ornstein–Uhlenbeck process, and whether σ collapses", 20,
+         ornstein_uhlenbeck},
+        {"encoders", "a pendulum with gaps: three encoders, forecasts and imputations", 8,
+         series_encoders},
+        {"lorenz", "a stochastic Lorenz attractor: generated ones beside real ones", 8, lorenz},
+        {"mocap", "walks: forecasts from the first 3 and from 200 of 300 frames", 6,
+         motion_capture}}}};
   return all;
 }
 

@@ -92,8 +92,9 @@ struct GradientRun {
 struct Settings {
   double effort = 1.0;  ///< scales iterations and sample counts
   std::size_t seeds = 3;
-  std::uint64_t seed = 1;  ///< of the first run
-  Dataset digits{};        ///< handwritten ones; none: that half of part 1 is left out
+  std::uint64_t seed = 1;         ///< of the first run
+  Dataset digits{};               ///< handwritten ones; none: that half of part 1 is left out
+  std::filesystem::path mocap{};  ///< folder of mocap35_*.npy; none: that part is left out
   Execution execution{};
   /// Peak resident bytes of one gradient of ½|x_T|² + E by a program of its own; 0 where that
   /// cannot be measured.
@@ -145,6 +146,12 @@ Part gradient_convergence(const Settings& settings);
 Part reversal(const Settings& settings);
 Part gradient_routes(const Settings& settings);
 
+// Of time series.
+Part ornstein_uhlenbeck(const Settings& settings);
+Part series_encoders(const Settings& settings);
+Part lorenz(const Settings& settings);
+Part motion_capture(const Settings& settings);
+
 /// A part by its name on the command line.
 struct PartKind {
   std::string name;
@@ -157,9 +164,10 @@ struct PartKind {
 struct Study {
   std::string name;  ///< the command's, and of its JSON
   std::string summary;
-  std::string heading, subtitle;  ///< of the report
-  bool seeded;                    ///< repeats runs with seeds, of digits too
-  std::vector<PartKind> parts;    ///< in order
+  std::string heading, subtitle;                 ///< of the report
+  bool seeded;                                   ///< repeats runs with seeds
+  enum class Data { none, digits, mocap } data;  ///< further files it takes
+  std::vector<PartKind> parts;                   ///< in order
 };
 const std::vector<Study>& studies();
 

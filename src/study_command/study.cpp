@@ -37,7 +37,7 @@ using Clock = std::chrono::steady_clock;
 struct StudyArguments {
   const study::Study* study = nullptr;
   std::vector<std::string> parts;
-  std::string digits, out;
+  std::string digits, mocap, out;
   Header header = Header::automatic;
   study::Settings settings;
 };
@@ -239,6 +239,7 @@ int run_study(StudyArguments arguments) {
   const std::array names{numbers.c_str(), "report.html"};
   folder.require_own(names);
   settings.digits = read_digits(arguments.digits, arguments.header);
+  settings.mocap = arguments.mocap;
   settings.resident_bytes = peak_memory_of;
   remember_interrupts();
   try {
@@ -277,10 +278,15 @@ void add_studies(CLI::App& program, Action& action) {
         ->required();
     add_number(*command, "--effort", arguments->settings.effort,
                "Scales iterations and numbers of samples; below 0.25 sweeps keep their ends only");
-    if (study.seeded) {
+    if (study.data == study::Study::Data::digits) {
       add_input(*command, "--digits", arguments->digits,
                 "Handwritten digits (.csv, 64 numbers 0 to 16 a row) for part 1");
       add_header(*command, arguments->header);
+    }
+    if (study.data == study::Study::Data::mocap)
+      add_folder(*command, "--mocap", arguments->mocap,
+                 "Folder of mocap35_train.npy, mocap35_val.npy and mocap35_test.npy");
+    if (study.seeded) {
       add_whole_number(*command, "--seeds", arguments->settings.seeds,
                        "Runs with seeds of their own", std::size_t{1}, std::size_t{1000});
     }

@@ -95,8 +95,9 @@ TEST(SeriesForecasts, AreTheKalmanFilters) {
     if (scaled) model.standardization = Standardization{{0, 0}, {1, 1}};
     const auto [latent, rows] = latent_series(model, data);
     const std::vector<double> times{1.6, 2.0};
-    const auto forecasts = forecast(model, parameters_of(latent, 0), data, times,
-                                    {.samples = samples, .seed = 3, .execution = {Device::cpu()}});
+    const auto forecasts =
+        forecast(model, parameters_of(latent, 0), data, times,
+                 {.samples = samples, .seed = 3, .least_ess = 0, .execution = {Device::cpu()}});
     for (std::size_t i = 0; i < count; ++i) {
       const Series& series = data.series[i];
       std::vector<double> grid = rows.grids[i].times, onward{series.times.back()};

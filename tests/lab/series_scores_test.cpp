@@ -101,8 +101,9 @@ TEST(ForecastScores, AreThoseOfTheKalmanFilter) {
   const auto [seen, later] = split_after(long_series(5, 31), 1.1);
   const SeriesModel model = linear_series(NoEncoder{});
   const LatentSeries given = latent_series(model, seen);
-  const SeriesScores scores = score_forecasts(model, parameters_of(given.latent, 0), seen, later,
-                                              {.samples = 8192, .execution = on_cpu});
+  const SeriesScores scores =
+      score_forecasts(model, parameters_of(given.latent, 0), seen, later,
+                      {.samples = 8192, .least_ess = 0, .execution = on_cpu});
   ASSERT_EQ(scores.series.size(), 5U);
   EXPECT_EQ(scores.numbers, later.observed());
   Averages nll;
@@ -131,8 +132,9 @@ TEST(ImputationScores, AreThoseOfTheKalmanSmoother) {
   const auto [kept, hidden] = hide_values(data, 0.4, 3);
   const SeriesModel model = linear_series(NoEncoder{});
   const LatentSeries given = latent_series(model, kept);
-  const SeriesScores scores = score_imputations(model, parameters_of(given.latent, 0), kept, hidden,
-                                                {.samples = 8192, .execution = on_cpu});
+  const SeriesScores scores =
+      score_imputations(model, parameters_of(given.latent, 0), kept, hidden,
+                        {.samples = 8192, .least_ess = 0, .execution = on_cpu});
   for (std::size_t i = 0; i < 4; ++i) {
     const std::vector<double>& grid = given.data.grids[i].times;
     const LinearGaussianModel exact = linear(grid.front());
