@@ -23,9 +23,15 @@ enum class Objective {
   importance_weighted,  ///< −log mean weight over the paths of an observation (Burda et al. 2016)
 };
 
-enum class Schedule { constant, cosine };
+/// Of the learning rate, after the warm-up.
+enum class Schedule {
+  constant,
+  cosine,       ///< half a period, to 1 % of learning_rate at the last step
+  exponential,  ///< times `decay` over each epoch, a little at each step
+};
 
-/// "free-energy", "sticking-the-landing" or "importance-weighted"; "constant" or "cosine".
+/// "free-energy", "sticking-the-landing" or "importance-weighted"; "constant", "cosine"
+/// or "exponential".
 std::string_view name(Objective objective);
 std::string_view name(Schedule schedule);
 
@@ -39,11 +45,21 @@ struct FitOptions {
   std::size_t batch = 100;   ///< observations per step
   std::size_t samples = 16;  ///< paths per observation; on CUDA best a multiple of 16
   Objective objective = Objective::free_energy;
-  double learning_rate = 3e-3;           ///< Adam (Kingma & Ba 2015), β = (0.9, 0.999), ε = 1e-8
-  Schedule schedule = Schedule::cosine;  ///< cosine: to 1 % of learning_rate at the last step
-  double warmup_epochs = 1.0;            ///< linear ramp from 0
-  double clip_norm = 10.0;               ///< gradient norms above are scaled down to it; 0: never
-  double annealing_epochs = 0.0;  ///< the weight of E rises linearly from 0 to 1 over these epochs
+  double learning_rate = 3e-3;  ///< Adam (Kingma & Ba 2015), β = (0.9, 0.999), ε = 1e-8
+  Schedule schedule = Schedule::cosine;
+  /// Of the exponential schedule, above 0 and up to 1: the rate at step n, from 0, is
+  /// learning_rate · decay^(n / steps of an epoch).
+  double decay = 0.99;
+  double warmup_epochs = 1.0;  ///< linear ramp from 0
+  double clip_norm = 10.0;     ///< gradient norms above are scaled down to it; 0: never
+  /// Weight of E in what is minimised, and of M where it is in it: β of Higgins et al. 2017
+  /// ("beta-VAE"); 0: none. All recorded bounds are those of weight 1.
+  double energy_weight = 1.0;
+  double annealing_epochs = 0.0;  ///< that weight rises linearly from 0 over these epochs
+  /// How often it does. After each rise it stays for as many epochs, before the next from 0; after
+  /// the last to the end. With epochs / (2 · cycles) annealing epochs it is the cyclical schedule
+  /// of Fu et al. 2019 (equation 6 with R = ½).
+  std::size_t annealing_cycles = 1;
   /// Decay of the exponential average of parameters; 0: none. It is the longest window the average
   /// comes to: early on, and to the end of a short run, the window is a twentieth of the steps so
   /// far instead (the power-function average of Karras et al. 2024), which has forgotten the start.
@@ -61,6 +77,9 @@ struct FitOptions {
   std::uint64_t seed = 1;
   Execution execution{};
   std::size_t held_out_samples = 16;  ///< paths per held-out observation, once an epoch
+  /// Above 0: the end comes after so many epochs in a row without a better bound on the held-out
+  /// data, the one that `objective` trains; and the parameters of the best epoch are kept.
+  std::size_t patience = 0;
   /// Where to keep everything needed to go on: written every `checkpoint_every` epochs, before that
   /// epoch's progress is reported, at the end, and in the middle of an epoch when `stop` asks for
   /// it.
@@ -68,7 +87,8 @@ struct FitOptions {
   std::size_t checkpoint_every = 1;
   /// Go on from `checkpoint`, to the same bits as without the break. The model, the data and the
   /// options must be those of the run that wrote it, but for threads, checkpoint_every and
-  /// non_finite_limit; epochs may differ too when the schedule is constant, to train longer.
+  /// non_finite_limit; epochs may differ too unless the schedule is a cosine, to train longer, and
+  /// a patience above 0 may be another: a run that has ended by it goes on where it is larger.
   bool resume = false;
   /// With `resume`: `epochs` may be more than the run was planned for under any schedule. A cosine
   /// is planned anew from the step the checkpoint has come to: the learning rate rises linearly,
@@ -103,19 +123,24 @@ using ProgressCallback = std::function<void(const Progress&)>;
 /// A progress line per epoch on stderr, redrawn in place on a terminal.
 ProgressCallback console_progress();
 
-/// Which of a fit's parameters: their average, or the last.
-enum class Fitted { average, last };
-/// "average" or "last".
+/// Which of a fit's parameters: their average at the end, the last, or the average at the end of
+/// the best epoch.
+enum class Fitted { average, last, best };
+/// "average", "last" or "best".
 std::string_view name(Fitted fitted);
 
 struct FitResult {
-  /// Those of `chosen`: of the two below, whichever has the better bound on the held-out data, the
-  /// one that `objective` trains. Without held-out data or where interrupted the average.
+  /// Those of `chosen`: with patience the best epoch's. Else, of the average and the last,
+  /// whichever has the better bound on the held-out data, the one that `objective` trains; without
+  /// held-out data or where interrupted the average.
   Parameters parameters;
   Parameters average, last;
-  Fitted chosen = Fitted::average;  ///< last when averaging = 0
+  Parameters best;                  ///< empty without patience or before the first epoch's end
+  std::size_t best_epoch = 0;       ///< whose average `best` is, from 1; 0 where that is empty
+  Fitted chosen = Fitted::average;  ///< without patience, last when averaging = 0
   std::vector<EpochRecord> history;
-  bool interrupted = false;  ///< `stop` asked for the end; the checkpoint holds every step done
+  bool stopped_early = false;  ///< patience ran out before the last epoch
+  bool interrupted = false;    ///< `stop` asked for the end; the checkpoint holds every step done
 };
 
 /// Trains from `start` or `initialize(latent, seed)` with minibatches: each epoch visits the data

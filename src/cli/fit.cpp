@@ -75,10 +75,16 @@ void add_training_options(CLI::App& command, FitArguments& arguments) {
   count("--batch", options.batch, "Observations per step");
   count("--samples", options.samples, "Paths per observation");
   number("--learning-rate", options.learning_rate, "Of Adam");
+  number("--decay", options.decay,
+         "Of the exponential schedule: the learning rate's factor from an epoch to the next");
   number("--warmup-epochs", options.warmup_epochs, "Linear ramp of the learning rate");
   number("--clip-norm", options.clip_norm, "Scale down gradients with a larger norm; 0: never");
+  number("--energy-weight", options.energy_weight,
+         "Of the path energy in what is minimised (the beta of a beta-VAE)");
   number("--annealing-epochs", options.annealing_epochs,
-         "Weight of the path energy rises from 0 to 1 over these epochs");
+         "The energy's weight rises from 0 over these epochs");
+  count("--annealing-cycles", options.annealing_cycles,
+        "How often it rises; it stays for as many epochs after each rise");
   number("--averaging", options.averaging,
          "Decay of the average of parameters, whose window is at most a twentieth of the steps so "
          "far; "
@@ -91,6 +97,10 @@ void add_training_options(CLI::App& command, FitArguments& arguments) {
       ->group("Training");
   count("--held-out-samples", options.held_out_samples,
         "Paths per held-out observation, once an epoch");
+  add_whole_number(command, "--patience", options.patience,
+                   "Stop after N epochs without a better bound on the held-out data, and keep the "
+                   "best epoch's parameters; 0: train to the end")
+      ->group("Training");
   count("--checkpoint-every", options.checkpoint_every, "Epochs");
   number("--non-finite-limit", options.non_finite_limit,
          "Stop when a larger fraction of a step's paths is not finite");
@@ -101,8 +111,8 @@ void add_training_options(CLI::App& command, FitArguments& arguments) {
   add_name(command, "--objective", options.objective,
            "free-energy, sticking-the-landing or importance-weighted", parse_objective)
       ->group("Training");
-  add_name(command, "--schedule", options.schedule, "Of the learning rate: constant or cosine",
-           parse_schedule)
+  add_name(command, "--schedule", options.schedule,
+           "Of the learning rate: constant, cosine or exponential", parse_schedule)
       ->group("Training");
 }
 

@@ -1,5 +1,6 @@
 #include "cli/fit_folder.hpp"
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <optional>
@@ -23,8 +24,9 @@ namespace fs = std::filesystem;
 constexpr const char* parameters_name = "parameters.safetensors";
 
 constexpr std::array own_files{
-    "model.json",  parameters_name, "average.safetensors",  "last.safetensors",      "history.csv",
-    "report.html", "summary.json",  "baseline.safetensors", "checkpoint.safetensors"};
+    "model.json",           parameters_name,         "average.safetensors", "last.safetensors",
+    "best.safetensors",     "history.csv",           "report.html",         "summary.json",
+    "baseline.safetensors", "checkpoint.safetensors"};
 
 /// What a fit goes on from.
 constexpr std::array begun_files{"model.json", "baseline.safetensors", "checkpoint.safetensors"};
@@ -102,20 +104,23 @@ void FitFolder::keep() noexcept {
 
 namespace {
 
+constexpr std::array kinds{Fitted::average, Fitted::last, Fitted::best};
+
 fs::path file_of(const fs::path& folder, Fitted fitted) {
   return folder / (std::string(name(fitted)) + ".safetensors");
 }
 
 /// Whether --params says one of a fit's own files.
 bool is_own(const std::string& parameters) {
-  return parameters == default_parameters || parameters == name(Fitted::average) ||
-         parameters == name(Fitted::last);
+  return parameters == default_parameters ||
+         std::ranges::find(kinds, parameters, [](Fitted fitted) { return name(fitted); }) !=
+             kinds.end();
 }
 
 /// What --params says, as a file.
 fs::path parameter_file(const fs::path& folder, const std::string& parameters) {
   if (parameters == default_parameters) return folder / parameters_name;
-  for (const Fitted fitted : {Fitted::average, Fitted::last}) {
+  for (const Fitted fitted : kinds) {
     if (parameters != name(fitted)) continue;
     if (fs::exists(file_of(folder, fitted)) || !fs::exists(folder / parameters_name))
       return file_of(folder, fitted);
@@ -123,9 +128,10 @@ fs::path parameter_file(const fs::path& folder, const std::string& parameters) {
                 fmt::format("'{}' or a safetensors file", default_parameters));
   }
   if (fs::exists(parameters)) return parameters;
-  throw Error("--params", fmt::format("'{}'", parameters),
-              fmt::format("'{}', '{}', '{}' or a safetensors file that exists", default_parameters,
-                          name(Fitted::average), name(Fitted::last)));
+  throw Error(
+      "--params", fmt::format("'{}'", parameters),
+      fmt::format("'{}', '{}', '{}', '{}' or a safetensors file that exists", default_parameters,
+                  name(Fitted::average), name(Fitted::last), name(Fitted::best)));
 }
 
 }  // namespace
@@ -178,8 +184,9 @@ Parameters read_start(const std::string& start, const LatentModel& latent) {
 
 CLI::Option* add_fit_parameters(CLI::App& command, std::string& parameters) {
   return add_input(command, "--params", parameters,
-                   "'average' of the fit's steps, 'last' step's, 'default' (whichever is better on "
-                   "held-out data; without any, the average) or a safetensors file")
+                   "'average' of the fit's steps, 'last' step's, 'best' epoch's (with --patience), "
+                   "'default' (the best epoch's, else whichever of the two is better on held-out "
+                   "data; without any, the average) or a safetensors file")
       ->default_str(parameters);
 }
 

@@ -35,7 +35,7 @@ class FitFolder {
   Error named(const Error& error) const;
 
   std::filesystem::path model() const { return work_ / "model.json"; }
-  /// The ones to use: a copy of one of the next two.
+  /// The ones to use: a copy of one of the next.
   std::filesystem::path parameters() const { return work_ / "parameters.safetensors"; }
   std::filesystem::path fitted(Fitted fitted) const {
     return work_ / (std::string(name(fitted)) + ".safetensors");

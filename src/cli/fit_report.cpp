@@ -96,7 +96,10 @@ std::string figures(const FitReport& report) {
 std::string settings(const FitReport& report) {
   std::string rows;
   for (const auto& [name, value] : report.settings) rows += table_row({name, value});
-  return "<h2>How it was fitted</h2>\n" + table_html({"setting", "value"}, rows);
+  const std::string stopping = report.about_stopping();
+  return "<h2>How it was fitted</h2>\n" +
+         (stopping.empty() ? "" : fmt::format("<p>Training {}.</p>\n", stopping)) +
+         table_html({"setting", "value"}, rows);
 }
 
 std::string parameters(const FitReport& report) {
@@ -147,13 +150,26 @@ std::string FitReport::about_others() const {
   if (!apart(ours.elbo, theirs.elbo, ours.elbo_error, theirs.elbo_error) &&
       !apart(ours.iwae, theirs.iwae, ours.iwae_error, theirs.iwae_error))
     return "";
-  const bool average = chosen == Fitted::average;
+  const auto adjective = [](Fitted fitted) {
+    return fitted == Fitted::average ? "averaged" : name(fitted);
+  };
+  const std::string which = chosen == Fitted::best
+                                ? fmt::format("parameters of epoch {}", best_epoch)
+                                : fmt::format("{} parameters{}", adjective(chosen),
+                                              held_out.count > 0 ? ", the better ones here" : "");
   return fmt::format(
-      "These are of the {} parameters{}; the {} ones (--params {}) come to ELBO {}, importance "
-      "weighted {}",
-      average ? "averaged" : "last", held_out.count > 0 ? ", the better ones here" : "",
-      average ? "last" : "averaged", name(average ? Fitted::last : Fitted::average),
+      "These are of the {}; the {} ones{} (--params {}) come to ELBO {}, importance weighted {}",
+      which, adjective(other()), chosen == Fitted::best ? " of the end" : "", name(other()),
       with_error(theirs.elbo, theirs.elbo_error), with_error(theirs.iwae, theirs.iwae_error));
+}
+
+std::string FitReport::about_stopping() const {
+  if (best_epoch == 0) return "";
+  const std::string how = stopped_early ? "stopped early after" : "trained to the end,";
+  return fmt::format(
+      "{} epoch {}; the parameters of epoch {} are kept, whose held-out bound is the "
+      "best",
+      how, history.size(), best_epoch);
 }
 
 std::string render_report(const FitReport& report) {

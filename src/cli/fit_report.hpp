@@ -27,9 +27,17 @@ struct FitReport {
   std::vector<std::string> readings;  ///< of each data file, how it was read
   Execution execution{};              ///< and threads: of the paths in its figures
   Fitted chosen = Fitted::average;    ///< which of the fit's parameters are shown
-  std::optional<Evaluation> others;   ///< of those that are not, on the same data; or nothing
+  std::optional<Evaluation> others;   ///< of `other` on the same data, or nothing
+  std::size_t best_epoch = 0;         ///< that --patience has kept; 0 without
+  bool stopped_early = false;
   const SeriesFit* series = nullptr;  ///< what the observations are rows of, where they are series
   std::optional<ScoredPredictions> forecasts{};  ///< of the series shown
+
+  /// Which of the fit's parameters those shown are compared with.
+  Fitted other() const { return chosen == Fitted::average ? Fitted::last : Fitted::average; }
+  /// After which epoch training stopped and which epoch's parameters it kept; empty without
+  /// --patience.
+  std::string about_stopping() const;
 
   /// Of bounds by a solver whose weights are not exact; empty for others.
   std::string reservation() const;

@@ -35,11 +35,23 @@ struct Interrupted {
 
 /// What `fit` says of its options, "fit.learning_rate", in the names they have here.
 std::string in_option_names(std::string text) {
-  constexpr std::array fields{
-      "epochs",           "batch",     "samples",          "learning_rate",
-      "warmup_epochs",    "clip_norm", "annealing_epochs", "averaging",
-      "non_finite_limit", "fixed",     "train_longer",     "held_out_samples",
-      "checkpoint_every"};
+  constexpr std::array fields{"epochs",
+                              "batch",
+                              "samples",
+                              "learning_rate",
+                              "decay",
+                              "warmup_epochs",
+                              "clip_norm",
+                              "energy_weight",
+                              "annealing_epochs",
+                              "averaging",
+                              "annealing_cycles",
+                              "non_finite_limit",
+                              "fixed",
+                              "train_longer",
+                              "held_out_samples",
+                              "patience",
+                              "checkpoint_every"};
   if (text.starts_with("threads: ")) return "--" + text;
   for (const std::string field : fields) {
     std::string option = "--" + field;
@@ -76,8 +88,8 @@ class FitRun {
                   const std::filesystem::path& history);
   Evaluation evaluate_on(const Dataset& data, const LatentModel& latent,
                          const Parameters& parameters);
-  /// Of the parameters that were not chosen; nothing where they have too few finite paths.
-  std::optional<Evaluation> evaluate_others(const Dataset& data, const FitResult& fitted);
+  /// Of other parameters than the chosen ones; nothing where they have too few finite paths.
+  std::optional<Evaluation> evaluate_others(const Dataset& data, const Parameters& parameters);
   ScoredPredictions forecasts(const Parameters& parameters) const;
   void add_baselines();
   void compare(const Evaluation& evaluation);
@@ -143,7 +155,7 @@ FitResult FitRun::train(const LatentModel& latent, FitOptions options,
   if (result.interrupted) {
     if (!arguments_.quiet && ::isatty(STDERR_FILENO) != 0)
       std::fputc('\n', stderr);  // ends the progress line
-    if (!history.empty()) write_file(history, history_csv(result.history));
+    if (!history.empty()) write_file(history, history_csv(result));
     throw Interrupted{fmt::format("in epoch {} of {}", result.history.size() + 1, options.epochs)};
   }
   return result;
@@ -159,10 +171,10 @@ Evaluation FitRun::evaluate_on(const Dataset& data, const LatentModel& latent,
                   data);
 }
 
-std::optional<Evaluation> FitRun::evaluate_others(const Dataset& data, const FitResult& fitted) {
+std::optional<Evaluation> FitRun::evaluate_others(const Dataset& data,
+                                                  const Parameters& parameters) {
   try {
-    return evaluate_on(data, input_.latent,
-                       fitted.chosen == Fitted::average ? fitted.last : fitted.average);
+    return evaluate_on(data, input_.latent, parameters);
   } catch (const Error&) {
     return {};
   }
@@ -234,7 +246,8 @@ void FitRun::write_results() {
   save_safetensors(fitted.parameters, folder_.parameters());
   save_safetensors(fitted.average, folder_.fitted(Fitted::average));
   save_safetensors(fitted.last, folder_.fitted(Fitted::last));
-  write_file(folder_.history(), history_csv(fitted.history));
+  if (fitted.best_epoch > 0) save_safetensors(fitted.best, folder_.fitted(Fitted::best));
+  write_file(folder_.history(), history_csv(fitted));
   stop_if_interrupted("before the evaluation");
 
   FitReport report{.latent = input_.latent,
@@ -249,11 +262,14 @@ void FitRun::write_results() {
                    .execution = arguments_.options.execution,
                    .chosen = fitted.chosen,
                    .others = {},
+                   .best_epoch = fitted.best_epoch,
+                   .stopped_early = fitted.stopped_early,
                    .series = input_.series ? &*input_.series : nullptr};
   report.evaluation = evaluate_on(report.shown(), input_.latent, fitted.parameters);
-  if (options.averaging > 0) {
+  const Parameters& others = report.other() == Fitted::last ? fitted.last : fitted.average;
+  if (!std::ranges::equal(others.values(), fitted.parameters.values())) {
     stop_if_interrupted("before the evaluation");
-    report.others = evaluate_others(report.shown(), fitted);
+    report.others = evaluate_others(report.shown(), others);
   }
   if (arguments_.forecast_after) {
     stop_if_interrupted("before the forecasts");
@@ -263,7 +279,7 @@ void FitRun::write_results() {
   if (arguments_.compare) compare(*report.evaluation);
   report.comparison = comparison_;
   const std::chrono::duration<double> seconds = Clock::now() - began;
-  report.settings = describe_settings(arguments_, input_.training, input_.held_out, fitted.history,
+  report.settings = describe_settings(arguments_, input_.training, input_.held_out, fitted,
                                       seconds.count());
   report.settings.emplace_back("data read", fmt::format("{}", fmt::join(input_.readings, "; ")));
   stop_if_interrupted("before the report");
@@ -311,10 +327,13 @@ void check_training_options(FitOptions options) {
 
 void check_usage(const FitArguments& arguments) {
   check_training_options(arguments.options);
-  if (arguments.compare && arguments.held_out_rows == 0 && arguments.held_out_data.empty()) {
-    throw UsageError("--compare", "no held-out data",
-                     "--held-out N or --held-out-data FILE to compare on");
-  }
+  if (arguments.held_out_rows > 0 || !arguments.held_out_data.empty()) return;
+  const auto refuse = [](const char* option, const char* purpose) {
+    throw UsageError(option, "no held-out data",
+                     fmt::format("--held-out N or --held-out-data FILE to {}", purpose));
+  };
+  if (arguments.compare) refuse("--compare", "compare on");
+  if (arguments.options.patience > 0) refuse("--patience", "stop by");
 }
 
 }  // namespace

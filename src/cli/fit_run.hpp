@@ -41,9 +41,11 @@ struct FitArguments {
 int run_fit(const FitArguments& arguments);
 
 /// The settings of a fit by name, in the order the report lists them.
-std::vector<std::pair<std::string, std::string>> describe_settings(
-    const FitArguments& arguments, const Dataset& training, const Dataset& held_out,
-    const std::vector<EpochRecord>& history, double seconds);
+std::vector<std::pair<std::string, std::string>> describe_settings(const FitArguments& arguments,
+                                                                   const Dataset& training,
+                                                                   const Dataset& held_out,
+                                                                   const FitResult& fitted,
+                                                                   double seconds);
 
 /// What summary.json holds and --json prints.
 nlohmann::ordered_json summary_json(const FitReport& report);
@@ -52,7 +54,9 @@ nlohmann::ordered_json summary_json(const FitReport& report);
 std::string summary_text(const FitReport& report);
 
 /// One row an epoch; a value that is not there is an empty cell. The column plan counts up where
-/// --train-longer planned the learning rate anew.
-std::string history_csv(const std::vector<EpochRecord>& history);
+/// --train-longer planned the learning rate anew; the column kept is 1 at the epoch whose
+/// parameters
+/// --patience has kept, else 0.
+std::string history_csv(const FitResult& fitted);
 
 }  // namespace ito::cli

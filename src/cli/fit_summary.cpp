@@ -18,9 +18,11 @@ std::string cell(double value) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> describe_settings(
-    const FitArguments& arguments, const Dataset& training, const Dataset& held_out,
-    const std::vector<EpochRecord>& history, double seconds) {
+std::vector<std::pair<std::string, std::string>> describe_settings(const FitArguments& arguments,
+                                                                   const Dataset& training,
+                                                                   const Dataset& held_out,
+                                                                   const FitResult& fitted,
+                                                                   double seconds) {
   const FitOptions& options = arguments.options;
   const auto text = [](auto value) { return fmt::format("{}", value); };
   std::vector<std::pair<std::string, std::string>> settings{
@@ -34,6 +36,7 @@ std::vector<std::pair<std::string, std::string>> describe_settings(
       {"learning rate", text(options.learning_rate)},
       {"schedule", text(name(options.schedule))},
       {"warm-up epochs", text(options.warmup_epochs)},
+      {"energy weight", text(options.energy_weight)},
       {"annealing epochs", text(options.annealing_epochs)},
       {"clip norm", text(options.clip_norm)},
       {"averaging", text(options.averaging)},
@@ -46,10 +49,16 @@ std::vector<std::pair<std::string, std::string>> describe_settings(
   if (arguments.standardize) settings.emplace_back("standardized", "by the training series");
   if (arguments.forecast_after)
     settings.emplace_back("forecasts scored after", text(*arguments.forecast_after));
+  if (options.schedule == Schedule::exponential)
+    settings.emplace_back("decay", text(options.decay));
+  if (options.annealing_cycles > 1)
+    settings.emplace_back("annealing cycles", text(options.annealing_cycles));
+  if (options.patience > 0) settings.emplace_back("patience", text(options.patience));
   if (!arguments.start.empty()) settings.emplace_back("start", printable(arguments.start));
   if (!options.fixed.empty())
     settings.emplace_back("fixed", fmt::format("{}", fmt::join(options.fixed, ", ")));
   std::vector<std::size_t> anew;
+  const std::vector<EpochRecord>& history = fitted.history;
   for (std::size_t e = 1; e < history.size(); ++e)
     if (history[e].plan != history[e - 1].plan) anew.push_back(history[e].epoch);
   if (!anew.empty())
@@ -63,6 +72,10 @@ nlohmann::ordered_json summary_json(const FitReport& report) {
   for (const auto& [name, value] : report.settings) object["settings"][name] = value;
   object["parameters"] = report.parameters.size();
   object["epochs"] = report.history.size();
+  if (report.best_epoch > 0) {
+    object["best_epoch"] = report.best_epoch;
+    object["stopped_early"] = report.stopped_early;
+  }
   if (report.evaluation) {
     const Evaluation& result = *report.evaluation;
     object["evaluated_on"] = report.held_out.count > 0 ? "held-out" : "training";
@@ -74,12 +87,11 @@ nlohmann::ordered_json summary_json(const FitReport& report) {
   }
   if (report.others) {
     const Evaluation& result = *report.others;
-    object["other_parameters"] = {
-        {"name", name(report.chosen == Fitted::average ? Fitted::last : Fitted::average)},
-        {"elbo", result.elbo},
-        {"elbo_error", result.elbo_error},
-        {"iwae", result.iwae},
-        {"iwae_error", result.iwae_error}};
+    object["other_parameters"] = {{"name", name(report.other())},
+                                  {"elbo", result.elbo},
+                                  {"elbo_error", result.elbo_error},
+                                  {"iwae", result.iwae},
+                                  {"iwae_error", result.iwae_error}};
   }
   if (report.forecasts) object["forecasts"] = scores_json(*report.forecasts);
   for (const Comparison& model : report.comparison) {
@@ -96,6 +108,8 @@ nlohmann::ordered_json summary_json(const FitReport& report) {
 std::string summary_text(const FitReport& report) {
   std::string text;
   for (const std::string& reading : report.readings) text += reading + "\n";
+  if (const std::string stopping = report.about_stopping(); !stopping.empty())
+    text += stopping + "\n";
   if (report.evaluation) {
     const Evaluation& result = *report.evaluation;
     text += fmt::format("{} of {} observations, nats per observation, {} paths each\n",
@@ -121,15 +135,16 @@ std::string summary_text(const FitReport& report) {
   return text;
 }
 
-std::string history_csv(const std::vector<EpochRecord>& history) {
+std::string history_csv(const FitResult& fitted) {
   std::string text =
       "epoch,elbo,held_out_elbo,held_out_iwae,held_out_ess,energy,gradient_norm,learning_rate,"
-      "non_finite,plan\n";
-  for (const EpochRecord& record : history) {
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", record.epoch, cell(record.elbo),
+      "non_finite,plan,kept\n";
+  for (const EpochRecord& record : fitted.history) {
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", record.epoch, cell(record.elbo),
                         cell(record.held_out_elbo), cell(record.held_out_iwae),
                         cell(record.held_out_ess), cell(record.energy), cell(record.gradient_norm),
-                        cell(record.learning_rate), record.non_finite, record.plan);
+                        cell(record.learning_rate), record.non_finite, record.plan,
+                        record.epoch == fitted.best_epoch ? 1 : 0);
   }
   return text;
 }

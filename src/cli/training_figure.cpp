@@ -38,6 +38,9 @@ Figure::Panel bounds_panel(Gnuplot& gnuplot, const FitReport& report,
       axes("Lower bounds on log p(y)", "epoch", "nats per " + observation_noun(report.latent));
   if (std::isfinite(floor)) script += fmt::format("set yrange [{}:*]\n", floor);
   script += "set key bottom right inside vertical\n";
+  if (report.best_epoch > 0)
+    script += fmt::format("set arrow from {0}, graph 0 to {0}, graph 1 nohead dt 2 lc rgb '{1}'\n",
+                          report.best_epoch, grey);
   script += fmt::format("plot '{0}' using 1:2 with lines lw 2 lc rgb '{1}' title 'ELBO, training'",
                         table, grey);
   if (report.held_out.count > 0) {
@@ -84,6 +87,8 @@ Figure training_figure(Gnuplot& gnuplot, const FitReport& report) {
         " The effective sample size says how many of an observation's paths carry "
         "its importance weight.";
   }
+  if (report.best_epoch > 0)
+    figure.caption += " The dashed line is at the epoch whose parameters are kept.";
   return figure;
 }
 

@@ -1,5 +1,6 @@
 #include "inference/checkpoint.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -151,6 +152,13 @@ std::string run_identity(const LatentModel& latent, const FitOptions& options,
                          {"seed", options.seed},
                          {"device", options.execution.device.name()},
                          {"held_out_samples", options.held_out_samples}};
+  // What is as it is by default is left out, so that a checkpoint from before there was a choice
+  // says the same.
+  if (options.schedule == Schedule::exponential) identity["options"]["decay"] = options.decay;
+  if (options.energy_weight != 1) identity["options"]["energy_weight"] = options.energy_weight;
+  if (options.annealing_cycles != 1)
+    identity["options"]["annealing_cycles"] = options.annealing_cycles;
+  if (options.patience > 0) identity["options"]["patience"] = "above 0";
   if (!options.fixed.empty()) identity["options"]["fixed"] = options.fixed;
   if (options.start.size() > 0)
     identity["options"]["start"] =
@@ -171,7 +179,7 @@ void save_checkpoint(const std::filesystem::path& file, const TrainingState& sta
   const std::vector<double> history = pack(state.history);
   const Adam& adam = state.adam;
   const std::size_t count = adam.parameters.size();
-  const std::array arrays{
+  std::vector arrays{
       ArrayView("parameters", {count}, std::span(adam.parameters)),
       ArrayView("average", {count}, std::span(adam.average)),
       ArrayView("adam.first", {count}, std::span(adam.first)),
@@ -180,6 +188,7 @@ void save_checkpoint(const std::filesystem::path& file, const TrainingState& sta
       ArrayView("counters", {counters.size()}, std::span<const std::int64_t>(counters)),
       ArrayView("epoch_sums", {sums.size()}, std::span<const double>(sums)),
       ArrayView("history", {state.history.size(), record_width}, std::span<const double>(history))};
+  if (!state.best.empty()) arrays.emplace_back("best", std::vector{count}, std::span(state.best));
   write_safetensors(file, arrays, {{"format", std::string(format_name)}, {"run", identity}});
 }
 
@@ -213,6 +222,8 @@ TrainingState load_checkpoint(const std::filesystem::path& file, std::string& id
   const auto sums = array("epoch_sums", sum_numbers.size()).values<double>();
   for (std::size_t i = 0; i < sums.size(); ++i) state.sums.*sum_numbers[i] = sums[i];
   state.history = unpack(array("history", 0).values<double>());
+  if (std::ranges::find(contents.arrays, "best", &Array::name) != contents.arrays.end())
+    state.best = array("best", parameters).values<float>();
   return state;
 }
 

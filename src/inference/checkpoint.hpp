@@ -24,7 +24,7 @@ struct EpochSums {
 /// How the learning rate is planned: see StepSchedule.
 struct RatePlan {
   std::uint64_t number = 1;  ///< one more each time it was planned anew
-  std::uint64_t epochs = 0;  ///< it is for; 0 under a constant schedule
+  std::uint64_t epochs = 0;  ///< it is for; 0 unless the schedule is a cosine
   std::uint64_t begin = 0;   ///< step
   double rate_before = 0;
 };
@@ -37,13 +37,14 @@ struct TrainingState {
   std::uint64_t step = 0;   ///< steps done in the one after
   EpochSums sums;
   std::vector<EpochRecord> history;
+  std::vector<float> best;  ///< with patience: the average after the best epoch so far
 
   explicit TrainingState(std::size_t count) : adam(count) {}
 };
 
 /// What two runs must agree on for one to go on where the other stopped, as JSON text: the model,
-/// every option that has a part in the result but the epochs, and the shape and a hash of both data
-/// sets.
+/// every option that has a part in the result but the epochs and how much patience, and the shape
+/// and a hash of both data sets.
 std::string run_identity(const LatentModel& latent, const FitOptions& options,
                          const Dataset& training, const Dataset& held_out);
 

@@ -8,6 +8,7 @@
 #include <ito/error.hpp>
 
 #include "inference/checks.hpp"
+#include "inference/early_stopping.hpp"
 #include "inference/named_tensors.hpp"
 #include "inference/optimizer.hpp"
 #include "inference/trainer.hpp"
@@ -66,8 +67,12 @@ void Trainer::resume() {
     throw Error(fmt::format("checkpoint {}", options_.checkpoint.string()),
                 fmt::format("step {} of an epoch of {}", state_.step, schedule_.steps_per_epoch),
                 "a file that fit wrote");
+  if (options_.patience > 0 && best_epoch(state_.history, options_.objective) > 0 &&
+      state_.best.empty())
+    throw Error(fmt::format("checkpoint {}", options_.checkpoint.string()), "no array best",
+                "a file that fit wrote");
   RatePlan& plan = state_.plan;
-  if (options_.schedule == Schedule::constant) {
+  if (options_.schedule != Schedule::cosine) {
     const std::uint64_t begun = state_.epoch + (state_.step > 0 ? 1 : 0);
     if (options_.epochs < begun)
       throw Error("fit.epochs", fmt::format("{}", options_.epochs),
@@ -96,16 +101,19 @@ void Trainer::plan_rates() {
   schedule_.rate_before = plan.rate_before;
 }
 
+bool Trainer::finished() const {
+  return state_.epoch >= options_.epochs || out_of_patience(state_.history, options_);
+}
+
 FitResult Trainer::run(const ProgressCallback& progress, const std::function<bool()>& stop) {
-  while (state_.epoch < options_.epochs) {
+  while (!finished()) {
     begin_epoch();
     if (!take_steps(stop)) {
       save();
       return result(true);
     }
     finish_epoch();
-    const bool last = state_.epoch == options_.epochs;
-    if (last || state_.epoch % options_.checkpoint_every == 0) save();
+    if (finished() || state_.epoch % options_.checkpoint_every == 0) save();
     if (progress) report(progress);
   }
   return result(false);
@@ -156,6 +164,9 @@ bool Trainer::take_steps(const std::function<bool()>& stop) {
 void Trainer::finish_epoch() {
   training_seconds_ = std::chrono::duration<double>(Clock::now() - epoch_began_).count();
   state_.history.push_back(record());
+  if (options_.patience > 0 &&
+      best_epoch(state_.history, options_.objective) == state_.history.size())
+    state_.best = rounded(state_.adam.average);
   state_.sums = {};
   state_.step = 0;
   ++state_.epoch;
@@ -208,25 +219,35 @@ FitResult Trainer::result(bool interrupted) const {
   FitResult result{.parameters = {},
                    .average = Parameters(shape_.tensors),
                    .last = Parameters(shape_.tensors),
+                   .best = {},
                    .history = state_.history,
+                   .stopped_early = !interrupted && state_.epoch < options_.epochs,
                    .interrupted = interrupted};
   round_to(state_.adam.average, result.average.values());
   round_to(state_.adam.parameters, result.last.values());
-  if (options_.averaging == 0 || (!interrupted && last_is_better(result.last)))
+  if (!state_.best.empty()) {
+    result.best = Parameters(shape_.tensors);
+    std::ranges::copy(state_.best, result.best.values().begin());
+    result.best_epoch = best_epoch(state_.history, options_.objective);
+    result.chosen = Fitted::best;
+    result.parameters = result.best;
+  } else if (options_.averaging == 0 || (!interrupted && last_is_better(result.last))) {
     result.chosen = Fitted::last;
-  result.parameters = result.chosen == Fitted::last ? result.last : result.average;
+    result.parameters = result.last;
+  } else {
+    result.parameters = result.average;
+  }
   return result;
 }
 
 /// Whether the held-out data prefer them to the average, with the same noise, after the last epoch.
 bool Trainer::last_is_better(std::span<const float> last) const {
   if (!held_out_) return false;
-  const bool weighted = options_.objective == Objective::importance_weighted;
   const EpochRecord& record = state_.history.back();
   try {
     const Evaluation evaluation = held_out_->run(last);
-    return weighted ? evaluation.iwae > record.held_out_iwae
-                    : evaluation.elbo > record.held_out_elbo;
+    return trained_bound(options_.objective, evaluation.elbo, evaluation.iwae) >
+           trained_bound(options_.objective, record.held_out_elbo, record.held_out_iwae);
   } catch (const Error&) {
     return false;  // too few of their paths are finite
   }
@@ -236,6 +257,9 @@ FitResult fit(const LatentModel& latent, const FitOptions& options, const Datase
               const Dataset& held_out, const ProgressCallback& progress,
               const std::function<bool()>& stop) {
   check_options(options);
+  if (options.patience > 0 && held_out.count == 0)
+    throw Error("fit.patience", fmt::format("{} without held-out data", options.patience),
+                "0, or held-out data to stop by");
   const LatentModel checked = validated(latent);
   check_dataset(training, checked);
   if (held_out.count > 0) {

@@ -15,8 +15,8 @@ namespace {
 // In the order of the enumerators.
 constexpr std::array<std::string_view, 3> objectives{"free-energy", "sticking-the-landing",
                                                      "importance-weighted"};
-constexpr std::array<std::string_view, 2> schedules{"constant", "cosine"};
-constexpr std::array<std::string_view, 2> fitted_names{"average", "last"};
+constexpr std::array<std::string_view, 3> schedules{"constant", "cosine", "exponential"};
+constexpr std::array<std::string_view, 3> fitted_names{"average", "last", "best"};
 
 void check_number(const char* field, double value, bool accepted, const char* words) {
   if (!std::isfinite(value) || !accepted) throw Error(field, fmt::format("{}", value), words);
@@ -32,12 +32,26 @@ void check_options(const FitOptions& options) {
   check_count("fit.checkpoint_every", options.checkpoint_every);
   check_number("fit.learning_rate", options.learning_rate, options.learning_rate > 0,
                "a number above 0");
+  check_number("fit.decay", options.decay, options.decay > 0 && options.decay <= 1,
+               "a factor above 0, up to 1");
+  if (options.schedule != Schedule::exponential && options.decay != FitOptions{}.decay)
+    throw Error("fit.decay",
+                fmt::format("{} with the schedule {}", options.decay, name(options.schedule)),
+                "the schedule exponential");
   check_number("fit.warmup_epochs", options.warmup_epochs, options.warmup_epochs >= 0,
                "0 or a number above");
   check_number("fit.clip_norm", options.clip_norm, options.clip_norm >= 0,
                "0 (never) or a number above");
+  check_number("fit.energy_weight", options.energy_weight, options.energy_weight >= 0,
+               "0 or a number above");
   check_number("fit.annealing_epochs", options.annealing_epochs, options.annealing_epochs >= 0,
                "0 or a number above");
+  check_count("fit.annealing_cycles", options.annealing_cycles);
+  if (options.annealing_cycles > 1 && options.annealing_epochs == 0)
+    throw Error("fit.annealing_cycles",
+                fmt::format("{} without annealing", options.annealing_cycles),
+                "1, or fit.annealing_epochs above 0");
+  if (options.patience > 0) check_count("fit.patience", options.patience);
   check_number("fit.averaging", options.averaging, options.averaging >= 0 && options.averaging < 1,
                "0 (none) or a decay below 1");
   check_number("fit.non_finite_limit", options.non_finite_limit,

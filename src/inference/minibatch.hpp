@@ -63,7 +63,7 @@ struct PathCotangentRows {
 /// What one observation adds to a training step, in nats.
 struct ObservationLoss {
   std::size_t paths = 0;  ///< finite ones; with none the rest is 0
-  double loss = 0;        ///< of the objective, annealing included
+  double loss = 0;        ///< of the objective, the weight of E included
   double elbo = 0;        ///< mean of log p(y|X) − E
   double energy = 0;      ///< mean of E
 };

@@ -34,12 +34,20 @@ double StepSchedule::learning_rate(const FitOptions& options, std::size_t step) 
     const double progress = done / static_cast<double>(steps - begin - 1);
     factor = 0.01 + 0.99 * 0.5 * (1 + std::cos(std::numbers::pi * progress));
   }
+  if (options.schedule == Schedule::exponential) {
+    const double epochs = static_cast<double>(step) / static_cast<double>(steps_per_epoch);
+    factor = std::pow(options.decay, epochs);
+  }
   return rate_before + ramp * (options.learning_rate * factor - rate_before);
 }
 
 double StepSchedule::annealing(const FitOptions& options, std::size_t step) const {
   const double length = options.annealing_epochs * static_cast<double>(steps_per_epoch);
-  return length > 0 ? std::min(1.0, static_cast<double>(step) / length) : 1.0;
+  if (length == 0) return options.energy_weight;
+  const double cycle = 2 * length, last = static_cast<double>(options.annealing_cycles - 1);
+  const auto at = static_cast<double>(step);
+  const double since = at - cycle * std::min(std::floor(at / cycle), last);
+  return options.energy_weight * std::min(1.0, since / length);
 }
 
 double norm(std::span<const float> gradient) {

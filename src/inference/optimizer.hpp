@@ -22,9 +22,11 @@ struct StepSchedule {
   double rate_before = 0;
 
   /// Rises linearly over the warm-up from `rate_before` to
-  /// learning_rate · (1, or the cosine from 1 at `begin` to 0.01 at the last step).
+  /// learning_rate · (1, or the cosine from 1 at `begin` to 0.01 at the last step, or the
+  /// exponential from 1 at step 0).
   double learning_rate(const FitOptions& options, std::size_t step) const;
-  /// Weight of E: step/annealing steps, up to 1.
+  /// Weight of E: options.energy_weight · min(1, step / annealing steps), of which later cycles
+  /// begin anew.
   double annealing(const FitOptions& options, std::size_t step) const;
 };
 

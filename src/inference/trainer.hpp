@@ -28,6 +28,7 @@ class Trainer {
  private:
   void resume();
   void plan_rates();
+  bool finished() const;
   void begin_epoch();
   bool take_steps(const std::function<bool()>& stop);
   void finish_epoch();
