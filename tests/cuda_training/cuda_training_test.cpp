@@ -129,12 +129,17 @@ std::vector<TrainingCase> training_cases() {
         o.objective = Objective::sticking_the_landing;
         o.fixed = {"drift", "decoder.0.weight"};
       });
-  add("poisson_without_nets", without_nets(Poisson{}, true), counts(20, 2, 2),
-      [](FitOptions& o) { o.samples = 7; });
+  add("poisson_without_nets", without_nets(Poisson{}, true), counts(20, 2, 2), [](FitOptions& o) {
+    o.samples = 7;
+    o.energy_weight = 0.3, o.annealing_epochs = 0.4, o.annealing_cycles = 2;
+  });
   add("bernoulli_without_encoder", without_nets(Bernoulli{}, false), bits(20),
       [](FitOptions& o) { o.averaging = 0, o.schedule = Schedule::constant; });
   add("gaussian_of_fixed_scale", without_nets(Gaussian{.scale = 0.5}, true), counts(16, 2, 2),
-      [](FitOptions&) {});
+      [](FitOptions& o) {
+        o.schedule = Schedule::exponential, o.decay = 0.5;
+        o.patience = 5;
+      });
   LatentModel by_heun = without_nets(Gaussian{.scale = 0.5}, true);
   by_heun.model.solver = Solver::heun;
   add("gaussian_by_heun", by_heun, counts(16, 2, 2), [](FitOptions&) {});
@@ -171,6 +176,10 @@ TEST_P(CudaAndHostTraining, AgreeOnParametersAndHistoryToRounding) {
   const FitResult device = fit(row.latent, row.options, row.data, row.data);
   EXPECT_LE(relative_difference<float>(device.last, host.last, row.options.start), 1e-4);
   EXPECT_LE(relative_difference<float>(device.average, host.average, row.options.start), 1e-4);
+  EXPECT_EQ(device.best_epoch, host.best_epoch);
+  if (row.options.patience > 0) {
+    EXPECT_LE(relative_difference<float>(device.best, host.best, row.options.start), 1e-4);
+  }
   ASSERT_EQ(device.history.size(), host.history.size());
   for (std::size_t e = 0; e < host.history.size(); ++e) {
     const EpochRecord &got = device.history[e], &wanted = host.history[e];

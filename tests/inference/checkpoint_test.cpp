@@ -143,6 +143,12 @@ TEST_F(Checkpoint, OfOtherOptionsDataOrModelIsRefusedByWhatDiffers) {
   latent_.model.drift = Mlp{.hidden = {6}, .activation = Activation::relu};
   expect_named("model/drift/activation");
   latent_ = full_model(Gaussian{.learned = true});
+  options_.energy_weight = 2;
+  expect_named("options/energy_weight: got 2.0; accepted: nothing");
+  options_.energy_weight = 1;
+  options_.patience = 1;
+  expect_named("options/patience");
+  options_.patience = 0;
   data_.values[0] += 1;
   expect_named("training data");
   data_.values[0] -= 1;
@@ -152,16 +158,21 @@ TEST_F(Checkpoint, OfOtherOptionsDataOrModelIsRefusedByWhatDiffers) {
   EXPECT_EQ(refusal(), "");
 }
 
-TEST_F(Checkpoint, UnderAConstantScheduleAFitCanBeMadeLonger) {
-  options_.schedule = Schedule::constant;
-  options_.epochs = 2;
-  run();
-  options_.epochs = 4;
-  const FitResult longer = resume();
-  EXPECT_EQ(longer.history.size(), 4u);
-  expect_same(longer, uninterrupted());
-  options_.epochs = 3;
-  EXPECT_NE(refusal().find("fit.epochs: got 3; accepted: at least 4"), std::string::npos);
+TEST_F(Checkpoint, UnderAConstantOrExponentialScheduleAFitCanBeMadeLonger) {
+  for (const Schedule schedule : {Schedule::constant, Schedule::exponential}) {
+    options_.schedule = schedule;
+    options_.annealing_epochs = 1;
+    options_.annealing_cycles = 2;
+    options_.resume = false;
+    options_.epochs = 2;
+    run();
+    options_.epochs = 4;
+    const FitResult longer = resume();
+    EXPECT_EQ(longer.history.size(), 4u);
+    expect_same(longer, uninterrupted());
+    options_.epochs = 3;
+    EXPECT_NE(refusal().find("fit.epochs: got 3; accepted: at least 4"), std::string::npos);
+  }
 }
 
 TEST_F(Checkpoint, UnderACosineAFitIsMadeLongerOnlyByPlanningAnewAndIsNotMadeShorter) {

@@ -124,6 +124,31 @@ TEST(Fit, ReturnsTheParametersThatAreBetterOnHeldOutDataByTheBoundItTrains) {
   EXPECT_TRUE(std::ranges::equal(result.average.values(), result.last.values()));
 }
 
+// With one parameter u, X_1 = u + W_1 and E = u²/2: a step's gradient is β u + R with R the mean of
+// (X_1 − y)/s², which is below 0 for a large y.
+TEST(Fit, TheEnergysWeightMultipliesItsGradientAndNoRecordedBound) {
+  constexpr double u = 0.5, y = 5, variance = 0.5;
+  constexpr std::size_t paths = 4096;
+  const LatentModel latent = brownian(1, 4, variance, ConstantControl{{u}});
+  const auto first_step = [&](auto change) {
+    FitOptions options{.epochs = 1, .samples = paths, .execution = {Device::reference(), 1}};
+    change(options);
+    return fit(latent, options, repeated({static_cast<float>(y)}, 1)).history[0];
+  };
+  const EpochRecord none = first_step([](FitOptions& o) { o.energy_weight = 0; });
+  const double reconstruction = (y - u) / variance;
+  EXPECT_NEAR(none.gradient_norm, reconstruction, 4 / (variance * std::sqrt(double{paths})));
+  for (const double weight : {0.25, 1.0, 6.0}) {
+    const EpochRecord one = first_step([&](FitOptions& o) { o.energy_weight = weight; });
+    EXPECT_NEAR(one.gradient_norm, std::abs(none.gradient_norm - weight * u), 1e-5) << weight;
+    EXPECT_EQ(one.elbo, none.elbo);
+    EXPECT_EQ(one.energy, none.energy);
+    const EpochRecord annealed =
+        first_step([&](FitOptions& o) { o.energy_weight = weight, o.annealing_epochs = 2; });
+    EXPECT_EQ(annealed.gradient_norm, none.gradient_norm);
+  }
+}
+
 /// y = 2 + X_1 + noise for two numbers: what a few steps of a learned start and scale improve a
 /// lot.
 struct ShortRun {
@@ -349,6 +374,17 @@ TEST(Fit, RefusesEveryBadOptionByName) {
   expect("clip_norm", [](FitOptions& o) { o.clip_norm = -1; });
   expect("annealing_epochs", [&](FitOptions& o) { o.annealing_epochs = nan; });
   expect("averaging", [](FitOptions& o) { o.averaging = 1; });
+  expect("energy_weight", [](FitOptions& o) { o.energy_weight = -1; });
+  expect("energy_weight", [&](FitOptions& o) { o.energy_weight = nan; });
+  expect("annealing_cycles", [](FitOptions& o) { o.annealing_cycles = 0; });
+  EXPECT_EQ(complaint([](FitOptions& o) { o.annealing_cycles = 3; }),
+            "fit.annealing_cycles: got 3 without annealing; accepted: 1, or fit.annealing_epochs "
+            "above 0");
+  for (const double decay : {0.0, 1.1, nan})
+    expect("decay", [&](FitOptions& o) { o.schedule = Schedule::exponential, o.decay = decay; });
+  EXPECT_EQ(complaint([](FitOptions& o) { o.decay = 0.9; }),
+            "fit.decay: got 0.9 with the schedule cosine; accepted: the schedule exponential");
+  expect("patience", [](FitOptions& o) { o.patience = std::size_t{1} << 31; });
   expect("non_finite_limit", [](FitOptions& o) { o.non_finite_limit = 1.5; });
   EXPECT_TRUE(
       complaint([](FitOptions& o) { o.execution.threads = -1; }).starts_with("threads: got -1"));

@@ -41,6 +41,50 @@ TEST(Schedule, AnnealingRisesFromZeroToOne) {
   EXPECT_DOUBLE_EQ(schedule.annealing({}, 0), 1);
 }
 
+TEST(Schedule, TheWeightOfTheEnergyRisesToItsValueAsOftenAsThereAreCycles) {
+  const StepSchedule schedule{.steps_per_epoch = 10, .steps = 1000};
+  const FitOptions options{.energy_weight = 4, .annealing_epochs = 2, .annealing_cycles = 3};
+  for (const auto& [step, weight] : {std::pair{0, 0.0},
+                                     {5, 1.0},
+                                     {20, 4.0},
+                                     {39, 4.0},
+                                     {40, 0.0},
+                                     {50, 2.0},
+                                     {60, 4.0},
+                                     {79, 4.0},
+                                     {80, 0.0},
+                                     {95, 3.0},
+                                     {100, 4.0},
+                                     {120, 4.0},
+                                     {999, 4.0}})
+    EXPECT_DOUBLE_EQ(schedule.annealing(options, static_cast<std::size_t>(step)), weight) << step;
+  EXPECT_EQ(schedule.annealing({.energy_weight = 0.3}, 0), 0.3);
+}
+
+// Fu et al. 2019, equation 6: with τ = mod(t, T/M) / (T/M), β = τ/R up to R and then 1.
+TEST(Schedule, CyclesOfHalfTheRunsShareAreThoseOfThePaper) {
+  const StepSchedule schedule{.steps_per_epoch = 3, .steps = 120};
+  const FitOptions options{.epochs = 40, .annealing_epochs = 5, .annealing_cycles = 4};
+  for (std::size_t step = 0; step < 120; ++step) {
+    const double tau = static_cast<double>(step % 30) / 30;
+    EXPECT_DOUBLE_EQ(schedule.annealing(options, step), std::min(1.0, tau / 0.5)) << step;
+  }
+}
+
+TEST(Schedule, ExponentialIsThePowerOfTheEpochsAfterTheWarmup) {
+  const StepSchedule schedule{.steps_per_epoch = 4, .steps = 40};
+  FitOptions options{
+      .learning_rate = 0.5, .schedule = Schedule::exponential, .decay = 0.81, .warmup_epochs = 0};
+  const double quarter = std::sqrt(0.9);
+  double rate = 0.5;
+  for (std::size_t step = 0; step < 40; ++step, rate *= quarter)
+    EXPECT_NEAR(schedule.learning_rate(options, step), rate, 1e-14) << step;
+  options.warmup_epochs = 2;
+  EXPECT_NEAR(schedule.learning_rate(options, 0), 0.5 / 8, 1e-15);
+  EXPECT_NEAR(schedule.learning_rate(options, 4), 0.5 * 0.81 * 5 / 8, 1e-15);
+  EXPECT_NEAR(schedule.learning_rate(options, 8), 0.5 * 0.81 * 0.81, 1e-15);
+}
+
 TEST(Schedule, PlannedAnewItRisesFromWhereItStoodAndFallsToOnePercentAgain) {
   const FitOptions options{.learning_rate = 0.2, .warmup_epochs = 2};
   const StepSchedule first{.steps_per_epoch = 5, .steps = 50};
