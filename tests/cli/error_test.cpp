@@ -226,7 +226,7 @@ TEST_F(ErrorsAreOneLine, ForFoldersWithoutAFit) {
                {"model.json", "ito fit"});
   write(folder / "model.json", small_latent_model);
   expect_error(run({"evaluate", folder.string(), at("data.csv"), "--params", at("nope")}), 1,
-               {"--params: got", "nope", "'default', 'average', 'last'"});
+               {"--params: got", "nope", "'default', 'average', 'last', 'best'"});
 }
 
 TEST(Help, AndVersionSucceed) {

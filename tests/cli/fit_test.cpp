@@ -36,7 +36,9 @@ TEST_F(Fit, LeavesAllItsFilesAndNoOthers) {
 
 TEST_F(Fit, TrainsAndEvaluatesAsTheLibraryDoes) {
   ASSERT_EQ(run(fit_arguments({"--epochs", "3", "--quiet", "--objective", "sticking-the-landing",
-                               "--schedule", "constant", "--learning-rate", "0.01"}))
+                               "--schedule", "exponential", "--decay", "0.8", "--learning-rate",
+                               "0.01", "--energy-weight", "0.5", "--annealing-epochs", "0.5",
+                               "--annealing-cycles", "2"}))
                 .status,
             0);
   const ito::LatentModel latent = ito::parse_latent_model(small_latent_model);
@@ -44,12 +46,21 @@ TEST_F(Fit, TrainsAndEvaluatesAsTheLibraryDoes) {
   ito::FitOptions options{
       .epochs = 3, .batch = 8, .learning_rate = 0.01, .execution = {.threads = 1}};
   options.objective = ito::Objective::sticking_the_landing;
-  options.schedule = ito::Schedule::constant;
+  options.schedule = ito::Schedule::exponential;
+  options.decay = 0.8;
+  options.energy_weight = 0.5;
+  options.annealing_epochs = 0.5;
+  options.annealing_cycles = 2;
   const ito::FitResult fitted = ito::fit(latent, options, data.slice(0, 16), data.slice(16, 24));
   ito::save_safetensors(fitted.parameters, folder / "library.safetensors");
   EXPECT_EQ(read(folder / "fit/parameters.safetensors"), read(folder / "library.safetensors"));
 
   const Json summary = Json::parse(read(folder / "fit/summary.json"));
+  for (const auto& [name, value] : {std::pair{"schedule", "exponential"},
+                                    {"decay", "0.8"},
+                                    {"energy weight", "0.5"},
+                                    {"annealing cycles", "2"}})
+    EXPECT_EQ(summary["settings"][name], value);
   const ito::Evaluation result =
       ito::evaluate(latent, fitted.parameters, {.samples = 16, .seed = 1}, data.slice(16, 24));
   EXPECT_EQ(summary["elbo"].get<double>(), result.elbo);

@@ -100,6 +100,78 @@ TEST_F(FittedParameters, ThatAFolderDoesNotHaveAreRefusedByWhatItHas) {
   EXPECT_EQ(run({"evaluate", at("fit"), at("data.csv"), "--params", "default"}).status, 0);
 }
 
+class Patience : public FittedParameters {
+ protected:
+  /// A fit that is soon no better, with steps that are too large.
+  Outcome fit(const std::vector<std::string>& more) const {
+    std::vector<std::string> arguments{"--epochs",        "60", "--schedule", "constant",
+                                       "--learning-rate", "1",  "--quiet"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(fit_arguments(arguments));
+  }
+  Json summary() const { return Json::parse(read(folder / "fit/summary.json")); }
+};
+
+TEST_F(Patience, EndsAFitEarlyAndKeepsItsBestEpochsParameters) {
+  const Outcome outcome = fit({"--patience", "3", "--checkpoint-every", "50"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const Json told = summary();
+  const std::size_t epochs = told["epochs"], best = told["best_epoch"];
+  EXPECT_EQ(told["stopped_early"], true);
+  EXPECT_EQ(epochs, best + 3);
+  EXPECT_EQ(told["settings"]["patience"], "3");
+  EXPECT_EQ(told["default_parameters"], "best");
+  EXPECT_EQ(told["other_parameters"]["name"], "average");
+  const std::string sentence = fmt::format(
+      "stopped early after epoch {}; the parameters of epoch {} are kept", epochs, best);
+  EXPECT_NE(outcome.out.find(sentence), std::string::npos) << outcome.out;
+  EXPECT_NE(read(folder / "fit/report.html").find(sentence), std::string::npos);
+  const std::string history = read(folder / "fit/history.csv");
+  std::vector<std::string> kept(epochs, "0");
+  kept[best - 1] = "1";
+  EXPECT_EQ(column(history, "kept"), kept);
+  std::vector<double> bounds;
+  for (const std::string& bound : column(history, "held_out_elbo"))
+    bounds.push_back(std::stod(bound));
+  EXPECT_EQ(std::ranges::max_element(bounds) - bounds.begin(), static_cast<long>(best) - 1);
+
+  EXPECT_EQ(read(folder / "fit/best.safetensors"), read(folder / "fit/parameters.safetensors"));
+  EXPECT_NE(read(folder / "fit/best.safetensors"), read(folder / "fit/average.safetensors"));
+  const auto evaluated = [&](const std::string& which) {
+    const Outcome one =
+        run({"evaluate", at("fit"), at("data.csv"), "--samples", "16", "--params", which});
+    return Json::parse(one.out)["elbo"].get<double>();
+  };
+  EXPECT_EQ(evaluated("best"), evaluated("default"));
+  EXPECT_NE(evaluated("best"), evaluated("average"));
+}
+
+TEST_F(Patience, ThatWasShortGoesOnWhereThereIsMoreOfIt) {
+  ASSERT_EQ(fit({"--patience", "1"}).status, 0);
+  const auto before = snapshot(folder / "fit");
+  const std::size_t first = summary()["epochs"];
+  ASSERT_EQ(fit({"--patience", "1", "--resume"}).status, 0);
+  for (const char* name : {"best.safetensors", "checkpoint.safetensors", "history.csv"})
+    EXPECT_EQ(read(folder / "fit" / name), before.at(name)) << name;
+  ASSERT_EQ(fit({"--patience", "5", "--resume"}).status, 0);
+  EXPECT_GT(summary()["epochs"].get<std::size_t>(), first);
+  const auto longer = snapshot(folder / "fit");
+  ASSERT_EQ(fit({"--patience", "5", "--overwrite"}).status, 0);
+  for (const char* name : {"best.safetensors", "last.safetensors", "history.csv"})
+    EXPECT_EQ(read(folder / "fit" / name), longer.at(name)) << name;
+
+  ASSERT_EQ(run(fit_arguments({"--epochs", "1", "--quiet", "--overwrite"})).status, 0);
+  EXPECT_FALSE(std::filesystem::exists(folder / "fit/best.safetensors"));
+  expect_error(run({"evaluate", at("fit"), at("data.csv"), "--params", "best"}), 1,
+               {"--params: got 'best', which this fit did not keep", "'default'"});
+}
+
+TEST_F(Patience, NeedsHeldOutData) {
+  expect_error(
+      run({"fit", at("latent.json"), at("data.csv"), "--out", at("fit"), "--patience", "2"}), 2,
+      {"--patience: got no held-out data", "--held-out N"});
+}
+
 using LongerFit = ProgramTest;
 
 TEST_F(LongerFit, NeedsTrainLongerUnderACosineAndSaysSoInTheHistory) {
