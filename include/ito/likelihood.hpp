@@ -1,6 +1,7 @@
 #pragma once
 
 #include <variant>
+#include <vector>
 
 #pragma GCC visibility push(default)
 namespace ito {
@@ -11,9 +12,12 @@ namespace ito {
 /// changes, and a few parts in 10⁷ of how far it is below its best.
 
 /// y ~ N(η, scale²), scale from 1e-30 to 1e30. With `learned` the parameter `likelihood.log_scale`
-/// [1] starts at log `scale`.
+/// starts at its logarithm: [1], or [D] where each number has a scale of its own. Numbers of y that
+/// are missing have no part in its gradient.
 struct Gaussian {
   double scale = 1.0;
+  std::vector<double>
+      scales{};  ///< [D], of each number of y, in place of `scale`; empty: one scale
   bool learned = false;
 };
 /// y ∈ {0, 1}, P(y = 1) = sigmoid(η).
@@ -29,6 +33,7 @@ struct Poisson {};
 struct StudentT {
   double degrees = 4.0;
   double scale = 1.0;
+  std::vector<double> scales{};
   bool learned = false;
 };
 using Likelihood = std::variant<Gaussian, Bernoulli, Binomial, Poisson, StudentT>;

@@ -19,23 +19,22 @@ ITO_DEVICE void clear_dropped(const DroppedArguments& arguments) {
   if (i < arguments.count && arguments.dropped[i / arguments.width]) arguments.rows[i] = 0;
 }
 
-ITO_DEVICE AllOrNothingTerms<float> terms_of(AllOrNothingTerms<float>, float number, double) {
+ITO_DEVICE AllOrNothingTerms<float> terms_of(AllOrNothingTerms<float>, float number, NumberScale) {
   return {number};
 }
-ITO_DEVICE BinomialTerms<float> terms_of(BinomialTerms<float>, float number, double) {
+ITO_DEVICE BinomialTerms<float> terms_of(BinomialTerms<float>, float number, NumberScale) {
   return {number};
 }
-ITO_DEVICE PoissonTerms<float> terms_of(PoissonTerms<float>, float, double) { return {}; }
-ITO_DEVICE GaussianTerms<float> terms_of(GaussianTerms<float>, float, double inverse_scale) {
-  return {static_cast<float>(inverse_scale)};
+ITO_DEVICE PoissonTerms<float> terms_of(PoissonTerms<float>, float, NumberScale) { return {}; }
+ITO_DEVICE GaussianTerms<float> terms_of(GaussianTerms<float>, float, NumberScale scale) {
+  return {scale.factor};
 }
-ITO_DEVICE StudentTerms<float> terms_of(StudentTerms<float>, float number, double inverse_scale) {
-  const double factor = inverse_scale / sqrt(static_cast<double>(number));
-  return {number, static_cast<float>(factor), static_cast<float>(sqrt(factor))};
+ITO_DEVICE StudentTerms<float> terms_of(StudentTerms<float>, float number, NumberScale scale) {
+  return {number, scale.factor, scale.root};
 }
 
 /// A warp: row `row` of η, of which z(j) is number j before the last activation, against its y.
-template <class Terms, class Tile, class Z>
+template <ScaleKind kScale, class Terms, class Tile, class Z>
 ITO_DEVICE void compare_row(const DecodeArguments& arguments, const Terms& terms, unsigned row,
                             const Z& z) {
   const unsigned path = row / arguments.times;
@@ -43,14 +42,26 @@ ITO_DEVICE void compare_row(const DecodeArguments& arguments, const Terms& terms
       arguments.y + (static_cast<unsigned long long>(path / arguments.samples) * arguments.times +
                      row % arguments.times) *
                         arguments.observed;
-  float* slopes = arguments.slopes + static_cast<unsigned long long>(row) * arguments.observed;
+  const unsigned long long place = static_cast<unsigned long long>(row) * arguments.observed;
+  float* slopes = arguments.slopes + place;
   double value = 0, log_scale_slope = 0;
   for (unsigned j = lane_index(); j < arguments.observed; j += 32) {
     const auto eta = Tile::template activated<Tile::kLayers - 1>(z(j));
-    const auto one = WhereObserved<Terms>{terms}(y[j], eta.value);
-    slopes[j] = one.slope * eta.slope;
-    value += static_cast<double>(one.value);
-    log_scale_slope += static_cast<double>(one.log_scale_slope);
+    if constexpr (kScale == ScaleKind::each) {
+      const NumberScale scale = arguments.scales[j];
+      const auto one =
+          WhereObserved<Terms>{terms_of(Terms{}, arguments.number, scale)}(y[j], eta.value);
+      slopes[j] = one.slope * eta.slope;
+      const bool observed = y[j] == y[j];
+      value += static_cast<double>(one.value) - (observed ? scale.log_scale : 0.0);
+      if (arguments.scale_slopes != nullptr)
+        arguments.scale_slopes[place + j] = one.log_scale_slope - (observed ? 1.0f : 0.0f);
+    } else {
+      const auto one = WhereObserved<Terms>{terms}(y[j], eta.value);
+      slopes[j] = one.slope * eta.slope;
+      value += static_cast<double>(one.value);
+      log_scale_slope += static_cast<double>(one.log_scale_slope);
+    }
   }
   value = WarpReduction().sum(value);
   log_scale_slope = WarpReduction().sum(log_scale_slope);
@@ -59,12 +70,35 @@ ITO_DEVICE void compare_row(const DecodeArguments& arguments, const Terms& terms
   arguments.log_scale_slopes[row] = log_scale_slope;
 }
 
-/// A warp: the loss of an observation all of whose rows have been compared.
-template <LossKind kKind>
+/// A warp: what an observation adds to the derivatives by the scales of each number.
+ITO_DEVICE void weigh_scales(const DecodeArguments& arguments, unsigned observation) {
+  if (arguments.scale_slopes == nullptr) return;
+  warp_barrier();  // other lanes have written the weights
+  const unsigned rows = arguments.samples * arguments.times, dimension = arguments.observed;
+  const unsigned long long first = static_cast<unsigned long long>(observation) * rows;
+  for (unsigned j = 0; j < dimension; ++j) {
+    double sum = 0;
+    for (unsigned r = lane_index(); r < rows; r += 32) {
+      const unsigned long long row = first + r;
+      const float weight = arguments.by_log_likelihood[row / arguments.times];
+      if (weight == 0) continue;  // a dropped path has no numbers
+      sum += static_cast<double>(weight) *
+             static_cast<double>(arguments.scale_slopes[row * dimension + j]);
+    }
+    sum = WarpReduction().sum(sum);
+    if (lane_index() == 0)
+      arguments.by_scales[static_cast<unsigned long long>(observation) * dimension + j] =
+          static_cast<float>(sum);
+  }
+}
+
+/// A warp: the loss of an observation all of whose rows have been compared. `log_scale`: of all
+/// numbers, where there is one.
+template <LossKind kKind, ScaleKind kScale>
 ITO_DEVICE void weigh_observation(const DecodeArguments& arguments, unsigned observation,
-                                  bool has_scale, double log_scale) {
+                                  double log_scale) {
   const RowConstant constant = arguments.constants[observation];
-  const double scales = has_scale ? constant.numbers : 0.0;
+  const double scales = kScale == ScaleKind::one ? constant.numbers : 0.0;
   const unsigned long long first = static_cast<unsigned long long>(observation) * arguments.samples;
   for (unsigned s = lane_index(); s < arguments.samples; s += 32) {
     const unsigned long long path = first + s;
@@ -93,6 +127,7 @@ ITO_DEVICE void weigh_observation(const DecodeArguments& arguments, unsigned obs
     }
     by_log_scale = WarpReduction().sum(by_log_scale);
   }
+  if constexpr (kScale == ScaleKind::each) weigh_scales(arguments, observation);
   if (lane_index() != 0) return;
   double* losses = arguments.losses + static_cast<unsigned long long>(loss_numbers) * observation;
   losses[0] = sums.loss;
@@ -133,7 +168,7 @@ ITO_DEVICE void add_block_to_step(const DecodeArguments& arguments) {
 
 /// Blocks take tiles of rows in turn, a warp a row where there is no product. The warp that comes
 /// last of those with a row of an observation weighs it, the block that comes last adds them up.
-template <class Net, class Terms, bool kScale, LossKind kKind>
+template <class Net, class Terms, ScaleKind kScale, LossKind kKind>
 ITO_DEVICE void decode(const DecodeArguments& arguments) {
   using Tile = NetTile<Net>;
   constexpr unsigned kRows = Tile::kRows, kHidden = hidden_channels(Net::spec);
@@ -141,7 +176,9 @@ ITO_DEVICE void decode(const DecodeArguments& arguments) {
   const double log_scale = arguments.log_scale != nullptr
                                ? static_cast<double>(*arguments.log_scale)
                                : arguments.fixed_log_scale;
-  const auto terms = terms_of(Terms{}, arguments.number, kScale ? exp(-log_scale) : 1.0);
+  NumberScale scale{0, 1, 1};
+  if constexpr (kScale == ScaleKind::one) scale = number_scale(log_scale, arguments.number);
+  const auto terms = terms_of(Terms{}, arguments.number, scale);
   const unsigned each = arguments.samples * arguments.times;  // rows of an observation
   const unsigned rows = arguments.observations * each;
   if constexpr (Tile::kLayers > 0) Tile::template stage<true>(arguments.parameters);
@@ -164,7 +201,7 @@ ITO_DEVICE void decode(const DecodeArguments& arguments) {
       });
     }
     for (unsigned r = warp_index(); r < kRows && first + r < rows; r += kWarps) {
-      compare_row<Terms, Tile>(arguments, terms, first + r, [&](unsigned j) {
+      compare_row<kScale, Terms, Tile>(arguments, terms, first + r, [&](unsigned j) {
         if constexpr (Tile::kLayers > 0)
           return Tile::buffer(Tile::kLayers % 2).load(j * Tile::kStride + r);
         else
@@ -178,7 +215,7 @@ ITO_DEVICE void decode(const DecodeArguments& arguments) {
       const unsigned begins = observation * each / kRows,
                      ends = ((observation + 1) * each - 1) / kRows;
       if (last_warp(arguments.arrivals + observation, ends - begins + 1))
-        weigh_observation<kKind>(arguments, observation, kScale, log_scale);
+        weigh_observation<kKind, kScale>(arguments, observation, log_scale);
     }
   }
   if (last_block(arguments.arrivals + arguments.observations, grid_size()))

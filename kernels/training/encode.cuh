@@ -33,6 +33,16 @@ ITO_DEVICE float gather_number(const EncodeArguments& arguments, unsigned place,
   return scaled;
 }
 
+/// Scales that are parameters, as log p takes them in this step.
+ITO_DEVICE void take_scales(const EncodeArguments& arguments) {
+  if (arguments.log_scales == nullptr) return;
+  const unsigned long long threads = static_cast<unsigned long long>(grid_size()) * block_size();
+  for (unsigned long long j = global_index(); j < arguments.observed; j += threads) {
+    arguments.scales[j] =
+        number_scale(static_cast<double>(arguments.log_scales[j]), arguments.number);
+  }
+}
+
 /// Blocks take tiles in turn; without a small encoder, a thread a number.
 template <class Net>
 ITO_DEVICE void encode(const EncodeArguments& arguments) {
@@ -41,6 +51,7 @@ ITO_DEVICE void encode(const EncodeArguments& arguments) {
   if (arguments.block == 0 && block_index() == 0 && thread_index() == 0)
     begin_step(*arguments.record, step);
   const unsigned place = step.first + arguments.block;
+  take_scales(arguments);
   if constexpr (Tile::kLayers == 0) {
     const unsigned long long i = global_index();
     const auto row = static_cast<unsigned>(i / arguments.length);

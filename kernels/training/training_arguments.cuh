@@ -7,6 +7,21 @@
 
 namespace ito::cuda {
 
+/// Whether log p has a scale: none, one, or one of each number of y.
+enum class ScaleKind { none, one, each };
+
+/// A scale as the terms of log p take it.
+struct NumberScale {
+  double log_scale;
+  float factor;  ///< 1 / (scale √number), number being a Student-t's degrees of freedom, else 1
+  float root;    ///< its square root
+};
+ITO_INLINE NumberScale number_scale(double log_scale, float number) {
+  const double factor =
+      Math<double>::exp(-log_scale) / Math<double>::sqrt(static_cast<double>(number));
+  return {log_scale, static_cast<float>(factor), static_cast<float>(Math<double>::sqrt(factor))};
+}
+
 /// What one step of an epoch is told.
 struct StepEntry {
   unsigned long long seed;
@@ -28,7 +43,7 @@ struct TrainingRecord {
   StepEntry current;
   LossTotals step, epoch;
   double loss;       ///< of the step
-  double log_scale;  ///< of the last block, by the loss: the gradient of the learned scale
+  double log_scale;  ///< of the last block, by the loss: the gradient of the one learned scale
   double norms;      ///< over the epoch's steps
   double clip;       ///< what the gradient is multiplied by
   unsigned next;     ///< the next step
@@ -52,8 +67,12 @@ struct EncodeArguments {
   float* slopes;                 ///< [R, outputs]: f'(z) of the last layer
   float* outputs;                ///< [R, outputs]
   double shift, scale;
-  unsigned block, rows;  ///< the block's first observation in the minibatch, R
-  unsigned length;       ///< L
+  unsigned block, rows;     ///< the block's first observation in the minibatch, R
+  unsigned length;          ///< L
+  const float* log_scales;  ///< [D] parameters: scales of each number that are learned; or null
+  NumberScale* scales;      ///< [D], made of them
+  unsigned observed;        ///< D
+  float number;             ///< the likelihood's count or degrees of freedom
 };
 
 /// From the cotangents of a small encoder's outputs to its gradient.
@@ -84,7 +103,8 @@ struct DecodeArguments {
   const float* x;                ///< [N·T, D or the decoder's inputs]
   const float* y;                ///< [R, L]
   const RowConstant* constants;  ///< [R]
-  const float* log_scale;        ///< a parameter, or null
+  const float* log_scale;        ///< the parameter of one scale, or null
+  const NumberScale* scales;     ///< [D] of scales of each number, or null
   const float* energy;           ///< [N]
   const float* martingale;
   unsigned char* dropped;    ///< [N], set where log p is not finite
@@ -92,6 +112,8 @@ struct DecodeArguments {
   float* slopes;             ///< [N·T, D]: ∂ log p by z of the last layer, or by η
   double* values;            ///< [N·T]: log p of a row, without constants
   double* log_scale_slopes;  ///< [N·T]
+  float* scale_slopes;  ///< [N·T, D]: ∂ log p by the logarithm of each number's scale, or null
+  float* by_scales;     ///< [R, D]: the loss by them
   double* log_likelihood;    ///< [N]
   float* by_log_likelihood;  ///< [N]
   float* by_energy;
@@ -129,11 +151,11 @@ struct GradientPart {
 struct CollectArguments {
   TrainingRecord* record;
   float* gradient;             ///< [P]
-  GradientPart parts[3];       ///< of the model, a small encoder, a small decoder
+  GradientPart parts[4];       ///< of the model, a small encoder, a small decoder, many scales
   const unsigned char* fixed;  ///< [P], 1 where a parameter keeps its value; or null
   double* partials;            ///< [blocks of the launch]: sums of squares
   unsigned* arrivals;          ///< 0 between launches
-  unsigned count, log_scale;   ///< P; the place of a learned scale, or P
+  unsigned count, log_scale;   ///< P; the place of the one learned scale, or P
   unsigned adds;               ///< whether `gradient` has a part of it already
   unsigned finishes;           ///< whether the block is the step's last
   double clip_norm;            ///< 0: never

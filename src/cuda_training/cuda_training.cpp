@@ -98,6 +98,10 @@ class CudaTraining final : public TrainingEngine {
     upload(arrays().values, std::span<const float>(data.values));
     upload(arrays().constants, std::span<const RowConstant>(constants));
     upload(arrays().fixed, std::span<const unsigned char>(fixed));
+    std::vector<NumberScale> scales;  // learned ones are made anew in each step
+    for (const double log_scale : ObservationModel(task_.latent.likelihood).log_scales().each)
+      scales.push_back(number_scale(log_scale, number_of(task_.latent.likelihood)));
+    upload(arrays().scales, std::span<const NumberScale>(scales));
     gpu_->clear(arrays().arrivals, (step_.sizes().observations + 2) * sizeof(unsigned),
                 stream_.handle());
     gpu_->synchronize(stream_.handle());

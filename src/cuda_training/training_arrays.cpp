@@ -4,6 +4,7 @@
 
 #include "cuda/launches.hpp"
 #include "inference/latent_paths.hpp"
+#include "inference/observation_model.hpp"
 
 namespace ito::cuda {
 namespace {
@@ -22,7 +23,9 @@ TrainingSizes::TrainingSizes(const TrainingTask& task, std::size_t memory)
       state(size(task.shape.model.state)),
       context_numbers(size(task.shape.model.context()) * size(task.shape.model.intervals())),
       parameters(task.shape.parameters),
-      model_parameters(task.shape.model.parameters) {}
+      model_parameters(task.shape.model.parameters),
+      scales(ObservationModel(task.latent.likelihood).log_scales().each.size()),
+      learned_scales(scales > 0 && task.shape.log_scales > 0) {}
 
 TrainingNet::TrainingNet(const std::optional<NetShape>& net, std::size_t most_rows,
                          std::size_t shared_memory)
@@ -72,6 +75,11 @@ void TrainingArrays::lay_out(Arena& arena, const TrainingSizes& sizes, TrainingN
   dropped = arena.take<unsigned char>(n);
   row_values = arena.take<double>(decoded);
   log_scale_slopes = arena.take<double>(decoded);
+  scales = arena.take<NumberScale>(sizes.scales);
+  if (sizes.learned_scales) {
+    scale_slopes = arena.take<float>(decoded * sizes.scales);
+    by_scales = arena.take<float>(rows * sizes.scales);
+  }
   log_likelihood = arena.take<double>(n);
   slopes = arena.take<float>(decoded * sizes.observed);
   losses = arena.take<double>(loss_numbers * rows);

@@ -19,6 +19,8 @@ struct TrainingSizes {
   std::size_t times, observed, state;
   std::size_t context_numbers;  ///< of an observation
   std::size_t parameters, model_parameters;
+  std::size_t scales;   ///< D where each number has one, else 0
+  bool learned_scales;  ///< and they are parameters
 
   /// `memory`: bytes that the paths of a block may take.
   TrainingSizes(const TrainingTask& task, std::size_t memory);
@@ -59,6 +61,8 @@ struct TrainingArrays {
   float *states, *energy, *martingale;
   unsigned char* dropped;
   double *row_values, *log_scale_slopes;  ///< [N·T]
+  NumberScale* scales;                    ///< [D] or none, as the next two
+  float *scale_slopes, *by_scales;        ///< [N·T, D], [R, D] of learned ones
   double* log_likelihood;
   float* slopes;  ///< [N·T, D]
   float *by_log_likelihood, *by_energy, *by_martingale;

@@ -6,19 +6,30 @@
 #include <variant>
 
 #include "cuda/kernel_source.hpp"
+#include "kernels/training/training_arguments.cuh"
 
 namespace ito::cuda {
 namespace {
 
-/// kernels/arithmetic/likelihood.cuh's name of a likelihood, and whether it has a scale.
+/// kernels/arithmetic/likelihood.cuh's name of a likelihood.
 std::string terms(const Likelihood& likelihood) {
   return std::visit(
       []<class Kind>(const Kind&) -> std::string {
-        if constexpr (std::is_same_v<Kind, Gaussian>) return "ito::GaussianTerms<float>, true";
-        if constexpr (std::is_same_v<Kind, Poisson>) return "ito::PoissonTerms<float>, false";
-        if constexpr (std::is_same_v<Kind, StudentT>) return "ito::StudentTerms<float>, true";
-        if constexpr (std::is_same_v<Kind, Binomial>) return "ito::BinomialTerms<float>, false";
-        return "ito::AllOrNothingTerms<float>, false";
+        if constexpr (std::is_same_v<Kind, Gaussian>) return "ito::GaussianTerms<float>";
+        if constexpr (std::is_same_v<Kind, Poisson>) return "ito::PoissonTerms<float>";
+        if constexpr (std::is_same_v<Kind, StudentT>) return "ito::StudentTerms<float>";
+        if constexpr (std::is_same_v<Kind, Binomial>) return "ito::BinomialTerms<float>";
+        return "ito::AllOrNothingTerms<float>";
+      },
+      likelihood);
+}
+
+ScaleKind scale_kind(const Likelihood& likelihood) {
+  return std::visit(
+      []<class Kind>(const Kind& kind) {
+        if constexpr (requires { kind.scales; })
+          return kind.scales.size() > 1 ? ScaleKind::each : ScaleKind::one;
+        return ScaleKind::none;
       },
       likelihood);
 }
@@ -31,7 +42,8 @@ KernelSource training_source(const TrainingKind& kind) {
       .net("Decoder", kind.decoder.spec, kind.decoder.rows)
       .kernel("ito_encode", "EncodeArguments", "encode<Encoder>", net_threads)
       .kernel("ito_decode", "DecodeArguments",
-              fmt::format("decode<Decoder, {}, ito::LossKind({})>", terms(kind.likelihood),
+              fmt::format("decode<Decoder, {}, ito::cuda::ScaleKind({}), ito::LossKind({})>",
+                          terms(kind.likelihood), static_cast<int>(scale_kind(kind.likelihood)),
                           static_cast<int>(kind.objective)),
               net_threads)
       .kernel("ito_decode_back", "DecodeBackArguments", "decode_back<Decoder>", net_threads)

@@ -26,15 +26,6 @@ Scaling scaling_of(const Encoder& encoder) {
       encoder);
 }
 
-/// The likelihood's count or degrees of freedom.
-float number_of(const Likelihood& likelihood) {
-  if (const auto* binomial = std::get_if<Binomial>(&likelihood))
-    return static_cast<float>(binomial->count);
-  if (const auto* student = std::get_if<StudentT>(&likelihood))
-    return static_cast<float>(student->degrees);
-  return 1;
-}
-
 /// An encoder without a context to make is none.
 const std::optional<NetShape>& encoder_of(const TrainingTask& task, const TrainingSizes& sizes) {
   static const std::optional<NetShape> none;
@@ -44,6 +35,14 @@ const std::optional<NetShape>& encoder_of(const TrainingTask& task, const Traini
 unsigned number(std::size_t count) { return static_cast<unsigned>(count); }
 
 }  // namespace
+
+float number_of(const Likelihood& likelihood) {
+  if (const auto* binomial = std::get_if<Binomial>(&likelihood))
+    return static_cast<float>(binomial->count);
+  if (const auto* student = std::get_if<StudentT>(&likelihood))
+    return static_cast<float>(student->degrees);
+  return 1;
+}
 
 TrainingStep::TrainingStep(const TrainingTask& task, std::shared_ptr<Gpu> gpu, int ordinal,
                            std::size_t memory)
@@ -131,11 +130,27 @@ void TrainingStep::encode(const Block& block) {
       small ? small.blocks(block.rows)
             : blocks_of_threads(block.rows * sizes_.row_numbers(), net_threads),
       net_threads, small.shared_bytes(),
-      EncodeArguments{arrays_.record, arrays_.steps, arrays_.order, arrays_.values,
-                      arrays_.constants, arrays_.parameters, arrays_.y, arrays_.block_constants,
-                      arrays_.scaled, encoder_.hidden, arrays_.context_slopes, arrays_.contexts,
-                      shift, scale, number(block.first), number(block.rows),
-                      number(sizes_.row_numbers())});
+      EncodeArguments{arrays_.record,
+                      arrays_.steps,
+                      arrays_.order,
+                      arrays_.values,
+                      arrays_.constants,
+                      arrays_.parameters,
+                      arrays_.y,
+                      arrays_.block_constants,
+                      arrays_.scaled,
+                      encoder_.hidden,
+                      arrays_.context_slopes,
+                      arrays_.contexts,
+                      shift,
+                      scale,
+                      number(block.first),
+                      number(block.rows),
+                      number(sizes_.row_numbers()),
+                      sizes_.learned_scales ? arrays_.parameters + task_.shape.log_scale : nullptr,
+                      arrays_.scales,
+                      number(sizes_.observed),
+                      number_of(task_.latent.likelihood)});
   if (encoder_.wide) {
     encoder_.wide->forward(net_work(block.rows), net_call(block.rows), arrays_.scaled,
                            task_.shape.encoder->inputs());
@@ -177,7 +192,6 @@ void TrainingStep::decode(const Block& block) {
                            task_.shape.decoder->inputs());
     x = decoder_.wide->outputs_array();
   }
-  const auto& log_scale = task_.shape.log_scale;
   const Likelihood& likelihood = task_.latent.likelihood;
   DecodeArguments arguments{};
   arguments.record = arrays_.record;
@@ -185,7 +199,8 @@ void TrainingStep::decode(const Block& block) {
   arguments.x = x;
   arguments.y = arrays_.y;
   arguments.constants = arrays_.block_constants;
-  if (log_scale) arguments.log_scale = arrays_.parameters + *log_scale;
+  if (has_learned_scale()) arguments.log_scale = arrays_.parameters + task_.shape.log_scale;
+  arguments.scales = arrays_.scales;
   arguments.energy = arrays_.energy;
   arguments.martingale = arrays_.martingale;
   arguments.dropped = arrays_.dropped;
@@ -193,13 +208,15 @@ void TrainingStep::decode(const Block& block) {
   arguments.slopes = arrays_.slopes;
   arguments.values = arrays_.row_values;
   arguments.log_scale_slopes = arrays_.log_scale_slopes;
+  arguments.scale_slopes = arrays_.scale_slopes;
+  arguments.by_scales = arrays_.by_scales;
   arguments.log_likelihood = arrays_.log_likelihood;
   arguments.by_log_likelihood = arrays_.by_log_likelihood;
   arguments.by_energy = arrays_.by_energy;
   arguments.by_martingale = arrays_.by_martingale;
   arguments.losses = arrays_.losses;
   arguments.arrivals = arrays_.arrivals;
-  arguments.fixed_log_scale = ObservationModel(likelihood).initial_log_scale();
+  arguments.fixed_log_scale = ObservationModel(likelihood).log_scales().all;
   arguments.share = block.share;
   arguments.number = number_of(likelihood);
   arguments.observations = number(block.rows);
@@ -266,6 +283,11 @@ void TrainingStep::collect(const Block& block, std::size_t minibatch) {
     return {net.sums, static_cast<unsigned>(net.small.spec.parameters),
             number(net.small.parameters()), net.small.blocks(rows)};
   };
+  const auto of_scales = [&]() -> GradientPart {
+    if (!sizes_.learned_scales) return {};
+    return {arrays_.by_scales, number(task_.shape.log_scale), number(sizes_.scales),
+            number(block.rows)};
+  };
   const std::size_t parameters = sizes_.parameters;
   put(kernels_.collect, collect_blocks(parameters), service_threads,
       service_threads * sizeof(double),
@@ -274,12 +296,13 @@ void TrainingStep::collect(const Block& block, std::size_t minibatch) {
           arrays_.gradient,
           {{arrays_.model_gradient, 0, number(sizes_.model_parameters), 1},
            part(encoder_, block.rows),
-           part(decoder_, decoded(block))},
+           part(decoder_, decoded(block)),
+           of_scales()},
           task_.fixed.empty() ? nullptr : arrays_.fixed,
           arrays_.partials,
           arrays_.arrivals + sizes_.observations + 1,
           number(parameters),
-          number(task_.shape.log_scale.value_or(parameters)),
+          number(has_learned_scale() ? task_.shape.log_scale : parameters),
           has_wide_nets() || block.first > 0,
           block.last,
           task_.options.clip_norm,

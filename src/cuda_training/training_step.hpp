@@ -11,6 +11,9 @@
 
 namespace ito::cuda {
 
+/// The likelihood's count or degrees of freedom; 1 of others.
+float number_of(const Likelihood& likelihood);
+
 /// The work of a training step on a device: the memory of a training, and the kernels and calls of
 /// a plan that a step is captured from.
 class TrainingStep {
@@ -53,6 +56,8 @@ class TrainingStep {
              arguments, stream_);
   }
   bool has_wide_nets() const { return encoder_.wide || decoder_.wide; }
+  /// One of all numbers.
+  bool has_learned_scale() const { return task_.shape.log_scales > 0 && !sizes_.learned_scales; }
   std::size_t decoded(const Block& block) const { return block.paths * sizes_.times; }
 
   const TrainingTask& task_;

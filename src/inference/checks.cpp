@@ -23,7 +23,7 @@ double bytes_of_path(const LatentShape& shape, Device device, bool gradient) {
   // E and M, and three cotangents or a log weight.
   double reals = states + 5 + (shape.decoder ? numbers : 0);
   if (gradient) reals += numbers + 2 + (shape.decoder ? states : 0);
-  const double doubles = gradient && shape.log_scale ? 2 : 1;
+  const double doubles = 1 + (gradient ? static_cast<double>(shape.log_scales) : 0);
   const double real = device == Device::reference() ? sizeof(double) : sizeof(float);
   return reals * real + doubles * sizeof(double) + 1;
 }

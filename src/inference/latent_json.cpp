@@ -67,22 +67,37 @@ Decoder read_decoder(const JsonReader& object) {
   return MlpDecoder{read_net(object, {}, false)};
 }
 
+/// A number, or an array of them.
+template <class Kind>
+void read_scale(const JsonReader& object, Kind& kind) {
+  object.read("learned", kind.learned);
+  if (!object.has("scale") || !object.at("scale").value().is_array())
+    return object.read("scale", kind.scale);
+  const JsonReader scales = object.at("scale");
+  kind.scales = scales.numbers();
+  if (kind.scales.empty()) scales.refuse("a number, or one for each number of y");
+}
+
+template <class Kind>
+nlohmann::ordered_json scale_of(const Kind& kind) {
+  if (kind.scales.empty()) return kind.scale;
+  return kind.scales;
+}
+
 Likelihood read_likelihood(const JsonReader& object) {
   const std::string kind =
       object.kind({"gaussian", "bernoulli", "binomial", "poisson", "student-t"});
   if (kind == "gaussian") {
     object.accept({"kind", "scale", "learned"});
     Gaussian gaussian;
-    object.read("scale", gaussian.scale);
-    object.read("learned", gaussian.learned);
+    read_scale(object, gaussian);
     return gaussian;
   }
   if (kind == "student-t") {
     object.accept({"kind", "degrees", "scale", "learned"});
     StudentT student;
     object.read("degrees", student.degrees);
-    object.read("scale", student.scale);
-    object.read("learned", student.learned);
+    read_scale(object, student);
     return student;
   }
   if (kind == "binomial") {
@@ -128,7 +143,7 @@ struct Writer {
   }
 
   Object operator()(const Gaussian& gaussian) const {
-    return {{"kind", "gaussian"}, {"scale", gaussian.scale}, {"learned", gaussian.learned}};
+    return {{"kind", "gaussian"}, {"scale", scale_of(gaussian)}, {"learned", gaussian.learned}};
   }
   Object operator()(const Bernoulli&) const { return {{"kind", "bernoulli"}}; }
   Object operator()(const Binomial& binomial) const {
@@ -138,7 +153,7 @@ struct Writer {
   Object operator()(const StudentT& student) const {
     return {{"kind", "student-t"},
             {"degrees", student.degrees},
-            {"scale", student.scale},
+            {"scale", scale_of(student)},
             {"learned", student.learned}};
   }
 };

@@ -107,15 +107,15 @@ struct CheckDecoder {
 };
 
 /// Of numbers that enter float32 arithmetic with their squares or inverses.
-void check_between(const char* field, double value, double least, double most) {
+void check_between(const std::string& field, double value, double least, double most) {
   if (!(value >= least && value <= most))
     throw Error(field, fmt::format("{}", value), fmt::format("from {:g} to {:g}", least, most));
 }
 
-void check_scale(double scale) { check_between("likelihood.scale", scale, 1e-30, 1e30); }
-
 struct CheckLikelihood {
-  void operator()(const Gaussian& gaussian) const { check_scale(gaussian.scale); }
+  int observed;
+
+  void operator()(const Gaussian& gaussian) const { check_scale(gaussian); }
   void operator()(const Bernoulli&) const {}
   void operator()(const Binomial& binomial) const {
     check_integer("likelihood.count", binomial.count, count_range);
@@ -123,7 +123,19 @@ struct CheckLikelihood {
   void operator()(const Poisson&) const {}
   void operator()(const StudentT& student) const {
     check_between("likelihood.degrees", student.degrees, 1e-6, 1e12);
-    check_scale(student.scale);
+    check_scale(student);
+  }
+
+ private:
+  template <class Kind>
+  void check_scale(const Kind& kind) const {
+    const std::string field = "likelihood.scale";
+    if (kind.scales.empty()) return check_between(field, kind.scale, 1e-30, 1e30);
+    if (kind.scales.size() != size(observed))
+      throw Error(field, fmt::format("{} numbers", kind.scales.size()),
+                  fmt::format("a number, or {}: one for each number of y (observed)", observed));
+    for (std::size_t j = 0; j < kind.scales.size(); ++j)
+      check_between(indexed(field, j), kind.scales[j], 1e-30, 1e30);
   }
 };
 
@@ -162,7 +174,7 @@ LatentModel validated(LatentModel latent) {
                 "true with initial.kind \"gaussian\", the prior of X_0");
   }
   std::visit(CheckDecoder{latent.model.state, latent.observed}, latent.decoder);
-  std::visit(CheckLikelihood{}, latent.likelihood);
+  std::visit(CheckLikelihood{latent.observed}, latent.likelihood);
   return latent;
 }
 
@@ -185,7 +197,8 @@ LatentShape resolve(const LatentModel& given) {
         append_net(shape.tensors, "decoder", decoder->net, shape.model.state, 0, 0, shape.observed);
   }
   if (learns_scale(latent.likelihood)) {
-    shape.log_scale = append_tensor(shape.tensors, "likelihood.log_scale", {1});
+    shape.log_scales = ObservationModel(latent.likelihood).log_scales().count();
+    shape.log_scale = append_tensor(shape.tensors, "likelihood.log_scale", {shape.log_scales});
   }
   shape.parameters = total_size(shape.tensors);
   check_total(shape.parameters);
@@ -204,10 +217,10 @@ Parameters initialize(const LatentModel& latent, std::uint64_t seed) {
   if (shape.sequence_encoder)
     initialize_sequence_encoder(parameters, *shape.sequence_encoder, seed);
   if (shape.decoder) initialize_net(parameters, *shape.decoder, seed);
-  if (shape.log_scale) {
-    parameters.values()[*shape.log_scale] =
-        static_cast<float>(ObservationModel(latent.likelihood).initial_log_scale());
-  }
+  const LogScales log_scales = ObservationModel(latent.likelihood).log_scales();
+  const std::span<float> learned = shape.log_scales_of(parameters.values());
+  for (std::size_t j = 0; j < learned.size(); ++j)
+    learned[j] = static_cast<float>(log_scales.of(j));
   return parameters;
 }
 

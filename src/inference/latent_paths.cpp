@@ -78,7 +78,6 @@ class LatentPathsIn final : public LatentPaths {
   void decode();
   void compare(const ObservationBlock& block);
   void add_gradient(bool detach_martingale, std::span<Real> gradient);
-  double log_scale() const { return observation_model_.log_scale(shape_.log_scale, parameters_); }
 
   static void copy(std::span<const Real> from, std::span<float> to) {
     for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<float>(from[i]);
@@ -106,6 +105,7 @@ class LatentPathsIn final : public LatentPaths {
   LatentShape shape_;
   std::uint64_t seed_ = 0, first_path_ = 0;  ///< of the block
   ObservationModel observation_model_;
+  LogScales log_scales_;             ///< of the call
   std::size_t row_numbers_ = 0;      ///< L
   std::size_t state_numbers_ = 0;    ///< T·d
   std::size_t context_numbers_ = 0;  ///< I·C, 0 without context
@@ -125,7 +125,7 @@ class LatentPathsIn final : public LatentPaths {
   // Backward only.
   std::vector<Real> eta_slope_, state_cotangent_, context_cotangent_, heads_cotangent_,
       x0_cotangent_, energy_cotangent_, martingale_cotangent_, plan_gradient_, own_gradient_;
-  std::vector<double> log_scale_slope_;
+  std::vector<double> log_scale_slope_;  ///< [R·S, scales]
 };
 
 template <class Real>
@@ -171,7 +171,7 @@ LatentPathsIn<Real>::LatentPathsIn(const LatentModel& latent, const LatentShape&
   martingale_cotangent_.resize(n);
   plan_gradient_.resize(plan_.parameter_count());
   if constexpr (std::is_same_v<Real, double>) own_gradient_.resize(shape_.parameters);
-  if (shape_.log_scale) log_scale_slope_.resize(n);
+  log_scale_slope_.resize(n * shape_.log_scales);
 }
 
 template <class Real>
@@ -183,6 +183,7 @@ void LatentPathsIn<Real>::forward(std::span<const float> parameters,
   } else {
     parameters_ = parameters;
   }
+  log_scales_ = observation_model_.log_scales(shape_.log_scales_of(parameters));
   observations_ = block.constants.size();
   encoder_.forward(
       parameters_,
@@ -251,13 +252,13 @@ void LatentPathsIn<Real>::compare(const ObservationBlock& block) {
                                     .eta_derivative = {},
                                     .log_scale_derivative = {}};
   if (gradient_) terms.eta_derivative = std::span(eta_slope_).first(paths() * row_numbers_);
-  if (gradient_ && shape_.log_scale)
-    terms.log_scale_derivative = std::span(log_scale_slope_).first(paths());
+  if (gradient_)
+    terms.log_scale_derivative = std::span(log_scale_slope_).first(paths() * shape_.log_scales);
   observation_model_.evaluate<Real>({.y = block.y,
                                      .constants = block.constants,
                                      .eta = eta_rows(),
                                      .paths_per_observation = samples_},
-                                    log_scale(), threads_, terms);
+                                    log_scales_, threads_, terms);
   // A posterior of X_0 far from its prior makes sums whose derivatives no float holds.
   const auto usable = [](double sum) { return std::abs(sum) < 1e38; };
   for (std::size_t i = 0; i < paths(); ++i) {
@@ -291,12 +292,15 @@ void LatentPathsIn<Real>::backward(std::span<const float> parameters,
     parameters_ = parameters;
     add_gradient(detach_martingale, gradient);
   }
-  if (!shape_.log_scale) return;
-  double sum = 0;
-  for (std::size_t i = 0; i < n; ++i)
-    if (!dropped_[i])
-      sum += static_cast<double>(cotangents.log_likelihood[i]) * log_scale_slope_[i];
-  gradient[*shape_.log_scale] += static_cast<float>(sum);
+  const std::span<float> by_scale = shape_.log_scales_of(gradient);
+  for (std::size_t j = 0; j < by_scale.size(); ++j) {
+    double sum = 0;
+    for (std::size_t i = 0; i < n; ++i)
+      if (!dropped_[i])
+        sum += static_cast<double>(cotangents.log_likelihood[i]) *
+               log_scale_slope_[i * by_scale.size() + j];
+    by_scale[j] += static_cast<float>(sum);
+  }
 }
 
 /// From the cotangents of η, energy and martingale back to the parameters of decoder, plan and

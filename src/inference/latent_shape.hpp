@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <ito/deep_latent_gaussian.hpp>
@@ -18,11 +19,19 @@ struct LatentShape {
   std::optional<NetShape> encoder;  ///< [times · observed] to [intervals · context]
   std::optional<SequenceEncoderShape> sequence_encoder;  ///< [times, observed] to context rows
   std::optional<NetShape> decoder;                       ///< [state] to [observed]
-  std::optional<std::size_t> log_scale;  ///< offset of a learned `likelihood.log_scale`
-  std::vector<Tensor> tensors;           ///< the model's, then encoder, decoder, likelihood
-  std::size_t parameters = 0;            ///< number of elements of all tensors
-  int times = 0;                         ///< T, the number of save steps
-  int observed = 0;                      ///< D
+  /// A learned `likelihood.log_scale`: where it stands among the parameters, and its numbers, 0, 1
+  /// or D.
+  std::size_t log_scale = 0, log_scales = 0;
+  std::vector<Tensor> tensors;  ///< the model's, then encoder, decoder, likelihood
+  std::size_t parameters = 0;   ///< number of elements of all tensors
+  int times = 0;                ///< T, the number of save steps
+  int observed = 0;             ///< D
+
+  /// The learned logarithms of the scale in a vector of all parameters, or nothing.
+  template <class Real>
+  std::span<Real> log_scales_of(std::span<Real> of_all) const {
+    return log_scales > 0 ? of_all.subspan(log_scale, log_scales) : std::span<Real>{};
+  }
 };
 
 /// Validates and resolves.

@@ -22,10 +22,10 @@ LogDensity observation_log_density(const LatentModel& given, std::span<const flo
   check_dataset({.count = 1, .times = 1, .dimension = y.size(), .values = {y.begin(), y.end()}},
                 latent);
   const ObservationModel model(latent.likelihood);
-  const double log_scale = model.log_scale(shape.log_scale, parameters);
+  const LogScales log_scales = model.log_scales(shape.log_scales_of(parameters));
   std::optional<reference::ReferenceNet> decoder;
   if (shape.decoder) decoder.emplace(*shape.decoder);
-  return [model, log_scale, decoder, constant = model.constant(y),
+  return [model, log_scales, decoder, constant = model.constant(y),
           weights = std::vector<double>(parameters.begin(), parameters.end()),
           observed = std::vector<float>(y.begin(), y.end())](std::span<const double> x,
                                                              std::span<double> gradient) {
@@ -38,7 +38,7 @@ LogDensity observation_log_density(const LatentModel& given, std::span<const flo
     }
     std::vector<double> cotangent(gradient.empty() ? 0 : decoded.size());
     double log_probability = 0;
-    model.evaluate<double>({.y = observed, .constants = {&constant, 1}, .eta = decoded}, log_scale,
+    model.evaluate<double>({.y = observed, .constants = {&constant, 1}, .eta = decoded}, log_scales,
                            1,
                            {.log_probability = {&log_probability, 1},
                             .eta_derivative = cotangent,

@@ -1,5 +1,6 @@
 #include "inference/observation_model.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numbers>
@@ -57,11 +58,22 @@ RowSums<Real> row_terms(const Element& element, const float* y, const Real* eta,
   return sums;
 }
 
-/// All rows. A path is one row and writes only its own results, so they do not depend on `threads`.
-/// `log_scale` is subtracted from log p once for each number of a row with a scale.
-template <class Real, class Element>
-void all_rows(const Element& element, const BasicObservedPaths<Real>& paths, bool has_scale,
-              double log_scale, int threads, const BasicObservationTerms<Real>& terms) {
+/// A path's row of η with the row of y that it is compared with.
+template <class Real>
+struct PathRow {
+  std::size_t path;
+  const RowConstant& constant;
+  const float* y;
+  const Real* eta;
+  Real* slope;  ///< or null
+  std::size_t length;
+};
+
+/// Calls compare(row) for every path. A path is one row and writes only its own results, so they do
+/// not depend on `threads`.
+template <class Real, class Compare>
+void for_rows(const BasicObservedPaths<Real>& paths, int threads,
+              const BasicObservationTerms<Real>& terms, const Compare& compare) {
   const std::size_t length = paths.y.size() / paths.constants.size();
   const auto count =
       static_cast<std::ptrdiff_t>(paths.constants.size() * paths.paths_per_observation);
@@ -69,19 +81,87 @@ void all_rows(const Element& element, const BasicObservedPaths<Real>& paths, boo
   for (std::ptrdiff_t path = 0; path < count; ++path) {
     const auto i = static_cast<std::size_t>(path);
     const std::size_t row = i / paths.paths_per_observation;
-    Real* slope = terms.eta_derivative.empty() ? nullptr : &terms.eta_derivative[i * length];
-    const RowConstant& constant = paths.constants[row];
-    const auto sum = [&](const auto& each) {
-      return row_terms(each, &paths.y[row * length], &paths.eta[i * length], slope, length);
-    };
-    const bool complete = constant.numbers == static_cast<double>(length);
-    const RowSums<Real> sums = complete ? sum(element) : sum(WhereObserved<Element>{element});
-    const double scales = has_scale ? constant.numbers : 0.0;
-    if (!terms.log_probability.empty())
-      terms.log_probability[i] = constant.value + total(sums.value) - scales * log_scale;
-    if (!terms.log_scale_derivative.empty())
-      terms.log_scale_derivative[i] = total(sums.log_scale_slope) - scales;
+    compare(PathRow<Real>{
+        i, paths.constants[row], &paths.y[row * length], &paths.eta[i * length],
+        terms.eta_derivative.empty() ? nullptr : &terms.eta_derivative[i * length], length});
   }
+}
+
+/// All rows. `log_scale` is subtracted from log p once for each number of a row with a scale.
+template <class Real, class Element>
+void all_rows(const Element& element, const BasicObservedPaths<Real>& paths, bool has_scale,
+              double log_scale, int threads, const BasicObservationTerms<Real>& terms) {
+  for_rows(paths, threads, terms, [&](const PathRow<Real>& row) {
+    const auto sum = [&](const auto& each) {
+      return row_terms(each, row.y, row.eta, row.slope, row.length);
+    };
+    const bool complete = row.constant.numbers == static_cast<double>(row.length);
+    const RowSums<Real> sums = complete ? sum(element) : sum(WhereObserved<Element>{element});
+    const double scales = has_scale ? row.constant.numbers : 0.0;
+    if (!terms.log_probability.empty())
+      terms.log_probability[row.path] = row.constant.value + total(sums.value) - scales * log_scale;
+    if (!terms.log_scale_derivative.empty())
+      terms.log_scale_derivative[row.path] = total(sums.log_scale_slope) - scales;
+  });
+}
+
+/// The first `used` numbers there, and zeros, as many as fill a register.
+template <class Real, class Number>
+xsimd::batch<Real> load_some(const Number* from, std::size_t used) {
+  std::array<Real, xsimd::batch<Real>::size> numbers{};
+  for (std::size_t l = 0; l < used; ++l) numbers[l] = from[l];
+  return xsimd::batch<Real>::load_unaligned(numbers.data());
+}
+
+/// One row of T times of D numbers, each with a scale of its own: element(j) has those of numbers j
+/// and on. Gives log p but for its constant; `by_scale` [D] or null.
+template <class Real, class ElementAt>
+double scaled_row(const ElementAt& element, const std::vector<double>& log_scales,
+                  const PathRow<Real>& row, double* by_scale) {
+  constexpr std::size_t lanes = xsimd::batch<Real>::size;
+  const std::size_t dimension = log_scales.size();
+  std::array<double, lanes> sums{};
+  std::array<Real, lanes> value, slope, scale_slope;
+  if (by_scale) std::fill_n(by_scale, dimension, 0.0);
+  for (std::size_t time = 0; time < row.length; time += dimension) {
+    for (std::size_t j = 0; j < dimension; j += lanes) {
+      const std::size_t used = std::min(lanes, dimension - j), first = time + j;
+      const WhereObserved<decltype(element(j))> observed{element(j)};
+      const auto terms =
+          observed(load_some<Real>(row.y + first, used), load_some<Real>(row.eta + first, used));
+      terms.value.store_unaligned(value.data());
+      terms.slope.store_unaligned(slope.data());
+      terms.log_scale_slope.store_unaligned(scale_slope.data());
+      if (row.slope) std::copy_n(slope.begin(), used, row.slope + first);
+      for (std::size_t l = 0; l < used; ++l) {
+        if (std::isnan(row.y[first + l])) continue;
+        sums[l] += static_cast<double>(value[l]) - log_scales[j + l];
+        if (by_scale) by_scale[j + l] += static_cast<double>(scale_slope[l]) - 1;
+      }
+    }
+  }
+  return total(sums);
+}
+
+template <class Real, class ElementAt>
+void scaled_rows(const ElementAt& element, const BasicObservedPaths<Real>& paths,
+                 const std::vector<double>& log_scales, int threads,
+                 const BasicObservationTerms<Real>& terms) {
+  for_rows(paths, threads, terms, [&](const PathRow<Real>& row) {
+    double* const by_scale = terms.log_scale_derivative.empty()
+                                 ? nullptr
+                                 : &terms.log_scale_derivative[row.path * log_scales.size()];
+    const double value = row.constant.value + scaled_row(element, log_scales, row, by_scale);
+    if (!terms.log_probability.empty()) terms.log_probability[row.path] = value;
+  });
+}
+
+/// f of each, and as many ones after them as fill a register.
+template <class Real, class Function>
+std::vector<Real> in_registers(const std::vector<double>& numbers, const Function& f) {
+  std::vector<Real> result(numbers.size() + xsimd::batch<Real>::size, Real{1});
+  for (std::size_t j = 0; j < numbers.size(); ++j) result[j] = static_cast<Real>(f(numbers[j]));
+  return result;
 }
 
 template <class Kind, class... Kinds>
@@ -122,14 +202,21 @@ double sigmoid(double eta) {
 
 }  // namespace
 
-double ObservationModel::initial_log_scale() const {
-  return by_kind(likelihood_, []<class Kind>(const Kind& kind) {
+LogScales ObservationModel::log_scales(std::span<const float> learned) const {
+  LogScales result;
+  if (learned.size() == 1) return static_cast<double>(learned[0]);
+  if (!learned.empty()) {
+    result.each.assign(learned.begin(), learned.end());
+    return result;
+  }
+  by_kind(likelihood_, [&]<class Kind>(const Kind& kind) {
     if constexpr (one_of<Kind, Gaussian, StudentT>) {
-      return std::log(kind.scale);
-    } else {
-      return 0.0;
+      result.all = std::log(kind.scales.size() == 1 ? kind.scales[0] : kind.scale);
+      if (kind.scales.size() < 2) return;
+      for (const double scale : kind.scales) result.each.push_back(std::log(scale));
     }
   });
+  return result;
 }
 
 RowConstant ObservationModel::constant(std::span<const float> row) const {
@@ -152,10 +239,12 @@ RowConstant ObservationModel::constant(std::span<const float> row) const {
 }
 
 template <class Real>
-void ObservationModel::evaluate(const BasicObservedPaths<Real>& paths, double log_scale,
+void ObservationModel::evaluate(const BasicObservedPaths<Real>& paths, const LogScales& log_scales,
                                 int threads, const BasicObservationTerms<Real>& terms) const {
-  const double inverse_scale = std::exp(-log_scale);
+  using Batch = xsimd::batch<Real>;
   const auto real = [](double number) { return static_cast<Real>(number); };
+  const double all = log_scales.all, inverse_scale = std::exp(-all);
+  const std::vector<double>& each = log_scales.each;
   by_kind(likelihood_, [&]<class Kind>(const Kind& kind) {
     if constexpr (std::is_same_v<Kind, Binomial>) {
       if (kind.count == 1) {
@@ -166,18 +255,35 @@ void ObservationModel::evaluate(const BasicObservedPaths<Real>& paths, double lo
     } else if constexpr (std::is_same_v<Kind, Poisson>) {
       all_rows(PoissonTerms<Real>{}, paths, false, 0, threads, terms);
     } else if constexpr (std::is_same_v<Kind, Gaussian>) {
-      all_rows(GaussianTerms<Real>{real(inverse_scale)}, paths, true, log_scale, threads, terms);
+      if (each.empty())
+        return all_rows(GaussianTerms<Real>{real(inverse_scale)}, paths, true, all, threads, terms);
+      const auto inverse = in_registers<Real>(each, [](double log) { return std::exp(-log); });
+      const auto element = [&](std::size_t j) {
+        return GaussianTerms<Batch>{Batch::load_unaligned(&inverse[j])};
+      };
+      scaled_rows(element, paths, each, threads, terms);
     } else {
-      const double factor = inverse_scale / std::sqrt(kind.degrees);
-      all_rows(StudentTerms<Real>{real(kind.degrees), real(factor), real(std::sqrt(factor))}, paths,
-               true, log_scale, threads, terms);
+      const double degrees = kind.degrees, spread = std::sqrt(degrees);
+      if (each.empty()) {
+        const double factor = inverse_scale / spread;
+        return all_rows(StudentTerms<Real>{real(degrees), real(factor), real(std::sqrt(factor))},
+                        paths, true, all, threads, terms);
+      }
+      const auto of = [&](double log) { return std::exp(-log) / spread; };
+      const auto factor = in_registers<Real>(each, of);
+      const auto root = in_registers<Real>(each, [&](double log) { return std::sqrt(of(log)); });
+      const auto element = [&](std::size_t j) {
+        return StudentTerms<Batch>{Batch(real(degrees)), Batch::load_unaligned(&factor[j]),
+                                   Batch::load_unaligned(&root[j])};
+      };
+      scaled_rows(element, paths, each, threads, terms);
     }
   });
 }
 
-template void ObservationModel::evaluate(const BasicObservedPaths<float>&, double, int,
+template void ObservationModel::evaluate(const BasicObservedPaths<float>&, const LogScales&, int,
                                          const BasicObservationTerms<float>&) const;
-template void ObservationModel::evaluate(const BasicObservedPaths<double>&, double, int,
+template void ObservationModel::evaluate(const BasicObservedPaths<double>&, const LogScales&, int,
                                          const BasicObservationTerms<double>&) const;
 
 double ObservationModel::mean(double eta) const {

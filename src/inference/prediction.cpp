@@ -26,8 +26,8 @@ std::vector<float> PathObservation::draws(const SeriesPaths& paths, std::size_t 
   for (std::size_t i = 0; i < paths.eta.size(); ++i) {
     const std::uint64_t path = paths.series * samples + i / numbers;
     const auto element = static_cast<std::uint32_t>(i % numbers) + 1;  // 0 draws the paths anew
-    draws.push_back(static_cast<float>(
-        model_.draw(static_cast<double>(paths.eta[i]), log_scale_, seed_, path, element)));
+    draws.push_back(static_cast<float>(model_.draw(
+        static_cast<double>(paths.eta[i]), log_scales_.of(i % numbers), seed_, path, element)));
   }
   return restored(std::move(draws));
 }
@@ -50,7 +50,8 @@ double PathObservation::log_mean_density(float y, std::size_t column,
   std::vector<double> logs(eta.size());
   model_.evaluate<double>(
       {.y = {&z, 1}, .constants = {&constant, 1}, .eta = eta, .paths_per_observation = eta.size()},
-      log_scale_, 1, {.log_probability = logs, .eta_derivative = {}, .log_scale_derivative = {}});
+      log_scales_.of(column), 1,
+      {.log_probability = logs, .eta_derivative = {}, .log_scale_derivative = {}});
   const double top = std::ranges::max(logs);
   double sum = 0;
   for (const double one : logs) sum += std::exp(one - top);

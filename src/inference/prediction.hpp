@@ -25,7 +25,7 @@ class PathObservation {
   PathObservation(const SeriesModel& model, const LatentShape& shape,
                   std::span<const float> parameters, std::uint64_t seed)
       : model_(model.latent.likelihood),
-        log_scale_(model_.log_scale(shape.log_scale, parameters)),
+        log_scales_(model_.log_scales(shape.log_scales_of(parameters))),
         standardization_(model.standardization),
         seed_(seed) {}
 
@@ -47,7 +47,7 @@ class PathObservation {
   float standardized(float y, std::size_t column) const;
 
   ObservationModel model_;
-  double log_scale_;
+  LogScales log_scales_;
   std::optional<Standardization> standardization_;
   std::uint64_t seed_;
 };

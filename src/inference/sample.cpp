@@ -25,13 +25,14 @@ Paths prior_paths(Plan& plan, std::span<const float> parameters, std::size_t fir
   return paths;
 }
 
-float observe(const ObservationModel& model, double eta, double log_scale,
+float observe(const ObservationModel& model, double eta, const LogScales& log_scales,
               const SampleOptions& options, std::uint64_t row, std::uint32_t element) {
   if (!std::isfinite(eta))
     throw Error(fmt::format("sample: row {}, column {}", row + 1, element + 1),
                 fmt::format("eta = {}", eta), "a finite output of the decoder");
-  return static_cast<float>(options.mean ? model.mean(eta)
-                                         : model.draw(eta, log_scale, options.seed, row, element));
+  return static_cast<float>(
+      options.mean ? model.mean(eta)
+                   : model.draw(eta, log_scales.of(element), options.seed, row, element));
 }
 
 }  // namespace
@@ -46,7 +47,7 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
   Plan plan(prior(checked.model), options.execution);
   const GridRows row_grid = grid_rows<float>(plan.model(), grid);
   const ObservationModel model(checked.likelihood);
-  const double log_scale = model.log_scale(shape.log_scale, parameters);
+  const LogScales log_scales = model.log_scales(shape.log_scales_of(parameters));
   Dataset data{.count = count,
                .times = static_cast<std::size_t>(shape.times),
                .dimension = static_cast<std::size_t>(shape.observed),
@@ -67,7 +68,7 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
     if (decoder) decoder->forward(parameters, paths.states(), decoded);
     const std::vector<float>& eta = decoder ? decoded : paths.states();
     for (std::size_t i = 0; i < rows * row_numbers; ++i)
-      data.values.push_back(observe(model, static_cast<double>(eta[i]), log_scale, options,
+      data.values.push_back(observe(model, static_cast<double>(eta[i]), log_scales, options,
                                     begin + i / row_numbers,
                                     static_cast<std::uint32_t>(i % row_numbers)));
   }

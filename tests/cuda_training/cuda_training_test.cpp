@@ -140,6 +140,11 @@ std::vector<TrainingCase> training_cases() {
         o.schedule = Schedule::exponential, o.decay = 0.5;
         o.patience = 5;
       });
+  add("student_of_scales_importance_weighted",
+      full_model(StudentT{.degrees = 3, .scales = {0.8, 0.3, 2, 1.1, 0.6}, .learned = true}),
+      counts(20, 2, 5), [](FitOptions& o) { o.objective = Objective::importance_weighted; });
+  add("gaussian_of_fixed_scales", without_nets(Gaussian{.scales = {0.5, 1e-3}}, true),
+      counts(16, 2, 2), [](FitOptions&) {});
   LatentModel by_heun = without_nets(Gaussian{.scale = 0.5}, true);
   by_heun.model.solver = Solver::heun;
   add("gaussian_by_heun", by_heun, counts(16, 2, 2), [](FitOptions&) {});
@@ -149,7 +154,7 @@ std::vector<TrainingCase> training_cases() {
 class CudaAndHostTraining : public CudaTraining,
                             public ::testing::WithParamInterface<std::size_t> {};
 INSTANTIATE_TEST_SUITE_P(Cases, CudaAndHostTraining,
-                         ::testing::Range(std::size_t{0}, std::size_t{7}),
+                         ::testing::Range(std::size_t{0}, std::size_t{9}),
                          [](const auto& row) { return training_cases()[row.param].name; });
 
 /// Norm of a − b over that of c − b.

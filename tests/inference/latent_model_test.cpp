@@ -48,7 +48,21 @@ TEST(LatentShape, TensorsFollowTheModelsOwn) {
             "encoder.0.weight encoder.0.bias encoder.1.weight encoder.1.bias decoder.0.weight "
             "decoder.0.bias decoder.1.weight decoder.1.bias likelihood.log_scale ");
   EXPECT_EQ(shape.tensors[own].offset, shape.model.parameters);
-  EXPECT_EQ(shape.parameters, *shape.log_scale + 1);
+  EXPECT_EQ(shape.parameters, shape.log_scale + 1);
+}
+
+TEST(LatentShape, ScalesOfEachNumberAreATensorOfAsMany) {
+  LatentModel latent = full();
+  latent.likelihood = StudentT{.scales = {0.5, 2, 4}, .learned = true};
+  const LatentShape shape = resolve(latent);
+  EXPECT_EQ(shape.tensors.back().shape, (std::vector<std::size_t>{3}));
+  EXPECT_EQ(shape.parameters, shape.log_scale + 3);
+  const Parameters parameters = initialize(latent, 3);
+  for (const std::size_t j : {0, 1, 2})
+    EXPECT_FLOAT_EQ(parameters["likelihood.log_scale"][j],
+                    std::log(std::vector{0.5F, 2.F, 4.F}[j]));
+  latent.likelihood = StudentT{.scales = {0.5, 2, 4}};
+  EXPECT_EQ(resolve(latent).log_scales, 0u);
 }
 
 TEST(LatentShape, NetsJoinDataContextAndState) {
@@ -85,7 +99,7 @@ TEST(LatentShape, HasNoNetsAndNoScaleWhereThereAreNone) {
   latent.observed = 4;
   latent.likelihood = StudentT{};
   const LatentShape shape = resolve(latent);
-  EXPECT_FALSE(shape.encoder || shape.decoder || shape.log_scale);
+  EXPECT_FALSE(shape.encoder || shape.decoder || shape.log_scales > 0);
   EXPECT_EQ(shape.parameters, shape.model.parameters);
 }
 
@@ -201,6 +215,23 @@ const Refusal refusals[] = {
      "gelu, elu (exp is for the output of a diffusion)"},
     {"gaussian_scale", [](LatentModel& m) { m.likelihood = Gaussian{.scale = 0}; },
      "likelihood.scale: got 0; accepted: from 1e-30 to 1e+30"},
+    {"gaussian_scales",
+     [](LatentModel& m) {
+       m.likelihood = Gaussian{.scales = {1, 2}};
+     },
+     "likelihood.scale: got 2 numbers; accepted: a number, or 3: one for each number of y "
+     "(observed)"},
+    {"gaussian_second_scale",
+     [](LatentModel& m) {
+       m.likelihood = Gaussian{.scales = {1, 0, 1}};
+     },
+     "likelihood.scale[1]: got 0; accepted: from 1e-30 to 1e+30"},
+    {"student_scales",
+     [](LatentModel& m) {
+       m.likelihood = StudentT{.scales = {1, 2, 3, 4}};
+     },
+     "likelihood.scale: got 4 numbers; accepted: a number, or 3: one for each number of y "
+     "(observed)"},
     {"binomial_count", [](LatentModel& m) { m.likelihood = Binomial{0}; },
      "likelihood.count: got 0; accepted: integers from 1 to 16777216"},
     {"student_degrees", [](LatentModel& m) { m.likelihood = StudentT{.degrees = -1}; },
@@ -233,6 +264,9 @@ TEST(LatentJson, EveryKindRoundTrips) {
   };
   const Case cases[] = {
       {plain, R"("likelihood": {"kind":"gaussian","scale":0.1,"learned":true})", ""},
+      {plain, R"("likelihood": {"kind":"gaussian","scale":[0.1,2.0],"learned":true})", ""},
+      {plain,
+       R"("likelihood": {"kind":"student-t","degrees":2.5,"scale":[0.3,0.4],"learned":false})", ""},
       {plain, R"("likelihood": {"kind":"bernoulli"})", ""},
       {plain, R"("likelihood": {"kind":"binomial","count":16})", ""},
       {plain, poisson, ""},
@@ -289,6 +323,13 @@ TEST(LatentJson, RefusalsNameTheField) {
       {start + R"("observed": 2, "likelihood": {"kind": "normal"}})",
        "likelihood.kind: got \"normal\"; accepted: \"gaussian\", \"bernoulli\", \"binomial\", "
        "\"poisson\", \"student-t\""},
+      {start + R"("observed": 2, "likelihood": {"kind": "gaussian", "scale": []}})",
+       "likelihood.scale: got an array of 0; accepted: a number, or one for each number of y"},
+      {start + R"("observed": 2, "likelihood": {"kind": "gaussian", "scale": [1, "2"]}})",
+       "likelihood.scale[1]: got \"2\"; accepted: a number"},
+      {start + R"("observed": 2, "likelihood": {"kind": "gaussian", "scale": [1, 2, 3]}})",
+       "likelihood.scale: got 3 numbers; accepted: a number, or 2: one for each number of y "
+       "(observed)"},
       {start + R"("observed": 2, "likelihood": {"kind": "binomial"}})",
        "likelihood.count: got nothing; accepted: a value: the key is needed"},
       {start + R"("observed": 2, "likelihood": {"kind": "poisson", "scale": 1}})",

@@ -218,6 +218,78 @@ TEST_P(EveryLikelihood, LeavesOutWhatIsMissing) {
   }
 }
 
+class EveryScaledLikelihood : public EveryLikelihood {};
+
+// Of D numbers at each of T times, some missing, each with the scale of its place: log p and its
+// derivatives by η as of single numbers, and by a scale as of those that have it. In double the
+// textbook's formula, whose largest term is near 30, to a few ulps of a sum of D·T.
+TEST_P(EveryScaledLikelihood, NumbersOfARowTakeTheScalesOfTheirPlaces) {
+  const ObservationModel model(GetParam().likelihood);
+  for (const std::size_t dimension : {2u, 3u, 8u, 19u}) {
+    for (const std::size_t times : {1u, 3u}) {
+      LogScales scales;
+      for (std::size_t j = 0; j < dimension; ++j)
+        scales.each.push_back(0.3 * static_cast<double>(j % 7) - 0.8);
+      const std::size_t length = dimension * times;
+      std::vector<float> y(length), eta(length), slopes(length);
+      double expected = 0, in_double = 0;
+      std::vector<double> by_scale(dimension), expected_by_scale(dimension);
+      std::vector<Number> numbers(length);
+      for (std::size_t i = 0; i < length; ++i) {
+        y[i] = static_cast<float>(GetParam().y[i % GetParam().y.size()]);
+        eta[i] = static_cast<float>(etas[i % etas.size()]);
+        if (i % 5 == 3) {
+          y[i] = std::numeric_limits<float>::quiet_NaN();
+          continue;
+        }
+        const double log_scale = scales.of(i);
+        numbers[i] = library(GetParam().likelihood, static_cast<double>(y[i]),
+                             static_cast<double>(eta[i]), log_scale);
+        expected += numbers[i].log_probability;
+        expected_by_scale[i % dimension] += numbers[i].log_scale_derivative;
+        in_double +=
+            GetParam().formula(static_cast<double>(y[i]), static_cast<double>(eta[i]), log_scale);
+      }
+      const RowConstant constant = model.constant(y);
+      double log_p = 0;
+      model.evaluate({.y = y, .constants = {&constant, 1}, .eta = eta}, scales, 1,
+                     {.log_probability = {&log_p, 1},
+                      .eta_derivative = slopes,
+                      .log_scale_derivative = by_scale});
+      EXPECT_NEAR(log_p, expected, 1e-12 * std::abs(expected));
+      for (std::size_t i = 0; i < length; ++i)
+        EXPECT_EQ(static_cast<double>(slopes[i]), numbers[i].eta_derivative) << i;
+      for (std::size_t j = 0; j < dimension; ++j)
+        EXPECT_NEAR(by_scale[j], expected_by_scale[j], 1e-12 * (10 + std::abs(by_scale[j]))) << j;
+      const std::vector<double> wide(eta.begin(), eta.end());
+      model.evaluate<double>(
+          {.y = y, .constants = {&constant, 1}, .eta = wide}, scales, 1,
+          {.log_probability = {&log_p, 1}, .eta_derivative = {}, .log_scale_derivative = {}});
+      EXPECT_NEAR(log_p, in_double, 1e-13 * static_cast<double>(length) * 30);
+    }
+  }
+}
+
+TEST_P(EveryScaledLikelihood, EqualScalesAreOneScale) {
+  const ObservationModel model(GetParam().likelihood);
+  const std::vector<float> y{0.3f, -1, 2, 0.7f, 0, 1.1f}, eta{0.1f, 0.2f, -1, 4, 0, 1};
+  const RowConstant constant = model.constant(y);
+  const auto value = [&](const LogScales& scales) {
+    double log_p = 0;
+    model.evaluate({.y = y, .constants = {&constant, 1}, .eta = eta}, scales, 1,
+                   {.log_probability = {&log_p, 1},
+                    .eta_derivative = std::span<float>{},
+                    .log_scale_derivative = {}});
+    return log_p;
+  };
+  LogScales three;
+  three.each = {0.4, 0.4, 0.4};
+  EXPECT_NEAR(value(three), value(0.4), 1e-13 * std::abs(value(0.4)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryScaledLikelihood, testing::Values(cases()[3], cases()[4]),
+                         [](const auto& chosen) { return chosen.param.name; });
+
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryLikelihood, testing::ValuesIn(cases()),
                          [](const auto& chosen) { return chosen.param.name; });
 
@@ -282,6 +354,56 @@ TEST(ObservationModel, MeanIsTheSumOverCounts) {
     EXPECT_NEAR(ObservationModel(Poisson{}).mean(eta), poisson, 1e-4);
     EXPECT_EQ(ObservationModel(Gaussian{}).mean(eta), eta);
   }
+}
+
+TEST(ObservationModel, LogarithmsOfScalesAreTheLearnedOnesOrTheDescriptions) {
+  const ObservationModel of_three(Gaussian{.scales = {1, 2, 4}});
+  EXPECT_EQ(of_three.log_scales().each, (std::vector{0.0, std::log(2.0), std::log(4.0)}));
+  const std::vector<float> learned{-1, 0.5f, 3};
+  EXPECT_EQ(of_three.log_scales(learned).of(4), 0.5) << "the second number of the second time";
+  EXPECT_EQ(ObservationModel(StudentT{.scales = {3}}).log_scales().all, std::log(3.0));
+  EXPECT_EQ(ObservationModel(Gaussian{.scale = 3}).log_scales(std::span(learned).first(1)).all, -1);
+  EXPECT_EQ(ObservationModel(Poisson{}).log_scales().all, 0);
+}
+
+// Of n draws the standard deviation is off by s/√(2n).
+TEST(Sample, DrawsEachNumberWithItsOwnScale) {
+  LatentModel latent;
+  latent.model.state = 3;
+  latent.model.grid = {0, 1, 2};
+  latent.model.save = {1, 2};
+  latent.model.diffusion = IdentityDiffusion{0};
+  latent.observed = 3;
+  const std::vector<double> scales{0.1, 1, 20};
+  constexpr std::size_t count = 5000;
+  for (const bool learned : {false, true}) {
+    latent.likelihood = Gaussian{.scales = scales, .learned = learned};
+    const Dataset data = sample(latent, initialize(latent, 1), count, {.seed = 3});
+    for (std::size_t i = 0; i < 6; ++i) {
+      double squares = 0;
+      for (std::size_t r = 0; r < count; ++r)
+        squares += std::pow(static_cast<double>(data.row(r)[i]), 2);
+      const double wanted = scales[i % 3];
+      EXPECT_NEAR(std::sqrt(squares / count), wanted, 4 * wanted / std::sqrt(2.0 * count));
+    }
+  }
+}
+
+TEST(ObservationLogDensity, TakesAScaleForEachNumber) {
+  LatentModel latent;
+  latent.model.state = 2;
+  latent.model.grid = {0, 1};
+  latent.observed = 2;
+  latent.likelihood = Gaussian{.scales = {0.5, 3}, .learned = true};
+  const std::vector<float> y{0.3f, -1.0f};
+  const LogDensity density = observation_log_density(latent, initialize(latent, 1).values(), y);
+  const std::vector<double> x{0.4, -0.7};
+  std::vector<double> gradient(2);
+  double wanted = -std::log(2 * std::numbers::pi) - std::log(0.5 * 3);
+  for (const std::size_t j : {0, 1})
+    wanted -= 0.5 * std::pow((double{y[j]} - x[j]) / (j == 0 ? 0.5 : 3), 2);
+  EXPECT_NEAR(density(x, gradient), wanted, 1e-6) << "logarithms of scales are floats";
+  EXPECT_NEAR(gradient[1], (double{y[1]} - x[1]) / 9, 1e-7);
 }
 
 TEST(ObservationLogDensity, IsTheLikelihoodOfTheDecodedStateWithItsDerivative) {
