@@ -134,8 +134,13 @@ std::vector<TrainingJob> training_jobs() {
        {Gaussian{}, Objective::importance_weighted, net(deep, 20, 7, 1600), net(deep, 3, 5, 9)}},
       {"student, a layer and two",
        gate_targets[3],
-       {StudentT{}, Objective::free_energy, net({}, 12, 6, 1600),
-        net(last_softplus, 4, 12, 1600)}}};
+       {StudentT{}, Objective::free_energy, net({}, 12, 6, 1600), net(last_softplus, 4, 12, 1600)}},
+      {"gaussian of scales, no nets",
+       gate_targets[1],
+       {Gaussian{.scales = {1, 2}}, Objective::free_energy}},
+      {"student of scales, a layer",
+       gate_targets[2],
+       {StudentT{.scales = {1, 2}}, Objective::importance_weighted, {}, net({}, 4, 12, 1600)}}};
 }
 
 std::vector<LayeredJob> layered_jobs() {
