@@ -27,14 +27,18 @@ struct Math<xsimd::batch<Real>> {
   }
 };
 
-/// `count` numbers, up to a vector of them, and zeros after them.
-template <class Real>
-xsimd::batch<Real> load_some(const Real* from, std::size_t count) {
+/// `count` numbers, up to a vector of them, as Real, and zeros after them.
+template <class Real, class Number>
+xsimd::batch<Real> load_some_as(const Number* from, std::size_t count) {
   using Batch = xsimd::batch<Real>;
   if (count == Batch::size) return Batch::load_unaligned(from);
   std::array<Real, Batch::size> numbers{};
   std::copy_n(from, count, numbers.begin());
   return Batch::load_unaligned(numbers.data());
+}
+template <class Real>
+xsimd::batch<Real> load_some(const Real* from, std::size_t count) {
+  return load_some_as<Real>(from, count);
 }
 
 template <class Real>

@@ -105,14 +105,6 @@ void all_rows(const Element& element, const BasicObservedPaths<Real>& paths, boo
   });
 }
 
-/// The first `used` numbers there, and zeros, as many as fill a register.
-template <class Real, class Number>
-xsimd::batch<Real> load_some(const Number* from, std::size_t used) {
-  std::array<Real, xsimd::batch<Real>::size> numbers{};
-  for (std::size_t l = 0; l < used; ++l) numbers[l] = from[l];
-  return xsimd::batch<Real>::load_unaligned(numbers.data());
-}
-
 /// One row of T times of D numbers, each with a scale of its own: element(j) has those of numbers j
 /// and on. Gives log p but for its constant; `by_scale` [D] or null.
 template <class Real, class ElementAt>
@@ -121,24 +113,23 @@ double scaled_row(const ElementAt& element, const std::vector<double>& log_scale
   constexpr std::size_t lanes = xsimd::batch<Real>::size;
   const std::size_t dimension = log_scales.size();
   std::array<double, lanes> sums{};
-  std::array<Real, lanes> value, slope, scale_slope;
+  std::array<Real, lanes> value, scale_slope;
   if (by_scale) std::fill_n(by_scale, dimension, 0.0);
   for (std::size_t time = 0; time < row.length; time += dimension) {
-    for (std::size_t j = 0; j < dimension; j += lanes) {
-      const std::size_t used = std::min(lanes, dimension - j), first = time + j;
+    for_each_vector<Real>(dimension, [&](std::size_t j, std::size_t some) {
+      const std::size_t first = time + j;
       const WhereObserved<decltype(element(j))> observed{element(j)};
-      const auto terms =
-          observed(load_some<Real>(row.y + first, used), load_some<Real>(row.eta + first, used));
+      const auto terms = observed(load_some_as<Real>(row.y + first, some),
+                                  load_some_as<Real>(row.eta + first, some));
       terms.value.store_unaligned(value.data());
-      terms.slope.store_unaligned(slope.data());
       terms.log_scale_slope.store_unaligned(scale_slope.data());
-      if (row.slope) std::copy_n(slope.begin(), used, row.slope + first);
-      for (std::size_t l = 0; l < used; ++l) {
+      if (row.slope) store_some(terms.slope, row.slope + first, some);
+      for (std::size_t l = 0; l < some; ++l) {
         if (std::isnan(row.y[first + l])) continue;
         sums[l] += static_cast<double>(value[l]) - log_scales[j + l];
         if (by_scale) by_scale[j + l] += static_cast<double>(scale_slope[l]) - 1;
       }
-    }
+    });
   }
   return total(sums);
 }

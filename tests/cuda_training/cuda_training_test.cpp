@@ -122,6 +122,7 @@ std::vector<TrainingCase> training_cases() {
       counts(20, 2, 5), [](FitOptions& o) {
         o.objective = Objective::importance_weighted;
         o.samples = 20;
+        o.patience = 5;
       });
   add("student_sticking_the_landing_with_fixed_parts",
       with_activations(full_model(StudentT{.degrees = 3, .scale = 0.8, .learned = true})),
@@ -136,10 +137,7 @@ std::vector<TrainingCase> training_cases() {
   add("bernoulli_without_encoder", without_nets(Bernoulli{}, false), bits(20),
       [](FitOptions& o) { o.averaging = 0, o.schedule = Schedule::constant; });
   add("gaussian_of_fixed_scale", without_nets(Gaussian{.scale = 0.5}, true), counts(16, 2, 2),
-      [](FitOptions& o) {
-        o.schedule = Schedule::exponential, o.decay = 0.5;
-        o.patience = 5;
-      });
+      [](FitOptions& o) { o.schedule = Schedule::exponential, o.decay = 0.5; });
   add("student_of_scales_importance_weighted",
       full_model(StudentT{.degrees = 3, .scales = {0.8, 0.3, 2, 1.1, 0.6}, .learned = true}),
       counts(20, 2, 5), [](FitOptions& o) { o.objective = Objective::importance_weighted; });
