@@ -12,16 +12,14 @@
 
 #include "inference/checks.hpp"
 #include "inference/latent_paths.hpp"
-#include "inference/minibatch.hpp"
 #include "inference/named_tensors.hpp"
-#include "inference/row_grids.hpp"
+#include "inference/observation_scores.hpp"
 #include "model/shape.hpp"
 
 namespace ito {
 namespace {
 
 using Information = Eigen::MatrixXd;
-using Score = Eigen::VectorXd;
 
 constexpr std::size_t most_parameters = 2048;
 
@@ -61,72 +59,24 @@ void check_numbers(std::size_t numbers, std::size_t observations) {
                 fmt::format("up to {}, as many as there are observations", observations));
 }
 
-/// Scores of single observations, by S paths each.
-class Scores {
- public:
-  Scores(const LatentModel& latent, const LatentShape& shape, std::span<const float> parameters,
-         const Dataset& data, std::span<const Tensor> tensors, std::size_t samples,
-         const StandardErrorOptions& options)
-      : parameters_(parameters),
-        rows_(latent, data),
-        tensors_(tensors),
-        samples_(samples),
-        seed_(options.seed),
-        paths_(make_latent_paths(latent, shape,
-                                 {.samples = samples,
-                                  .samples_field = "standard_errors.samples",
-                                  .gradient = true,
-                                  .execution = options.execution})),
-        gradient_(shape.parameters),
-        log_likelihood_(samples),
-        energy_(samples),
-        martingale_(samples) {}
-
-  /// d log p(y_i)/dθ, by the `place`-th S of all paths.
-  void estimate(std::size_t observation, std::size_t place, Score& score) {
-    ObservationBlock block = rows_.block(observation, 1, samples_, seed_);
-    block.first_path = place * samples_;
-    paths_->forward(parameters_, block);
-    const ObservationLoss loss = observation_loss(
-        Objective::importance_weighted, 1, 1,
-        {paths_->log_likelihood(), paths_->energy(), paths_->martingale(), paths_->dropped()},
-        {log_likelihood_, energy_, martingale_});
-    if (loss.paths == 0)
-      throw Error(fmt::format("standard_errors: data row {}", observation + 1), "no finite path",
-                  "parameters under which paths and log-likelihoods stay finite");
-    std::ranges::fill(gradient_, 0.0F);
-    paths_->backward(parameters_, {log_likelihood_, energy_, martingale_}, false, gradient_);
-    Eigen::Index i = 0;
-    for (const Tensor& tensor : tensors_)
-      for (std::size_t k = 0; k < tensor.size; ++k)
-        score[i++] = -static_cast<double>(gradient_[tensor.offset + k]);
-  }
-
- private:
-  std::span<const float> parameters_;
-  DatasetRows rows_;
-  std::span<const Tensor> tensors_;
-  std::size_t samples_;
-  std::uint64_t seed_;
-  std::unique_ptr<LatentPaths> paths_;
-  std::vector<float> gradient_, log_likelihood_, energy_, martingale_;
-};
-
 /// Sums over observations, of two estimates a, b of each one's score.
 struct ScoreProducts {
   Information information;  ///< Σ (a bᵀ + b aᵀ) / 2
   Information noise;        ///< Σ (a − b)(a − b)ᵀ / 2: of one estimate
 };
 
-ScoreProducts products_of(Scores& scores, std::size_t observations, Eigen::Index numbers) {
+ScoreProducts products_of(ObservationScores& scores, Eigen::Index observations,
+                          Eigen::Index numbers) {
+  // So many at a time, whatever the threads, that sums are the same.
+  constexpr Eigen::Index block = 64;
   ScoreProducts sums{Information::Zero(numbers, numbers), Information::Zero(numbers, numbers)};
-  Score first(numbers), second(numbers);
-  for (std::size_t i = 0; i < observations; ++i) {
-    scores.estimate(i, 2 * i, first);
-    scores.estimate(i, 2 * i + 1, second);
-    sums.information.noalias() += 0.5 * first * second.transpose();
+  for (Eigen::Index begin = 0; begin < observations; begin += block) {
+    const Eigen::Index rows = std::min(block, observations - begin);
+    ObservationScores::Rows first(rows, numbers), second(rows, numbers);
+    scores.estimate(static_cast<std::size_t>(begin), first, second);
+    sums.information.noalias() += 0.5 * first.transpose() * second;
     first -= second;
-    sums.noise.noalias() += 0.5 * first * first.transpose();
+    sums.noise.noalias() += 0.5 * first.transpose() * first;
   }
   sums.information += sums.information.transpose().eval();
   return sums;
@@ -146,13 +96,13 @@ Information inverse_of(const ScoreProducts& sums, std::size_t observations,
   const Eigen::Index numbers = sums.information.rows();
   for (Eigen::Index i = 0; i < numbers; ++i)
     if (!(sums.information(i, i) > 0)) undetermined(i);
-  const Score scale = sums.information.diagonal().cwiseSqrt().cwiseInverse();
+  const Eigen::VectorXd scale = sums.information.diagonal().cwiseSqrt().cwiseInverse();
   const Eigen::SelfAdjointEigenSolver<Information> solved(scale.asDiagonal() * sums.information *
                                                           scale.asDiagonal());
   const Information noise = scale.asDiagonal() * sums.noise * scale.asDiagonal();
   for (Eigen::Index k = 0; k < numbers; ++k) {
     // The products of two errors, of variance v each, add to one of variance N v².
-    const Score direction = solved.eigenvectors().col(k);
+    const Eigen::VectorXd direction = solved.eigenvectors().col(k);
     const double error =
         direction.dot(noise * direction) / std::sqrt(static_cast<double>(observations));
     if (solved.eigenvalues()[k] > std::max(4 * error, 1e-10)) continue;
@@ -189,9 +139,10 @@ ParameterErrors standard_errors(const LatentModel& latent, std::span<const float
     for (std::size_t k = 0; k < tensor.size; ++k)
       result.parameters.push_back(
           {tensor.name, k, static_cast<double>(parameters[tensor.offset + k]), 0});
-  Scores scores(checked, shape, parameters, data, tensors, options.samples / 2, options);
+  ObservationScores scores(checked, shape, parameters, data, tensors,
+                           {options.samples / 2, options.seed, options.execution});
   const auto numbers = static_cast<Eigen::Index>(total);
-  const ScoreProducts sums = products_of(scores, data.count, numbers);
+  const ScoreProducts sums = products_of(scores, static_cast<Eigen::Index>(data.count), numbers);
   const Information covariance = inverse_of(sums, data.count, result.parameters);
   for (Eigen::Index i = 0; i < numbers; ++i)
     result.parameters[static_cast<std::size_t>(i)].error = std::sqrt(covariance(i, i));
