@@ -39,7 +39,8 @@ struct GaussianInitial {
 };
 using Initial = std::variant<PointInitial, LearnedInitial, GaussianInitial>;
 
-// --- Drift b(x, t) in R^d -----------------------------------------------------------------------
+// --- Drift b(x, t, v) in R^d --------------------------------------------------------------------
+// A net takes the model's inputs v (Model::inputs) after the state and the time.
 
 /// b = 0.
 struct ZeroDrift {};
@@ -76,6 +77,8 @@ using Diffusion =
     std::variant<IdentityDiffusion, ConstantDiffusion, DiagonalDiffusion, GeneralDiffusion>;
 
 // --- Control u, the mean shift, in R^m ----------------------------------------------------------
+// Nets take the model's inputs v as well, before c. Where it has some, they and c come in one row
+// and change at Model::input_steps: a control's own context_steps are then empty, or the same.
 
 /// u = 0: paths of the prior.
 struct NoControl {};
@@ -106,11 +109,16 @@ using Control =
     std::variant<NoControl, ConstantControl, OpenLoopControl, FeedbackControl, DriftControl>;
 
 /// A latent diffusion dX = [b + σu] dt + σ dW on a time grid: u shifts the noise. Plain data.
+///
+/// Exogenous inputs v(t) are known in advance and constant between steps: covariates, not states.
+/// The nets of the drift and of the control take them; a row of a request's context is v, then c.
 struct Model {
-  int state = 1;               ///< d, 1 to 1024
-  int noise = 0;               ///< m, 1 to 1024; 0 means noise = state
-  std::vector<double> grid{};  ///< t_0 < … < t_K
-  std::vector<int> save{};     ///< increasing step indices in [0, K]; empty means {K}
+  int state = 1;                   ///< d, 1 to 1024
+  int noise = 0;                   ///< m, 1 to 1024; 0 means noise = state
+  std::vector<double> grid{};      ///< t_0 < … < t_K
+  std::vector<int> save{};         ///< increasing step indices in [0, K]; empty means {K}
+  int inputs = 0;                  ///< U, the size of v: needs a drift or a control that is a net
+  std::vector<int> input_steps{};  ///< steps at which a new row of v takes over; empty: {0}
   Initial initial{};
   Drift drift{};
   Diffusion diffusion{};
@@ -122,7 +130,8 @@ struct Model {
 /// t_k = horizon · k / steps, k = 0..steps. Throws unless horizon > 0 and steps ≥ 1.
 std::vector<double> uniform_grid(double horizon, int steps);
 
-/// Checks every field and fills `noise` and `save` where they were left at their defaults. Throws
+/// Checks every field and fills those left at defaults that follow from others: `noise`, `save`,
+/// and the steps of inputs and contexts. Throws
 /// ito::Error with the field, its value and what is accepted.
 Model validated(Model model);
 
@@ -130,7 +139,8 @@ Model validated(Model model);
 /// coordinates: which it does, only its parameters say.
 NoiseKind noise_kind(const Model& model);
 
-/// The same model with `control` removed. Its parameters are a prefix of the model's.
+/// The same model with `control` removed, and with it the inputs where the drift is zero: no other
+/// net takes any. Its parameters are a prefix of the model's.
 Model prior(Model model);
 
 /// The model description as JSON (the keys `encoder`, `decoder` and `likelihood` are left to

@@ -18,8 +18,9 @@
 #pragma GCC visibility push(default)
 namespace ito {
 
-/// What one call runs. N = paths, d = state, m = noise, C = context size, I = number of context
-/// steps.
+/// What one call runs. N = paths, d = state, m = noise, C = size of a row of context, which is the
+/// model's inputs and then the control's own context, I = number of its steps: Model::input_steps,
+/// or the control's context_steps where the model has no inputs.
 template <class Real>
 struct BasicRequest {
   std::uint64_t paths = 1;  ///< N; global indices of paths are below 2^33
@@ -27,7 +28,8 @@ struct BasicRequest {
   /// Global index of the first path; states do not depend on the split.
   std::uint64_t first_path = 0;
   std::span<const Real> x0{};  ///< [N, d], or [d] for all paths; empty: drawn from model.initial
-  /// [R, I, C]: R observations; empty when the control takes none (R is 1 then, without grids).
+  /// [R, I, C]: R observations; empty when the model has no inputs and its control takes none (R is
+  /// 1 then, without grids).
   std::span<const Real> context{};
   /// Path i of the call belongs to observation i / paths_per_observation. 0: all to the one
   /// observation. On CUDA, multiples of 16 leave no lanes idle.
@@ -99,9 +101,9 @@ enum class Precision {
 
 /// How the CUDA engine runs a time loop.
 enum class CudaKernels {
-  /// For Euler–Maruyama of an Itô model of up to 256 channels and its adjoint, fused for nets of up
-  /// to 4 hidden layers of up to 512 units (fp64: 128) that fit, else layered; for all others
-  /// per_path.
+  /// For Euler–Maruyama of an Itô model of up to 256 channels without inputs and its adjoint, fused
+  /// for nets of up to 4 hidden layers of up to 512 units (fp64: 128) that fit, else layered; for
+  /// all others per_path.
   automatic,
   fused,  ///< one kernel for the loop and one for its reverse, nets on chip
   /// A step at a time, nets layer by layer as matrix products of cuBLAS over blocks of paths; with

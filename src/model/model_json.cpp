@@ -202,9 +202,10 @@ void write_grid(Object& document, const std::vector<double>& grid) {
 }  // namespace
 
 void accept_keys(const JsonReader& document, std::vector<std::string_view> further) {
-  further.insert(further.end(), {"state", "noise", "horizon", "steps", "grid", "save", "initial",
-                                 "drift", "diffusion", "control", "calculus", "solver", "observed",
-                                 "encoder", "decoder", "likelihood"});
+  further.insert(further.end(),
+                 {"state", "noise", "horizon", "steps", "grid", "save", "inputs", "input_steps",
+                  "initial", "drift", "diffusion", "control", "calculus", "solver", "observed",
+                  "encoder", "decoder", "likelihood"});
   document.accept(further);
 }
 
@@ -222,6 +223,8 @@ Model read_model(const JsonReader& document) {
   document.read("noise", model.noise, noise_range);
   model.grid = read_grid(document);
   document.read("save", model.save, any_step);
+  document.read("inputs", model.inputs, context_range);
+  document.read("input_steps", model.input_steps, any_step);
   if (document.has("initial")) model.initial = read_initial(document.at("initial"));
   if (document.has("drift")) model.drift = read_drift(document.at("drift"));
   if (document.has("diffusion")) model.diffusion = read_diffusion(document.at("diffusion"));
@@ -249,6 +252,10 @@ Object write_model(const Model& given) {
   document["noise"] = model.noise;
   write_grid(document, model.grid);
   document["save"] = model.save;
+  if (model.inputs > 0) {
+    document["inputs"] = model.inputs;
+    document["input_steps"] = model.input_steps;
+  }
   document["initial"] = std::visit(Writer{}, model.initial);
   document["drift"] = std::visit(Writer{}, model.drift);
   document["diffusion"] = std::visit(Writer{}, model.diffusion);

@@ -37,7 +37,8 @@ struct Resolver {
 
   void operator()(const ZeroDrift&) const {}
   void operator()(const Mlp& net) const {
-    shape.drift = append_net(shape.tensors, "drift", net, shape.state, net.time, 0, shape.state);
+    shape.drift =
+        append_net(shape.tensors, "drift", net, shape.state, net.time, shape.inputs, shape.state);
   }
 
   void operator()(const IdentityDiffusion& diffusion) const {
@@ -91,7 +92,7 @@ struct Resolver {
   template <class NetControl>
   void control_net(const NetControl& control, int state_inputs, int outputs) const {
     shape.control_net = append_net(shape.tensors, "control", control.net, state_inputs,
-                                   control.net.time, control.context, outputs);
+                                   control.net.time, shape.inputs + control.context, outputs);
     if (control.context > 0) shape.context_steps = control.context_steps;
   }
 };
@@ -99,6 +100,14 @@ struct Resolver {
 }  // namespace
 
 int NetShape::widest() const { return std::ranges::max(layers, {}, &LayerShape::outputs).outputs; }
+
+int ModelShape::bias_row() const {
+  int numbers = 0;
+  for (const auto* net : {&drift, &control_net}) {
+    if (*net && (*net)->context_inputs > 0) numbers += (*net)->layers.front().outputs;
+  }
+  return numbers;
+}
 
 std::size_t append_tensor(std::vector<Tensor>& tensors, const std::string& name,
                           std::vector<std::size_t> shape) {
@@ -145,6 +154,8 @@ ModelShape resolve(const Model& given) {
   ModelShape shape;
   shape.state = model.state;
   shape.noise = model.noise;
+  shape.inputs = model.inputs;
+  if (model.inputs > 0) shape.context_steps = model.input_steps;
   shape.steps = static_cast<int>(model.grid.size()) - 1;
   shape.grid = model.grid;
   shape.save = model.save;

@@ -41,6 +41,7 @@ struct NetShape {
 struct ModelShape {
   int state = 0;
   int noise = 0;
+  int inputs = 0;  ///< U, numbers of a context's row that the drift and the control share
   int steps = 0;
   std::vector<double> grid;  ///< [steps + 1]
   std::vector<int> save;     ///< increasing
@@ -62,7 +63,7 @@ struct ModelShape {
   ControlKind control = ControlKind::none;
   std::optional<NetShape> control_net;
   std::size_t control_value = 0;   ///< offset, for a constant
-  std::vector<int> context_steps;  ///< empty without context; else starts with 0
+  std::vector<int> context_steps;  ///< of inputs and context; empty without; else starts with 0
 
   std::vector<Tensor> tensors;  ///< names and places of all parameters
   std::size_t parameters = 0;   ///< their number
@@ -73,7 +74,14 @@ struct ModelShape {
   double step_size(int k) const {
     return grid[static_cast<std::size_t>(k) + 1] - grid[static_cast<std::size_t>(k)];
   }
-  int context() const { return control_net ? control_net->context_inputs : 0; }
+  /// Numbers of a row of context: the inputs, then the control's own. A net takes the first
+  /// `context_inputs` of them.
+  int context() const { return control_net ? control_net->context_inputs : inputs; }
+  /// Of them, the control's own: what an encoder gives.
+  int own_context() const { return context() - inputs; }
+  /// Numbers of what a row of context adds to first layers, W_c c + b: the drift's, if there are
+  /// inputs, then the control's.
+  int bias_row() const;
   int intervals() const { return static_cast<int>(context_steps.size()); }
   bool diagonal_diffusion() const {
     return diffusion != DiffusionKind::general && diffusion != DiffusionKind::constant_general;

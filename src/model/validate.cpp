@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -41,6 +42,26 @@ void check_steps(const std::string& field, const std::vector<int>& steps, Range 
                   fmt::format("step indices above {}[{}] = {}", field, i - 1, steps[i - 1]));
     }
   }
+}
+
+/// The steps at which rows of `size` numbers take over; `of` says what the numbers are. None
+/// become {0}.
+void check_row_steps(const std::string& field, const char* of, int size, std::vector<int>& steps,
+                     const std::vector<double>& grid) {
+  if (size == 0) {
+    if (!steps.empty() && steps != std::vector<int>{0}) {
+      throw Error(field, fmt::format("{} steps with {} 0", steps.size(), of),
+                  fmt::format("[0], or none, unless {} is above 0", of));
+    }
+    steps = {0};
+    return;
+  }
+  if (steps.empty()) steps = {0};
+  if (steps.front() != 0) {
+    throw Error(field, fmt::format("{} first", steps.front()),
+                "increasing step indices that start with 0");
+  }
+  check_steps(field, steps, {0, static_cast<int>(grid.size()) - 2});
 }
 
 struct CheckInitial {
@@ -163,7 +184,7 @@ struct CheckControl {
   }
   void operator()(OpenLoopControl& control) const {
     check_context(control);
-    if (!control.net.time && control.context == 0) {
+    if (!control.net.time && control.context + model.inputs == 0) {
       throw Error("control.time", "false",
                   "true for an open-loop control without context (or \"constant\")");
     }
@@ -179,23 +200,44 @@ struct CheckControl {
   void check_context(NetControl& control) const {
     check_net("control", control.net);
     check_integer("control.context", control.context, context_range);
-    auto& steps = control.context_steps;
-    if (control.context == 0) {
-      if (!steps.empty() && steps != std::vector<int>{0}) {
-        throw Error("control.context_steps", fmt::format("{} steps with context 0", steps.size()),
-                    "[0], or none, unless context is above 0");
-      }
-      steps = {0};
-      return;
+    if (model.inputs > 0 && control.context > 0) {
+      follow_inputs(control);
+    } else {
+      check_row_steps("control.context_steps", "context", control.context, control.context_steps,
+                      model.grid);
     }
-    if (steps.empty()) steps = {0};
-    if (steps.front() != 0) {
-      throw Error("control.context_steps", fmt::format("{} first", steps.front()),
-                  "increasing step indices that start with 0");
+  }
+  /// One row has both.
+  template <class NetControl>
+  void follow_inputs(NetControl& control) const {
+    if (control.context > context_range.most - model.inputs) {
+      throw Error("control.context",
+                  fmt::format("{} with {} inputs", control.context, model.inputs),
+                  fmt::format("up to {} together", context_range.most));
     }
-    check_steps("control.context_steps", steps, {0, static_cast<int>(model.grid.size()) - 2});
+    if (!control.context_steps.empty() && control.context_steps != model.input_steps) {
+      throw Error("control.context_steps",
+                  fmt::format("[{}]", fmt::join(control.context_steps, ", ")),
+                  fmt::format("none with inputs, or input_steps, [{}]",
+                              fmt::join(model.input_steps, ", ")));
+    }
+    control.context_steps = model.input_steps;
   }
 };
+
+void check_inputs(Model& model) {
+  check_integer("inputs", model.inputs, context_range);
+  check_row_steps("input_steps", "inputs", model.inputs, model.input_steps, model.grid);
+  const bool net_control = std::visit(
+      [](const auto& control) {
+        return requires { control.context; };
+      },
+      model.control);
+  if (model.inputs > 0 && !net_control && std::holds_alternative<ZeroDrift>(model.drift)) {
+    throw Error("inputs", fmt::format("{} with a zero drift and no net control", model.inputs),
+                "0, or a drift \"mlp\", or a control \"open-loop\", \"feedback\" or \"drift\"");
+  }
+}
 
 /// Refuses a solver that does not take the model's noise, and names those that do.
 void check_solver(const Model& model) {
@@ -248,6 +290,7 @@ Model validated(Model model) {
   const int steps = static_cast<int>(model.grid.size()) - 1;
   if (model.save.empty()) model.save = {steps};
   check_steps("save", model.save, {0, steps});
+  check_inputs(model);
   std::visit(CheckInitial{static_cast<std::size_t>(model.state)}, model.initial);
   if (const auto* net = std::get_if<Mlp>(&model.drift)) check_net("drift", *net);
   std::visit(CheckDiffusion{model}, model.diffusion);
@@ -258,6 +301,10 @@ Model validated(Model model) {
 
 Model prior(Model model) {
   model.control = NoControl{};
+  if (std::holds_alternative<ZeroDrift>(model.drift)) {
+    model.inputs = 0;
+    model.input_steps = {};
+  }
   return model;
 }
 

@@ -137,13 +137,15 @@ std::uint64_t observations(const ModelShape& shape, const BasicRequest<Real>& re
   if (row == 0) {
     if (!request.context.empty()) {
       throw Error("request.context", text(request.context.size()) + " numbers",
-                  "none: the model's control takes no context");
+                  "none: the model has no inputs and its control takes no context");
     }
     return grids.value_or(1);
   }
   if (request.context.empty() || request.context.size() % row != 0) {
     throw Error("request.context", text(request.context.size()) + " numbers",
-                "a positive multiple of " + text(row) + " (context steps × context)");
+                "a positive multiple of " + text(row) +
+                    (shape.inputs > 0 ? " (input steps × (inputs + context))"
+                                      : " (context steps × context)"));
   }
   const std::uint64_t contexts = request.context.size() / row;
   if (grids && *grids != contexts) {
@@ -194,7 +196,7 @@ void check_layout(const ModelShape& shape, std::uint64_t paths, std::uint64_t ob
   check_paths("paths", paths, 0);
   check_paths("observations", observations, 0);
   if (shape.context() == 0) return;
-  const int widest = std::max(shape.context(), shape.control_net->layers.front().outputs);
+  const int widest = std::max(shape.context(), shape.bias_row());
   checked_elements<double>("observations × context_steps",
                            {2 * observations + paths / 16 + 128, shape.context_steps.size(),
                             2 * static_cast<std::size_t>(widest)});

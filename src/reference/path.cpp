@@ -106,7 +106,7 @@ void ReferencePath::run_net(std::optional<ReferenceNet>& net, std::span<const do
   if (shape.time_inputs > 0) *in++ = t;
   if (shape.context_inputs > 0) {
     const auto columns = static_cast<std::size_t>(shape.context_inputs);
-    std::copy_n(context_ + interval(k) * columns, columns, in);
+    std::copy_n(context_ + row_at(k), columns, in);
   }
   net->forward(parameters_);
 }
@@ -161,7 +161,7 @@ void ReferencePath::pull_back_net(std::optional<ReferenceNet>& net,
   const auto contexts = static_cast<std::size_t>(shape.context_inputs);
   const std::size_t first = states + static_cast<std::size_t>(shape.time_inputs);
   for (std::size_t c = 0; c < contexts; ++c) {
-    context_gradient_[interval(k) * contexts + c] += input[first + c];
+    context_gradient_[row_at(k) + c] += input[first + c];
   }
 }
 
@@ -265,10 +265,7 @@ std::span<const double> ReferencePath::push_net(std::optional<ReferenceNet>& net
   }
   if (shape.time_inputs > 0) *in++ = 0;
   for (int c = 0; c < shape.context_inputs; ++c) {
-    *in++ = direction.context
-                ? direction.context[interval(k) * static_cast<std::size_t>(shape.context_inputs) +
-                                    static_cast<std::size_t>(c)]
-                : 0.0;
+    *in++ = direction.context ? direction.context[row_at(k) + static_cast<std::size_t>(c)] : 0.0;
   }
   return net->tangent(parameters_, direction.parameters,
                       std::span(input_tangent_).first(static_cast<std::size_t>(shape.inputs())));

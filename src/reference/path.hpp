@@ -23,7 +23,7 @@ struct PathSums {
 /// A direction in which a path is differentiated; laid out as what it is a direction of.
 struct PathDirection {
   const double* parameters;  ///< [P]
-  const double* context;     ///< [I, C]
+  const double* context;     ///< [I, U + C]
 };
 
 /// One path, one step at a time, and its exact reverse and derivatives, in plain doubles: the
@@ -116,8 +116,10 @@ class ReferencePath {
   StepTime time_of(int k, double sign = 1) const {
     return {k, grid_[k].time, grid_[k].step, grid_[k].root_step, sign};
   }
-  /// The context in force at step k.
-  std::size_t interval(int k) const { return static_cast<std::size_t>(grid_[k].interval); }
+  /// Where the row of context in force at step k begins, of which a net takes the first numbers.
+  std::size_t row_at(int k) const {
+    return static_cast<std::size_t>(grid_[k].interval) * static_cast<std::size_t>(shape_.context());
+  }
 
   const ModelShape& shape_;
   DiffusionEntries entries_;

@@ -81,9 +81,17 @@ TextbookChain::TextbookChain(const Model& model) : model_(validated(model)) {
     if (tensor.name.starts_with("control.")) control_.push_back(tensor);
   }
   const NetControl given = net_control(model_.control);
-  if (given.context > 0) {
-    context_row_ = static_cast<std::size_t>(given.context) * given.context_steps->size();
-  }
+  row_ = static_cast<std::size_t>(model_.inputs + given.context);
+  if (given.context > 0) row_steps_ = *given.context_steps;
+  if (model_.inputs > 0) row_steps_ = model_.input_steps;
+  context_row_ = row_ * row_steps_.size();
+}
+
+std::span<const double> TextbookChain::row_at(std::span<const double> context, int k) const {
+  if (row_ == 0) return {};
+  std::size_t interval = 0;
+  while (interval + 1 < row_steps_.size() && row_steps_[interval + 1] <= k) ++interval;
+  return context.subspan(interval * row_, row_);
 }
 
 std::vector<double> textbook_net(std::span<const double> parameters,
@@ -143,20 +151,11 @@ std::vector<double> TextbookChain::control(const ChainInputs& inputs,
     return {value.begin(), value.end()};
   }
   const NetControl given = net_control(model_.control);
-  std::span<const double> row;
-  if (given.context > 0) {
-    std::size_t interval = 0;
-    while (interval + 1 < given.context_steps->size() &&
-           (*given.context_steps)[interval + 1] <= k) {
-      ++interval;
-    }
-    const auto c = static_cast<std::size_t>(given.context);
-    row = context.subspan(interval * c, c);
-  }
   const bool open_loop = std::holds_alternative<OpenLoopControl>(model_.control);
   const double t = model_.grid[static_cast<std::size_t>(k)];
-  std::vector<double> u = textbook_net(inputs.parameters, control_, *given.net,
-                                       joined(open_loop ? x.first(0) : x, given.net->time, t, row));
+  std::vector<double> u =
+      textbook_net(inputs.parameters, control_, *given.net,
+                   joined(open_loop ? x.first(0) : x, given.net->time, t, row_at(context, k)));
   if (std::holds_alternative<DriftControl>(model_.control)) {
     for (std::size_t j = 0; j < m; ++j) u[j] = (u[j] - at.drift[j]) / at.diffusion[j * m + j];
   }
@@ -169,7 +168,8 @@ Coefficients TextbookChain::coefficients(const ChainInputs& inputs, std::span<co
   Coefficients at;
   at.drift.assign(x.size(), 0.0);
   if (const auto* mlp = std::get_if<Mlp>(&model_.drift)) {
-    at.drift = textbook_net(inputs.parameters, drift_, *mlp, joined(x, mlp->time, t, {}));
+    const auto v = row_at(context, k).first(static_cast<std::size_t>(model_.inputs));
+    at.drift = textbook_net(inputs.parameters, drift_, *mlp, joined(x, mlp->time, t, v));
   }
   at.diffusion = diffusion(inputs, x, t);
   at.control = control(inputs, context, x, k, at);

@@ -12,7 +12,8 @@
 
 namespace ito::test {
 
-/// What a chain's functions read: all parameters, and the context [R, I, C].
+/// What a chain's functions read: all parameters, and the context [R, I, C], the model's inputs
+/// first in a row.
 struct ChainInputs {
   std::vector<double> parameters;
   std::vector<double> context;
@@ -65,6 +66,8 @@ class TextbookChain {
                                      std::uint64_t i) const;
 
  private:
+  /// Of [I, C], the numbers that rule at step k.
+  std::span<const double> row_at(std::span<const double> context, int k) const;
   std::vector<double> diffusion(const ChainInputs& inputs, std::span<const double> x,
                                 double t) const;
   std::vector<double> control(const ChainInputs& inputs, std::span<const double> context,
@@ -75,6 +78,8 @@ class TextbookChain {
   // The tensors of each part, in order: of a net weight, bias, weight, bias, …
   std::vector<Tensor> initial_, drift_, diffusion_, control_;
   std::size_t context_row_ = 0;  ///< I · C
+  std::size_t row_ = 0;          ///< C
+  std::vector<int> row_steps_;   ///< [I]
 };
 
 /// Σ cotangent · output over every output of a call.

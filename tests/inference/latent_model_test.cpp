@@ -350,6 +350,7 @@ TEST(LatentJson, RefusalsNameTheField) {
        "decoder: got unknown key \"time\"; accepted: kind, hidden, activation, output"},
       {start + R"("observd": 2})",
        "key: got unknown key \"observd\"; accepted: state, noise, horizon, steps, grid, save, "
+       "inputs, input_steps, "
        "initial, drift, diffusion, control, calculus, solver, observed, encoder, decoder, "
        "likelihood"},
   };

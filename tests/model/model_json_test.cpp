@@ -40,6 +40,16 @@ TEST(ModelJson, EveryKindRoundTrips) {
   }
 }
 
+TEST(ModelJson, InputsRoundTrip) {
+  const std::string given = with(R"("inputs": 3, "input_steps": [0, 2], "drift": {"kind": "mlp"})");
+  const Model model = parse_model(given);
+  EXPECT_EQ(model.inputs, 3);
+  EXPECT_EQ(model.input_steps, (std::vector<int>{0, 2}));
+  const std::string text = to_json(model);
+  EXPECT_NE(text.find("\"inputs\": 3,\n  \"input_steps\": [0,2],"), std::string::npos) << text;
+  EXPECT_EQ(to_json(parse_model(text)), text);
+}
+
 TEST(ModelJson, ReadsSolverAndCalculus) {
   Model model = parse_model(with(R"("solver": "heun", "calculus": "stratonovich")"));
   EXPECT_EQ(model.solver, Solver::heun);
@@ -169,7 +179,7 @@ TEST(ModelJson, RefusalsNameTheField) {
        "save[0]: got 1.5; accepted: integers from -2147483648 to 2147483647"},
       {with(R"("drft": {})"),
        "key: got unknown key \"drft\"; accepted: state, noise, horizon, steps, grid, save, "
-       "initial, "
+       "inputs, input_steps, initial, "
        "drift, diffusion, control, calculus, solver, observed, encoder, decoder, likelihood"},
       {with(R"("drift": [])"), "drift: got an array of 0; accepted: a JSON object"},
       {with(R"("drift": {})"), "drift.kind: got nothing; accepted: a value: the key is needed"},

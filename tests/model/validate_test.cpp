@@ -281,6 +281,45 @@ const Refusal drift_controls[] = {
      zero_scale.c_str()},
 };
 
+void set_inputs(Model& m, std::vector<int> steps = {}, int context = 0,
+                std::vector<int> context_steps = {}) {
+  m.inputs = 2;
+  m.input_steps = std::move(steps);
+  m.drift = Mlp{};
+  if (context > 0) set_context<FeedbackControl>(m, context, std::move(context_steps));
+}
+
+const Refusal inputs[] = {
+    {"negative", [](Model& m) { m.inputs = -1; },
+     "inputs: got -1; accepted: integers from 0 to 65536"},
+    {"for_nothing",
+     [](Model& m) {
+       m.inputs = 2;
+       m.control = ConstantControl{};
+     },
+     "inputs: got 2 with a zero drift and no net control; accepted: 0, or a drift \"mlp\", or a "
+     "control \"open-loop\", \"feedback\" or \"drift\""},
+    {"steps_without",
+     [](Model& m) {
+       m.input_steps = {0, 2};
+     },
+     "input_steps: got 2 steps with inputs 0; accepted: [0], or none, unless inputs is above 0"},
+    {"steps_late", [](Model& m) { set_inputs(m, {1}); },
+     "input_steps: got 1 first; accepted: increasing step indices that start with 0"},
+    {"steps_beyond",
+     [](Model& m) {
+       set_inputs(m, {0, 4});
+     },
+     "input_steps[1]: got 4; accepted: integers from 0 to 3"},
+    {"context_steps_of_its_own",
+     [](Model& m) {
+       set_inputs(m, {0, 2}, 3, {0, 1});
+     },
+     "control.context_steps: got [0, 1]; accepted: none with inputs, or input_steps, [0, 2]"},
+    {"too_many_together", [](Model& m) { set_inputs(m, {}, 65'536); },
+     "control.context: got 65536 with 2 inputs; accepted: up to 65536 together"},
+};
+
 const auto case_name = [](const auto& info) { return info.param.name; };
 INSTANTIATE_TEST_SUITE_P(SizesAndTimes, InvalidModel, testing::ValuesIn(sizes_and_times),
                          case_name);
@@ -299,6 +338,20 @@ TEST(Validation, FillsInDefaults) {
   EXPECT_EQ(std::get<FeedbackControl>(model.control).context_steps, std::vector<int>{0});
   set_context<OpenLoopControl>(model, 3);
   EXPECT_EQ(std::get<OpenLoopControl>(validated(model).control).context_steps, std::vector<int>{0});
+}
+
+INSTANTIATE_TEST_SUITE_P(Inputs, InvalidModel, testing::ValuesIn(inputs), case_name);
+
+TEST(Validation, GivesTheContextTheStepsOfTheInputs) {
+  Model model = plain();
+  set_inputs(model, {0, 3}, 4);
+  model = validated(model);
+  EXPECT_EQ(std::get<FeedbackControl>(model.control).context_steps, (std::vector<int>{0, 3}));
+  EXPECT_EQ(refusal([&] { validated(model); }), "accepted");
+  set_inputs(model);
+  set_context<OpenLoopControl>(model, 0);
+  std::get<OpenLoopControl>(model.control).net.time = false;  // of v alone
+  EXPECT_EQ(validated(model).input_steps, std::vector<int>{0});
 }
 
 TEST(Validation, AcceptsEveryBoundItself) {
@@ -368,6 +421,10 @@ TEST(Prior, IsTheModelWithoutControl) {
   set_context<FeedbackControl>(model, 4);
   EXPECT_TRUE(std::holds_alternative<NoControl>(prior(model).control));
   EXPECT_EQ(std::get<Mlp>(prior(model).drift).hidden, std::vector<int>{3});
+  model.inputs = 5;
+  EXPECT_EQ(prior(model).inputs, 5);
+  model.drift = ZeroDrift{};
+  EXPECT_EQ(prior(model).inputs, 0);  // the control took them
 }
 
 }  // namespace
