@@ -43,19 +43,32 @@ void DirectionRunner::load_initial_tangents(const DirectionArrays& arrays, std::
   }
 }
 
+/// One net's share of the derivative of a bias row, in one lane of rows [bias_row, tile_paths].
+void DirectionRunner::set_bias_tangent(const TileNet& net, const float* along, const float* context,
+                                       const float* context_tangent, float* rows) const {
+  const TileLayer& layer = net.layers.front();
+  for (int r = 0; r < layer.outputs; ++r) {
+    const auto out = static_cast<std::size_t>(r);
+    const std::size_t first = layer.weight + out * static_cast<std::size_t>(layer.row_length) +
+                              static_cast<std::size_t>(net.context_column());
+    double sum = along[layer.bias + out];
+    for (std::size_t j = 0; j < static_cast<std::size_t>(net.context); ++j) {
+      sum += double{along[first + j]} * context[j];
+      if (context_tangent) sum += double{call_.parameters[first + j]} * context_tangent[j];
+    }
+    rows[static_cast<std::size_t>(net.bias_row + r) * all_lanes] = static_cast<float>(sum);
+  }
+}
+
 /// The derivative of the bias row W_c c + b along each direction, where a context begins at step k:
 /// before the bias rows themselves are set.
 void DirectionRunner::set_interval_tangents(const DirectionArrays& arrays, std::size_t count,
                                             int k) {
   const ModelShape& shape = call_.shape;
   if (shape.context() == 0) return;
-  const LayerShape& layer = shape.control_net->layers.front();
   const auto contexts = static_cast<std::size_t>(shape.context());
-  const auto row_length = static_cast<std::size_t>(layer.inputs);
-  const auto column = static_cast<std::size_t>(call_.model.control_net->context_column());
   const auto set = [&](std::size_t q, LaneList lanes, std::size_t interval) {
     const float* along = arrays.parameters + q * shape.parameters;
-    float* to = at(call_.model.along[q].lane_bias);
     for (const std::size_t lane : lanes) {
       const std::size_t row = row_[lane];
       const std::size_t size = static_cast<std::size_t>(shape.intervals()) * contexts;
@@ -64,15 +77,9 @@ void DirectionRunner::set_interval_tangents(const DirectionArrays& arrays, std::
                                          ? arrays.context + q * arrays.context_direction +
                                                row * arrays.context_row + interval * contexts
                                          : nullptr;
-      for (std::size_t r = 0; r < static_cast<std::size_t>(layer.outputs); ++r) {
-        const std::size_t first = layer.weight + r * row_length + column;
-        double sum = along[layer.bias + r];
-        for (std::size_t j = 0; j < contexts; ++j) {
-          sum += double{along[first + j]} * c[j];
-          if (context_tangent) sum += double{call_.parameters[first + j]} * context_tangent[j];
-        }
-        to[r * all_lanes + lane] = static_cast<float>(sum);
-      }
+      float* to = at(call_.model.along[q].lane_bias) + lane;
+      call_.model.for_row_nets(
+          [&](const TileNet& net) { set_bias_tangent(net, along, c, context_tangent, to); });
     }
   };
   for (const TileGrid& grid : grids_.all()) {

@@ -33,6 +33,8 @@ class DirectionRunner : public TileRunner {
   template <class Save, class Finish>
   void run_along(const DirectionArrays& arrays, std::size_t count, Save save, Finish finish);
   void load_initial_tangents(const DirectionArrays& arrays, std::size_t count);
+  void set_bias_tangent(const TileNet& net, const float* along, const float* context,
+                        const float* context_tangent, float* rows) const;
   void set_interval_tangents(const DirectionArrays& arrays, std::size_t count, int k);
   void add_product(std::size_t q, const BasicCotangents<float>& cotangents, LaneList lanes,
                    std::size_t s, double* products) const;

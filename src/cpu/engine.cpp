@@ -9,6 +9,7 @@
 #include <ito/check.hpp>
 
 #include "cpu/direction_runner.hpp"
+#include "model/check.hpp"
 
 namespace ito::cpu {
 namespace {
@@ -143,9 +144,8 @@ class CpuEngine final : public Engine<float> {
 
   /// Numbers in the bias rows of one observation.
   std::size_t row_size() const {
-    if (shape_.context() == 0) return 0;
     return static_cast<std::size_t>(shape_.intervals()) *
-           static_cast<std::size_t>(shape_.control_net->layers.front().outputs);
+           static_cast<std::size_t>(shape_.bias_row());
   }
 
   /// A tile's chain, `unit` a number.
@@ -197,38 +197,37 @@ class CpuEngine final : public Engine<float> {
       space.sigma_slope[e] = static_cast<float>(sigma.slope);
     }
     if (shape_.context() == 0) return space;
-    const LayerShape& layer = shape_.control_net->layers.front();
-    const auto h = static_cast<std::size_t>(layer.outputs);
+    const auto h = static_cast<std::size_t>(shape_.bias_row());
     const auto contexts = static_cast<std::size_t>(shape_.context());
 #pragma omp parallel for num_threads(threads_) if (rows > 16)
     for (std::size_t r = 0; r < rows * static_cast<std::size_t>(shape_.intervals()); ++r) {
       const float* c = request.context.data() + r * contexts;
-      for (std::size_t i = 0; i < h; ++i) {
-        const float* weight = context_weights(parameters.data(), i);
-        double sum = parameters[layer.bias + i];
-        for (std::size_t j = 0; j < contexts; ++j) sum += double{weight[j]} * c[j];
-        space.bias_rows[r * h + i] = static_cast<float>(sum);
-      }
+      model_.for_row_nets([&](const TileNet& net) {
+        const TileLayer& layer = net.layers.front();
+        float* row = space.bias_rows + r * h + net.bias_row;
+        for (int i = 0; i < layer.outputs; ++i) {
+          const float* weight = context_weights(net, parameters.data(), i);
+          double sum = parameters[layer.bias + size(i)];
+          for (int j = 0; j < net.context; ++j) sum += double{weight[j]} * c[j];
+          row[i] = static_cast<float>(sum);
+        }
+      });
     }
     return space;
   }
 
-  /// The context columns of row i of the control's first layer, in an array laid out as the
-  /// parameters.
+  /// The context columns of row i of a net's first layer, in an array laid out as the parameters.
   template <class Number>
-  Number* context_weights(Number* flat, std::size_t i) const {
-    const LayerShape& layer = shape_.control_net->layers.front();
-    return flat + layer.weight + i * static_cast<std::size_t>(layer.inputs) +
-           static_cast<std::size_t>(model_.control_net->context_column());
+  static Number* context_weights(const TileNet& net, Number* flat, int i) {
+    const TileLayer& layer = net.layers.front();
+    return flat + layer.weight + size(i) * size(layer.row_length) + net.context_column();
   }
 
   /// From bias-row gradients to those of bias, context weights and context. Adds to the first
   /// chunk's gradient.
   void reduce_rows(const CpuCall& call, const BasicGradientOutputs<float>& gradient) const {
     if (shape_.context() == 0) return;
-    const LayerShape& layer = shape_.control_net->layers.front();
-    const auto h = static_cast<std::size_t>(layer.outputs);
-    const auto contexts = static_cast<std::size_t>(shape_.context());
+    const auto h = static_cast<std::size_t>(shape_.bias_row());
     const Partition& cut = call.map.partition;
     double* entries = call.space.row_gradients;
     for (std::uint64_t c = 0; c < cut.chunks;
@@ -242,8 +241,7 @@ class CpuEngine final : public Engine<float> {
         if (c > 0 && r < call.map.end_row(c - 1)) continue;
         for (std::size_t i = 0; i < static_cast<std::size_t>(shape_.intervals()); ++i) {
           const std::size_t row = r * static_cast<std::size_t>(shape_.intervals()) + i;
-          add_row_gradient(entries + (r + c) * row_size() + i * h, call, row, gradient, layer,
-                           contexts);
+          add_row_gradient(entries + (r + c) * row_size() + i * h, call, row, gradient);
         }
       }
     }
@@ -274,21 +272,28 @@ class CpuEngine final : public Engine<float> {
     }
   }
 
-  void add_row_gradient(const double* bias_gradient, const CpuCall& call, std::size_t row,
-                        const BasicGradientOutputs<float>& gradient, const LayerShape& layer,
-                        std::size_t contexts) const {
+  void add_row_gradient(const double* row_gradient, const CpuCall& call, std::size_t row,
+                        const BasicGradientOutputs<float>& gradient) const {
+    const std::size_t contexts = size(shape_.context());
     const float* c = call.request.context.data() + row * contexts;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(layer.outputs); ++i) {
-      if (bias_gradient[i] == 0) continue;  // a context that rules nowhere may be any number
-      call.space.gradients[layer.bias + i] += bias_gradient[i];
-      double* weights = context_weights(call.space.gradients, i);
-      for (std::size_t j = 0; j < contexts; ++j) weights[j] += bias_gradient[i] * c[j];
-    }
+    model_.for_row_nets([&](const TileNet& net) {
+      const TileLayer& layer = net.layers.front();
+      for (int i = 0; i < layer.outputs; ++i) {
+        const double bias_gradient = row_gradient[net.bias_row + i];
+        if (bias_gradient == 0) continue;  // a context that rules nowhere may be any number
+        call.space.gradients[layer.bias + size(i)] += bias_gradient;
+        double* weights = context_weights(net, call.space.gradients, i);
+        for (int j = 0; j < net.context; ++j) weights[j] += bias_gradient * c[j];
+      }
+    });
     for (std::size_t j = 0; j < contexts && !gradient.context.empty(); ++j) {
       double sum = 0;
-      for (std::size_t i = 0; i < static_cast<std::size_t>(layer.outputs); ++i) {
-        sum += double{context_weights(call.parameters.data(), i)[j]} * bias_gradient[i];
-      }
+      model_.for_row_nets([&](const TileNet& net) {
+        for (int i = 0; j < size(net.context) && i < net.layers.front().outputs; ++i) {
+          sum += double{context_weights(net, call.parameters.data(), i)[j]} *
+                 row_gradient[net.bias_row + i];
+        }
+      });
       gradient.context[row * contexts + j] = static_cast<float>(sum);
     }
   }

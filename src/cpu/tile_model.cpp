@@ -92,7 +92,8 @@ TileModel::TileModel(const ModelShape& shape, const Use& use)
       diffusion_floor(static_cast<float>(shape.diffusion_floor)),
       control_value(shape.control_value),
       diffusion_value(shape.diffusion_value),
-      grid(grid_steps<float>(shape)) {
+      grid(grid_steps<float>(shape)),
+      bias_row(shape.bias_row()) {
   parameters = shape.parameters;
   // Twice: the first pass measures the sums, the second places the rest behind them.
   ScratchLayout sums;
@@ -106,6 +107,9 @@ TileModel::TileModel(const ModelShape& shape, const Use& use)
     if (shape.control_net) control_net.emplace(*shape.control_net, scratch, sums);
   }
   sums_size = sums.size();
+  if (control_net && drift_net && drift_net->context > 0) {
+    control_net->bias_row = drift_net->layers.front().outputs;
+  }
   const auto rows = [this](int count) { return scratch.rows(count); };
   scheme = make_scheme(shape);
   carried = scheme->carried(state);
@@ -128,10 +132,8 @@ TileModel::TileModel(const ModelShape& shape, const Use& use)
     kept = rows(2 * state);
     kept_cotangent = rows(2 * state);
   }
-  const int bias_rows =
-      control_net && control_net->context > 0 ? control_net->layers.front().outputs : 0;
   for (int q = 0; q < use.directions; ++q) {
-    Along direction{{}, rows(carried), rows(8), rows(bias_rows)};
+    Along direction{{}, rows(carried), rows(8), rows(bias_row)};
     for (const Stage& stage : scheme->stages) {
       direction.stages.push_back(SchemePlaces::reserve(stage, entries, rows));
     }
@@ -149,7 +151,7 @@ TileModel::TileModel(const ModelShape& shape, const Use& use)
     *place = scratch.rows(1);
   }
   sigma_cotangent = scratch.rows(entries.count());
-  lane_bias = rows(bias_rows);
+  lane_bias = rows(bias_row);
 }
 
 }  // namespace ito::cpu

@@ -96,6 +96,7 @@ struct TileNet {
   std::vector<TileLayer> layers;
   bool time;
   int context;             ///< context columns; they act through a bias row made outside the loop
+  int bias_row = 0;        ///< where its numbers begin in one, with a context
   std::size_t first_bias;  ///< [outputs of the first layer]: its bias at the time at hand
   std::size_t time_sums;   ///< [outputs of the first layer, sum_lanes]: gradient of the time column
   std::size_t delta[2];    ///< [widest, tile_paths]
@@ -127,6 +128,14 @@ struct TileModel {
   };
   TileModel(const ModelShape& shape, const Use& use);
 
+  /// each(net) for those that take a part of a bias row.
+  template <class Each>
+  void for_row_nets(Each each) const {
+    for (const auto* net : {&drift_net, &control_net}) {
+      if (*net && (*net)->context > 0) each(**net);
+    }
+  }
+
   int state, noise, steps;
   DiffusionEntries entries;
   ControlKind control;
@@ -151,7 +160,7 @@ struct TileModel {
   std::optional<SchemePlaces> field_places;
   std::size_t kept, kept_cotangent;  ///< [2 state, tile_paths]
   /// A direction's tangents: of stages, of the chain [carried], of E, M and their intervals [4]
-  /// with their excesses [4], of the context's bias row [first control layer].
+  /// with their excesses [4], of the context's bias row [bias_row].
   struct Along {
     std::vector<SchemePlaces::Values> stages;
     std::size_t chain, sums, lane_bias;
@@ -169,7 +178,8 @@ struct TileModel {
   std::size_t z, w, u, u_cotangent;  ///< [noise, tile_paths]
   std::size_t b_cotangent;           ///< [state, tile_paths]
   std::size_t sigma_cotangent;       ///< [entries, tile_paths]
-  std::size_t lane_bias;             ///< [first control layer, tile_paths]
+  int bias_row;                      ///< numbers of a bias row (ModelShape)
+  std::size_t lane_bias;             ///< [bias_row, tile_paths]
   /// [tile_paths]: t, h and √h where they differ by lane, and the time of a stage. Where they do
   /// not, a first vector of h and of √h may serve all.
   std::size_t lane_time, lane_h, lane_root_h, lane_stage_time;

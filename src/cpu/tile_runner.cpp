@@ -44,8 +44,6 @@ TileRunner::TileRunner(const CpuCall& call, std::uint64_t tile, float* scratch)
   }
 }
 
-int TileRunner::first_layer() const { return call_.model.control_net->layers.front().outputs; }
-
 void TileRunner::load_initial() {
   const ModelShape& shape = call_.shape;
   const std::span<const float> x0 = call_.request.x0, parameters = call_.parameters;
@@ -86,7 +84,7 @@ void TileRunner::start_chain(std::size_t place) {
 void TileRunner::set_interval(int k) {
   const ModelShape& shape = call_.shape;
   if (shape.context() == 0) return;
-  const auto h = static_cast<std::size_t>(first_layer());
+  const auto h = static_cast<std::size_t>(call_.model.bias_row);
   for (TileGrid& grid : grids_.all()) {
     const int interval = grid.interval_at(k);
     if (interval == grid.interval) continue;
@@ -355,7 +353,7 @@ void TileRunner::take_sums(double* gradient) {
 /// entries: where a context begins at k, and every so many steps.
 void TileRunner::take_row_sums(int k, std::uint64_t chunk) {
   if (call_.shape.context() == 0) return;
-  const auto h = static_cast<std::size_t>(first_layer());
+  const auto h = static_cast<std::size_t>(call_.model.bias_row);
   const auto intervals = static_cast<std::size_t>(call_.shape.intervals());
   double* entries[tile_paths]{};  // [h], of the lanes whose sums are taken
   bool any = false;
@@ -368,14 +366,18 @@ void TileRunner::take_row_sums(int k, std::uint64_t chunk) {
           ((row_[lane] + chunk) * intervals + static_cast<std::size_t>(grid.interval_at(k))) * h;
     }
   }
-  float* sums = at(call_.model.control_net->layers.front().bias_sums);
-  for (std::size_t r = 0; r < h && any; ++r) {
-    for (std::size_t lane = 0; lane < tile_paths; ++lane) {
-      if (!entries[lane]) continue;
-      if (has_path(lane)) entries[lane][r] += sums[r * tile_paths + lane];
-      sums[r * tile_paths + lane] = 0.0f;
+  if (!any) return;
+  call_.model.for_row_nets([&](const TileNet& net) {
+    const TileLayer& layer = net.layers.front();
+    float* sums = at(layer.bias_sums);
+    for (int r = 0; r < layer.outputs; ++r, sums += tile_paths) {
+      for (std::size_t lane = 0; lane < tile_paths; ++lane) {
+        if (!entries[lane]) continue;
+        if (has_path(lane)) entries[lane][net.bias_row + r] += sums[lane];
+        sums[lane] = 0.0f;
+      }
     }
-  }
+  });
 }
 
 void TileRunner::reverse_initial(double* gradient) {

@@ -8,7 +8,7 @@
 
 namespace ito::cpu {
 
-/// One call's arrays in the workspace of the CPU engine. H = outputs of the control's first layer.
+/// One call's arrays in the workspace of the CPU engine. H = numbers of a bias row.
 struct CpuWorkspace {
   Tape tape;
   float* sigma;               // [entries] of an identity or constant diffusion
@@ -58,7 +58,6 @@ class TileRunner {
   std::size_t saves() const { return call_.shape.save.size(); }
   /// That a path takes part in the call, as far as is known.
   bool has_path(std::size_t lane) const { return path_[lane] >= 0; }
-  int first_layer() const;
   /// The tile's place on the tape.
   float* stored() const {
     const Tape& tape = call_.space.tape;

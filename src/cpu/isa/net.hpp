@@ -142,6 +142,12 @@ const float* make_first_bias(const TileNet& net, const float* parameters, float*
   return differ ? by_lane : lane_bias;
 }
 
+/// What a net with a context takes of bias rows that lie by lane at `rows`; null without one.
+inline const float* lane_bias_of(const TileNet& net, const float* scratch, std::size_t rows) {
+  if (net.context == 0) return nullptr;
+  return scratch + rows + static_cast<std::size_t>(net.bias_row) * tile_paths;
+}
+
 /// Values of every layer at time t. With a context, `lane_bias` holds W_c c + b for each path.
 template <class Arch>
 void net_forward(const TileNet& net, const float* parameters, float* scratch, const float* inputs,
@@ -251,7 +257,7 @@ void net_backward(const TileNet& net, const float* parameters, float* scratch, c
 struct NetDirection {
   const float* parameters;
   const float* inputs;     ///< [inputs, tile_paths]
-  const float* lane_bias;  ///< [first layer, tile_paths], of a net with context
+  const float* lane_bias;  ///< [first layer, tile_paths], of a net with context; else null
 };
 
 /// z [outputs, tile_paths] = W ȧ + Ẇ a + ḃ of one layer.
@@ -285,8 +291,8 @@ const float* net_tangent(const TileNet& net, const float* parameters, float* scr
   float* z = scratch + net.delta[0];
   float* tangent = scratch + net.delta[1];
   const float* first_bias = scratch + net.first_bias;
-  const float* lane_bias = make_first_bias<Arch>(net, direction.parameters, scratch, t,
-                                                 net.context > 0 ? direction.lane_bias : nullptr);
+  const float* lane_bias =
+      make_first_bias<Arch>(net, direction.parameters, scratch, t, direction.lane_bias);
   for (std::size_t l = 0; l < net.layers.size(); ++l) {
     const TileLayer& layer = net.layers[l];
     const bool first = l == 0;

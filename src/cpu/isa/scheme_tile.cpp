@@ -97,7 +97,8 @@ class SchemeTile {
       if (!net) return clear(place, rows);
       const float* tangent = net_tangent<Arch>(
           *net, call_.parameters, scratch_, at(values.point), net_time(t),
-          {along, at(tangents.point), at(model_.along[static_cast<std::size_t>(q)].lane_bias)});
+          {along, at(tangents.point),
+           lane_bias_of(*net, scratch_, model_.along[static_cast<std::size_t>(q)].lane_bias)});
       for_rows(rows, [&](int i, int lane) {
         put(place, i, lane, Number(scale) * load<Arch>(tangent + i * tile_paths + lane));
       });
@@ -197,7 +198,7 @@ class SchemeTile {
   void run(const std::optional<TileNet>& net, const float* x, double t, bool trace) const {
     if (!net) return;
     net_forward<Arch>(*net, call_.parameters, scratch_, x, net_time(t),
-                      net->context > 0 ? at(model_.lane_bias) : nullptr, trace);
+                      lane_bias_of(*net, scratch_, model_.lane_bias), trace);
   }
   /// place = floor + scale · the net's output; 0 without a net.
   void take(const std::optional<TileNet>& net, std::size_t place, int rows, float scale,

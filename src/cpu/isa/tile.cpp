@@ -138,14 +138,15 @@ class TileStep {
     set_step(k);
     const float* p = call_.parameters;
     if (model_.drift_net) {
-      net_forward<Arch>(*model_.drift_net, p, scratch_, x, t_, nullptr, trace);
+      net_forward<Arch>(*model_.drift_net, p, scratch_, x, t_,
+                        lane_bias_of(*model_.drift_net, scratch_, model_.lane_bias), trace);
     }
     if (model_.diffusion_net) {
       net_forward<Arch>(*model_.diffusion_net, p, scratch_, x, t_, nullptr, trace);
     }
     if (model_.control_net) {
       net_forward<Arch>(*model_.control_net, p, scratch_, x, t_,
-                        model_.control_net->context > 0 ? at(model_.lane_bias) : nullptr, trace);
+                        lane_bias_of(*model_.control_net, scratch_, model_.lane_bias), trace);
     }
     if (model_.control == ControlKind::drift) divide_by_sigma();
     TileNoise<Arch>(model_, call_).draw_step(k, at(model_.z), nullptr);
