@@ -1,6 +1,6 @@
-// The bias rows W_c c + b of a control's first layer that takes a context, before the time loop,
-// and their gradients after it: sums in double, in an order that depends on nothing but the number
-// of paths.
+// The bias rows W_c c + b of first layers that take a context, before the time loop, and their
+// gradients after it: sums in double, in an order that depends on nothing but the number of paths.
+// Such nets are the control and, of a model with inputs, the drift.
 #pragma once
 
 #include "kernels/device/arguments.cuh"
@@ -10,14 +10,55 @@
 
 namespace ito::cuda {
 
-/// Where the parameters of a row are.
+/// The numbers of a row, and those that both take.
 template <class Model>
 struct RowConstants {
-  static constexpr NetSpec kNet = Model::spec.nets[control_net];
-  static constexpr unsigned kRow = Model::spec.bias_row(), kContext = kNet.context;
-  static constexpr unsigned kOutputs = kNet.widths[0], kColumns = kNet.columns(0);
-  static constexpr int kBias = kNet.bias(0), kWeights = kNet.weight(0) + kNet.inputs + kNet.time;
+  static constexpr unsigned kRow = Model::spec.bias_row(), kContext = Model::spec.context();
+  static constexpr bool kDrift = Model::spec.bias_row_of(drift_net) > 0;
 };
+
+/// One net's part of a row, and where its parameters are.
+struct RowPart {
+  unsigned begin, row;        ///< of its numbers, and how many with padding
+  unsigned context, outputs;  ///< its weights W_c are [outputs, context], `columns` apart
+  unsigned columns, bias, weights;
+
+  ITO_INLINE static constexpr RowPart of(const ModelSpec& model, int index) {
+    const NetSpec& net = model.nets[index];
+    return {static_cast<unsigned>(model.bias_row_begin(index)),
+            static_cast<unsigned>(model.bias_row_of(index)),
+            static_cast<unsigned>(net.context),
+            static_cast<unsigned>(net.widths[0]),
+            static_cast<unsigned>(net.columns(0)),
+            static_cast<unsigned>(net.bias(0)),
+            static_cast<unsigned>(net.weight(0) + net.inputs + net.time)};
+  }
+  ITO_INLINE constexpr unsigned weight_count() const { return context * outputs; }
+};
+
+/// The part that number h of a row belongs to.
+template <class Model>
+ITO_INLINE constexpr RowPart row_part(unsigned h) {
+  if constexpr (RowConstants<Model>::kDrift) {
+    constexpr RowPart drift = RowPart::of(Model::spec, drift_net);
+    if (h < drift.row) return drift;
+  }
+  return RowPart::of(Model::spec, control_net);
+}
+
+/// W_cᵀ δ of one number c of a context, over the outputs `first`, `first` + `stride`, … of a part.
+template <class Number>
+ITO_DEVICE double context_product(const RowPart& part, const Number* parameters,
+                                  const Number* row_gradient, unsigned c, unsigned first,
+                                  unsigned stride) {
+  const Number* weights = parameters + part.weights + c;
+  const Number* gradient = row_gradient + part.begin;
+  double sum = 0;
+  ITO_UNROLLED_4
+  for (unsigned h = first; h < part.outputs; h += stride)
+    sum += static_cast<double>(weights[h * part.columns]) * static_cast<double>(gradient[h]);
+  return sum;
+}
 
 /// Number `index` / context_lanes of the bias rows: neighbouring lanes share it, so that they meet
 /// neighbouring weights. Whole warps take part.
@@ -26,13 +67,14 @@ ITO_DEVICE void make_bias_number(const ContextArguments<typename P::Number>& arg
                                  unsigned long long index) {
   using Rows = RowConstants<Model>;
   const unsigned long long i = index / context_lanes, row = i / Rows::kRow;
-  const auto h = static_cast<unsigned>(i % Rows::kRow);
+  const RowPart part = row_part<Model>(static_cast<unsigned>(i % Rows::kRow));
+  const auto h = static_cast<unsigned>(i % Rows::kRow) - part.begin;
   double sum = 0;
-  if (row < arguments.rows && h < Rows::kOutputs) {
+  if (row < arguments.rows && h < part.outputs) {
     const auto* context = arguments.context + row * Rows::kContext;
-    const auto* weights = arguments.parameters + Rows::kWeights + h * Rows::kColumns;
+    const auto* weights = arguments.parameters + part.weights + h * part.columns;
     ITO_UNROLLED_4
-    for (auto c = static_cast<unsigned>(index % context_lanes); c < Rows::kContext;
+    for (auto c = static_cast<unsigned>(index % context_lanes); c < part.context;
          c += context_lanes) {
       sum += static_cast<double>(weights[c]) * static_cast<double>(context[c]);
     }
@@ -40,7 +82,7 @@ ITO_DEVICE void make_bias_number(const ContextArguments<typename P::Number>& arg
   ITO_UNROLL
   for (unsigned mask = context_lanes / 2; mask > 0; mask /= 2) sum += shuffle_xor(sum, mask);
   if (index % context_lanes != 0 || row >= arguments.rows) return;
-  if (h < Rows::kOutputs) sum += static_cast<double>(arguments.parameters[Rows::kBias + h]);
+  if (h < part.outputs) sum += static_cast<double>(arguments.parameters[part.bias + h]);
   arguments.bias_rows[i] = static_cast<typename P::Number>(sum);
 }
 
@@ -85,41 +127,59 @@ ITO_DEVICE void context_gradient(const ContextGradientArguments<typename P::Numb
       i < arguments.observations * static_cast<unsigned>(arguments.intervals) * Rows::kContext;
   double sum = 0;
   if (one) {
-    const auto* weights = arguments.parameters + Rows::kWeights + i % Rows::kContext;
+    const auto c = static_cast<unsigned>(i % Rows::kContext);
     const auto* gradient = arguments.row_gradients + i / Rows::kContext * Rows::kRow;
-    ITO_UNROLLED_4
-    for (unsigned h = columns.row(); h < Rows::kOutputs; h += gradient_rows)
-      sum += static_cast<double>(weights[h * Rows::kColumns]) * static_cast<double>(gradient[h]);
+    constexpr RowPart control = RowPart::of(Model::spec, control_net);
+    if (c < control.context) {
+      sum =
+          context_product(control, arguments.parameters, gradient, c, columns.row(), gradient_rows);
+    }
+    if constexpr (Rows::kDrift) {
+      constexpr RowPart drift = RowPart::of(Model::spec, drift_net);
+      if (c < drift.context)
+        sum +=
+            context_product(drift, arguments.parameters, gradient, c, columns.row(), gradient_rows);
+    }
   }
   sum = columns.sum(sum);
   if (columns.row() == 0 && one)
     arguments.context_gradient[i] = static_cast<typename P::Number>(sum);
 }
 
-/// Gradient of the context weights W_c [outputs, context].
+/// Gradient of the context weights W_c [outputs, context] of each part.
 template <class P, class Model>
 ITO_DEVICE void context_weight_gradient(
     const ContextGradientArguments<typename P::Number>& arguments) {
   using Rows = RowConstants<Model>;
   const ColumnReductions columns{arguments.weight_rows, arguments.context_blocks};
-  const unsigned long long i = columns.index();
-  const auto h = static_cast<unsigned>(i / Rows::kContext);
-  const auto c = static_cast<unsigned>(i % Rows::kContext);
-  const bool one = h < Rows::kOutputs;
+  constexpr RowPart control = RowPart::of(Model::spec, control_net);
+  RowPart part = control;
+  unsigned long long i = columns.index();
+  if constexpr (Rows::kDrift) {
+    constexpr RowPart drift = RowPart::of(Model::spec, drift_net);
+    if (i < drift.weight_count()) {
+      part = drift;
+    } else {
+      i -= drift.weight_count();
+    }
+  }
+  const unsigned width = part.context > 0 ? part.context : 1;
+  const auto h = static_cast<unsigned>(i / width), c = static_cast<unsigned>(i % width);
+  const bool one = h < part.outputs && part.context > 0;
   const unsigned long long rows =
       one ? arguments.observations * static_cast<unsigned>(arguments.intervals) : 0;
   double sum = 0;
   ITO_UNROLLED_4
   for (unsigned long long row = columns.row(); row < rows; row += columns.rows) {
     // A context that rules nowhere may be any number.
-    const auto gradient = static_cast<double>(arguments.row_gradients[row * Rows::kRow + h]);
+    const auto gradient =
+        static_cast<double>(arguments.row_gradients[row * Rows::kRow + part.begin + h]);
     if (gradient != 0)
       sum += gradient * static_cast<double>(arguments.context[row * Rows::kContext + c]);
   }
   sum = columns.sum(sum);
   if (columns.row() != 0 || !one) return;
-  arguments.gradient[Rows::kWeights + h * Rows::kColumns + c] =
-      static_cast<typename P::Number>(sum);
+  arguments.gradient[part.weights + h * part.columns + c] = static_cast<typename P::Number>(sum);
 }
 
 /// Both: what is asked for of the context in the first blocks, the weights in the others.

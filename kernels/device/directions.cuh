@@ -36,21 +36,22 @@ ITO_DEVICE void make_bias_row_tangents(
   using Rows = RowConstants<Model>;
   const unsigned long long i = global_index(), row = i / Rows::kRow, q = row / arguments.rows;
   if (q >= arguments.count) return;
-  const auto h = static_cast<unsigned>(i % Rows::kRow);
+  const RowPart part = row_part<Model>(static_cast<unsigned>(i % Rows::kRow));
+  const auto h = static_cast<unsigned>(i % Rows::kRow) - part.begin;
   const auto* context = arguments.context + row % arguments.rows * Rows::kContext;
   double sum = 0;
-  if (h < Rows::kOutputs) {
-    const unsigned first = Rows::kWeights + h * Rows::kColumns;
+  if (h < part.outputs) {
+    const unsigned first = part.weights + h * part.columns;
     if (arguments.direction != nullptr) {
       const auto* direction = arguments.direction + q * Model::spec.parameters;
-      sum = static_cast<double>(direction[Rows::kBias + h]);
-      for (unsigned c = 0; c < Rows::kContext; ++c) {
+      sum = static_cast<double>(direction[part.bias + h]);
+      for (unsigned c = 0; c < part.context; ++c) {
         sum += static_cast<double>(direction[first + c]) * static_cast<double>(context[c]);
       }
     }
     if (arguments.context_direction != nullptr) {
       const auto* tangent = arguments.context_direction + row * Rows::kContext;
-      for (unsigned c = 0; c < Rows::kContext; ++c) {
+      for (unsigned c = 0; c < part.context; ++c) {
         sum +=
             static_cast<double>(arguments.parameters[first + c]) * static_cast<double>(tangent[c]);
       }

@@ -68,9 +68,21 @@ struct ModelSpec {
            : diffusion == DiffusionKind::constant_general ? state * noise
                                                           : 0;
   }
-  /// Numbers of a bias row W_c c + b, padded to tiles: 0 without a context.
+  /// Numbers of a net's part of a bias row, W_c c + b, padded to tiles: 0 without a context.
+  ITO_INLINE constexpr int bias_row_of(int net) const {
+    return nets[net].context == 0 ? 0 : (nets[net].widths[0] + 7) / 8 * 8;
+  }
+  /// Where it begins in the row: the drift's comes first.
+  ITO_INLINE constexpr int bias_row_begin(int net) const {
+    return net == control_net ? bias_row_of(drift_net) : 0;
+  }
   ITO_INLINE constexpr int bias_row() const {
-    return nets[control_net].context == 0 ? 0 : (nets[control_net].widths[0] + 7) / 8 * 8;
+    return bias_row_of(drift_net) + bias_row_of(control_net);
+  }
+  /// Numbers of a row of context: inputs, then the control's own. A net takes the first of them.
+  ITO_INLINE constexpr int context() const {
+    return nets[control_net].context > nets[drift_net].context ? nets[control_net].context
+                                                               : nets[drift_net].context;
   }
 };
 

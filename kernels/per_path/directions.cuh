@@ -26,7 +26,7 @@ struct GivenDirection {
   ITO_DEVICE void add_layer(int first, Eight<Number>& z, Input input) const {
     constexpr int kInputs = Net::layer(kLayer).inputs;
     const Number* bias = numbers + Net::layer(kLayer).bias;
-    if constexpr (kLayer == 0 && Net::kContext) bias = row;
+    if constexpr (kLayer == 0 && Net::kContext) bias = row + Net::kRowBegin;
     const auto constants = load_eight(bias + first);
     ITO_UNROLL
     for (int e = 0; e < 8; ++e) z.v[e] += constants.v[e];
@@ -81,7 +81,8 @@ struct UnitDirection {
       output = of_bias;
     }
     if constexpr (kLayer == 0 && Net::kContext) {
-      if (row >= 0) output = row;
+      const int of_row = row - Net::kRowBegin;
+      if (of_row >= 0 && of_row < kOutputs) output = of_row;
     }
     ITO_UNROLL
     for (int e = 0; e < 8; ++e) z.v[e] += output == first + e ? value : Number(0);
@@ -115,7 +116,7 @@ class UnitDirections {
       block -= blocks_.parameters;
       interval_ = block % intervals_;
       block /= intervals_;
-      count = Shape::kSpec.nets[control_net].widths[0];
+      count = unit_row(Shape::kSpec);
     }
     first_ = block * scheme_directions;
     count_ = count - first_ < scheme_directions ? count - first_ : scheme_directions;

@@ -90,24 +90,35 @@ ITO_INLINE constexpr PackedNumber number_source(const ThreadLayout& layout, int 
 /// Where a block sums a parameter's gradient: at the parameter's own offset, or −1 for the weights
 /// of a context, which come from the bias rows.
 ITO_INLINE constexpr int thread_sum_offset(const ModelSpec& model, int parameter) {
-  const NetSpec& net = model.nets[control_net];
-  const int at = parameter - net.weight(0);
-  const bool first_weights = net.context > 0 && at >= 0 && parameter < net.bias(0);
-  return first_weights && at % net.columns(0) >= net.inputs + net.time ? -1 : parameter;
+  for (const NetSpec& net : model.nets) {
+    const int at = parameter - net.weight(0);
+    const bool first_weights = net.context > 0 && at >= 0 && parameter < net.bias(0);
+    if (first_weights && at % net.columns(0) >= net.inputs + net.time) return -1;
+  }
+  return parameter;
 }
 
 /// Unit directions of the gradient of parameters: all but the weights of a context.
 ITO_INLINE constexpr int unit_count(const ModelSpec& model) {
-  const NetSpec& net = model.nets[control_net];
-  return model.parameters - net.widths[0] * net.context;
+  int count = model.parameters;
+  for (const NetSpec& net : model.nets) count -= net.widths[0] * net.context;
+  return count;
 }
 /// The parameter that belongs to one of them.
 ITO_INLINE constexpr int unit_parameter(const ModelSpec& model, int unit) {
-  const NetSpec& net = model.nets[control_net];
-  const int columns = net.inputs + net.time, at = unit - net.parameters;
-  if (net.context == 0 || at < 0) return unit;
-  if (at >= net.widths[0] * columns) return unit + net.widths[0] * net.context;
-  return net.parameters + at / columns * net.columns(0) + at % columns;
+  for (const NetSpec& net : model.nets) {  // in the order of their parameters
+    const int columns = net.inputs + net.time, at = unit - net.parameters;
+    if (net.context == 0 || at < 0) continue;
+    if (at < net.widths[0] * columns)
+      return net.parameters + at / columns * net.columns(0) + at % columns;
+    unit += net.widths[0] * net.context;
+  }
+  return unit;
+}
+/// Numbers of a bias row up to the last that is no padding.
+ITO_INLINE constexpr int unit_row(const ModelSpec& model) {
+  const int net = model.nets[control_net].context > 0 ? control_net : drift_net;
+  return model.nets[net].context == 0 ? 0 : model.bias_row_begin(net) + model.nets[net].widths[0];
 }
 /// Blocks of unit directions that a pathwise gradient takes: of parameters, of the bias row in
 /// each of `intervals`, and of X_0.
@@ -116,9 +127,7 @@ struct UnitBlocks {
 };
 ITO_INLINE constexpr UnitBlocks unit_blocks(const ModelSpec& model, int intervals, int at_once) {
   const auto blocks = [at_once](int count) { return (count + at_once - 1) / at_once; };
-  const NetSpec& net = model.nets[control_net];
-  return {blocks(unit_count(model)), net.context == 0 ? 0 : intervals * blocks(net.widths[0]),
-          blocks(model.state)};
+  return {blocks(unit_count(model)), intervals * blocks(unit_row(model)), blocks(model.state)};
 }
 
 /// Units of the widest hidden layer.
@@ -134,6 +143,7 @@ ITO_INLINE constexpr int widest_hidden(const ModelSpec& model) {
 /// One net of a shape.
 template <class Shape, int kNet>
 struct ThreadNet {
+  static constexpr int kRowBegin = Shape::kSpec.bias_row_begin(kNet);  ///< in a bias row
   static constexpr ThreadNetLayout kLayout = Shape::kLayout.nets[kNet];
   static constexpr NetSpec kSpec = kLayout.spec;
   static constexpr int kLayers = kSpec.layers, kInputs = kSpec.inputs;

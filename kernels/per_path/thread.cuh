@@ -165,8 +165,8 @@ class SchemeThread {
                            Number t, bool trace) {
     if (stage.needs_drift) {
       if constexpr (Shape::Drift::kLayers > 0) {
-        thread_net<P, typename Shape::Drift>(*this, at.point, t, nullptr, trace,
-                                             [&](int i, Number b) { put(at.b, i, 0, b); });
+        thread_net<P, typename Shape::Drift>(*this, at.point, t, net_row<typename Shape::Drift>(k),
+                                             trace, [&](int i, Number b) { put(at.b, i, 0, b); });
       } else {
         for (int i = 0; i < Shape::kState; ++i) put(at.b, i, 0, Number(0));
       }
@@ -176,14 +176,13 @@ class SchemeThread {
     if constexpr (Shape::kControl == ControlKind::constant) {
       for (int j = 0; j < Shape::kNoise; ++j) put(at.u, j, 0, numbers()[Shape::kControlValue + j]);
     } else {
-      const Number* row = nullptr;
-      if constexpr (Shape::kRow > 0) row = call_.bias_rows + bias_row(k);
-      thread_net<P, typename Shape::Control>(*this, at.point, t, row, trace, [&](int j, Number u) {
-        if constexpr (Shape::kControl == ControlKind::drift) {
-          u = (u - get(at.b, j, 0)) / get(at.sigma, j, 0);
-        }
-        put(at.u, j, 0, u);
-      });
+      thread_net<P, typename Shape::Control>(
+          *this, at.point, t, net_row<typename Shape::Control>(k), trace, [&](int j, Number u) {
+            if constexpr (Shape::kControl == ControlKind::drift) {
+              u = (u - get(at.b, j, 0)) / get(at.sigma, j, 0);
+            }
+            put(at.u, j, 0, u);
+          });
     }
   }
 
@@ -191,6 +190,7 @@ class SchemeThread {
                             const ValuePlaces<int>& cotangents, int k, Number t, bool to_point,
                             bool parameters) {
     const int to = to_point ? cotangents.point : -1;
+    step_ = k;
     if (stage.needs_control) {
       if constexpr (Shape::kControl == ControlKind::drift) {  // u = (v − b)/σ
         for (int j = 0; j < Shape::kNoise; ++j) {
@@ -204,7 +204,6 @@ class SchemeThread {
       if constexpr (Shape::kControl == ControlKind::constant) {
         if (parameters) add_vector(Shape::kControlParameter, Shape::kNoise, cotangent);
       }
-      step_ = k;
       thread_net_back<P, typename Shape::Control>(*this, at.point, to, t, parameters, cotangent);
     }
     if (stage.needs_drift) {
@@ -244,7 +243,8 @@ class SchemeThread {
         [&](const auto& staged, int first, int count) {
           if constexpr (kLayer == 0 && Net::kContext) {
             add_bias_rows(
-                staged, [this](int tile) { return interval_of(tile); }, first, count);
+                staged, [this](int tile) { return interval_of(tile); }, Net::kRowBegin + first,
+                count);
           }
         });
   }
@@ -282,6 +282,13 @@ class SchemeThread {
   /// Where the row of a context that is in force at step k lies among the bias rows.
   ITO_DEVICE long long bias_row(int k) const {
     return bias_rows_ + grid_.steps[k].interval * Shape::kRow;
+  }
+
+  /// That of a net; null of one that takes no context.
+  template <class Net>
+  ITO_DEVICE const Number* net_row(int k) const {
+    if constexpr (Net::kContext) return call_.bias_rows + bias_row(k) + Net::kRowBegin;
+    return nullptr;
   }
 
   const PathArguments<Number>& call_;

@@ -10,9 +10,9 @@
 
 namespace ito::cuda {
 
-/// The bias rows W_c c + b of a control that takes a context, before the time loop, and their
-/// gradients after it (kernels/device/context_rows.cuh): sizes and arguments, for launches that
-/// also do something else (kernels/device/call_ends.cuh).
+/// The bias rows W_c c + b of nets that take a context, before the time loop, and their gradients
+/// after it (kernels/device/context_rows.cuh): sizes and arguments, for launches that also do
+/// something else (kernels/device/call_ends.cuh).
 template <class Real>
 class ContextCalls {
  public:
@@ -21,7 +21,11 @@ class ContextCalls {
       : row_(static_cast<std::uint64_t>(row)),
         intervals_(std::max(1, shape.intervals())),
         context_(static_cast<std::uint64_t>(shape.context())) {
-    if (row > 0) outputs_ = static_cast<std::uint64_t>(shape.control_net->layers.front().outputs);
+    for (const auto* net : {&shape.drift, &shape.control_net}) {
+      if (!*net) continue;
+      weights_ += static_cast<std::uint64_t>((*net)->context_inputs) *
+                  static_cast<std::uint64_t>((*net)->layers.front().outputs);
+    }
   }
 
   /// Before the first `put_gradients`: the module that has its kernel.
@@ -75,7 +79,7 @@ class ContextCalls {
       arguments.context_blocks = blocks_of_threads(rows * context_ * gradient_rows);
     unsigned blocks = arguments.context_blocks;
     if (arguments.gradient != nullptr)
-      blocks += blocks_of_threads(outputs_ * context_ * arguments.weight_rows);
+      blocks += blocks_of_threads(weights_ * arguments.weight_rows);
     if (blocks > 0) launch(gpu, contexts_, blocks, service_threads, sum_bytes, arguments, stream);
   }
 
@@ -84,7 +88,7 @@ class ContextCalls {
 
  private:
   int intervals_;
-  std::uint64_t context_, outputs_ = 0;
+  std::uint64_t context_, weights_ = 0;  ///< numbers of a row of context, and their weights
   GpuKernel contexts_;
 };
 

@@ -19,11 +19,16 @@ void check_width(const char* field, int got, CudaKernels kernels) {
               "up to " + std::to_string(widest_state) + " with these, any with auto or per-path");
 }
 
-/// Whether every step is one of Euler–Maruyama in Itô's calculus, the gradient its adjoint, and the
-/// state not too wide: what the kernels on tensor cores take.
+/// Whether every step is one of Euler–Maruyama in Itô's calculus, the gradient its adjoint, the
+/// state not too wide, and no row of inputs goes to the drift: what the kernels on tensor cores
+/// take.
+bool drift_takes_inputs(const ModelShape& shape) {
+  return shape.drift && shape.drift->context_inputs > 0;
+}
+
 bool fits_tensor_cores(const ModelShape& shape, GradientMethod method) {
   return shape.solver == Solver::euler_maruyama && method == GradientMethod::adjoint &&
-         (shape.calculus == Calculus::ito || !shape.diffusion_net) &&
+         (shape.calculus == Calculus::ito || !shape.diffusion_net) && !drift_takes_inputs(shape) &&
          std::max(shape.state, shape.noise) <= widest_state;
 }
 
@@ -45,6 +50,10 @@ void check_kernels(const ModelShape& shape, const PlanOptions& options) {
   if (kernels == CudaKernels::per_path || kernels == CudaKernels::automatic) return;
   check_width("state", shape.state, kernels);
   check_width("noise", shape.noise, kernels);
+  if (drift_takes_inputs(shape)) {
+    throw Error("cuda_kernels", std::string(name(kernels)) + " with a drift that takes inputs",
+                "auto or per-path with inputs");
+  }
   if (!fits_tensor_cores(shape, options.gradient)) {
     throw Error("cuda_kernels",
                 std::string(name(kernels)) + " with solver " + std::string(name(shape.solver)) +
