@@ -10,12 +10,12 @@
 # table, every size and checkpoints of stored states; slow tests of the reference engine, whose code quicker
 # ones run too, stay out.
 set(slow "Slow|Order|Precision.*/cuda|BatchSplit.*/cuda|NonFinite.*/cuda|CudaSolvers.Give|Gradients.Are"
-  "CudaTangents|CudaGradientMethods|GridRows.*/cuda|CudaGridRows|GridsOfObservations")
+  "CudaTangents|CudaGradientMethods|CudaInputs|GridRows.*/cuda|CudaGridRows|GridsOfObservations")
 string(JOIN "|" slow ${slow})
 string(JOIN "|" plain "Slow" "Order" "cuda64" "cuda_fast" "InFast"
   "(Textbook|EverySize|Detach|BatchSplit|Girsanov|EngineNoise|NonFinite|Geometric|ZeroDiff).*/cuda$"
   "Checkpoint.*(LongPaths|Limit|Steps)/(cuda|reference)" "Detach.*/reference" "Girsanov.Weights"
-  "CudaSolvers.(Give|Are)" "CudaTangents|Tangents.Are.*/cuda|CudaGradientMethods|/Size.*/cuda|CudaTapeOn" "SolverEngines.*/reference" "Adjoint.Converges"
+  "CudaSolvers.(Give|Are)" "CudaTangents|Tangents.Are.*/cuda|CudaGradientMethods|CudaInputs|/Size.*/cuda|CudaTapeOn" "SolverEngines.*/reference" "Adjoint.Converges"
   "Warpgroups.*/(hidden|first|mlp)" "SharedUnitsOf.*/(hidden|mlp|deep|output|context_(a|w|open))|SharedUnits[.]"
   "SharedUnitsOf.*cuda_fast" "WideNets" "SmallNets.GiveTheHosts" "IndependentParts" "ClosesMost" "KernelHeaders" "Vocabulary" "AverageOfAShort"
   "GridRows.*/cuda_(drift|mixing|general|wide_0|affine|layered|fast)|CudaGridRows[.]|CudaGridRowsOn"

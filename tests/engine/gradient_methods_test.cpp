@@ -46,9 +46,10 @@ void expect_same_gradient(const EngineKind& kind, const ModelCase& row, Gradient
 /// sensitivity equations are the derivative of its chain.
 TEST_P(GradientMethods, PathwiseIsTheAdjointToRounding) {
   const double tolerance = GetParam().double_precision ? 1e-12 : GetParam().gradient_tolerance;
-  for (const char* model : {"mlp_diagonal_feedback", "deep_general_rectangular_open_loop",
-                            "affine_constant_drift", "deep_constant_rectangular_constant",
-                            "context_wide_drift", "context_of_three", "save_every_step"}) {
+  for (const char* model :
+       {"mlp_diagonal_feedback", "deep_general_rectangular_open_loop", "affine_constant_drift",
+        "deep_constant_rectangular_constant", "context_wide_drift", "context_of_three",
+        "save_every_step", "inputs_and_context", "inputs_affine_constant"}) {
     expect_same_gradient(GetParam(), case_of(model, Solver::euler_maruyama),
                          GradientMethod::pathwise, tolerance);
   }
@@ -78,9 +79,9 @@ TEST(CudaGradientMethods, PathwiseIsTheAdjointToRounding) {
 
 /// At any step size: thirds and sevenths have no exact binary form.
 TEST_P(GradientMethods, ReversibleIsTheAdjointToRounding) {
-  for (const char* model :
-       {"mlp_diagonal_feedback", "deep_general_rectangular_open_loop", "affine_constant_drift",
-        "context_wide_drift", "save_every_step", "diffusion_mixes_coordinates"}) {
+  for (const char* model : {"mlp_diagonal_feedback", "deep_general_rectangular_open_loop",
+                            "affine_constant_drift", "context_wide_drift", "save_every_step",
+                            "diffusion_mixes_coordinates", "inputs_drift_control"}) {
     for (const Calculus calculus : {Calculus::ito, Calculus::stratonovich}) {
       ModelCase row = case_of(model, Solver::reversible_heun);
       row.model.calculus = calculus;

@@ -67,6 +67,10 @@ Model model_of(const std::string& kind) {
   } else if (kind == "affine") {  // no hidden layer: time and context at the output
     model.drift = net({});
     model.control = FeedbackControl{net({}), contexts, context_steps};
+  } else if (kind == "inputs") {  // one of the two, which the drift takes too
+    model.inputs = 1;
+    model.control = FeedbackControl{net({6}), contexts - model.inputs};
+    model.input_steps = context_steps;
   } else {
     model.solver = parse_solver(kind);
     if (model.solver == Solver::reversible_heun) model.calculus = Calculus::stratonovich;
@@ -87,15 +91,15 @@ Model alone(Model model, const ObservationGrid& grid) {
   model.grid = grid.times;
   model.save = grid.save;
   if (model.save.back() != grid.steps()) model.save.push_back(grid.steps());
+  std::vector<int> changes{0};
+  for (int k = 1; k < static_cast<int>(grid.intervals.size()); ++k) {
+    const auto at = grid.intervals.begin() + k;
+    if (*at != *(at - 1)) changes.push_back(k);
+  }
+  if (model.inputs > 0) model.input_steps = changes;
   std::visit(
       [&](auto& control) {
-        if constexpr (requires { control.context_steps; }) {
-          control.context_steps = {0};
-          for (int k = 1; k < static_cast<int>(grid.intervals.size()); ++k) {
-            const auto at = grid.intervals.begin() + k;
-            if (*at != *(at - 1)) control.context_steps.push_back(k);
-          }
-        }
+        if constexpr (requires { control.context_steps; }) control.context_steps = changes;
       },
       model.control);
   return model;
@@ -223,14 +227,15 @@ std::vector<Case> cuda_cases() {
           {fp32, "affine", 0},      {fast, "wide", 0},
           {fp64, "drift_control"},  {fp64, "general_without_control"},
           {layered[0], "feedback"}, {layered[2], "mixing"},
-          {per_path, "feedback"},   {per_path, "heun"}};
+          {per_path, "feedback"},   {per_path, "heun"},
+          {fp32, "inputs"}};
 }
 
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const EngineKind& kind : host_engines()) {
     for (const char* model : {"feedback", "drift_control", "general_without_control", "mixing",
-                              "wide", "affine", "milstein", "heun", "reversible-heun"})
+                              "wide", "affine", "milstein", "heun", "reversible-heun", "inputs"})
       all.push_back({kind, model});
   }
   const std::vector<Case> cuda = cuda_cases();

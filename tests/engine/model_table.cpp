@@ -170,6 +170,26 @@ void add_context(Table& table) {
   table.add({"context_wide_drift", model, X0::from_model, 2});
 }
 
+/// Inputs that drift and control share, one alone, and both in one row with a context.
+void add_inputs(Table& table) {
+  Model model = small_model();
+  model.inputs = 2;
+  model.input_steps = {0, 3, 4};
+  model.control = FeedbackControl{net({4}, Activation::tanh), 3};
+  table.add({"inputs_and_context", model, X0::per_path, 3, 0, 32});
+  model.control = DriftControl{net({3, 4}, Activation::silu), 0};
+  table.add({"inputs_drift_control", model, X0::from_model, 2});
+  model.control = OpenLoopControl{net({}, Activation::tanh, false), 1};
+  model.drift = ZeroDrift{};
+  table.add({"inputs_of_the_control", model});
+  model.inputs = 3;
+  model.input_steps = {};
+  model.drift = net({}, Activation::tanh, false);
+  model.control = ConstantControl{};
+  model.diffusion = GeneralDiffusion{net({5}, Activation::tanh), 0.5};
+  table.add({"inputs_affine_constant", model, X0::from_model, 2});
+}
+
 void add_corners(Table& table) {
   Model model = small_model();
   model.save = {8};
@@ -261,6 +281,7 @@ const std::vector<ModelCase>& model_table() {
     add_kinds(table);
     add_activations(table);
     add_context(table);
+    add_inputs(table);
     add_corners(table);
     return table.take();
   }();
@@ -275,7 +296,7 @@ std::vector<ModelCase> model_table(const EngineKind& kind) {
   };
   if (kind.name == "cuda") {
     std::erase_if(rows, [&](const ModelCase& row) {
-      return starts(row, {"zero_", "affine_", "deep_", "constant_", "output_s"});
+      return starts(row, {"zero_", "affine_", "deep_", "constant_", "output_s", "inputs_o"});
     });
   } else {  // the other precisions share everything with fp32 but arithmetic
     std::erase_if(rows, [&](const ModelCase& row) {

@@ -20,15 +20,11 @@ class SolverEngines : public ::testing::TestWithParam<EngineKind> {};
 INSTANTIATE_TEST_SUITE_P(Engines, SolverEngines, ::testing::ValuesIn(host_engines()), engine_name);
 
 constexpr std::uint64_t paths = 75;
-const char* const model_names[] = {"mlp_diagonal_feedback",
-                                   "deep_general_rectangular_open_loop",
-                                   "affine_constant_drift",
-                                   "deep_constant_rectangular_constant",
-                                   "context_wide_drift",
-                                   "context_of_three",
-                                   "save_every_step",
-                                   "one_noise_two_states",
-                                   "diffusion_mixes_coordinates"};
+const char* const model_names[] = {"mlp_diagonal_feedback", "deep_general_rectangular_open_loop",
+                                   "affine_constant_drift", "deep_constant_rectangular_constant",
+                                   "context_wide_drift",    "context_of_three",
+                                   "inputs_and_context",    "save_every_step",
+                                   "one_noise_two_states",  "diffusion_mixes_coordinates"};
 
 /// Calls each(row) for the models that the solver takes, in both calculuses.
 template <class Names, class Each>
@@ -100,9 +96,12 @@ constexpr std::uint64_t few_paths = 70;
 
 /// One kernel serves every solver of a model, so that many rows are few compilations.
 TEST(CudaSolvers, GiveTheReferencesPathsAndGradients) {
-  const char* const names[] = {"deep_general_rectangular_open_loop", "affine_constant_drift",
-                               "deep_constant_rectangular_constant", "context_wide_drift",
-                               "context_of_three"};
+  const char* const names[] = {"deep_general_rectangular_open_loop",
+                               "affine_constant_drift",
+                               "deep_constant_rectangular_constant",
+                               "context_wide_drift",
+                               "context_of_three",
+                               "inputs_and_context"};
   for (const SolverProperties& solver : solvers()) {
     for_models(solver, names, [](ModelCase row) {
       if (row.observations == 1) row.first_path = 5;
