@@ -17,7 +17,7 @@ namespace ito::cli {
 namespace {
 
 std::size_t context_size(const Model& model) {
-  return std::visit(
+  const std::size_t own = std::visit(
       [](const auto& control) -> std::size_t {
         if constexpr (requires { control.context; })
           return static_cast<std::size_t>(control.context);
@@ -25,6 +25,7 @@ std::size_t context_size(const Model& model) {
           return 0;
       },
       model.control);
+  return static_cast<std::size_t>(model.inputs) + own;
 }
 
 Array read(const std::string& option, const std::string& file,
@@ -179,10 +180,11 @@ PathRun<Real>::PathRun(const PathArguments& arguments) {
     request.x0 = x0;
   }
   if (arguments.context.empty() && context_size(model) > 0) {
-    throw Error(
-        "--context", "none",
-        fmt::format("an array whose last axis has the {} numbers the control takes, or --prior",
-                    context_size(model)));
+    const char* const accepted =
+        model.inputs > 0 ? "an array whose last axis has the {} numbers of inputs and context"
+                         : "an array whose last axis has the {} numbers the control takes, or "
+                           "--prior";
+    throw Error("--context", "none", fmt::format(fmt::runtime(accepted), context_size(model)));
   }
   if (!arguments.context.empty()) {
     if (context_size(model) == 0) {

@@ -208,6 +208,7 @@ Model refined(Model model, int halvings) {
   }
   model.grid.push_back(coarse.back());
   scale(model.save, parts);
+  scale(model.input_steps, parts);
   std::visit(
       [parts](auto& control) {
         if constexpr (requires { control.context_steps; }) scale(control.context_steps, parts);
@@ -234,13 +235,16 @@ MultilevelEstimate multilevel_mean(const Model& model, std::span<const float> pa
     throw Error("pilot", fmt::format("{}", options.pilot),
                 fmt::format("2 to most_paths, {}", options.most_paths));
   }
-  const std::size_t wanted = std::visit(
+  const Model whole = validated(model);
+  const std::size_t own = std::visit(
       [](const auto& control) -> std::size_t {
         if constexpr (requires { control.context; })
           return static_cast<std::size_t>(control.context) * control.context_steps.size();
         return 0;
       },
-      validated(model).control);
+      whole.control);
+  const std::size_t wanted =
+      own + static_cast<std::size_t>(whole.inputs) * whole.input_steps.size();
   if (context.size() != wanted) {
     throw Error("context", fmt::format("{} numbers", context.size()),
                 fmt::format("{} (context steps × context)", wanted));

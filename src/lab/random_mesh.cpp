@@ -137,6 +137,9 @@ void check(const Model& model, const RandomMeshOptions& options) {
   if (std::holds_alternative<GaussianInitial>(model.initial)) {
     throw Error("initial", "gaussian", "point or learned");
   }
+  if (model.inputs > 0) {
+    throw Error("inputs", fmt::format("{}", model.inputs), "0: a mesh has no steps for them");
+  }
   std::visit(
       [](const auto& control) {
         if constexpr (requires { control.context; }) {

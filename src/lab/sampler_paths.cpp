@@ -31,6 +31,9 @@ void check_control(const Control& control) {
 
 void check_own(int part, const PriorReference& own) {
   const Model model = prior(validated(own.model));
+  if (model.inputs > 0)
+    throw Error("reference.model.inputs", fmt::format("{}", model.inputs),
+                "0: a sampler has one target");
   if (model.state != part)
     throw Error("reference.model.state", fmt::format("{}", model.state),
                 fmt::format("{}, the dimension of the target or of one of its parts", part));
