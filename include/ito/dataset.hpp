@@ -23,6 +23,9 @@ struct Dataset {
   /// [N], or empty: all at the model's save steps. Row i was observed at the save steps of its own
   /// grid, of which there may be fewer than T: what is left of the row is NaN.
   std::vector<ObservationGrid> grids{};
+  /// [N, I, U]: the model's inputs v on each of its I input steps; empty for a model without. With
+  /// grids of the rows' own, input row i is what rules on the steps of interval i.
+  std::vector<float> inputs{};
 
   std::span<const float> row(std::size_t i) const {
     return std::span(values).subspan(i * times * dimension, times * dimension);
@@ -54,9 +57,10 @@ Dataset read_dataset(const std::filesystem::path& file, std::size_t times = 1,
                      Header header = Header::automatic);
 
 /// Checks that `data` fits the model: T = number of save steps, D = observed, values in the
-/// likelihood's range, grids that `grid_rows` takes. Numbers may be missing where the encoder reads
-/// a series, or there is none, but not all of a row. Throws ito::Error naming the first offending
-/// row and column, counted from 1, its value and what is accepted.
+/// likelihood's range, grids that `grid_rows` takes, finite inputs where the model has some and
+/// none where not. Numbers may be missing where the encoder reads a series, or there is none, but
+/// not all of a row. Throws ito::Error naming the first offending row and column, counted from 1,
+/// its value and what is accepted.
 void check_dataset(const Dataset& data, const LatentModel& latent);
 
 /// Writes [rows, columns] numbers as CSV with a header, aside and renamed into place. Throws

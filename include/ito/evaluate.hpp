@@ -62,8 +62,10 @@ Evaluation evaluate(const LatentModel& latent, std::span<const float> parameters
 std::vector<float> decode(const LatentModel& latent, std::span<const float> parameters,
                           std::span<const float> states, Execution execution = {});
 
-/// Context [N, I, C] of observations, on the CPU or the reference. Throws ito::Error on parameters
-/// or data that do not fit, a model without an encoder, and when asked for a CUDA device.
+/// Context [N, I, C] of observations as a Request takes it: in each row the model's inputs, which
+/// are the data's, then what the encoder gives. On the CPU or the reference. Throws ito::Error on
+/// parameters or data that do not fit, a model without an encoder, and when asked for a CUDA
+/// device.
 std::vector<float> encode(const LatentModel& latent, std::span<const float> parameters,
                           const Dataset& data, Execution execution = {});
 

@@ -27,6 +27,9 @@ struct MlpEncoder {
   double scale = 1.0;
 };
 
+// Encoders give c alone: the model's inputs, which the data bring, stand before it in a row of
+// context. Those of series read them too: of the interval that ends at i, behind (v_i, m_i).
+
 // Encoders that read the observations as a series, at whatever times they are made and with numbers
 // missing. They read from the last observation to the first, so row i of the context, for the
 // interval that ends at observation i, sees observations i, i + 1, … only: what the posterior there

@@ -17,8 +17,8 @@ namespace ito {
 /// own that passes through all of its times, so none is rounded.
 struct SeriesModel {
   /// What the model is. Its grid says the unit of time alone, by its first and last time; save
-  /// steps and the control's context steps are those of the series and are ignored here. An encoder
-  /// that reads a series gives a row of context for each observation.
+  /// steps, the control's context steps and the input steps are those of the series and are ignored
+  /// here. An encoder that reads a series gives a row of context for each observation.
   LatentModel latent{};
   std::vector<std::string> columns{};  ///< names of y [D]; empty: whatever the series call them
   double longest_step = 0.05;          ///< of the grids
@@ -51,9 +51,11 @@ struct LatentSeries {
 
 /// For `fit`, `evaluate` and all else that takes a latent model with a dataset. As many steps, save
 /// steps and context steps as the longest series takes; the parameters are the same whatever the
-/// series. Throws ito::Error where `check_series` does, on a number of columns that is not the
-/// model's `observed`, inputs, a time before `start`, an encoder of whole rows ("identity", "mlp"),
-/// and where `grid_through` and `validated` do.
+/// series. The inputs seen at a time rule from it until the next, those of the first time before it
+/// too: row i, for the interval that ends at observation i, has those of observation i − 1. Throws
+/// ito::Error where `check_series` does, on numbers of columns that are not the model's `observed`
+/// and `inputs`, a time before `start`, an encoder of whole rows ("identity", "mlp"), and where
+/// `grid_through` and `validated` do.
 LatentSeries latent_series(const SeriesModel& model, const SeriesDataset& series);
 
 /// A latent model sized for two sets of series, which may use the same names, and both as its data.

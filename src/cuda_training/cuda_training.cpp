@@ -134,6 +134,9 @@ std::unique_ptr<TrainingEngine> make_cuda_training(const TrainingTask& task, Tra
   if (!task.training.grids.empty())
     throw Error("data.grids", "grids of the rows' own",
                 "none in a CUDA graph; make_host_training takes them, with paths on the device");
+  if (task.shape.model.inputs > 0)
+    throw Error("inputs", std::to_string(task.shape.model.inputs),
+                "0 in a CUDA graph; make_host_training takes them, with paths on the device");
   return std::make_unique<CudaTraining>(task, state, ordinal, memory);
 }
 

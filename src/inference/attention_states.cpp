@@ -203,7 +203,7 @@ class AttentionStates final : public SequenceStates<Real> {
   double horizons(double time) const { return time / attention_.horizon; }
 
   void read(const SequenceRows& rows, const PackedRows& packed) {
-    const std::size_t entries = packed.entries(), observation = 2 * size(shape_.observed);
+    const std::size_t entries = packed.entries(), observation = size(shape_.observation());
     observations_.resize(entries * observation);
     times_.resize(entries);
     time_features_.resize(entries * sizes_.features);

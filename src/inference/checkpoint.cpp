@@ -45,6 +45,8 @@ std::string describe(const Dataset& data) {
     numbers.insert(numbers.end(), grid.save.begin(), grid.save.end());
     numbers.insert(numbers.end(), grid.intervals.begin(), grid.intervals.end());
   }
+  if (!data.inputs.empty())
+    text += fmt::format(", inputs {:016x}", hash(std::span<const float>(data.inputs)));
   if (!numbers.empty())
     text += fmt::format(", grids {:016x}", hash(std::span<const double>(numbers)));
   return text;

@@ -57,6 +57,27 @@ bool reads_whole_rows(const Encoder& encoder) {
          std::holds_alternative<MlpEncoder>(encoder);
 }
 
+void check_inputs(const char* field, std::span<const float> inputs, std::size_t rows,
+                  const Model& model) {
+  if (model.inputs == 0) {
+    if (inputs.empty()) return;
+    throw Error(field, fmt::format("{} numbers", inputs.size()), "none: the model has no inputs");
+  }
+  const std::size_t steps = std::max<std::size_t>(model.input_steps.size(), 1);
+  const std::size_t width = size(model.inputs);
+  const std::size_t wanted = checked_elements<float>(field, {rows, steps, width});
+  if (inputs.size() != wanted) {
+    throw Error(field, fmt::format("{} numbers", inputs.size()),
+                fmt::format("{} (rows × input steps × inputs)", wanted));
+  }
+  const auto found = std::ranges::find_if(inputs, [](float v) { return !std::isfinite(v); });
+  if (found == inputs.end()) return;
+  const auto at = static_cast<std::size_t>(found - inputs.begin());
+  throw Error(fmt::format("{}: row {} of {}, input step {}, input {}", field,
+                          at / (steps * width) + 1, rows, at / width % steps + 1, at % width + 1),
+              fmt::format("{}", *found), "finite numbers");
+}
+
 void check_samples(const char* field, std::size_t samples, std::size_t observations,
                    const LatentModel& latent, Device device, bool gradient) {
   check_count(field, samples);
@@ -87,6 +108,7 @@ void check_dataset(const Dataset& data, const LatentModel& latent) {
     throw Error("data.values", fmt::format("{} numbers", data.values.size()),
                 fmt::format("{} (rows × times × numbers)", numbers));
   }
+  check_inputs("data.inputs", data.inputs, data.count, latent.model);
   check_grids(data, latent.model);
   const ObservationModel model(latent.likelihood);
   const bool gaps = !reads_whole_rows(latent.encoder);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include <ito/device.hpp>
 #include <ito/fit.hpp>
@@ -13,6 +14,11 @@ namespace ito {
 /// has where those of one observation are held at a time.
 void check_samples(const char* field, std::size_t samples, std::size_t observations,
                    const LatentModel& latent, Device device, bool gradient);
+
+/// Refuses the inputs of `rows` rows, naming `field`, unless they are finite and [rows, input
+/// steps, inputs] of the model, or none where it has none.
+void check_inputs(const char* field, std::span<const float> inputs, std::size_t rows,
+                  const Model& model);
 
 /// Whether an encoder takes rows as they are, with nothing missing.
 bool reads_whole_rows(const Encoder& encoder);

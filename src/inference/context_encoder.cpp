@@ -1,5 +1,6 @@
 #include "inference/context_encoder.hpp"
 
+#include <algorithm>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -30,7 +31,11 @@ template void scale_observations(const Encoder&, std::span<const float>, std::sp
 template <class Real>
 ContextEncoder<Real>::ContextEncoder(const LatentModel& latent, const LatentShape& shape,
                                      std::size_t capacity, Execution execution)
-    : encoder_(latent.encoder), row_numbers_(size(shape.times) * size(shape.observed)) {
+    : encoder_(latent.encoder),
+      row_numbers_(size(shape.times) * size(shape.observed)),
+      inputs_(size(shape.model.inputs)),
+      own_numbers_(size(shape.model.own_context())) {
+  if (inputs_ > 0) own_.resize(capacity * size(shape.model.intervals()) * own_numbers_);
   if (shape.encoder) {
     net_ = make_network<Real>(*shape.encoder, execution);
     scaled_.resize(capacity * row_numbers_);
@@ -46,6 +51,21 @@ template <class Real>
 void ContextEncoder<Real>::forward(std::span<const Real> parameters, SequenceRows rows,
                                    std::span<Real> context, std::span<Real> initial) {
   if (context.empty()) return;
+  if (inputs_ == 0) return encode(parameters, rows, context, initial);
+  const std::size_t count = rows.inputs.size() / inputs_;
+  const std::span<Real> own = own_rows(count);
+  if (own_numbers_ > 0) encode(parameters, rows, own, initial);
+  auto to = context.begin();
+  for (std::size_t row = 0; row < count; ++row) {
+    for (const float value : rows.inputs.subspan(row * inputs_, inputs_))
+      *to++ = static_cast<Real>(value);
+    to = std::ranges::copy(own.subspan(row * own_numbers_, own_numbers_), to).out;
+  }
+}
+
+template <class Real>
+void ContextEncoder<Real>::encode(std::span<const Real> parameters, SequenceRows rows,
+                                  std::span<Real> context, std::span<Real> initial) {
   if (sequence_) {
     const std::size_t count = rows.y.size() / row_numbers_;
     if (rows.times.empty()) rows.times = std::span(save_times_).first(count * rows.slots);
@@ -63,6 +83,15 @@ void ContextEncoder<Real>::backward(std::span<const Real> parameters,
                                     std::span<const Real> context_cotangents,
                                     std::span<const Real> initial_cotangents,
                                     std::span<Real> gradient) {
+  if (inputs_ > 0) {
+    const std::size_t width = inputs_ + own_numbers_, count = context_cotangents.size() / width;
+    const std::span<Real> own = own_rows(count);
+    for (std::size_t row = 0; row < count; ++row) {
+      std::ranges::copy(context_cotangents.subspan(row * width + inputs_, own_numbers_),
+                        own.begin() + static_cast<std::ptrdiff_t>(row * own_numbers_));
+    }
+    context_cotangents = own;
+  }
   if (sequence_) sequence_->backward(parameters, context_cotangents, initial_cotangents, gradient);
   if (net_) net_->backward(parameters, last_scaled_, context_cotangents, gradient, {});
 }

@@ -123,6 +123,9 @@ Diffusion constant_noise(const DeepLatentGaussian& model) {
 
 DeepLatentGaussian deep_latent_gaussian(const Model& given, std::span<const float> parameters) {
   const Model model = prior(validated(given));
+  if (model.inputs > 0)
+    throw Error("inputs", fmt::format("{}", model.inputs),
+                "0: a layer's map takes the state alone");
   const ModelShape shape = resolve(model);
   check_parameters(parameters.size(), shape.parameters);
   DeepLatentGaussian result{

@@ -127,7 +127,7 @@ class GruStates final : public SequenceStates<Real> {
   void read(const SequenceRows& rows, const PackedRows& packed) {
     input_rows_.resize(packed.entries() * inputs_);
     gaps_.resize(packed.entries());
-    const std::size_t observation = 2 * size(shape_.observed);
+    const std::size_t observation = size(shape_.observation());
     packed.for_each([&](std::size_t entry, std::size_t row, std::size_t slot) {
       const double* times = &rows.times[row * rows.slots];
       const bool last = slot + 1 == static_cast<std::size_t>(rows.lengths[row]);

@@ -167,6 +167,8 @@ LatentModel validated(LatentModel latent) {
   const ContextSize size = context_size(latent.model.control);
   check_flattened("size of the context (context steps · context)",
                   static_cast<std::int64_t>(size.intervals) * size.context);
+  check_flattened("size of the inputs (input steps · inputs)",
+                  static_cast<std::int64_t>(latent.model.input_steps.size()) * latent.model.inputs);
   std::visit(CheckEncoder{size, latent.model.save.size(), observation}, latent.encoder);
   if (gives_initial(latent.encoder) &&
       !std::holds_alternative<GaussianInitial>(latent.model.initial)) {
@@ -187,7 +189,7 @@ LatentShape resolve(const LatentModel& given) {
   shape.tensors = shape.model.tensors;
   if (const auto* encoder = std::get_if<MlpEncoder>(&latent.encoder)) {
     shape.encoder = append_net(shape.tensors, "encoder", encoder->net, shape.times * shape.observed,
-                               0, 0, shape.model.intervals() * shape.model.context());
+                               0, 0, shape.model.intervals() * shape.model.own_context());
   }
   shape.sequence_encoder =
       append_sequence_encoder(shape.tensors, latent.encoder, shape.model, shape.observed,

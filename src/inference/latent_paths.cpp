@@ -185,10 +185,13 @@ void LatentPathsIn<Real>::forward(std::span<const float> parameters,
   }
   log_scales_ = observation_model_.log_scales(shape_.log_scales_of(parameters));
   observations_ = block.constants.size();
-  encoder_.forward(
-      parameters_,
-      {.slots = size(shape_.times), .y = block.y, .times = block.times, .lengths = block.lengths},
-      context_rows(), head_rows());
+  encoder_.forward(parameters_,
+                   {.slots = size(shape_.times),
+                    .y = block.y,
+                    .times = block.times,
+                    .lengths = block.lengths,
+                    .inputs = block.inputs},
+                   context_rows(), head_rows());
   simulate(block);
   decode();
   compare(block);

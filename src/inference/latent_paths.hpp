@@ -32,6 +32,7 @@ struct ObservationBlock {
   /// [R, K] and [R, T]: grids of the rows' own (BasicRequest); empty: the model's.
   std::span<const DoubleGridStep> grid{};
   std::span<const int> save{};
+  std::span<const float> inputs{};  ///< [R, I, U], of a model with inputs
   /// [R, T], when each was made, for encoders that read a series; empty: at the save steps.
   std::span<const double> times{};
   /// [R], how many of the T there are, likewise; empty: all.

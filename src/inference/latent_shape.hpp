@@ -16,7 +16,7 @@ namespace ito {
 /// A validated LatentModel resolved to numbers.
 struct LatentShape {
   ModelShape model;
-  std::optional<NetShape> encoder;  ///< [times · observed] to [intervals · context]
+  std::optional<NetShape> encoder;  ///< [times · observed] to [intervals · own context]
   std::optional<SequenceEncoderShape> sequence_encoder;  ///< [times, observed] to context rows
   std::optional<NetShape> decoder;                       ///< [state] to [observed]
   /// A learned `likelihood.log_scale`: where it stands among the parameters, and its numbers, 0, 1

@@ -50,10 +50,13 @@ std::vector<float> encode(const LatentModel& latent, std::span<const float> para
   const RowGrids grids(checked.model, data);
   grids.put(block, 0, data.count);
   ContextEncoder<float>(checked, shape, data.count, host)
-      .forward(
-          parameters,
-          {.slots = data.times, .y = data.values, .times = block.times, .lengths = block.lengths},
-          context, {});
+      .forward(parameters,
+               {.slots = data.times,
+                .y = data.values,
+                .times = block.times,
+                .lengths = block.lengths,
+                .inputs = block.inputs},
+               context, {});
   return context;
 }
 

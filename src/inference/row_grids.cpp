@@ -16,6 +16,8 @@ void append_row(std::vector<T>& to, const std::vector<T>& from, std::size_t row,
 }  // namespace
 
 RowGrids::RowGrids(const Model& model, const Dataset& data) {
+  inputs_ = data.inputs;
+  input_numbers_ = data.inputs.size() / data.count;
   if (data.grids.empty()) return;
   rows_ = grid_rows<double>(model, data.grids);
   steps_ = rows_.steps.size() / data.count;
@@ -37,6 +39,9 @@ void RowGrids::select(const RowGrids& all, std::span<const std::size_t> rows) {
   rows_.save.clear();
   times_.clear();
   lengths_.clear();
+  input_numbers_ = all.input_numbers_;
+  inputs_.clear();
+  for (const std::size_t row : rows) append_row(inputs_, all.inputs_, row, input_numbers_);
   if (all.lengths_.empty()) return;
   for (const std::size_t row : rows) {
     append_row(rows_.steps, all.rows_.steps, row, steps_);
@@ -47,6 +52,7 @@ void RowGrids::select(const RowGrids& all, std::span<const std::size_t> rows) {
 }
 
 void RowGrids::put(ObservationBlock& block, std::size_t begin, std::size_t count) const {
+  block.inputs = std::span(inputs_).subspan(begin * input_numbers_, count * input_numbers_);
   if (lengths_.empty()) return;
   block.grid = std::span(rows_.steps).subspan(begin * steps_, count * steps_);
   block.save = std::span(rows_.save).subspan(begin * saves_, count * saves_);

@@ -11,8 +11,8 @@
 
 namespace ito {
 
-/// What the rows of a dataset with grids of their own bring with them, as a block takes it. Nothing
-/// where the rows share the model's.
+/// What the rows of a dataset bring with them beside their numbers, as a block takes it: inputs,
+/// and grids of their own. Nothing where the model has none and the rows share its grid.
 class RowGrids {
  public:
   RowGrids() = default;
@@ -29,6 +29,8 @@ class RowGrids {
   DoubleGridRows rows_;
   std::vector<double> times_;  ///< [N, T], at the save steps; beyond a row's, its last time
   std::vector<int> lengths_;   ///< [N]: how many save steps a row has
+  std::size_t input_numbers_ = 0;
+  std::vector<float> inputs_;  ///< [N, I·U]
 };
 
 /// A dataset's rows in their order, as blocks take them.

@@ -7,6 +7,7 @@
 #include <ito/sample.hpp>
 
 #include "engine/engine.hpp"
+#include "inference/checks.hpp"
 #include "inference/latent_paths.hpp"
 #include "model/check.hpp"
 
@@ -15,10 +16,19 @@ namespace {
 
 /// One block of prior paths at the observation times. Prior parameters are a prefix of the model's.
 Paths prior_paths(Plan& plan, std::span<const float> parameters, std::size_t first,
-                  std::size_t count, std::uint64_t seed, const GridRows& grid) {
-  Paths paths = plan.simulate(
-      parameters,
-      {.paths = count, .seed = seed, .first_path = first, .grid = grid.steps, .save = grid.save});
+                  std::size_t count, const SampleOptions& options, const GridRows& grid) {
+  const Model& model = plan.model();
+  const std::size_t each = model.input_steps.size() * size(model.inputs);
+  Request request{.paths = count,
+                  .seed = options.seed,
+                  .first_path = first,
+                  .grid = grid.steps,
+                  .save = grid.save};
+  if (each > 0) {
+    request.context = options.inputs.subspan(first * each, count * each);
+    request.paths_per_observation = 1;
+  }
+  Paths paths = plan.simulate(parameters, request);
   if (paths.non_finite() > 0)
     throw Error("sample", fmt::format("{} of {} prior paths not finite", paths.non_finite(), count),
                 "parameters under which every path stays finite");
@@ -46,6 +56,7 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
   check_parameters(shape, parameters);
   Plan plan(prior(checked.model), options.execution);
   const GridRows row_grid = grid_rows<float>(plan.model(), grid);
+  check_inputs("sample.inputs", options.inputs, count, plan.model());
   const ObservationModel model(checked.likelihood);
   const LogScales log_scales = model.log_scales(shape.log_scales_of(parameters));
   Dataset data{.count = count,
@@ -63,7 +74,7 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
   const std::size_t block = block_observations(shape, 16, (count + 15) / 16, memory) * 16;
   for (std::size_t begin = 0; begin < count; begin += block) {
     const std::size_t rows = std::min(block, count - begin);
-    const Paths paths = prior_paths(plan, parameters, begin, rows, options.seed, row_grid);
+    const Paths paths = prior_paths(plan, parameters, begin, rows, options, row_grid);
     std::vector<float> decoded(decoder ? rows * row_numbers : 0);
     if (decoder) decoder->forward(parameters, paths.states(), decoded);
     const std::vector<float>& eta = decoder ? decoded : paths.states();

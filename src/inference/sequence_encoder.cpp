@@ -19,6 +19,9 @@ void write_observation(const SequenceEncoderShape& shape, const SequenceRows& ro
                   : Real{0};
     to[observed + j] = there ? Real{1} : Real{0};
   }
+  const std::size_t width = size(shape.inputs);
+  const auto inputs = rows.inputs.subspan((row * rows.slots + slot) * width, width);
+  std::ranges::transform(inputs, to + 2 * observed, [](float v) { return static_cast<Real>(v); });
 }
 
 template <class Real>

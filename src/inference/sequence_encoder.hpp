@@ -20,6 +20,8 @@ struct SequenceRows {
   std::span<const float> y;       ///< [R, S, D]; NaN where a number is missing
   std::span<const double> times;  ///< [R, S], in the model's units
   std::span<const int> lengths;   ///< [R], each from 0 to S
+  /// [R, S, U]: the inputs that rule on the interval that ends at each observation, if any.
+  std::span<const float> inputs{};
 
   std::size_t rows() const { return lengths.size(); }
 };
@@ -80,8 +82,8 @@ template <class Real>
 std::unique_ptr<SequenceStates<Real>> make_attention_states(const SequenceEncoderShape& shape,
                                                             Execution execution);
 
-/// Writes the observation in a slot as nets take it, [2D]: scaled numbers, 0 where one is missing,
-/// and then a mask of 1 and 0.
+/// Writes the observation in a slot as nets take it, [2D + U]: scaled numbers, 0 where one is
+/// missing, then a mask of 1 and 0, then inputs.
 template <class Real>
 void write_observation(const SequenceEncoderShape& shape, const SequenceRows& rows, std::size_t row,
                        std::size_t slot, Real* to);

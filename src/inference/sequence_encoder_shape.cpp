@@ -27,7 +27,8 @@ struct SequenceResolver {
     return std::nullopt;
   }
   std::optional<SequenceEncoderShape> operator()(const GruEncoder& encoder) const {
-    const int hidden = encoder.hidden, inputs = 2 * observed + 1 + (encoder.time ? 1 : 0);
+    const int hidden = encoder.hidden;
+    const int inputs = 2 * observed + model.inputs + 1 + (encoder.time ? 1 : 0);
     GruShape gru;
     gru.input = affine("gru.weight_ih", "gru.bias_ih", inputs, 3 * hidden);
     gru.state = affine("gru.weight_hh", "gru.bias_hh", hidden, 3 * hidden);
@@ -49,7 +50,7 @@ struct SequenceResolver {
     AttentionShape attention;
     attention.observation =
         append_net(tensors, "encoder.attention.observation", Mlp{.hidden = {encoder.hidden}},
-                   2 * observed, 0, 0, 2 * encoder.hidden);
+                   2 * observed + model.inputs, 0, 0, 2 * encoder.hidden);
     attention.query = affine("attention.query.weight", "attention.query.bias", features, states);
     attention.heads = encoder.heads;
     attention.horizon = model.grid.back() - model.grid.front();
@@ -69,10 +70,11 @@ struct SequenceResolver {
   SequenceEncoderShape with_heads(const Kind& encoder, States states, int width) const {
     SequenceEncoderShape shape;
     shape.observed = observed;
+    shape.inputs = model.inputs;
     shape.shift = encoder.shift;
     shape.scale = encoder.scale;
     shape.states = std::move(states);
-    shape.context = affine("out.weight", "out.bias", width, model.context());
+    shape.context = affine("out.weight", "out.bias", width, model.own_context());
     if (initial_state > 0)
       shape.initial = affine("initial.weight", "initial.bias", width, 2 * initial_state);
     return shape;

@@ -21,7 +21,7 @@ struct GruShape {
 
 /// Of an AttentionEncoder with keys and values of H numbers and F time features.
 struct AttentionShape {
-  NetShape observation;  ///< [2D] to keys, then values [2H]
+  NetShape observation;  ///< [2D + U] to keys, then values [2H]
   NetShape query;        ///< [F] to queries, [heads, H/heads + F]
   int heads = 1;
   double horizon = 1;  ///< what times are measured in
@@ -30,6 +30,7 @@ struct AttentionShape {
 /// An encoder of a series, resolved to numbers.
 struct SequenceEncoderShape {
   int observed = 0;  ///< D
+  int inputs = 0;    ///< U
   double shift = 0, scale = 1;
   std::variant<GruShape, AttentionShape> states;  ///< from observations to states
   NetShape context;                               ///< a state to its row of context
@@ -37,6 +38,8 @@ struct SequenceEncoderShape {
   std::optional<NetShape> initial;
 
   int state() const { return context.inputs(); }
+  /// Numbers of an observation as nets take it, with the inputs that rule before it.
+  int observation() const { return 2 * observed + inputs; }
   /// About how many numbers are held for an observation.
   std::size_t numbers_held() const;
 };

@@ -33,9 +33,13 @@ void check_columns(const SeriesModel& model, const SeriesDataset& series) {
         fmt::format("\"{}\"", shortened(series.columns[j], 40)),
         fmt::format("\"{}\", as in the model; `with_columns` changes the order", model.columns[j]));
   }
-  if (series.input_dimension() > 0) {
+  if (latent.model.inputs == 0 && series.input_dimension() > 0) {
     throw Error("series", fmt::format("{} inputs", series.input_dimension()),
                 "none: no net takes exogenous inputs; exclude these columns");
+  }
+  if (series.input_dimension() != static_cast<std::size_t>(latent.model.inputs)) {
+    throw Error("series", fmt::format("{} inputs", series.input_dimension()),
+                fmt::format("{} (the model's `inputs`)", latent.model.inputs));
   }
 }
 
@@ -55,6 +59,17 @@ ObservationGrid series_grid(const SeriesModel& model, const Series& series) {
   return grid;
 }
 
+/// What rules on the interval that ends at each of the `times` first observations, [times, U]: the
+/// inputs at the observation before. Zeros beyond the series, where nothing is ruled.
+std::vector<float> ruling_inputs(const Series& series, std::size_t times, std::size_t width) {
+  std::vector<float> rows(times * width);
+  for (std::size_t i = 0; i < series.length(); ++i) {
+    const std::size_t before = i > 0 ? i - 1 : 0;
+    std::copy_n(&series.inputs[before * width], width, &rows[i * width]);
+  }
+  return rows;
+}
+
 /// 0, 1, …, count − 1.
 std::vector<int> steps_from_zero(std::size_t count) {
   std::vector<int> steps(count);
@@ -69,6 +84,7 @@ LatentModel sized(LatentModel latent, std::size_t steps, std::size_t times) {
   model.grid = uniform_grid(length, static_cast<int>(steps));
   for (double& time : model.grid) time += from;
   model.save = steps_from_zero(times);
+  if (model.inputs > 0) model.input_steps = steps_from_zero(times);
   std::visit(
       [&](auto& control) {
         if constexpr (requires { control.context_steps; }) {
@@ -119,6 +135,10 @@ class SeriesRows {
     for (std::size_t i = 0; i < data.count; ++i)
       std::ranges::copy(seen_.series[i].values,
                         data.values.begin() + static_cast<std::ptrdiff_t>(i * numbers));
+    for (std::size_t i = 0; i < data.count && seen_.input_dimension() > 0; ++i) {
+      const auto rows = ruling_inputs(seen_.series[i], room.times, seen_.input_dimension());
+      data.inputs.insert(data.inputs.end(), rows.begin(), rows.end());
+    }
     if (resolve(model.latent.model).context() == 0)
       for (ObservationGrid& grid : data.grids) grid.intervals.clear();
     return data;

@@ -80,6 +80,14 @@ Dataset Dataset::slice(std::size_t begin, std::size_t end) const {
   }
   const auto rows = std::span(values).subspan(begin * width, (end - begin) * width);
   Dataset part{end - begin, times, dimension, {rows.begin(), rows.end()}};
+  if (end > begin && !inputs.empty()) {
+    if (inputs.size() % count != 0)
+      throw Error("inputs", fmt::format("{} numbers", inputs.size()),
+                  fmt::format("none, or as many for each of {} rows", count));
+    const std::size_t each = inputs.size() / count;
+    const auto own = std::span(inputs).subspan(begin * each, (end - begin) * each);
+    part.inputs.assign(own.begin(), own.end());
+  }
   if (grids.empty()) return part;
   if (grids.size() != count)
     throw Error("grids", fmt::format("{}", grids.size()), fmt::format("none, or {}", count));

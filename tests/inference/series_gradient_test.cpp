@@ -15,12 +15,18 @@
 namespace ito::test {
 namespace {
 
-SeriesDataset gappy_series() {
+SeriesDataset gappy_series(bool inputs = false) {
   constexpr float gap = std::numeric_limits<float>::quiet_NaN();
   SeriesDataset data{.columns = {"a", "b"}};
   data.series.push_back({"1", {0, 0.3, 0.35, 0.9}, {1, gap, gap, gap, 0.2F, 0.4F, gap, -1}, {}});
   data.series.push_back({"2", {0.5}, {0.3F, 0.7F}, {}});
   data.series.push_back({"3", {-0.2, 0.7, 1.1}, {gap, 0.5F, 0.9F, gap, -0.3F, 0.1F}, {}});
+  if (!inputs) return data;
+  data.input_columns = {"u", "v"};
+  for (Series& series : data.series) {
+    for (std::size_t i = 0; i < 2 * series.length(); ++i)
+      series.inputs.push_back(static_cast<float>(std::sin(3 * static_cast<double>(i) + 1)));
+  }
   return data;
 }
 
@@ -59,9 +65,8 @@ INSTANTIATE_TEST_SUITE_P(
 // The loss is a double and the parameters are floats, whose steps of 2⁻⁷ or so are taken as they
 // come out. Of the five-point quotient h⁴/30 f⁽⁵⁾ is left, 1e-10 times what derivatives of tanh
 // come to; of the gradient, which is rounded once, 6e-8 of its norm.
-TEST_P(SeriesGradient, IsTheDifferenceQuotientOfTheLoss) {
-  const auto [latent, data] =
-      latent_series(small_model(GetParam().encoder, GetParam().likelihood), gappy_series());
+void expect_difference_quotients(const SeriesModel& model, const SeriesDataset& series) {
+  const auto [latent, data] = latent_series(model, series);
   for (const Objective objective : {Objective::free_energy, Objective::importance_weighted}) {
     const FitOptions options{
         .samples = 6, .objective = objective, .execution = {Device::reference(), 1}};
@@ -70,8 +75,8 @@ TEST_P(SeriesGradient, IsTheDifferenceQuotientOfTheLoss) {
     std::uint64_t i = 0;
     for (float& value : parameters.values())
       value += static_cast<float>(0.2 * standard_normal(5, i++, 0, 0, NoiseStream::parameters));
-    const auto* gru = std::get_if<GruEncoder>(&GetParam().encoder);
-    if (gru && gru->decay) {
+    const auto* gru = std::get_if<GruEncoder>(&latent.encoder);
+    if (gru != nullptr && gru->decay) {
       // Rates away from the corner of max(0, ·).
       for (float& value : parameters["encoder.decay.bias"]) value += 1;
     }
@@ -124,6 +129,21 @@ TEST(SeriesGaps, HaveNoGradientInAnyScale) {
       EXPECT_EQ(gradient["likelihood.log_scale"][1], 0);
     }
   }
+}
+
+TEST_P(SeriesGradient, IsTheDifferenceQuotientOfTheLoss) {
+  expect_difference_quotients(small_model(GetParam().encoder, GetParam().likelihood),
+                              gappy_series());
+}
+
+/// Weights of inputs in drift and control, and an encoder whose context stands behind them.
+TEST(SeriesGradientOfInputs, IsTheDifferenceQuotientOfTheLoss) {
+  SeriesModel model = small_model(GruEncoder{.hidden = 3, .initial = true});
+  model.latent.model.inputs = 2;
+  expect_difference_quotients(model, gappy_series(true));
+  model.latent.encoder = NoEncoder{};
+  model.latent.model.control = FeedbackControl{Mlp{.hidden = {5}}};
+  expect_difference_quotients(model, gappy_series(true));
 }
 
 /// A number that is not there has no part: neither a gap's neighbours nor what the padding holds.

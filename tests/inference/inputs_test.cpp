@@ -1,0 +1,266 @@
+// Exogenous inputs in data: what rules when, against a linear system with a known input, and what
+// is refused.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <numbers>
+#include <vector>
+
+#include <ito/ito.hpp>
+
+#include "inference/models.hpp"
+#include "refusal.hpp"
+
+namespace ito::test {
+namespace {
+
+constexpr float gap = std::numeric_limits<float>::quiet_NaN();
+
+/// dX = (a X + b₁ v₁ + b₂ v₂ + c) dt + s dW from 0, seen with noise.
+struct DrivenSystem {
+  double a = -0.8, b1 = 2.5, b2 = -1.5, c = 0.3, s = 0.6, noise = 0.5;
+
+  SeriesModel model() const {
+    SeriesModel result;
+    result.latent.model.inputs = 2;
+    result.latent.model.drift = Mlp{.hidden = {}, .time = false};
+    result.latent.model.diffusion = IdentityDiffusion{s};
+    result.latent.model.grid = {0, 1};
+    result.latent.likelihood = Gaussian{.scale = noise};
+    result.longest_step = 0.1;
+    return result;
+  }
+  Parameters parameters(const LatentModel& latent) const {
+    Parameters result = zero_parameters(latent);
+    const float weights[] = {static_cast<float>(a), static_cast<float>(b1), static_cast<float>(b2)};
+    std::copy(std::begin(weights), std::end(weights), result["drift.0.weight"].begin());
+    result["drift.0.bias"][0] = static_cast<float>(c);
+    return result;
+  }
+
+  /// log p(y) of a series by the Kalman filter of the chain with steps as `grid_through` has them;
+  /// inputs seen at a time rule from it to the next, those of the first time before it too.
+  double log_density(const Series& series, double longest_step, double start) const {
+    double mean = 0, variance = 0, sum = 0, time = start;
+    for (std::size_t i = 0; i < series.length(); ++i) {
+      const std::size_t rules = i > 0 ? i - 1 : 0;
+      const double drive = b1 * static_cast<double>(series.inputs[2 * rules]) +
+                           b2 * static_cast<double>(series.inputs[2 * rules + 1]) + c;
+      const double length = series.times[i] - time;
+      const double count = std::ceil(length / longest_step * (1 - 1e-12)), h = length / count;
+      for (int k = 0; k < static_cast<int>(count); ++k) {
+        mean += (a * mean + drive) * h;
+        variance = (1 + a * h) * (1 + a * h) * variance + s * s * h;
+      }
+      time = series.times[i];
+      if (std::isnan(series.values[i])) continue;
+      const double total = variance + noise * noise;
+      const double surprise = static_cast<double>(series.values[i]) - mean;
+      sum -= 0.5 * (surprise * surprise / total + std::log(2 * std::numbers::pi * total));
+      mean += variance / total * surprise;
+      variance *= noise * noise / total;
+    }
+    return sum;
+  }
+};
+
+SeriesDataset driven_series() {
+  SeriesDataset data{.columns = {"y"}, .input_columns = {"u", "v"}};
+  data.series.push_back(
+      {"1", {0.2, 0.5, 0.9, 1.4}, {0.3F, gap, 1.1F, 0.4F}, {1, 0, 0.5F, -1, -2, 0.3F, 9, 9}});
+  data.series.push_back({"2", {0.7}, {-0.5F}, {-1, 0.4F}});
+  data.series.push_back({"3", {0.1, 1.2}, {gap, 0.8F}, {0.2F, -1, 5, 5}});
+  return data;
+}
+
+TEST(SeriesInputs, RuleFromTheirTimeToTheNext) {
+  SeriesModel model = DrivenSystem{}.model();
+  const auto [latent, data] = latent_series(model, driven_series());
+  EXPECT_EQ(latent.model.input_steps, (std::vector<int>{0, 1, 2, 3}));
+  EXPECT_EQ(data.inputs, (std::vector<float>{1,    0,    1,    0,  0.5F, -1, -2, 0.3F,  //
+                                             -1,   0.4F, 0,    0,  0,    0,  0,  0,     //
+                                             0.2F, -1,   0.2F, -1, 0,    0,  0,  0}));
+  EXPECT_EQ(data.slice(1, 3).inputs,
+            std::vector<float>(data.inputs.begin() + 8, data.inputs.end()));
+  EXPECT_TRUE(data.slice(1, 1).inputs.empty());
+}
+
+// Prior paths have few modes to miss: the estimate's own error is known, and the chance that four
+// of them are passed is 6e-5 a series.
+TEST(SeriesInputs, GiveTheEvidenceOfTheKalmanFilterWithTheInput) {
+  const DrivenSystem system;
+  for (const std::optional<double> start : {std::optional<double>{}, std::optional{-0.1}}) {
+    SeriesModel model = system.model();
+    model.start = start;
+    const SeriesDataset series = driven_series();
+    const auto [latent, data] = latent_series(model, series);
+    const Parameters parameters = system.parameters(latent);
+    for (const Device device : {Device::cpu(), Device::reference()}) {
+      for (std::size_t i = 0; i < data.count; ++i) {
+        const std::uint64_t samples = device == Device::cpu() ? 20'000 : 4'000;
+        const Evaluation got =
+            evaluate(latent, parameters, {.samples = samples, .seed = 3, .execution = {device, 1}},
+                     data.slice(i, i + 1));
+        const double wanted = system.log_density(series.series[i], model.longest_step,
+                                                 start.value_or(series.series[i].times[0]));
+        EXPECT_LT(got.log_marginal_error, 0.05);
+        EXPECT_NEAR(got.log_marginal.front(), wanted, 4 * got.log_marginal_error + 1e-5) << i;
+      }
+    }
+  }
+}
+
+/// The bound is the evidence only with the right inputs: without them the first series is far off.
+TEST(SeriesInputs, AreLearned) {
+  const DrivenSystem system;
+  SeriesModel model = system.model();
+  SeriesDataset training{.columns = {"y"}, .input_columns = {"u", "v"}};
+  for (std::uint64_t i = 0; i < 64; ++i) {
+    Series series{.name = std::to_string(i)};
+    double x = 0;
+    for (std::uint32_t k = 0; k < 6; ++k) {
+      const auto normal = [&](std::uint32_t which) {
+        return standard_normal(9, i, k, which, NoiseStream::path);
+      };
+      series.times.push_back(0.2 * (k + 1));
+      // What rules from the time before; before the first, the first.
+      const std::size_t rules = k > 0 ? 2 * (k - 1) : 0;
+      for (std::uint32_t j = 0; j < 2; ++j)
+        series.inputs.push_back(static_cast<float>(normal(10 + j)));
+      for (std::uint32_t step = 0; step < 2 && k > 0; ++step)
+        x += (system.a * x + system.b1 * static_cast<double>(series.inputs[rules]) +
+              system.b2 * static_cast<double>(series.inputs[rules + 1]) + system.c) *
+                 0.1 +
+             system.s * std::sqrt(0.1) * normal(step);
+      series.values.push_back(static_cast<float>(x + system.noise * normal(5)));
+    }
+    training.series.push_back(series);
+  }
+  const auto [latent, data] = latent_series(model, training);
+  const FitOptions options{.epochs = 30,
+                           .batch = 16,
+                           .samples = 64,
+                           .objective = Objective::importance_weighted,
+                           .learning_rate = 0.05,
+                           .execution = {Device::cpu(), 1}};
+  const FitResult fitted = fit(latent, options, data);
+  const auto weights = fitted.parameters["drift.0.weight"];
+  // 320 steps of 0.2 in which v moves X by b v 0.2 past noise of 0.6 √0.2 and 0.5: 0.2 or so.
+  EXPECT_NEAR(static_cast<double>(weights[1]), system.b1, 0.7);
+  EXPECT_NEAR(static_cast<double>(weights[2]), system.b2, 0.7);
+  EXPECT_EQ(fit(latent, options, data).parameters.values()[1], fitted.parameters.values()[1]);
+}
+
+// --- Whole rows, on the model's own grid
+
+LatentModel whole_rows() {
+  LatentModel latent = full_model(Gaussian{});
+  latent.model.inputs = 2;
+  latent.model.input_steps = {0, 3};
+  return validated(latent);
+}
+
+std::vector<float> some_inputs(std::size_t rows) {
+  std::vector<float> inputs;
+  for (std::size_t i = 0; i < rows * 4; ++i)
+    inputs.push_back(static_cast<float>(std::cos(2 * static_cast<double>(i))));
+  return inputs;
+}
+
+Dataset whole_data(std::size_t rows) {
+  Dataset data = counts(rows, 2, 5);
+  data.inputs = some_inputs(rows);
+  return data;
+}
+
+TEST(Inputs, StandBeforeWhatTheEncoderGives) {
+  const LatentModel latent = whole_rows();
+  LatentModel without = latent;
+  without.model.inputs = 0;
+  without.model.input_steps = {};
+  const Parameters parameters = scattered(latent, 3);
+  Parameters same = zero_parameters(without);
+  for (const Tensor& tensor : same.tensors())
+    if (tensor.name.starts_with("encoder.")) {
+      const auto from = parameters[tensor.name];
+      std::copy(from.begin(), from.end(), same[tensor.name].begin());
+    }
+  const Dataset data = whole_data(3);
+  Dataset bare = data;
+  bare.inputs.clear();
+  const std::vector<float> rows = encode(latent, parameters, data),
+                           own = encode(without, same, bare);
+  ASSERT_EQ(rows.size(), 3U * 2 * (2 + 4));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::size_t row = i / 6, column = i % 6;
+    EXPECT_EQ(rows[i], column < 2 ? data.inputs[2 * row + column] : own[4 * row + column - 2]) << i;
+  }
+}
+
+TEST(Inputs, OfADrawRuleItsPath) {
+  const LatentModel latent = whole_rows();
+  const Parameters parameters = scattered(latent, 3);
+  const std::vector<float> inputs = some_inputs(40);
+  const Dataset drawn = sample(latent, parameters, 40, {.seed = 7, .mean = true, .inputs = inputs});
+  Plan plan(prior(latent.model));
+  const Paths paths = plan.simulate(
+      parameters, {.paths = 40, .seed = 7, .context = inputs, .paths_per_observation = 1});
+  EXPECT_EQ(drawn.values,
+            observation_mean(latent, parameters, decode(latent, parameters, paths.states())));
+}
+
+TEST(Inputs, AreParametersOfARun) {
+  const LatentModel latent = whole_rows();
+  const auto folder = std::filesystem::temp_directory_path() / "ito_inputs_test";
+  std::filesystem::create_directories(folder);
+  FitOptions options{.epochs = 1, .batch = 4, .samples = 2, .execution = {Device::cpu(), 1}};
+  options.checkpoint = folder / "fit.safetensors";
+  std::filesystem::remove(options.checkpoint);
+  Dataset data = whole_data(8);
+  fit(latent, options, data);
+  options.resume = true;
+  fit(latent, options, data);
+  data.inputs[3] += 1;
+  const std::string message = refusal([&] { fit(latent, options, data); });
+  EXPECT_NE(message.find("training data: got \"8 rows of 2 x 5 numbers, hash"), std::string::npos)
+      << message;
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Inputs, ThatDoNotFitAreRefusedByName) {
+  const LatentModel latent = whole_rows();
+  Dataset data = whole_data(3);
+  data.inputs.pop_back();
+  EXPECT_EQ(refusal([&] { check_dataset(data, latent); }),
+            "data.inputs: got 11 numbers; accepted: 12 (rows × input steps × inputs)");
+  data.inputs.clear();
+  EXPECT_EQ(refusal([&] { check_dataset(data, latent); }),
+            "data.inputs: got 0 numbers; accepted: 12 (rows × input steps × inputs)");
+  data = whole_data(3);
+  data.inputs[7] = gap;
+  EXPECT_EQ(refusal([&] { check_dataset(data, latent); }),
+            "data.inputs: row 2 of 3, input step 2, input 2: got nan; accepted: finite numbers");
+  EXPECT_EQ(refusal([&] { check_dataset(data, full_model(Gaussian{})); }),
+            "data.inputs: got 12 numbers; accepted: none: the model has no inputs");
+  EXPECT_EQ(refusal([&] { sample(latent, initialize(latent, 1), 3); }),
+            "sample.inputs: got 0 numbers; accepted: 12 (rows × input steps × inputs)");
+  EXPECT_EQ(
+      refusal([&] { deep_latent_gaussian(latent.model, initialize(latent.model, 1).values()); }),
+      "inputs: got 2; accepted: 0: a layer's map takes the state alone");
+}
+
+TEST(SeriesInputs, OfAnotherNumberAreRefusedByName) {
+  SeriesModel model = DrivenSystem{}.model();
+  model.latent.model.inputs = 3;
+  EXPECT_EQ(refusal([&] { latent_series(model, driven_series()); }),
+            "series: got 2 inputs; accepted: 3 (the model's `inputs`)");
+  model.latent.model.inputs = 0;
+  EXPECT_EQ(refusal([&] { latent_series(model, driven_series()); }),
+            "series: got 2 inputs; accepted: none: no net takes exogenous inputs; exclude these "
+            "columns");
+}
+
+}  // namespace
+}  // namespace ito::test
