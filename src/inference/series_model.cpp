@@ -11,6 +11,7 @@
 #include <ito/grid.hpp>
 
 #include "inference/checks.hpp"
+#include "inference/series_inputs.hpp"
 #include "io/series_place.hpp"
 #include "io/standardization_json.hpp"
 #include "model/check.hpp"
@@ -57,17 +58,6 @@ ObservationGrid series_grid(const SeriesModel& model, const Series& series) {
   grid.save.erase(grid.save.begin());  // nothing is observed at the start
   for (int& interval : grid.intervals) --interval;
   return grid;
-}
-
-/// What rules on the interval that ends at each of the `times` first observations, [times, U]: the
-/// inputs at the observation before. Zeros beyond the series, where nothing is ruled.
-std::vector<float> ruling_inputs(const Series& series, std::size_t times, std::size_t width) {
-  std::vector<float> rows(times * width);
-  for (std::size_t i = 0; i < series.length(); ++i) {
-    const std::size_t before = i > 0 ? i - 1 : 0;
-    std::copy_n(&series.inputs[before * width], width, &rows[i * width]);
-  }
-  return rows;
 }
 
 /// 0, 1, …, count − 1.
@@ -135,8 +125,8 @@ class SeriesRows {
     for (std::size_t i = 0; i < data.count; ++i)
       std::ranges::copy(seen_.series[i].values,
                         data.values.begin() + static_cast<std::ptrdiff_t>(i * numbers));
-    for (std::size_t i = 0; i < data.count && seen_.input_dimension() > 0; ++i) {
-      const auto rows = ruling_inputs(seen_.series[i], room.times, seen_.input_dimension());
+    for (const Series& one : seen_.series) {
+      const auto rows = ruling_inputs(one.inputs, seen_.input_dimension(), room.times);
       data.inputs.insert(data.inputs.end(), rows.begin(), rows.end());
     }
     if (resolve(model.latent.model).context() == 0)

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace ito {
+
+/// What rules on the interval that ends at each of a series' times, [slots, U], of its inputs
+/// [T, U] at those times: inputs rule from the time at which they are seen to the next, those of
+/// the first before it too. Zeros beyond T, where nothing is ruled.
+inline std::vector<float> ruling_inputs(std::span<const float> inputs, std::size_t width,
+                                        std::size_t slots) {
+  std::vector<float> rows(slots * width);
+  const std::size_t times = width > 0 ? inputs.size() / width : 0;
+  for (std::size_t i = 0; i < times; ++i)
+    std::ranges::copy(inputs.subspan((i > 0 ? i - 1 : 0) * width, width),
+                      rows.begin() + static_cast<std::ptrdiff_t>(i * width));
+  return rows;
+}
+
+}  // namespace ito
