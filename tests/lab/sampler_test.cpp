@@ -348,6 +348,10 @@ TEST(SamplerErrors, NameTheField) {
   EXPECT_NE(message({.reference = PriorReference{.model = {.state = 2, .grid = {0, 1}}}})
                 .find("reference.model.state: got 2"),
             std::string::npos);
+  const Model with_inputs{.grid = {0, 1}, .inputs = 1, .drift = Mlp{}};
+  EXPECT_NE(message({.reference = PriorReference{.model = with_inputs}})
+                .find("reference.model.inputs: got 1; accepted: 0: a sampler has one target"),
+            std::string::npos);
   target.differentiable = false;
   EXPECT_NE(message({.loss = SamplerLoss::kl}).find("log_variance or trajectory_balance"),
             std::string::npos);

@@ -146,6 +146,25 @@ TEST(Multilevel, TakesTheContextOfOneObservation) {
             "context: got 8 numbers; accepted: 4 (context steps × context)");
 }
 
+/// dX = v dt + dW/10 with v = 1 and then −3 on halves of the time: X_1 has mean −1 on every grid
+/// whose steps end in the middle.
+TEST(Multilevel, KeepsInputsToTheirTimes) {
+  Model model;
+  model.grid = uniform_grid(1.0, 4);
+  model.inputs = 1;
+  model.input_steps = {0, 2};
+  model.drift = Mlp{.time = false};
+  model.diffusion = IdentityDiffusion{0.1};
+  const auto parameters = filled(model, {{"drift.0.weight", {0, 1}}});
+  const auto end = [](std::span<const float> x, double, double) { return double{x[0]}; };
+  const std::vector<float> inputs{1, -3};
+  const MultilevelEstimate got =
+      multilevel_mean(model, parameters, {.target_error = 0.01}, inputs, end);
+  EXPECT_NEAR(got.mean, -1, 0.04);
+  EXPECT_EQ(refusal([&] { multilevel_mean(model, parameters, {}, {}, end); }),
+            "context: got 0 numbers; accepted: 2 (context steps × context)");
+}
+
 /// Level 0 of one seed and level 1 of the seed before share no noise: half-way through, Brownian
 /// motions on the same key would be correlated by √½.
 TEST(Multilevel, RunsOfNeighbouringSeedsAreIndependent) {
@@ -215,6 +234,11 @@ TEST(RandomMesh, RefusesWhatItIsNotFor) {
     });
   };
   EXPECT_EQ(run({}), "accepted");
+  model.inputs = 1;
+  model.drift = Mlp{};
+  EXPECT_EQ(run({}), "inputs: got 1; accepted: 0: a mesh has no steps for them");
+  model.inputs = 0;
+  model.drift = ZeroDrift{};
   EXPECT_TRUE(run({.mesh = UniformMesh{1.0}}).starts_with("mesh.length: got 1"));
   model.diffusion = IdentityDiffusion{2.0};
   EXPECT_EQ(run({}), "diffusion.scale: got 2; accepted: 1: the estimator needs σ = I");
