@@ -22,6 +22,10 @@ struct ForecastOptions {
   double least_ess = 0.1;
   bool mean = false;  ///< samples are the mean of y given the path instead of draws
   std::vector<double> quantiles{0.05, 0.25, 0.5, 0.75, 0.95};  ///< each between 0 and 1
+  /// [series, times, U]: inputs at the times asked for, where the drift takes some; else empty.
+  /// Until the first of the times those rule that are seen last with the series, so those at the
+  /// last time have no part.
+  std::span<const float> inputs{};
   Execution execution{};
 };
 
@@ -29,8 +33,9 @@ struct ForecastOptions {
 /// their weights p(y|X) e^(−M−E) (systematically, by one uniform number a series) and go on from
 /// the last time by the prior, observed as the model says; the numbers are of y before its
 /// standardization. `times` increase and come after the last time of every series. Throws
-/// ito::Error on other times, naming a series, on options out of range, where `latent_series` does,
-/// where no posterior path of a series is finite, and where one that goes on is not, or its η.
+/// ito::Error on other times, naming a series, on options out of range, inputs of another size,
+/// where `latent_series` does, where no posterior path of a series is finite, and where one that
+/// goes on is not, or its η.
 std::vector<SeriesPrediction> forecast(const SeriesModel& model, std::span<const float> parameters,
                                        const SeriesDataset& seen, std::span<const double> times,
                                        const ForecastOptions& options = {});

@@ -40,29 +40,40 @@ struct DrivenSystem {
     return result;
   }
 
-  /// log p(y) of a series by the Kalman filter of the chain with steps as `grid_through` has them;
-  /// inputs seen at a time rule from it to the next, those of the first time before it too.
-  double log_density(const Series& series, double longest_step, double start) const {
-    double mean = 0, variance = 0, sum = 0, time = start;
-    for (std::size_t i = 0; i < series.length(); ++i) {
-      const std::size_t rules = i > 0 ? i - 1 : 0;
-      const double drive = b1 * static_cast<double>(series.inputs[2 * rules]) +
-                           b2 * static_cast<double>(series.inputs[2 * rules + 1]) + c;
-      const double length = series.times[i] - time;
+  /// Mean and variance of X, and log p(y) of what was seen.
+  struct Law {
+    double mean = 0, variance = 0, log_density = 0;
+
+    /// Over a time with inputs v.
+    void go_on(const DrivenSystem& of, double length, double longest_step, const float* v) {
+      const double drive =
+          of.b1 * static_cast<double>(v[0]) + of.b2 * static_cast<double>(v[1]) + of.c;
       const double count = std::ceil(length / longest_step * (1 - 1e-12)), h = length / count;
       for (int k = 0; k < static_cast<int>(count); ++k) {
-        mean += (a * mean + drive) * h;
-        variance = (1 + a * h) * (1 + a * h) * variance + s * s * h;
+        mean += (of.a * mean + drive) * h;
+        variance = (1 + of.a * h) * (1 + of.a * h) * variance + of.s * of.s * h;
       }
+    }
+  };
+
+  /// At the end of a series, by the Kalman filter of the chain with steps as `grid_through` has
+  /// them; inputs seen at a time rule from it to the next, those of the first time before it too.
+  Law law(const Series& series, double longest_step, double start) const {
+    Law at;
+    double time = start;
+    for (std::size_t i = 0; i < series.length(); ++i) {
+      at.go_on(*this, series.times[i] - time, longest_step,
+               &series.inputs[2 * (i > 0 ? i - 1 : 0)]);
       time = series.times[i];
       if (std::isnan(series.values[i])) continue;
-      const double total = variance + noise * noise;
-      const double surprise = static_cast<double>(series.values[i]) - mean;
-      sum -= 0.5 * (surprise * surprise / total + std::log(2 * std::numbers::pi * total));
-      mean += variance / total * surprise;
-      variance *= noise * noise / total;
+      const double total = at.variance + noise * noise;
+      const double surprise = static_cast<double>(series.values[i]) - at.mean;
+      at.log_density -=
+          0.5 * (surprise * surprise / total + std::log(2 * std::numbers::pi * total));
+      at.mean += at.variance / total * surprise;
+      at.variance *= noise * noise / total;
     }
-    return sum;
+    return at;
   }
 };
 
@@ -103,8 +114,9 @@ TEST(SeriesInputs, GiveTheEvidenceOfTheKalmanFilterWithTheInput) {
         const Evaluation got =
             evaluate(latent, parameters, {.samples = samples, .seed = 3, .execution = {device, 1}},
                      data.slice(i, i + 1));
-        const double wanted = system.log_density(series.series[i], model.longest_step,
-                                                 start.value_or(series.series[i].times[0]));
+        const Series& one = series.series[i];
+        const double wanted =
+            system.law(one, model.longest_step, start.value_or(one.times[0])).log_density;
         EXPECT_LT(got.log_marginal_error, 0.05);
         EXPECT_NEAR(got.log_marginal.front(), wanted, 4 * got.log_marginal_error + 1e-5) << i;
       }
@@ -151,6 +163,41 @@ TEST(SeriesInputs, AreLearned) {
   EXPECT_NEAR(static_cast<double>(weights[1]), system.b1, 0.7);
   EXPECT_NEAR(static_cast<double>(weights[2]), system.b2, 0.7);
   EXPECT_EQ(fit(latent, options, data).parameters.values()[1], fitted.parameters.values()[1]);
+}
+
+// Samples go on from draws of weighted paths, whose effective number stands for theirs: a mean of
+// them has the error √(variance / ess), and that of y adds noise of its own.
+TEST(SeriesInputs, GoOnInForecasts) {
+  const DrivenSystem system;
+  SeriesModel model = system.model();
+  model.start = -0.1;
+  const SeriesDataset series = driven_series();
+  const Parameters parameters = system.parameters(latent_series(model, series).latent);
+  const std::vector<double> times{1.5, 1.8, 2.4};
+  std::vector<float> later;
+  for (std::size_t i = 0; i < 3 * times.size() * 2; ++i)
+    later.push_back(static_cast<float>(2 * std::cos(2 * static_cast<double>(i))));
+  ForecastOptions options{.samples = 4000, .seed = 2, .mean = true, .inputs = later};
+  const auto got = forecast(model, parameters, series, times, options);
+  for (std::size_t r = 0; r < 3; ++r) {
+    const Series& one = series.series[r];
+    DrivenSystem::Law law = system.law(one, model.longest_step, -0.1);
+    double time = one.times.back();
+    const float* rules = &one.inputs[one.inputs.size() - 2];
+    for (std::size_t t = 0; t < times.size(); ++t) {
+      law.go_on(system, times[t] - time, model.longest_step, rules);
+      time = times[t];
+      rules = &later[(r * times.size() + t) * 2];
+      const double error = std::sqrt(law.variance / got[r].ess);
+      EXPECT_NEAR(static_cast<double>(got[r].mean[t]), law.mean, 4 * error) << r << ", " << t;
+      EXPECT_LT(error, 0.05);
+    }
+  }
+  later[later.size() - 1] += 100;  // of the last time, which nothing follows
+  EXPECT_EQ(forecast(model, parameters, series, times, options)[2].samples, got[2].samples);
+  options.inputs = options.inputs.first(4);
+  EXPECT_EQ(refusal([&] { forecast(model, parameters, series, times, options); }),
+            "forecast.inputs: got 4 numbers; accepted: 18 (series × times × inputs)");
 }
 
 // --- Whole rows, on the model's own grid
