@@ -46,10 +46,15 @@ void copy_net(Parameters& parameters, const NetShape& drift, const NetShape& con
     const LayerShape& to = control.layers[i];
     const auto source = weight(parameters, from);
     const auto target = weight(parameters, to);
+    // The state comes first and time right after it in both. Inputs come after these.
+    const bool first = i == 0;
+    const int context = first ? drift.context_inputs : 0, others = from.inputs - context;
+    const int inputs = first ? control.state_inputs + control.time_inputs : others;
     for (int row = 0; row < to.outputs; ++row) {
-      // The state comes first and time right after it in both, so the drift's columns are a prefix.
-      std::copy_n(source.begin() + std::ptrdiff_t{row} * from.inputs, from.inputs,
-                  target.begin() + std::ptrdiff_t{row} * to.inputs);
+      const auto read = source.begin() + std::ptrdiff_t{row} * from.inputs;
+      const auto write = target.begin() + std::ptrdiff_t{row} * to.inputs;
+      std::copy_n(read, others, write);
+      std::copy_n(read + others, context, write + inputs);
     }
     std::ranges::copy(view(parameters, from.bias, from.outputs),
                       view(parameters, to.bias, to.outputs).begin());

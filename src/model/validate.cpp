@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -217,9 +216,8 @@ struct CheckControl {
     }
     if (!control.context_steps.empty() && control.context_steps != model.input_steps) {
       throw Error("control.context_steps",
-                  fmt::format("[{}]", fmt::join(control.context_steps, ", ")),
-                  fmt::format("none with inputs, or input_steps, [{}]",
-                              fmt::join(model.input_steps, ", ")));
+                  fmt::format("{} steps of its own", control.context_steps.size()),
+                  "none with inputs, or the same as input_steps");
     }
     control.context_steps = model.input_steps;
   }

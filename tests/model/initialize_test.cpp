@@ -144,6 +144,24 @@ TEST(Initialize, ADriftControlWithTimeCopiesADriftWithout) {
   for (std::size_t row = 0; row < 64; ++row) EXPECT_EQ(first[row * 5 + 4], 0.0F);
 }
 
+/// Behind a time that the drift does not take.
+TEST(Initialize, ADriftControlCopiesTheDriftsInputs) {
+  Model model = wide();
+  model.inputs = 2;
+  std::get<Mlp>(model.drift).time = false;
+  model.control = DriftControl{.net = {.hidden = {64, 64}}, .context = 3};
+  const Parameters parameters = initialize(model, 9);
+  const auto drift = parameters["drift.0.weight"];    // state 4, inputs 2
+  const auto first = parameters["control.0.weight"];  // state 4, time 1, inputs 2, context 3
+  expect_same_columns(drift, 6, first, 10, 4);
+  for (std::size_t row = 0; row < 64; ++row) {
+    EXPECT_EQ(first[row * 10 + 4], 0.0F);
+    EXPECT_EQ(first[row * 10 + 5], drift[row * 6 + 4]);
+    EXPECT_EQ(first[row * 10 + 6], drift[row * 6 + 5]);
+    EXPECT_TRUE(all_zero(first.subspan(row * 10 + 7, 3)));
+  }
+}
+
 TEST(Initialize, ADriftControlUnlikeTheDriftStartsWithZeroOutput) {
   const Mlp others[] = {{.hidden = {64, 32}},
                         {.hidden = {64}},

@@ -315,7 +315,8 @@ const Refusal inputs[] = {
      [](Model& m) {
        set_inputs(m, {0, 2}, 3, {0, 1});
      },
-     "control.context_steps: got [0, 1]; accepted: none with inputs, or input_steps, [0, 2]"},
+     "control.context_steps: got 2 steps of its own; accepted: none with inputs, or the same as "
+     "input_steps"},
     {"too_many_together", [](Model& m) { set_inputs(m, {}, 65'536); },
      "control.context: got 65536 with 2 inputs; accepted: up to 65536 together"},
 };
