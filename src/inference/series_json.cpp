@@ -1,6 +1,9 @@
 #include <ito/series_model.hpp>
 
+#include <algorithm>
+#include <array>
 #include <limits>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,9 +19,11 @@ namespace {
 
 constexpr const char* no_grid = "no such key: every series has a grid of its own";
 
-/// Refuses what comes with the series.
+/// Keys of a model that come with the series.
+constexpr std::array<std::string_view, 4> grid_keys{"grid", "steps", "save", "input_steps"};
+
 void refuse_grid(const JsonReader& document) {
-  for (const char* key : {"grid", "steps", "save"})
+  for (const std::string_view key : grid_keys)
     if (document.has(key)) document.at(key).refuse(no_grid);
   if (!document.has("control")) return;
   const JsonReader control = document.at("control");
@@ -71,7 +76,8 @@ std::string to_json(const SeriesModel& given) {
   nlohmann::ordered_json document{{"series", series}, {"horizon", grid.back() - grid.front()}};
   const nlohmann::ordered_json latent = write_latent_model(model.latent);
   for (const auto& [key, value] : latent.items())
-    if (key != "horizon" && key != "steps" && key != "grid" && key != "save") document[key] = value;
+    if (key != "horizon" && std::ranges::find(grid_keys, key) == grid_keys.end())
+      document[key] = value;
   document["control"].erase("context_steps");
   return format_document(document);
 }

@@ -55,6 +55,22 @@ TEST(SeriesJson, ReadsBackWhatItWrites) {
             ito::to_json(ito::latent_series(model, some_series()).latent));
 }
 
+/// Their number is the model's; which rule when comes with the series.
+TEST(SeriesJson, HasInputsAndNotTheirSteps) {
+  const SeriesModel model =
+      ito::parse_series_model(with("\"state\": 2", "\"state\": 2, \"inputs\": 3"));
+  EXPECT_EQ(model.latent.model.inputs, 3);
+  const std::string json = ito::to_json(model);
+  EXPECT_NE(json.find("\"inputs\": 3"), std::string::npos);
+  EXPECT_EQ(json.find("input_steps"), std::string::npos);
+  EXPECT_EQ(ito::to_json(ito::parse_series_model(json)), json);
+  EXPECT_EQ(
+      refusal([] {
+        ito::parse_series_model(with("\"state\": 2", "\"state\": 2, \"input_steps\": [0]"));
+      }),
+      "input_steps: got an array of 1; accepted: no such key: every series has a grid of its own");
+}
+
 TEST(SeriesJson, HasDefaults) {
   const SeriesModel model = ito::parse_series_model(
       R"({"state": 1, "series": {}, "observed": 1, "likelihood": {"kind": "poisson"}})");
