@@ -37,9 +37,10 @@ struct SeriesDataset {
   std::size_t observed() const;
   /// Those series, in that order. Throws ito::Error where there is none of an index.
   SeriesDataset select(std::span<const std::size_t> indices) const;
-  /// The same with the columns of y in this order. Throws ito::Error unless they are the same names
-  /// as `columns`.
-  SeriesDataset with_columns(const std::vector<std::string>& wanted) const;
+  /// The same with the columns of y in this order, and those of the inputs where some are named.
+  /// Throws ito::Error unless they are the same names as there are.
+  SeriesDataset with_columns(const std::vector<std::string>& wanted,
+                             const std::vector<std::string>& wanted_inputs = {}) const;
 };
 
 /// Checks that there is at least one column and one series; that names of columns, inputs included,

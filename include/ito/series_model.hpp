@@ -21,8 +21,9 @@ struct SeriesModel {
   /// here. An encoder that reads a series gives a row of context for each observation.
   LatentModel latent{};
   std::vector<std::string> columns{};  ///< names of y [D]; empty: whatever the series call them
-  double longest_step = 0.05;          ///< of the grids
-  int steps_between = 1;               ///< at least so many between two times of a series
+  std::vector<std::string> input_columns{};  ///< names of the inputs [U]; empty: likewise
+  double longest_step = 0.05;                ///< of the grids
+  int steps_between = 1;                     ///< at least so many between two times of a series
   /// When X_0 is, before or at the first time of every series; by itself each series begins at its
   /// first time.
   std::optional<double> start{};

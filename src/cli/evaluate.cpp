@@ -42,8 +42,8 @@ EvaluateInput read_input(const EvaluateArguments& arguments) {
   EvaluateInput input{.fitted = read_fit(arguments.folder, arguments.parameters)};
   FittedModel& fitted = input.fitted;
   if (fitted.series) {
-    input.series = read_model_series(arguments.data, arguments.series, fitted.series->columns,
-                                     arguments.header);
+    input.series =
+        read_model_series(arguments.data, arguments.series, *fitted.series, arguments.header);
     LatentSeries sized = latent_series(*fitted.series, input.series);
     fitted.latent = std::move(sized.latent);
     input.rows = std::move(sized.data);

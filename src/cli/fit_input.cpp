@@ -52,12 +52,13 @@ void read_series(const FitArguments& arguments, SeriesFit& fit,
                  std::vector<std::string>& readings) {
   SeriesModel& model = fit.model;
   const auto read = [&](const std::string& file) {
-    SeriesDataset data = read_model_series(file, arguments.series, model.columns, arguments.header);
+    SeriesDataset data = read_model_series(file, arguments.series, model, arguments.header);
     readings.push_back(fmt::format("{}: {}", printable(file), reading_of(data)));
     return data;
   };
   fit.training = read(arguments.data);
   model.columns = fit.training.columns;
+  model.input_columns = fit.training.input_columns;
   if (!arguments.held_out_data.empty()) {
     fit.held_out = read(arguments.held_out_data);
   } else if (arguments.held_out_rows > 0) {

@@ -279,8 +279,8 @@ void FitRun::write_results() {
   if (arguments_.compare) compare(*report.evaluation);
   report.comparison = comparison_;
   const std::chrono::duration<double> seconds = Clock::now() - began;
-  report.settings = describe_settings(arguments_, input_.training, input_.held_out, fitted,
-                                      seconds.count());
+  report.settings =
+      describe_settings(arguments_, input_.training, input_.held_out, fitted, seconds.count());
   report.settings.emplace_back("data read", fmt::format("{}", fmt::join(input_.readings, "; ")));
   stop_if_interrupted("before the report");
 

@@ -18,6 +18,7 @@
 #include "cli/output_file.hpp"
 #include "cli/prediction_file.hpp"
 #include "cli/series_options.hpp"
+#include "inference/series_inputs.hpp"
 
 namespace ito::cli {
 namespace {
@@ -50,7 +51,7 @@ PredictInput read_input(const PredictArguments<Options>& arguments) {
                 fmt::format("'{}', a model of observations at fixed times", arguments.folder),
                 "a fit of a model of series: its MODEL.json has the key `series`");
   SeriesDataset data =
-      read_model_series(arguments.data, arguments.series, fitted.series->columns, arguments.header);
+      read_model_series(arguments.data, arguments.series, *fitted.series, arguments.header);
   print_message(fmt::format("{}: {}", arguments.data, reading_of(data)));
   return {std::move(*fitted.series), std::move(fitted.parameters), std::move(data)};
 }
@@ -86,6 +87,7 @@ int run_forecast(const PredictArguments<ForecastOptions>& arguments) {
   const OutputFile out = output_of(arguments);
   PredictInput input = read_input(arguments);
   std::vector<double> times = arguments.times;
+  const SeriesDataset whole = input.data;
   if (arguments.after) {
     SeriesSplit split = split_after(input.data, *arguments.after);
     input.data = std::move(split.first);
@@ -95,9 +97,16 @@ int run_forecast(const PredictArguments<ForecastOptions>& arguments) {
     throw Error("--times", "none",
                 arguments.after ? "times to forecast: no series has any after --after"
                                 : "times to forecast, or --after T for those of the data after T");
-  return write_predictions(
-      out, arguments, input,
-      forecast(input.model, input.parameters, input.data, times, arguments.options));
+  // Inputs are known of what comes later too.
+  std::vector<float> inputs;
+  for (const Series& series : whole.series) {
+    const auto held = held_inputs(series, times, whole.input_dimension());
+    inputs.insert(inputs.end(), held.begin(), held.end());
+  }
+  ForecastOptions options = arguments.options;
+  options.inputs = inputs;
+  return write_predictions(out, arguments, input,
+                           forecast(input.model, input.parameters, input.data, times, options));
 }
 
 int run_impute(const PredictArguments<ImputeOptions>& arguments) {
@@ -142,7 +151,8 @@ void add_forecast(CLI::App& program, Action& action) {
   add_numbers(*command, "--times", arguments->times,
               "To forecast, as 5,6,7 or FROM:TO:STEP, after all that was seen");
   add_number(*command, "--after", arguments->after,
-             "What is seen ends here; without --times, the data's later times are forecast");
+             "What is seen ends here; without --times, the data's later times are forecast. Inputs "
+             "are taken from later rows too, of which the last one stays");
   set_action(*command, action, arguments, run_forecast);
 }
 

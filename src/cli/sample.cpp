@@ -39,6 +39,9 @@ std::vector<std::string> column_names(const Dataset& data) {
 
 int draw_series(const OutputFile& out, const SampleArguments& arguments,
                 const FittedModel& fitted) {
+  if (fitted.series->latent.model.inputs > 0)
+    throw Error("DIR", fmt::format("'{}', a model with inputs", arguments.folder),
+                "a model without; ito::sample_series draws with inputs");
   if (arguments.times.empty())
     throw Error("--times", "none", "the times to draw series at, as 0,0.5,1 or FROM:TO:STEP");
   const SeriesDataset drawn = sample_series(*fitted.series, fitted.parameters, arguments.times,

@@ -11,6 +11,7 @@
 #include <ito/impute.hpp>
 #include <ito/sample_series.hpp>
 #include "cli/figures.hpp"
+#include "inference/series_inputs.hpp"
 #include "model/text.hpp"
 
 namespace ito::cli {
@@ -156,11 +157,13 @@ Figure forecast_figure(Gnuplot& gnuplot, const FitReport& report, const SeriesDa
     const double cut = cut_of(report, alone.series[0]), last = alone.series[0].times.back();
     std::vector<double> times = spaced(cut, last, dense + 1);
     times.erase(times.begin());
+    const auto inputs = held_inputs(alone.series[0], times, data.input_dimension());
     auto prediction =
         forecast(report.series->model, report.parameters, split_after(alone, cut).first, times,
                  {.samples = fan_samples,
                   .seed = seed + 1,
                   .quantiles = band_levels,
+                  .inputs = inputs,
                   .execution = report.execution});
     return std::pair(std::move(prediction[0]), cut);
   });
@@ -224,10 +227,11 @@ Figure beside_figure(Gnuplot& gnuplot, const FitReport& report, const SeriesData
   // One at the times of each real series.
   SeriesDataset drawn{data.columns, {}, {}};
   for (std::size_t i = 0; i < real.count(); ++i)
-    drawn.series.push_back(sample_series(report.series->model, report.parameters,
-                                         real.series[i].times, 1,
-                                         {.seed = seed + 2 + i, .execution = report.execution})
-                               .series[0]);
+    drawn.series.push_back(
+        sample_series(
+            report.series->model, report.parameters, real.series[i].times, 1,
+            {.seed = seed + 2 + i, .inputs = real.series[i].inputs, .execution = report.execution})
+            .series[0]);
   Figure figure{.title = "Could draws of the model be taken for series?",
                 .caption =
                     "Grey: real series. Blue: as many drawn from the model at the same "

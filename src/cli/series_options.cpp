@@ -60,13 +60,14 @@ void add_series_options(CLI::App& command, SeriesOptions& series) {
 }
 
 SeriesDataset read_model_series(const std::string& file, const SeriesOptions& series,
-                                const std::vector<std::string>& columns, Header header) {
+                                const SeriesModel& model, Header header) {
   SeriesFormat format = series.format;
   format.header = header;
+  if (format.inputs.empty()) format.inputs = model.input_columns;
   SeriesDataset data = read_series(file, format);
-  if (columns.empty()) return data;
+  if (model.columns.empty()) return data;
   try {
-    return data.with_columns(columns);
+    return data.with_columns(model.columns, model.input_columns);
   } catch (const Error& error) {
     throw Error(fmt::format("{}: {}; --exclude leaves others out", file, error.what()));
   }

@@ -22,9 +22,10 @@ struct SeriesOptions {
 /// --series-column, --time-column, --exclude, --wide-times, --time-step.
 void add_series_options(CLI::App& command, SeriesOptions& series);
 
-/// The series of a file, with the columns of the model, in its order, where it names them.
+/// The series of a file, with the columns and inputs of the model, in its order, where it names
+/// them.
 SeriesDataset read_model_series(const std::string& file, const SeriesOptions& series,
-                                const std::vector<std::string>& columns, Header header);
+                                const SeriesModel& model, Header header);
 
 /// "16 series of 2 columns at 480 times, 12 % of the numbers missing"
 std::string reading_of(const SeriesDataset& data);

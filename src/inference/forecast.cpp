@@ -1,5 +1,8 @@
 #include <ito/forecast.hpp>
 
+#include <algorithm>
+#include <cmath>
+
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
@@ -21,6 +24,27 @@ void check_forecast_times(const SeriesDataset& seen, std::span<const double> tim
   }
 }
 
+/// Those of each series. Refuses other numbers of them.
+SeriesInputs inputs_of_series(std::span<const float> inputs, std::size_t series, std::size_t times,
+                              int width) {
+  const std::size_t each = times * size(width);
+  if (inputs.size() != series * each) {
+    throw Error("forecast.inputs", fmt::format("{} numbers", inputs.size()),
+                width > 0 ? fmt::format("{} (series × times × inputs)", series * each)
+                          : "none: the model takes no inputs");
+  }
+  const auto found = std::ranges::find_if(inputs, [](float v) { return !std::isfinite(v); });
+  if (found != inputs.end())
+    throw Error(indexed("forecast.inputs", static_cast<std::size_t>(found - inputs.begin())),
+                fmt::format("{}", *found), "finite numbers");
+  SeriesInputs result;
+  for (std::size_t r = 0; r < series; ++r) {
+    const auto own = inputs.subspan(r * each, each);
+    result.emplace_back(own.begin(), own.end());
+  }
+  return result;
+}
+
 }  // namespace
 
 std::vector<SeriesPrediction> forecast(const SeriesModel& model, std::span<const float> parameters,
@@ -29,9 +53,10 @@ std::vector<SeriesPrediction> forecast(const SeriesModel& model, std::span<const
   check_series(seen);
   check_forecast_times(seen, times);
   check_quantiles("forecast", options.quantiles);
-  ForecastPaths paths(model, parameters, seen,
-                      SeriesTimes(seen.count(), {times.begin(), times.end()}),
-                      path_options("forecast", options));
+  ForecastPaths paths(
+      model, parameters, seen, SeriesTimes(seen.count(), {times.begin(), times.end()}),
+      inputs_of_series(options.inputs, seen.count(), times.size(), model.latent.model.inputs),
+      path_options("forecast", options));
   paths.check_memory_for(sizeof(float), 0);
   const PathObservation observation(model, paths.shape(), parameters, options.seed);
   std::vector<SeriesPrediction> predictions;

@@ -8,6 +8,7 @@
 
 #include "engine/engine.hpp"
 #include "inference/posterior_draws.hpp"
+#include "inference/series_inputs.hpp"
 #include "inference/series_paths.hpp"
 #include "model/check.hpp"
 
@@ -21,7 +22,7 @@ ObservationGrid onward_grid(const SeriesModel& model, const Series& seen,
   all.insert(all.end(), times.begin(), times.end());
   ObservationGrid grid = grid_through(all, model.longest_step, model.steps_between);
   grid.save.erase(grid.save.begin());
-  grid.intervals.clear();
+  if (model.latent.model.inputs == 0) grid.intervals.clear();
   return grid;
 }
 
@@ -33,6 +34,11 @@ Model onward_model(const SeriesModel& model, std::span<const ObservationGrid> gr
     steps = std::max(steps, size(grid.steps()));
   }
   Model onward = prior(model.latent.model);
+  onward.input_steps.clear();
+  if (onward.inputs > 0) {
+    steps = std::max(steps, times + 1);  // each of the input steps is a step of the grid
+    for (std::size_t t = 0; t <= times; ++t) onward.input_steps.push_back(static_cast<int>(t));
+  }
   onward.grid = uniform_grid(1, static_cast<int>(steps));
   onward.save.clear();
   for (std::size_t t = 0; t < times; ++t) onward.save.push_back(static_cast<int>(t) + 1);
@@ -43,11 +49,25 @@ Model onward_model(const SeriesModel& model, std::span<const ObservationGrid> gr
 
 ForecastPaths::ForecastPaths(const SeriesModel& model, std::span<const float> parameters,
                              const SeriesDataset& seen, const SeriesTimes& times,
-                             const SeriesPathOptions& options)
-    : SeriesPathSource(latent_series(model, seen), parameters, seen, times, options) {
+                             const SeriesInputs& inputs, const SeriesPathOptions& options)
+    : SeriesPathSource(latent_series(model, seen), parameters, seen, times, options),
+      inputs_(inputs) {
   for (std::size_t r = 0; r < seen.count(); ++r)
     grids_.push_back(onward_grid(model, seen.series[r], times_[r]));
   onward_ = onward_model(model, grids_);
+}
+
+std::vector<float> ForecastPaths::onward_inputs(std::size_t first, std::size_t count) const {
+  const std::size_t width = size(onward_.inputs);
+  std::vector<float> rows;
+  for (std::size_t r = first; r < first + count && width > 0; ++r) {
+    const auto last = std::span(series_.series[r].inputs).last(width);
+    std::vector<float> at(last.begin(), last.end());
+    at.insert(at.end(), inputs_[r].begin(), inputs_[r].end());
+    const std::vector<float> ruling = ruling_inputs(at, width, onward_.input_steps.size());
+    rows.insert(rows.end(), ruling.begin(), ruling.end());
+  }
+  return rows;
 }
 
 double ForecastPaths::bytes_of_series() const {
@@ -73,12 +93,14 @@ void ForecastPaths::run(const std::function<void(const SeriesPaths&)>& visitor) 
         const std::size_t first = draws.front().series;
         const GridRows rows =
             grid_rows<float>(onward_, std::span(grids_).subspan(first, draws.size()));
+        const std::vector<float> inputs = onward_inputs(first, draws.size());
         const Paths paths =
             plan.simulate(parameters_, {.paths = draws.size() * samples,
                                         // The noise of other steps than those that have been seen.
                                         .seed = step_seed(options_.seed, 0, 1),
                                         .first_path = first * samples,
                                         .x0 = starts,
+                                        .context = inputs,
                                         .paths_per_observation = samples,
                                         .grid = rows.steps,
                                         .save = rows.save});

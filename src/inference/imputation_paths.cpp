@@ -3,20 +3,20 @@
 #include <limits>
 
 #include "inference/posterior_draws.hpp"
+#include "inference/series_inputs.hpp"
 #include "inference/series_paths.hpp"
 #include "model/check.hpp"
 
 namespace ito {
 namespace {
 
-/// The series with those times added, without a value there. Its inputs are as many as they should
-/// be, to be refused by their number.
+/// The series with those times added, without a value there and with the inputs that rule then.
 Series with_times(const Series& series, const std::vector<double>& times, std::size_t columns,
                   std::size_t inputs) {
   Series result{.name = series.name};
   std::ranges::set_union(series.times, times, std::back_inserter(result.times));
   result.values.assign(result.length() * columns, std::numeric_limits<float>::quiet_NaN());
-  result.inputs.resize(result.length() * inputs);
+  result.inputs = held_inputs(series, result.times, inputs);
   std::size_t at = 0;
   for (std::size_t i = 0; i < series.length(); ++i) {
     while (result.times[at] < series.times[i]) ++at;

@@ -55,7 +55,6 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
   const LatentShape shape = resolve(checked);
   check_parameters(shape, parameters);
   Plan plan(prior(checked.model), options.execution);
-  const GridRows row_grid = grid_rows<float>(plan.model(), grid);
   check_inputs("sample.inputs", options.inputs, count, plan.model());
   const ObservationModel model(checked.likelihood);
   const LogScales log_scales = model.log_scales(shape.log_scales_of(parameters));
@@ -72,8 +71,13 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
   data.values.reserve(numbers);
   const auto decoder = shape.decoder ? make_network(*shape.decoder, options.execution) : nullptr;
   const std::size_t block = block_observations(shape, 16, (count + 15) / 16, memory) * 16;
+  GridRows row_grid;
   for (std::size_t begin = 0; begin < count; begin += block) {
     const std::size_t rows = std::min(block, count - begin);
+    // One for all paths, or beside inputs of their own one for each.
+    if (!grid.empty() && (begin == 0 || rows < block))
+      row_grid = grid_rows<float>(plan.model(),
+                                  std::vector(plan.model().inputs > 0 ? rows : 1, grid.front()));
     const Paths paths = prior_paths(plan, parameters, begin, rows, options, row_grid);
     std::vector<float> decoded(decoder ? rows * row_numbers : 0);
     if (decoder) decoder->forward(parameters, paths.states(), decoded);

@@ -3,9 +3,11 @@
 #include <limits>
 #include <vector>
 
+#include <fmt/format.h>
 #include <ito/error.hpp>
 
 #include "inference/latent_paths.hpp"
+#include "inference/series_inputs.hpp"
 #include "io/series_columns.hpp"
 #include "model/check.hpp"
 
@@ -20,9 +22,21 @@ SeriesDataset at_times(const SeriesModel& model, std::span<const double> times) 
   Series series{.name = "1", .times = {times.begin(), times.end()}};
   series.values.assign(times.size() * width, std::numeric_limits<float>::quiet_NaN());
   const auto& standardization = model.standardization;
+  if (const std::size_t inputs = size(model.latent.model.inputs); inputs > 0) {
+    data.input_columns =
+        model.input_columns.empty() ? numbered_names("u", inputs) : model.input_columns;
+    series.inputs.assign(times.size() * inputs, 0);
+  }
   series.values[0] = standardization ? static_cast<float>(standardization->mean.front()) : 0.0F;
   data.series.push_back(std::move(series));
   return data;
+}
+
+void check_series_inputs(std::span<const float> inputs, std::size_t count, std::size_t each) {
+  if (inputs.size() == count * each) return;
+  throw Error("sample.inputs", fmt::format("{} numbers", inputs.size()),
+              each > 0 ? fmt::format("{} (series × times × inputs)", count * each)
+                       : "none: the model takes no inputs");
 }
 
 }  // namespace
@@ -35,16 +49,29 @@ SeriesDataset sample_series(const SeriesModel& given, std::span<const float> par
   check_times("times", times);
   SeriesDataset drawn = at_times(model, times);
   LatentSeries sized = latent_series(model, drawn);
-  sized.data.grids.front().intervals.clear();  // the prior takes no context
+  const std::size_t inputs = size(model.latent.model.inputs), each = times.size() * inputs;
+  // The prior takes no other context.
+  if (inputs == 0) sized.data.grids.front().intervals.clear();
+  check_series_inputs(options.inputs, count, each);
+  std::vector<float> ruling;
+  for (std::size_t i = 0; i < count && inputs > 0; ++i) {
+    const auto rows = ruling_inputs(options.inputs.subspan(i * each, each), inputs, times.size());
+    ruling.insert(ruling.end(), rows.begin(), rows.end());
+  }
+  SampleOptions with = options;
+  with.inputs = ruling;
   Dataset rows =
-      sample_in_blocks(sized.latent, parameters, count, options, block_memory, sized.data.grids);
+      sample_in_blocks(sized.latent, parameters, count, with, block_memory, sized.data.grids);
   if (model.standardization) model.standardization->undo(std::span(rows.values));
   const std::vector<std::string> names = numbered_names("", count);
   drawn.series.clear();
   for (std::size_t i = 0; i < count; ++i)
-    drawn.series.push_back({.name = names[i],
-                            .times = {times.begin(), times.end()},
-                            .values = {rows.row(i).begin(), rows.row(i).end()}});
+    drawn.series.push_back(
+        {.name = names[i],
+         .times = {times.begin(), times.end()},
+         .values = {rows.row(i).begin(), rows.row(i).end()},
+         .inputs = {options.inputs.begin() + static_cast<std::ptrdiff_t>(i * each),
+                    options.inputs.begin() + static_cast<std::ptrdiff_t>((i + 1) * each)}});
   return drawn;
 }
 

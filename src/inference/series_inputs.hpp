@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include <ito/series.hpp>
+
 namespace ito {
 
 /// What rules on the interval that ends at each of a series' times, [slots, U], of its inputs
@@ -17,6 +19,19 @@ inline std::vector<float> ruling_inputs(std::span<const float> inputs, std::size
   for (std::size_t i = 0; i < times; ++i)
     std::ranges::copy(inputs.subspan((i > 0 ? i - 1 : 0) * width, width),
                       rows.begin() + static_cast<std::ptrdiff_t>(i * width));
+  return rows;
+}
+
+/// The inputs that rule at `times`, which increase, [T, U]: those seen last, or the first.
+inline std::vector<float> held_inputs(const Series& series, std::span<const double> times,
+                                      std::size_t width) {
+  std::vector<float> rows;
+  std::size_t seen = 0;
+  for (const double time : times) {
+    while (seen + 1 < series.length() && series.times[seen + 1] <= time) ++seen;
+    const auto ruling = std::span(series.inputs).subspan(seen * width, width);
+    rows.insert(rows.end(), ruling.begin(), ruling.end());
+  }
   return rows;
 }
 

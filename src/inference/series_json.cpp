@@ -39,11 +39,13 @@ std::vector<std::string> read_columns(const JsonReader& array) {
 }
 
 void read_series_keys(const JsonReader& object, SeriesModel& model) {
-  object.accept({"longest_step", "steps_between", "start", "columns", "standardization"});
+  object.accept(
+      {"longest_step", "steps_between", "start", "columns", "input_columns", "standardization"});
   object.read("longest_step", model.longest_step);
   object.read("steps_between", model.steps_between, {1, std::numeric_limits<int>::max()});
   if (object.has("start")) model.start = object.at("start").number();
   if (object.has("columns")) model.columns = read_columns(object.at("columns"));
+  if (object.has("input_columns")) model.input_columns = read_columns(object.at("input_columns"));
   if (object.has("standardization"))
     model.standardization = read_standardization(object.at("standardization"));
 }
@@ -71,6 +73,7 @@ std::string to_json(const SeriesModel& given) {
                                 {"steps_between", model.steps_between}};
   if (model.start) series["start"] = *model.start;
   if (!model.columns.empty()) series["columns"] = model.columns;
+  if (!model.input_columns.empty()) series["input_columns"] = model.input_columns;
   if (model.standardization)
     series["standardization"] = write_standardization(*model.standardization);
   nlohmann::ordered_json document{{"series", series}, {"horizon", grid.back() - grid.front()}};

@@ -21,18 +21,23 @@
 namespace ito {
 namespace {
 
+/// Refuses other names than the model has, where it has some.
+void check_order(const char* what, const std::vector<std::string>& got,
+                 const std::vector<std::string>& wanted) {
+  for (std::size_t j = 0; j < wanted.size(); ++j) {
+    if (got[j] == wanted[j]) continue;
+    throw Error(
+        fmt::format("{} {} of the series", what, j + 1),
+        fmt::format("\"{}\"", shortened(got[j], 40)),
+        fmt::format("\"{}\", as in the model; `with_columns` changes the order", wanted[j]));
+  }
+}
+
 void check_columns(const SeriesModel& model, const SeriesDataset& series) {
   const LatentModel& latent = model.latent;
   if (series.dimension() != static_cast<std::size_t>(latent.observed)) {
     throw Error("series", fmt::format("{} columns", series.dimension()),
                 fmt::format("{} (the model's `observed`)", latent.observed));
-  }
-  for (std::size_t j = 0; j < model.columns.size(); ++j) {
-    if (series.columns[j] == model.columns[j]) continue;
-    throw Error(
-        fmt::format("column {} of the series", j + 1),
-        fmt::format("\"{}\"", shortened(series.columns[j], 40)),
-        fmt::format("\"{}\", as in the model; `with_columns` changes the order", model.columns[j]));
   }
   if (latent.model.inputs == 0 && series.input_dimension() > 0) {
     throw Error("series", fmt::format("{} inputs", series.input_dimension()),
@@ -42,6 +47,8 @@ void check_columns(const SeriesModel& model, const SeriesDataset& series) {
     throw Error("series", fmt::format("{} inputs", series.input_dimension()),
                 fmt::format("{} (the model's `inputs`)", latent.model.inputs));
   }
+  check_order("column", series.columns, model.columns);
+  check_order("input", series.input_columns, model.input_columns);
 }
 
 /// The grid of one series, from the start on.
@@ -161,6 +168,11 @@ SeriesModel validated(SeriesModel model) {
     throw Error(field, fmt::format("{} columns", count),
                 fmt::format("{} (the model's `observed`)", observed));
   };
+  const auto inputs = static_cast<std::size_t>(model.latent.model.inputs);
+  if (!model.input_columns.empty() && model.input_columns.size() != inputs)
+    throw Error("series.input_columns", fmt::format("{} columns", model.input_columns.size()),
+                fmt::format("{} (the model's `inputs`)", inputs));
+  check_different("series.input_columns", model.input_columns);
   if (!model.columns.empty()) {
     check_size("series.columns", model.columns.size());
     check_different("series.columns", model.columns);

@@ -40,6 +40,9 @@ struct SeriesPaths {
 /// Times of each series: [N], T of one.
 using SeriesTimes = std::vector<std::vector<double>>;
 
+/// Inputs at those times: [N], [T, U] of one; all empty where the drift takes none.
+using SeriesInputs = std::vector<std::vector<float>>;
+
 /// Runs paths of series, each at times of its own.
 class SeriesPathSource {
  public:
@@ -80,18 +83,21 @@ class SeriesPathSource {
 };
 
 /// p(η at later times | y seen): posterior paths of what is seen, drawn anew by their weights, go
-/// on by the prior. Each series has one time at least, after its last.
+/// on by the prior. Each series has one time at least, after its last, and as many rows of inputs.
 class ForecastPaths final : public SeriesPathSource {
  public:
   ForecastPaths(const SeriesModel& model, std::span<const float> parameters,
-                const SeriesDataset& seen, const SeriesTimes& times,
+                const SeriesDataset& seen, const SeriesTimes& times, const SeriesInputs& inputs,
                 const SeriesPathOptions& options);
   void run(const std::function<void(const SeriesPaths&)>& visitor) override;
 
  private:
   double bytes_of_series() const override;
+  /// A row for the last time seen and one for each later time, of some series: [R, T + 1, U].
+  std::vector<float> onward_inputs(std::size_t first, std::size_t count) const;
 
   Model onward_;  ///< the prior, with room for all grids
+  SeriesInputs inputs_;
   std::vector<ObservationGrid> grids_;
 };
 

@@ -12,6 +12,7 @@
 #include "inference/scored_series.hpp"
 #include "inference/series_paths.hpp"
 #include "io/series_place.hpp"
+#include "model/check.hpp"
 
 namespace ito {
 namespace {
@@ -129,6 +130,16 @@ SeriesTimes times_of(const SeriesDataset& data) {
   return times;
 }
 
+/// Refuses inputs of another number than the model takes.
+SeriesInputs inputs_of(const SeriesDataset& later, const SeriesModel& model) {
+  if (later.input_dimension() != size(model.latent.model.inputs))
+    throw Error("later", fmt::format("{} inputs", later.input_dimension()),
+                fmt::format("{} (the model's `inputs`)", model.latent.model.inputs));
+  SeriesInputs inputs;
+  for (const Series& series : later.series) inputs.push_back(series.inputs);
+  return inputs;
+}
+
 SeriesScores score(SeriesPathSource& paths, const SeriesModel& model,
                    std::span<const float> parameters, const ScoredSeries& scored,
                    const SeriesPathOptions& options) {
@@ -193,7 +204,8 @@ SeriesScores score_forecasts(const SeriesModel& model, std::span<const float> pa
                 fmt::format("times above {}, the last in `seen`", before.times.back()));
   }
   const SeriesPathOptions with = path_options("forecast", options);
-  ForecastPaths paths(model, parameters, scored.seen, times_of(scored.truth), with);
+  ForecastPaths paths(model, parameters, scored.seen, times_of(scored.truth),
+                      inputs_of(scored.truth, model), with);
   return score(paths, model, parameters, scored, with);
 }
 

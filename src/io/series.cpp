@@ -74,7 +74,7 @@ void check_numbers(const Series& series, std::span<const float> numbers,
 }
 
 /// Where each of `wanted` stands in `columns`, which are the same names.
-std::vector<std::size_t> places_of(const std::vector<std::string>& wanted,
+std::vector<std::size_t> places_of(const char* what, const std::vector<std::string>& wanted,
                                    const std::vector<std::string>& columns) {
   const auto listed = [](const std::vector<std::string>& names) {
     std::string text;
@@ -86,7 +86,7 @@ std::vector<std::size_t> places_of(const std::vector<std::string>& wanted,
   for (const std::string& name : wanted)
     places.push_back(static_cast<std::size_t>(std::ranges::find(columns, name) - columns.begin()));
   if (wanted.size() != columns.size() || std::ranges::count(places, columns.size()) > 0)
-    throw Error("columns", listed(columns), listed(wanted) + " in any order");
+    throw Error(what, columns.empty() ? "none" : listed(columns), listed(wanted) + " in any order");
   return places;
 }
 
@@ -148,11 +148,16 @@ SeriesDataset SeriesDataset::select(std::span<const std::size_t> indices) const 
   return chosen;
 }
 
-SeriesDataset SeriesDataset::with_columns(const std::vector<std::string>& wanted) const {
-  const std::vector<std::size_t> places = places_of(wanted, columns);
+SeriesDataset SeriesDataset::with_columns(const std::vector<std::string>& wanted,
+                                          const std::vector<std::string>& wanted_inputs) const {
   SeriesDataset result = *this;
+  const std::vector<std::size_t> places = places_of("columns", wanted, columns);
   result.columns = wanted;
   for (Series& one : result.series) one.values = arranged(one.values, places);
+  if (wanted_inputs.empty()) return result;
+  const std::vector<std::size_t> inputs = places_of("inputs", wanted_inputs, input_columns);
+  result.input_columns = wanted_inputs;
+  for (Series& one : result.series) one.inputs = arranged(one.inputs, inputs);
   return result;
 }
 

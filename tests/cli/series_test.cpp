@@ -192,6 +192,48 @@ TEST_F(SeriesProgram, DrawsSeriesAtAnyTimes) {
   EXPECT_EQ(drawn.series[2].times, (std::vector<double>{0, 0.5, 2}));
 }
 
+TEST_F(SeriesProgram, InputsAreKnownByNameAndAhead) {
+  std::string json = series_model;
+  json.replace(json.find("\"state\": 2,"), 11, "\"state\": 2, \"inputs\": 1,");
+  write(folder / "model.json", json);
+  const Outcome fit = run(fit_series({"--inputs", "a"}), {.gnuplot = true});
+  ASSERT_EQ(fit.status, 1) << fit.out;  // one column is left
+  EXPECT_NE(fit.err.find("1 columns; accepted: 2"), std::string::npos) << fit.err;
+  std::string data = some_series(12, "time,b,series,a,push");
+  write(folder / "series.csv", data);
+  std::vector<std::string> arguments = fit_series({"--inputs", "push"});
+  arguments.erase(arguments.begin() + 5, arguments.begin() + 7);  // without --exclude note
+  const Outcome driven = run(arguments, {.gnuplot = true});
+  ASSERT_EQ(driven.status, 0) << driven.err;
+  EXPECT_EQ(read(folder / "fit/report.html").find("could not be drawn"), std::string::npos);
+  const ito::SeriesModel model = ito::parse_series_model(read(folder / "fit/model.json"));
+  EXPECT_EQ(model.input_columns, (std::vector<std::string>{"push"}));
+  const auto forecast = [&] {
+    const Outcome outcome = run({"forecast", at("fit"), at("series.csv"), "--after", "1", "--times",
+                                 "1.5,3,6", "--samples", "16", "--out", "-"});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return outcome.out;
+  };
+  const std::string before = forecast();
+  // An input that comes after what is seen moves the forecast of what comes after it.
+  std::string moved;
+  std::istringstream lines(data);
+  for (std::string line; std::getline(lines, line);) {
+    const bool late = line[0] > '1' && line[0] <= '9';
+    moved += (late ? line.substr(0, line.size() - 1) + "5" : line) + "\n";
+  }
+  write(folder / "series.csv", moved);
+  const std::string after = forecast();
+  EXPECT_EQ(before.substr(0, before.find(",3,")), after.substr(0, after.find(",3,")));
+  EXPECT_NE(before, after);
+  for (const char* command : {"evaluate", "impute"}) {
+    std::vector<std::string> on{command, at("fit"), at("series.csv"), "--samples", "16"};
+    if (command == std::string("impute")) on.insert(on.end(), {"--out", at("i.csv")});
+    const Outcome outcome = run(on);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+  }
+}
+
 TEST_F(SeriesProgram, RefusesWhatDoesNotFit) {
   expect_error(run(fit_series({"--forecast-after", "-1"})), 1,
                {"--forecast-after: got -1", "a time with values before it in every series"});

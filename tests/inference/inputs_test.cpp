@@ -177,7 +177,8 @@ TEST(SeriesInputs, GoOnInForecasts) {
   std::vector<float> later;
   for (std::size_t i = 0; i < 3 * times.size() * 2; ++i)
     later.push_back(static_cast<float>(2 * std::cos(2 * static_cast<double>(i))));
-  ForecastOptions options{.samples = 4000, .seed = 2, .mean = true, .inputs = later};
+  ForecastOptions options{
+      .samples = 4000, .seed = 2, .least_ess = 0, .mean = true, .inputs = later};
   const auto got = forecast(model, parameters, series, times, options);
   for (std::size_t r = 0; r < 3; ++r) {
     const Series& one = series.series[r];
@@ -198,6 +199,67 @@ TEST(SeriesInputs, GoOnInForecasts) {
   options.inputs = options.inputs.first(4);
   EXPECT_EQ(refusal([&] { forecast(model, parameters, series, times, options); }),
             "forecast.inputs: got 4 numbers; accepted: 18 (series × times × inputs)");
+}
+
+// The prior with those inputs: nothing is observed, so that the law is that of the chain alone.
+TEST(SeriesInputs, MoveDrawnSeries) {
+  const DrivenSystem system;
+  SeriesModel model = system.model();
+  model.start = 0.0;
+  const Parameters parameters = system.parameters(model.latent);
+  const std::vector<double> times{0.3, 0.7, 1.0};
+  constexpr std::size_t count = 4000;
+  const std::vector<float> mine{1, -1, 2, 0.5F, 9, 9}, others{-2, 3, 0, 0, 0, 0};
+  std::vector<float> inputs;
+  for (std::size_t i = 0; i < count; ++i)
+    inputs.insert(inputs.end(), (i == 1 ? others : mine).begin(), (i == 1 ? others : mine).end());
+  SampleOptions options{.seed = 3, .mean = true, .inputs = inputs};
+  const SeriesDataset drawn = sample_series(model, parameters, times, count, options);
+  EXPECT_EQ(drawn.input_columns, (std::vector<std::string>{"u1", "u2"}));
+  EXPECT_EQ(drawn.series[1].inputs, others);
+  DrivenSystem::Law law;
+  double time = 0;
+  for (std::size_t t = 0; t < times.size(); ++t) {
+    law.go_on(system, times[t] - time, model.longest_step, &mine[2 * (t > 0 ? t - 1 : 0)]);
+    time = times[t];
+    double mean = 0;
+    for (std::size_t i = 0; i < count; ++i)
+      if (i != 1) mean += static_cast<double>(drawn.series[i].values[t]) / (count - 1);
+    EXPECT_NEAR(mean, law.mean, 4 * std::sqrt(law.variance / (count - 1))) << t;
+  }
+  // A series is a function of its place and of its own inputs.
+  options.inputs = options.inputs.first(2 * mine.size());
+  EXPECT_EQ(sample_series(model, parameters, times, 2, options).series[1].values,
+            drawn.series[1].values);
+  EXPECT_EQ(refusal([&] { sample_series(model, parameters, times, 3, options); }),
+            "sample.inputs: got 12 numbers; accepted: 18 (series × times × inputs)");
+}
+
+// Between two times the inputs of the first rule; what comes later is seen through one number.
+TEST(SeriesInputs, RuleBetweenTimesInImputations) {
+  const DrivenSystem system;
+  SeriesModel model = system.model();
+  model.start = 0.0;
+  const Parameters parameters = system.parameters(model.latent);
+  SeriesDataset data{.columns = {"y"}, .input_columns = {"u", "v"}};
+  data.series.push_back({"1", {0.5, 1}, {gap, 0.9F}, {1, -0.5F, 2, 2}});
+  const std::vector<double> times{0.7};
+  const auto got = impute(model, parameters, data, times,
+                          {.samples = 20000, .seed = 4, .least_ess = 0, .mean = true});
+  // X at 0.7, and Y − X's later moves given it: a Gaussian posterior by hand.
+  DrivenSystem::Law at;
+  at.go_on(system, 0.5, model.longest_step, &data.series[0].inputs[0]);
+  at.go_on(system, 0.2, model.longest_step, &data.series[0].inputs[0]);
+  DrivenSystem::Law later, moved{.mean = 1};
+  later.go_on(system, 0.3, model.longest_step, &data.series[0].inputs[0]);
+  moved.go_on(system, 0.3, model.longest_step, &data.series[0].inputs[0]);
+  const double slope = moved.mean - later.mean,
+               total = slope * slope * at.variance + later.variance + system.noise * system.noise,
+               gain = at.variance * slope / total;
+  const double mean = at.mean + gain * (0.9 - (later.mean + slope * at.mean)),
+               variance = at.variance * (1 - gain * slope);
+  EXPECT_NEAR(static_cast<double>(got[0].mean[0]), mean, 4 * std::sqrt(variance / got[0].ess));
+  EXPECT_LT(std::sqrt(variance / got[0].ess), 0.02);
 }
 
 // --- Whole rows, on the model's own grid
