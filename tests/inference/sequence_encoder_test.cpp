@@ -21,7 +21,7 @@ class EncodersOfSeries : public testing::TestWithParam<EncoderCase> {};
 // Lengths 0, 1 and all slots; the differences' own error is below 1e-9 of the gradient.
 TEST_P(EncodersOfSeries, GradientIsTheDifferenceQuotient) {
   OwnEncoder<double> encoder(GetParam().encoder);
-  const Series data = series({1, 4, 0, 6, 3}, 6, 2);
+  const EncodedSeries data = series({1, 4, 0, 6, 3}, 6, 2);
   const std::vector<double> gradient = encoder.gradient(data);
   const std::vector<double> wanted =
       differences(encoder.parameters, [&] { return encoder.loss(data); });
@@ -38,7 +38,7 @@ TEST_P(EncodersOfSeries, GradientIsTheDifferenceQuotient) {
 // Each number is a few dozen roundings of 6e-8 away.
 TEST_P(EncodersOfSeries, FloatsAgreeWithDoubles) {
   OwnEncoder<double> exact(GetParam().encoder);
-  const Series data = series({1, 4, 0, 6, 3}, 6, 2);
+  const EncodedSeries data = series({1, 4, 0, 6, 3}, 6, 2);
   const auto doubles = [](const std::vector<float>& numbers) {
     return std::vector<double>(numbers.begin(), numbers.end());
   };
@@ -57,11 +57,11 @@ TEST_P(EncodersOfSeries, ARowDoesNotDependOnOthersOnPaddingOrOnThreads) {
   OwnEncoder<float> encoder(GetParam().encoder, {Device::cpu(), 1});
   std::vector<int> lengths;
   for (int r = 0; r < 150; ++r) lengths.push_back((r * 7) % 12);
-  const Series all = series(lengths, 12, 2, nan);
+  const EncodedSeries all = series(lengths, 12, 2, nan);
   const auto together = encoder.forward(all);
   for (const std::size_t r : {0, 1, 5, 64, 90, 149}) {
     const auto length = static_cast<std::size_t>(lengths[r]);
-    const Series one = series({lengths[r]}, std::max<std::size_t>(length, 1), 2, 1e30f, r);
+    const EncodedSeries one = series({lengths[r]}, std::max<std::size_t>(length, 1), 2, 1e30f, r);
     const auto alone = encoder.forward(one);
     const auto context = std::span(together.context).subspan(r * 12 * 3, 12 * 3);
     EXPECT_TRUE(
@@ -84,7 +84,7 @@ TEST_P(EncodersOfSeries, ARowDoesNotDependOnOthersOnPaddingOrOnThreads) {
 
 TEST_P(EncodersOfSeries, ARowOfContextSeesItsObservationAndThoseAfterIt) {
   OwnEncoder<float> encoder(GetParam().encoder, {Device::cpu(), 1});
-  Series data = series({8}, 8, 2);
+  EncodedSeries data = series({8}, 8, 2);
   data.number(0, 4, 1) = 0.25f;
   const auto before = encoder.forward(data);
   data.number(0, 4, 1) = 0.5f;
@@ -100,7 +100,7 @@ TEST_P(EncodersOfSeries, ARowOfContextSeesItsObservationAndThoseAfterIt) {
 // A number that is missing is not the number 0, nor shift, and a large one is not missing.
 TEST_P(EncodersOfSeries, OnlyNaNIsMissing) {
   OwnEncoder<float> encoder(GetParam().encoder, {Device::cpu(), 1});
-  Series data = series({3}, 3, 2);
+  EncodedSeries data = series({3}, 3, 2);
   std::vector<std::vector<float>> contexts;
   for (const float number : {nan, 0.0f, 0.5f, 1.0f, 1e30f}) {
     data.number(0, 1, 0) = number;
@@ -117,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, EncodersOfSeries, testing::ValuesIn(encoder_case
 
 // So many units that threads share a step.
 TEST(GruEncoders, AreTheSameBitsOnAnyNumberOfThreads) {
-  const Series data = series(std::vector<int>(150, 4), 4, 2);
+  const EncodedSeries data = series(std::vector<int>(150, 4), 4, 2);
   std::vector<std::vector<float>> contexts, gradients;
   for (const int threads : {1, 2, 3}) {
     OwnEncoder<float> encoder(GruEncoder{.hidden = 64, .decay = true}, {Device::cpu(), threads});
@@ -145,7 +145,8 @@ struct Named {
   }
 };
 
-std::vector<double> masked(const Series& data, std::size_t slot, double shift, double scale) {
+std::vector<double> masked(const EncodedSeries& data, std::size_t slot, double shift,
+                           double scale) {
   std::vector<double> x(4);
   for (std::size_t j = 0; j < 2; ++j) {
     const auto number = static_cast<double>(data.y[slot * 2 + j]);
@@ -161,7 +162,7 @@ TEST(GruEncoders, AreTheCellsOfTheDocumentation) {
     OwnEncoder<double> encoder(
         GruEncoder{.hidden = 3, .decay = decay, .time = true, .shift = 1, .scale = 0.5});
     const Named named{encoder.named};
-    const Series data = series({5}, 5, 2);
+    const EncodedSeries data = series({5}, 5, 2);
     const auto got = encoder.forward(data);
     std::vector<double> h(3, 0.0);
     for (std::size_t i = 5; i-- > 0;) {
@@ -201,7 +202,7 @@ TEST(AttentionEncoders, AreWeightedMeansByScoresOfTime) {
   OwnEncoder<double> encoder(
       AttentionEncoder{.hidden = 4, .heads = 2, .rates = 2, .shift = 1, .scale = 0.5});
   const Named named{encoder.named};
-  const Series data = series({5}, 5, 2);
+  const EncodedSeries data = series({5}, 5, 2);
   const auto got = encoder.forward(data);
   const auto phi = [](double time) {
     const double s = time / 2;  // the horizon

@@ -13,7 +13,7 @@
 namespace ito::test {
 
 /// Rows whose slots past their lengths hold `padding`, in y and in times.
-struct Series {
+struct EncodedSeries {
   std::size_t slots = 0, observed = 0;
   std::vector<float> y;
   std::vector<double> times;
@@ -30,9 +30,9 @@ inline double series_normal(std::uint64_t i, std::uint32_t which) {
 }
 
 /// A number is a function of its row, slot and place alone, and a third of them are missing.
-inline Series series(std::vector<int> lengths, std::size_t slots, std::size_t observed,
-                     float padding = 0, std::size_t first_row = 0) {
-  Series result{slots, observed, {}, {}, std::move(lengths)};
+inline EncodedSeries series(std::vector<int> lengths, std::size_t slots, std::size_t observed,
+                            float padding = 0, std::size_t first_row = 0) {
+  EncodedSeries result{slots, observed, {}, {}, std::move(lengths)};
   for (std::size_t r = 0; r < result.lengths.size(); ++r) {
     double time = 0.05;
     for (std::size_t s = 0; s < slots; ++s) {
@@ -77,21 +77,21 @@ struct OwnEncoder {
   struct Outputs {
     std::vector<Real> context, initial;
   };
-  Outputs forward(const Series& series) {
+  Outputs forward(const EncodedSeries& series) {
     Outputs outputs{std::vector<Real>(series.lengths.size() * series.slots * context),
                     std::vector<Real>(series.lengths.size() * 4)};
     net->forward(parameters, series.rows(), outputs.context, outputs.initial);
     return outputs;
   }
   /// Of Σ cotangent · output, with cotangents that are functions of row, slot and place alone.
-  std::vector<Real> gradient(const Series& series) {
+  std::vector<Real> gradient(const EncodedSeries& series) {
     const Outputs outputs = forward(series);
     const Outputs by = cotangents(series);
     std::vector<Real> result(parameters.size());
     net->backward(parameters, by.context, by.initial, result);
     return result;
   }
-  double loss(const Series& series) {
+  double loss(const EncodedSeries& series) {
     const Outputs outputs = forward(series), by = cotangents(series);
     double sum = 0;
     for (std::size_t i = 0; i < by.context.size(); ++i)
@@ -100,7 +100,7 @@ struct OwnEncoder {
       sum += static_cast<double>(by.initial[i]) * static_cast<double>(outputs.initial[i]);
     return sum;
   }
-  static Outputs cotangents(const Series& series) {
+  static Outputs cotangents(const EncodedSeries& series) {
     Outputs by;
     for (std::size_t r = 0; r < series.lengths.size(); ++r) {
       for (std::uint32_t i = 0; i < 4; ++i)
