@@ -33,7 +33,7 @@ TEST(Names, AreParsedBackAndOthersRefusedWithTheListOfAll) {
   expect_names(parse_cuda_kernels, "cuda_kernels", {"auto", "fused", "layered", "per-path"});
   expect_names(parse_objective, "objective",
                {"free-energy", "sticking-the-landing", "importance-weighted"});
-  expect_names(parse_schedule, "schedule", {"constant", "cosine"});
+  expect_names(parse_schedule, "schedule", {"constant", "cosine", "exponential"});
   expect_names(parse_calculus, "calculus", {"ito", "stratonovich"});
   expect_names(
       parse_solver, "solver",
