@@ -37,6 +37,8 @@ struct SeriesDataset {
   std::size_t observed() const;
   /// Those series, in that order. Throws ito::Error where there is none of an index.
   SeriesDataset select(std::span<const std::size_t> indices) const;
+  /// Series [begin, end). Throws ito::Error unless begin ≤ end ≤ N.
+  SeriesDataset slice(std::size_t begin, std::size_t end) const;
   /// The same with the columns of y in this order, and those of the inputs where some are named.
   /// Throws ito::Error unless they are the same names as there are.
   SeriesDataset with_columns(const std::vector<std::string>& wanted,

@@ -36,9 +36,9 @@ struct SeriesModel {
 SeriesModel validated(SeriesModel model);
 
 /// JSON of a latent model with a further key `series`, an object of `longest_step`,
-/// `steps_between`, `start`, `columns` and `standardization`. Instead of a grid it has `horizon`
-/// alone, the unit of time, by default 1; `save`, `context_steps` and `input_steps` come with the
-/// series. Throws ito::Error as `parse_latent_model` does.
+/// `steps_between`, `start`, `columns`, `input_columns` and `standardization`. Instead of a grid it
+/// has `horizon` alone, the unit of time, by default 1; `save`, `context_steps` and `input_steps`
+/// come with the series. Throws ito::Error as `parse_latent_model` does.
 SeriesModel parse_series_model(std::string_view json);
 /// What `parse_series_model` reads back, as far as it counts. Throws ito::Error where `validated`
 /// does.

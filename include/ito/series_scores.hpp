@@ -55,17 +55,19 @@ struct SeriesScores {
 
 /// How good forecasts from `seen` are of `later`, as `split_after` gives both: the same series in
 /// the same order, each at later times of its own, of which there may be none. Numbers that are NaN
-/// are left out. `options.mean` and `options.quantiles` have no part in it. The score of a series
-/// is a function of it, of its place among those scored and of the options; memory does not grow
-/// with the number of series. Throws ito::Error where `forecast` does, on fewer than two samples,
-/// on other series or columns in `later`, and where there is no number to score.
+/// are left out. Inputs are those of `later`; `options.mean` and `options.quantiles` have no part.
+/// The score of a series is a function of it, of its place among those scored and of the options;
+/// memory does not grow with the number of series. Throws ito::Error where `forecast` does, on
+/// fewer than two samples, on other series or columns in `later`, and where there is no number to
+/// score.
 SeriesScores score_forecasts(const SeriesModel& model, std::span<const float> parameters,
                              const SeriesDataset& seen, const SeriesDataset& later,
                              const ForecastOptions& options = {});
 
 /// How good imputations from `kept` are of what was hidden from it, as `hide_values` gives both:
 /// the same series in the same order, `hidden` at any times at which `impute` gives them. The rest
-/// as `score_forecasts`. Throws ito::Error also on a number that is in both.
+/// as `score_forecasts`; `options.denoise` has no part either. Throws ito::Error also on a number
+/// that is in both.
 SeriesScores score_imputations(const SeriesModel& model, std::span<const float> parameters,
                                const SeriesDataset& kept, const SeriesDataset& hidden,
                                const ImputeOptions& options = {});

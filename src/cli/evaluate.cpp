@@ -34,7 +34,8 @@ struct EvaluateArguments {
 struct EvaluateInput {
   FittedModel fitted;
   Dataset rows{};
-  SeriesDataset series{};  ///< of a model of series
+  SeriesDataset series{};       ///< of a model of series
+  SeriesSplit cut{}, hidden{};  ///< as --forecast-after and --hide ask for
   std::string reading{};
 };
 
@@ -48,7 +49,13 @@ EvaluateInput read_input(const EvaluateArguments& arguments) {
     fitted.latent = std::move(sized.latent);
     input.rows = std::move(sized.data);
     input.reading = reading_of(input.series);
-    if (arguments.forecast_after) check_forecasts(input.series, *arguments.forecast_after);
+    if ((arguments.forecast_after || arguments.hide) && arguments.options.samples < 2)
+      throw Error("--samples", "1", "2 or more, to score forecasts or imputations");
+    if (arguments.forecast_after) input.cut = split_for(input.series, *arguments.forecast_after);
+    if (arguments.hide && !(*arguments.hide > 0 && *arguments.hide < 1))
+      throw Error("--hide", fmt::format("{}", *arguments.hide), "a number between 0 and 1");
+    if (arguments.hide)
+      input.hidden = hide_values(input.series, *arguments.hide, arguments.options.seed);
   } else {
     arguments.series.refuse();
     DatasetFile file =
@@ -64,7 +71,7 @@ EvaluateInput read_input(const EvaluateArguments& arguments) {
 ScoredPredictions scored_imputations(const EvaluateArguments& arguments,
                                      const EvaluateInput& input) {
   const EvaluateOptions& options = arguments.options;
-  const SeriesSplit split = hide_values(input.series, *arguments.hide, options.seed);
+  const SeriesSplit& split = input.hidden;
   return {.task = fmt::format("Imputations of {:g} of the numbers", *arguments.hide),
           .model = score_imputations(
               *input.fitted.series, input.fitted.parameters, split.first, split.second,
@@ -89,7 +96,7 @@ int evaluate_fit(const EvaluateArguments& arguments) {
   object["exact_weights"] = properties(fitted.latent.model.solver).exact_weight;
   if (arguments.forecast_after)
     object["forecasts"] = scores_json(scored_forecasts(
-        *fitted.series, fitted.parameters, input.series, input.series, *arguments.forecast_after,
+        *fitted.series, fitted.parameters, input.cut.first, input.cut, *arguments.forecast_after,
         {.samples = options.samples, .seed = options.seed, .execution = options.execution}));
   if (arguments.hide) object["imputations"] = scores_json(scored_imputations(arguments, input));
   if (arguments.per_observation) {

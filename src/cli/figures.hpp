@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,9 @@ std::vector<Figure> curve_figures(Gnuplot& gnuplot, const FitReport& report);
 Figure path_figure(Gnuplot& gnuplot, const FitReport& report);
 
 /// Of a model of series: what it makes of two of them, their forecasts from a part, and draws of it
-/// beside real ones.
-std::vector<Figure> series_figures(Gnuplot& gnuplot, const FitReport& report);
+/// beside real ones. What draws each; refers to the arguments.
+std::vector<std::function<std::vector<Figure>()>> series_figures(Gnuplot& gnuplot,
+                                                                 const FitReport& report);
 
 /// Whether an observation is one square image of at least 4 × 4 pixels.
 bool holds_images(const LatentModel& latent);

@@ -1,7 +1,5 @@
 #include "cli/fit_input.hpp"
 
-#include <numeric>
-
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
@@ -41,13 +39,6 @@ void read_rows(const FitArguments& arguments, FitInput& input) {
   }
 }
 
-/// Series `begin` up to `end`.
-SeriesDataset part(const SeriesDataset& data, std::size_t begin, std::size_t end) {
-  std::vector<std::size_t> indices(end - begin);
-  std::iota(indices.begin(), indices.end(), begin);
-  return data.select(indices);
-}
-
 void read_series(const FitArguments& arguments, SeriesFit& fit,
                  std::vector<std::string>& readings) {
   SeriesModel& model = fit.model;
@@ -64,8 +55,8 @@ void read_series(const FitArguments& arguments, SeriesFit& fit,
   } else if (arguments.held_out_rows > 0) {
     const std::size_t count = fit.training.count();
     check_held_out(arguments, count, "series");
-    fit.held_out = part(fit.training, count - arguments.held_out_rows, count);
-    fit.training = part(fit.training, 0, count - arguments.held_out_rows);
+    fit.held_out = fit.training.slice(count - arguments.held_out_rows, count);
+    fit.training = fit.training.slice(0, count - arguments.held_out_rows);
   }
   if (!arguments.standardize) return;
   if (model.standardization)

@@ -74,8 +74,10 @@ std::string figures(const FitReport& report) {
                                            : curve_figures(gnuplot, report);
       },
       [&] { return std::vector{path_figure(gnuplot, report)}; }};
-  if (report.series != nullptr)
-    parts = {parts.front(), [&] { return series_figures(gnuplot, report); }};
+  if (report.series != nullptr) {
+    parts.resize(1);  // of training
+    for (auto& part : series_figures(gnuplot, report)) parts.push_back(std::move(part));
+  }
   std::string text;
   for (const auto& part : parts) {
     // A figure that cannot be drawn costs its place in the report, not the fit.
@@ -165,7 +167,7 @@ std::string FitReport::about_others() const {
 
 std::string FitReport::about_stopping() const {
   if (best_epoch == 0) return "";
-  const std::string how = stopped_early ? "stopped early after" : "trained to the end,";
+  const std::string how = stopped_early ? "stopped early after" : "went to the end,";
   return fmt::format(
       "{} epoch {}; the parameters of epoch {} are kept, whose held-out bound is the "
       "best",

@@ -90,7 +90,8 @@ class FitRun {
                          const Parameters& parameters);
   /// Of other parameters than the chosen ones; nothing where they have too few finite paths.
   std::optional<Evaluation> evaluate_others(const Dataset& data, const Parameters& parameters);
-  ScoredPredictions forecasts(const Parameters& parameters) const;
+  /// Nothing, with a word, where a path is not finite: the fit is worth keeping.
+  std::optional<ScoredPredictions> forecasts(const Parameters& parameters) const;
   void add_baselines();
   void compare(const Evaluation& evaluation);
   void write_model() const;
@@ -102,6 +103,7 @@ class FitRun {
   const FitArguments& arguments_;
   FitFolder folder_;  // first: nothing is looked at while another process may change it
   FitInput input_;
+  SeriesSplit cut_;   ///< of the series shown, for --forecast-after
   Parameters start_;  ///< empty: fresh ones
   std::vector<Comparison> comparison_;
   std::string result_;
@@ -122,7 +124,11 @@ FitRun::FitRun(const FitArguments& arguments)
                 held_out > 0 ? held_out : rows, input_.latent, options.execution.device, false);
   const Plan serves(input_.latent.model, arguments.options.execution);
   if (arguments.compare) add_baselines();
-  if (arguments.forecast_after) check_forecasts(input_.series->shown(), *arguments.forecast_after);
+  if (arguments.compare) linear_gaussian(input_.latent);  // refused where there is none
+  if (!arguments.forecast_after) return;
+  cut_ = split_for(input_.series->shown(), *arguments.forecast_after);
+  if (arguments.evaluation_samples < 2)
+    throw Error("--evaluation-samples", "1", "2 or more, to score forecasts");
 }
 
 void FitRun::say(const std::string& text) const {
@@ -180,13 +186,18 @@ std::optional<Evaluation> FitRun::evaluate_others(const Dataset& data,
   }
 }
 
-ScoredPredictions FitRun::forecasts(const Parameters& parameters) const {
+std::optional<ScoredPredictions> FitRun::forecasts(const Parameters& parameters) const {
   const SeriesFit& series = *input_.series;
-  return scored_forecasts(series.model, parameters, series.training, series.shown(),
-                          *arguments_.forecast_after,
-                          {.samples = arguments_.evaluation_samples,
-                           .seed = arguments_.options.seed,
-                           .execution = arguments_.options.execution});
+  try {
+    return scored_forecasts(series.model, parameters, series.training, cut_,
+                            *arguments_.forecast_after,
+                            {.samples = arguments_.evaluation_samples,
+                             .seed = arguments_.options.seed,
+                             .execution = arguments_.options.execution});
+  } catch (const Error& error) {
+    print_message(fmt::format("warning: no forecasts are scored: {}", error.what()));
+    return {};
+  }
 }
 
 Comparison compared(const BaselineScore& score) {

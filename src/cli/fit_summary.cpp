@@ -109,7 +109,7 @@ std::string summary_text(const FitReport& report) {
   std::string text;
   for (const std::string& reading : report.readings) text += reading + "\n";
   if (const std::string stopping = report.about_stopping(); !stopping.empty())
-    text += stopping + "\n";
+    text += "training " + stopping + "\n";
   if (report.evaluation) {
     const Evaluation& result = *report.evaluation;
     text += fmt::format("{} of {} observations, nats per observation, {} paths each\n",

@@ -1,5 +1,6 @@
 // The commands that say what is to be expected of series: forecast and impute.
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <string>
@@ -83,30 +84,63 @@ std::vector<double> all_times(const SeriesDataset& data) {
   return {times.begin(), times.end()};
 }
 
+/// Those times and, up to the last of them, those at which inputs change.
+std::vector<double> with_input_times(const std::vector<double>& times, const SeriesDataset& later) {
+  std::vector<double> changes = all_times(later), all;
+  while (!changes.empty() && changes.back() > times.back()) changes.pop_back();
+  std::ranges::set_union(times, changes, std::back_inserter(all));
+  return all;
+}
+
+/// The predictions at those of their times.
+void keep_times(SeriesPrediction& prediction, const std::vector<double>& times,
+                std::size_t columns) {
+  const std::vector<double> all = std::move(prediction.times);
+  prediction.times = times;
+  const auto keep = [&](std::vector<float>& numbers) {
+    std::vector<float> kept;
+    for (std::size_t i = 0; i < numbers.size(); i += columns)
+      if (std::ranges::binary_search(times, all[i / columns % all.size()]))
+        kept.insert(kept.end(), numbers.begin() + static_cast<std::ptrdiff_t>(i),
+                    numbers.begin() + static_cast<std::ptrdiff_t>(i + columns));
+    numbers = std::move(kept);
+  };
+  for (auto* numbers :
+       {&prediction.samples, &prediction.mean, &prediction.deviation, &prediction.quantiles})
+    keep(*numbers);
+}
+
 int run_forecast(const PredictArguments<ForecastOptions>& arguments) {
   const OutputFile out = output_of(arguments);
   PredictInput input = read_input(arguments);
   std::vector<double> times = arguments.times;
   const SeriesDataset whole = input.data;
+  SeriesDataset later;
   if (arguments.after) {
     SeriesSplit split = split_after(input.data, *arguments.after);
     input.data = std::move(split.first);
-    if (times.empty()) times = all_times(split.second);
+    later = std::move(split.second);
+    if (times.empty()) times = all_times(later);
   }
   if (times.empty())
     throw Error("--times", "none",
                 arguments.after ? "times to forecast: no series has any after --after"
                                 : "times to forecast, or --after T for those of the data after T");
-  // Inputs are known of what comes later too.
-  std::vector<float> inputs;
+  ForecastOptions options = arguments.options;
+  if (prior(input.model.latent.model).inputs == 0)
+    return write_predictions(out, arguments, input,
+                             forecast(input.model, input.parameters, input.data, times, options));
+  const std::vector<double> all = with_input_times(times, later);
+  std::vector<float> inputs;  // known of what comes later too
   for (const Series& series : whole.series) {
-    const auto held = held_inputs(series, times, whole.input_dimension());
+    const auto held = held_inputs(series, all, whole.input_dimension());
     inputs.insert(inputs.end(), held.begin(), held.end());
   }
-  ForecastOptions options = arguments.options;
   options.inputs = inputs;
-  return write_predictions(out, arguments, input,
-                           forecast(input.model, input.parameters, input.data, times, options));
+  std::vector<SeriesPrediction> predictions =
+      forecast(input.model, input.parameters, input.data, all, options);
+  for (SeriesPrediction& one : predictions) keep_times(one, times, input.data.dimension());
+  return write_predictions(out, arguments, input, predictions);
 }
 
 int run_impute(const PredictArguments<ImputeOptions>& arguments) {

@@ -72,7 +72,7 @@ std::string scores_html(const ScoredPredictions& scored) {
          table_html({"", "mean ± standard error over series"}, rows);
 }
 
-void check_forecasts(const SeriesDataset& data, double after) {
+SeriesSplit split_for(const SeriesDataset& data, double after) {
   const auto refuse = [&](const std::string& accepted) {
     throw Error("--forecast-after", fmt::format("{}", after), accepted);
   };
@@ -83,16 +83,16 @@ void check_forecasts(const SeriesDataset& data, double after) {
     refuse(fmt::format("a time with values before it in every series ({})", error.what()));
   }
   if (split.second.observed() == 0) refuse("a time with values after it in some series");
+  return split;
 }
 
 ScoredPredictions scored_forecasts(const SeriesModel& model, const Parameters& parameters,
-                                   const SeriesDataset& training, const SeriesDataset& data,
+                                   const SeriesDataset& training, const SeriesSplit& cut,
                                    double after, const ForecastOptions& options) {
-  const SeriesSplit split = split_after(data, after);
   return {.task = fmt::format("Forecasts after {:g}", after),
           .after = after,
-          .model = score_forecasts(model, parameters, split.first, split.second, options),
-          .baseline = baseline_errors(training, split.first, split.second)};
+          .model = score_forecasts(model, parameters, cut.first, cut.second, options),
+          .baseline = baseline_errors(training, cut.first, cut.second)};
 }
 
 }  // namespace ito::cli

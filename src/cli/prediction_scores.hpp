@@ -31,13 +31,13 @@ std::string scores_text(const ScoredPredictions& scored);
 /// A section of the report.
 std::string scores_html(const ScoredPredictions& scored);
 
-/// Refuses a time for --forecast-after that leaves nothing before it in a series, or nothing after
-/// it in any.
-void check_forecasts(const SeriesDataset& data, double after);
+/// As `split_after`. Refuses a time for --forecast-after that leaves nothing before it in a series,
+/// or nothing after it in any.
+SeriesSplit split_for(const SeriesDataset& data, double after);
 
-/// Of the numbers of `data` after a time, forecast from those up to it.
+/// Of the numbers after a time, forecast from those up to it.
 ScoredPredictions scored_forecasts(const SeriesModel& model, const Parameters& parameters,
-                                   const SeriesDataset& training, const SeriesDataset& data,
+                                   const SeriesDataset& training, const SeriesSplit& cut,
                                    double after, const ForecastOptions& options);
 
 }  // namespace ito::cli

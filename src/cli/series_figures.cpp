@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
 
@@ -157,7 +158,18 @@ Figure forecast_figure(Gnuplot& gnuplot, const FitReport& report, const SeriesDa
     const double cut = cut_of(report, alone.series[0]), last = alone.series[0].times.back();
     std::vector<double> times = spaced(cut, last, dense + 1);
     times.erase(times.begin());
-    const auto inputs = held_inputs(alone.series[0], times, data.input_dimension());
+    if (data.input_dimension() > 0) {  // which change at times of their own
+      std::vector<double> all;
+      const std::vector<double>& own = alone.series[0].times;
+      std::ranges::set_union(times,
+                             std::ranges::subrange(std::ranges::upper_bound(own, cut), own.end()),
+                             std::back_inserter(all));
+      times = std::move(all);
+    }
+    const std::vector<float> inputs =
+        prior(report.latent.model).inputs > 0
+            ? held_inputs(alone.series[0], times, data.input_dimension())
+            : std::vector<float>{};
     auto prediction =
         forecast(report.series->model, report.parameters, split_after(alone, cut).first, times,
                  {.samples = fan_samples,
@@ -221,16 +233,17 @@ std::pair<double, double> range_of(const SeriesDataset& data, std::size_t column
 }
 
 Figure beside_figure(Gnuplot& gnuplot, const FitReport& report, const SeriesDataset& data) {
-  std::vector<std::size_t> first(std::min(beside, data.count()));
-  std::iota(first.begin(), first.end(), std::size_t{0});
-  const SeriesDataset real = data.select(first);
+  const SeriesDataset real = data.slice(0, std::min(beside, data.count()));
+  const bool driven = prior(report.latent.model).inputs > 0;
   // One at the times of each real series.
   SeriesDataset drawn{data.columns, {}, {}};
   for (std::size_t i = 0; i < real.count(); ++i)
     drawn.series.push_back(
-        sample_series(
-            report.series->model, report.parameters, real.series[i].times, 1,
-            {.seed = seed + 2 + i, .inputs = real.series[i].inputs, .execution = report.execution})
+        sample_series(report.series->model, report.parameters, real.series[i].times, 1,
+                      {.seed = seed + 2 + i,
+                       .inputs = driven ? std::span<const float>(real.series[i].inputs)
+                                        : std::span<const float>{},
+                       .execution = report.execution})
             .series[0]);
   Figure figure{.title = "Could draws of the model be taken for series?",
                 .caption =
@@ -238,7 +251,8 @@ Figure beside_figure(Gnuplot& gnuplot, const FitReport& report, const SeriesData
                     "times, not selected.",
                 .panels = {}};
   for (const std::size_t column : lively_columns(data)) {
-    const auto [low, high] = range_of(data, column);
+    const auto [low, high] = range_of(real, column);
+    if (!(low < high)) continue;  // nothing is observed
     figure.panels.push_back(
         line_panel(gnuplot, real, column, data.columns[column] + ", real", grey, low, high));
     figure.panels.push_back(
@@ -249,13 +263,16 @@ Figure beside_figure(Gnuplot& gnuplot, const FitReport& report, const SeriesData
 
 }  // namespace
 
-std::vector<Figure> series_figures(Gnuplot& gnuplot, const FitReport& report) {
+std::vector<std::function<std::vector<Figure>()>> series_figures(Gnuplot& gnuplot,
+                                                                 const FitReport& report) {
   const SeriesDataset& data = report.series->shown();
-  std::vector<Figure> figures{smoothing_figure(gnuplot, report, data)};
-  const SeriesDataset cut = forecastable(report, data);
-  if (cut.count() > 0) figures.push_back(forecast_figure(gnuplot, report, cut));
-  figures.push_back(beside_figure(gnuplot, report, data));
-  return figures;
+  return {[&] { return std::vector{smoothing_figure(gnuplot, report, data)}; },
+          [&] {
+            const SeriesDataset cut = forecastable(report, data);
+            return cut.count() > 0 ? std::vector{forecast_figure(gnuplot, report, cut)}
+                                   : std::vector<Figure>{};
+          },
+          [&] { return std::vector{beside_figure(gnuplot, report, data)}; }};
 }
 
 }  // namespace ito::cli

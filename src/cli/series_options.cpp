@@ -65,9 +65,10 @@ SeriesDataset read_model_series(const std::string& file, const SeriesOptions& se
   format.header = header;
   if (format.inputs.empty()) format.inputs = model.input_columns;
   SeriesDataset data = read_series(file, format);
-  if (model.columns.empty()) return data;
+  if (model.columns.empty() && model.input_columns.empty()) return data;
   try {
-    return data.with_columns(model.columns, model.input_columns);
+    return data.with_columns(model.columns.empty() ? data.columns : model.columns,
+                             model.input_columns);
   } catch (const Error& error) {
     throw Error(fmt::format("{}: {}; --exclude leaves others out", file, error.what()));
   }
@@ -104,8 +105,10 @@ std::vector<double> read_numbers(const std::string& text) {
   if (!(step > 0 && to >= from && count <= static_cast<double>(most_numbers)))
     throw Error("numbers", "'" + text + "'",
                 fmt::format("FROM:TO:STEP with a step above 0, up to {} numbers", most_numbers));
+  // 0:0.3:0.1 ends at 0.3, as people write it, and not at 3 · 0.1.
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
-    numbers.push_back(from + static_cast<double>(i) * step);
+    numbers.push_back(
+        std::min(read_finite(fmt::format("{:.15g}", from + static_cast<double>(i) * step)), to));
   return numbers;
 }
 

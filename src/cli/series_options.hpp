@@ -19,7 +19,7 @@ struct SeriesOptions {
   void refuse() const;
 };
 
-/// --series-column, --time-column, --exclude, --wide-times, --time-step.
+/// --series-column, --time-column, --exclude, --inputs, --wide-times, --time-step.
 void add_series_options(CLI::App& command, SeriesOptions& series);
 
 /// The series of a file, with the columns and inputs of the model, in its order, where it names

@@ -31,7 +31,7 @@ SeriesInputs inputs_of_series(std::span<const float> inputs, std::size_t series,
   if (inputs.size() != series * each) {
     throw Error("forecast.inputs", fmt::format("{} numbers", inputs.size()),
                 width > 0 ? fmt::format("{} (series × times × inputs)", series * each)
-                          : "none: the model takes no inputs");
+                          : "none: the prior takes no inputs");
   }
   const auto found = std::ranges::find_if(inputs, [](float v) { return !std::isfinite(v); });
   if (found != inputs.end())
@@ -53,10 +53,11 @@ std::vector<SeriesPrediction> forecast(const SeriesModel& model, std::span<const
   check_series(seen);
   check_forecast_times(seen, times);
   check_quantiles("forecast", options.quantiles);
-  ForecastPaths paths(
-      model, parameters, seen, SeriesTimes(seen.count(), {times.begin(), times.end()}),
-      inputs_of_series(options.inputs, seen.count(), times.size(), model.latent.model.inputs),
-      path_options("forecast", options));
+  ForecastPaths paths(model, parameters, seen,
+                      SeriesTimes(seen.count(), {times.begin(), times.end()}),
+                      inputs_of_series(options.inputs, seen.count(), times.size(),
+                                       prior(model.latent.model).inputs),
+                      path_options("forecast", options));
   paths.check_memory_for(sizeof(float), 0);
   const PathObservation observation(model, paths.shape(), parameters, options.seed);
   std::vector<SeriesPrediction> predictions;

@@ -7,6 +7,7 @@
 #include <ito/plan.hpp>
 
 #include "engine/engine.hpp"
+#include "inference/optimizer.hpp"
 #include "inference/posterior_draws.hpp"
 #include "inference/series_inputs.hpp"
 #include "inference/series_paths.hpp"
@@ -22,7 +23,7 @@ ObservationGrid onward_grid(const SeriesModel& model, const Series& seen,
   all.insert(all.end(), times.begin(), times.end());
   ObservationGrid grid = grid_through(all, model.longest_step, model.steps_between);
   grid.save.erase(grid.save.begin());
-  if (model.latent.model.inputs == 0) grid.intervals.clear();
+  if (prior(model.latent.model).inputs == 0) grid.intervals.clear();
   return grid;
 }
 
@@ -97,7 +98,7 @@ void ForecastPaths::run(const std::function<void(const SeriesPaths&)>& visitor) 
         const Paths paths =
             plan.simulate(parameters_, {.paths = draws.size() * samples,
                                         // The noise of other steps than those that have been seen.
-                                        .seed = step_seed(options_.seed, 0, 1),
+                                        .seed = onward_seed(options_.seed),
                                         .first_path = first * samples,
                                         .x0 = starts,
                                         .context = inputs,

@@ -86,8 +86,7 @@ void ObservationScores::estimate(std::size_t begin, Rows& first, Rows& second) {
   };
   std::exception_ptr failure;  // an exception must not leave a parallel region
   std::ptrdiff_t failed = first.rows();
-  const int threads = static_cast<int>(workers_.size());
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
+#pragma omp parallel for schedule(dynamic) num_threads(static_cast <int>(workers_.size()))
   for (std::ptrdiff_t r = 0; r < first.rows(); ++r) {
     try {
       Worker& worker = *workers_[size(omp_get_thread_num())];

@@ -110,4 +110,6 @@ std::uint64_t step_seed(std::uint64_t seed, std::uint32_t epoch, std::uint32_t s
 
 std::uint64_t held_out_seed(std::uint64_t seed) { return word(seed, 0, 0, 2); }
 
+std::uint64_t onward_seed(std::uint64_t seed) { return word(seed, 0, 0, 3); }
+
 }  // namespace ito

@@ -48,6 +48,7 @@ AdamFactors adam_factors(double learning_rate, double averaging, std::uint64_t t
 //
 //   counter (i, epoch, 0, shuffle): how place i of the epoch's order of the data is filled
 //   counter (step, epoch, 1, shuffle): words r0, r1 are the 64-bit key of the step's path noise
+//   counter (0, 0, 3, shuffle): likewise for paths that go on from others of the same seed
 //   counter (0, 0, 2, shuffle): likewise for held-out paths, the same in all epochs, so that a
 //   curve of held-out bounds shows the parameters' changes and not the noise's
 
@@ -56,5 +57,8 @@ void random_order(std::uint64_t seed, std::uint32_t epoch, std::span<std::size_t
 
 /// Key of the path noise of held-out evaluations.
 std::uint64_t held_out_seed(std::uint64_t seed);
+
+/// Key of the path noise of forecasts, beyond what was seen.
+std::uint64_t onward_seed(std::uint64_t seed);
 
 }  // namespace ito

@@ -36,7 +36,7 @@ void check_series_inputs(std::span<const float> inputs, std::size_t count, std::
   if (inputs.size() == count * each) return;
   throw Error("sample.inputs", fmt::format("{} numbers", inputs.size()),
               each > 0 ? fmt::format("{} (series × times × inputs)", count * each)
-                       : "none: the model takes no inputs");
+                       : "none: the prior takes no inputs");
 }
 
 }  // namespace
@@ -47,9 +47,12 @@ SeriesDataset sample_series(const SeriesModel& given, std::span<const float> par
   const SeriesModel model = validated(given);
   if (times.empty()) throw Error("times", "none", "at least one");
   check_times("times", times);
+  if (model.start && times.front() < *model.start)
+    throw Error("times[0]", fmt::format("{}", times.front()),
+                fmt::format("times from {} on, the model's start", *model.start));
   SeriesDataset drawn = at_times(model, times);
   LatentSeries sized = latent_series(model, drawn);
-  const std::size_t inputs = size(model.latent.model.inputs), each = times.size() * inputs;
+  const std::size_t inputs = size(prior(model.latent.model).inputs), each = times.size() * inputs;
   // The prior takes no other context.
   if (inputs == 0) sized.data.grids.front().intervals.clear();
   check_series_inputs(options.inputs, count, each);

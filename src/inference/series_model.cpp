@@ -29,7 +29,8 @@ void check_order(const char* what, const std::vector<std::string>& got,
     throw Error(
         fmt::format("{} {} of the series", what, j + 1),
         fmt::format("\"{}\"", shortened(got[j], 40)),
-        fmt::format("\"{}\", as in the model; `with_columns` changes the order", wanted[j]));
+        fmt::format("\"{}\", as in the model (SeriesDataset::with_columns changes the order)",
+                    wanted[j]));
   }
 }
 

@@ -130,11 +130,7 @@ SeriesTimes times_of(const SeriesDataset& data) {
   return times;
 }
 
-/// Refuses inputs of another number than the model takes.
-SeriesInputs inputs_of(const SeriesDataset& later, const SeriesModel& model) {
-  if (later.input_dimension() != size(model.latent.model.inputs))
-    throw Error("later", fmt::format("{} inputs", later.input_dimension()),
-                fmt::format("{} (the model's `inputs`)", model.latent.model.inputs));
+SeriesInputs inputs_of(const SeriesDataset& later) {
   SeriesInputs inputs;
   for (const Series& series : later.series) inputs.push_back(series.inputs);
   return inputs;
@@ -196,6 +192,10 @@ SeriesScores score_forecasts(const SeriesModel& model, std::span<const float> pa
                              const SeriesDataset& seen, const SeriesDataset& later,
                              const ForecastOptions& options) {
   check_count("forecast.samples", options.samples, 2);
+  if (!options.inputs.empty())
+    throw Error("forecast.inputs", fmt::format("{} numbers", options.inputs.size()),
+                "none: the inputs of `later` are taken");
+  check_same_names(seen.input_columns, later.input_columns, "later.input_columns", "seen");
   const ScoredSeries scored = scored_series(seen, "seen", later, "later");
   for (std::size_t r = 0; r < scored.seen.count(); ++r) {
     const Series &before = scored.seen.series[r], &after = scored.truth.series[r];
@@ -205,7 +205,7 @@ SeriesScores score_forecasts(const SeriesModel& model, std::span<const float> pa
   }
   const SeriesPathOptions with = path_options("forecast", options);
   ForecastPaths paths(model, parameters, scored.seen, times_of(scored.truth),
-                      inputs_of(scored.truth, model), with);
+                      inputs_of(scored.truth), with);
   return score(paths, model, parameters, scored, with);
 }
 

@@ -82,6 +82,7 @@ std::vector<std::size_t> places_of(const char* what, const std::vector<std::stri
       text += fmt::format("{}\"{}\"", text.empty() ? "" : ", ", shortened(name, 40));
     return shortened(text, 200);
   };
+  check_different(what, wanted);
   std::vector<std::size_t> places;
   for (const std::string& name : wanted)
     places.push_back(static_cast<std::size_t>(std::ranges::find(columns, name) - columns.begin()));
@@ -146,6 +147,14 @@ SeriesDataset SeriesDataset::select(std::span<const std::size_t> indices) const 
     chosen.series.push_back(series[index]);
   }
   return chosen;
+}
+
+SeriesDataset SeriesDataset::slice(std::size_t begin, std::size_t end) const {
+  if (begin > end || end > count())
+    throw Error("series", fmt::format("{} to {}", begin, end),
+                fmt::format("a range within the {} there are", count()));
+  const auto at = [&](std::size_t i) { return series.begin() + static_cast<std::ptrdiff_t>(i); };
+  return {columns, input_columns, {at(begin), at(end)}};
 }
 
 SeriesDataset SeriesDataset::with_columns(const std::vector<std::string>& wanted,

@@ -1,5 +1,3 @@
-#include <numeric>
-
 #include <fmt/format.h>
 #include <ito/ito.hpp>
 #include <ito/lab/lab.hpp>
@@ -57,19 +55,13 @@ LorenzRun run_lorenz(const SeriesSplit& data, std::uint64_t seed, const Settings
   return run;
 }
 
-SeriesDataset some(const SeriesDataset& data, std::size_t begin, std::size_t end) {
-  std::vector<std::size_t> indices(end - begin);
-  std::iota(indices.begin(), indices.end(), begin);
-  return data.select(indices);
-}
-
 }  // namespace
 
 Part lorenz(const Settings& settings) {
   const std::size_t training = settings.scaled(1024, 128), held_out = 256;
   const SeriesDataset all = sample_lorenz(
       {}, {.series = training + held_out, .times = 41, .irregular = false, .seed = 3});
-  const SeriesSplit data{some(all, 0, training), some(all, training, training + held_out)};
+  const SeriesSplit data{all.slice(0, training), all.slice(training, training + held_out)};
   std::vector<double> bound, distance, before, rate;
   for (std::size_t s = 0; s < settings.seeds; ++s) {
     const auto of = static_cast<double>(settings.seeds), at = static_cast<double>(s) / of;
@@ -82,7 +74,7 @@ Part lorenz(const Settings& settings) {
   }
   // Two real sets of the held-out size: what a perfect model comes to.
   const double floor =
-      energy_distance(some(data.first, 0, std::min(held_out, training / 2)), data.second);
+      energy_distance(data.first.slice(0, std::min(held_out, training / 2)), data.second);
   const auto cell = [](const std::vector<double>& values, int digits) {
     const Spread all_runs = spread(values);
     return plus_minus(all_runs.mean, all_runs.error, digits);

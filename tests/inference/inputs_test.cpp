@@ -262,6 +262,36 @@ TEST(SeriesInputs, RuleBetweenTimesInImputations) {
   EXPECT_LT(std::sqrt(variance / got[0].ess), 0.02);
 }
 
+// Without a drift only the control reads inputs: the prior's paths take none, and the law of what
+// follows is that of a Brownian motion.
+TEST(SeriesInputs, OfTheControlAloneHaveNoPartInWhatFollows) {
+  const DrivenSystem system{.a = 0, .b1 = 0, .b2 = 0, .c = 0};
+  SeriesModel model = system.model();
+  model.latent.model.drift = ZeroDrift{};
+  model.latent.model.control = FeedbackControl{{.hidden = {4}}};
+  model.start = -0.1;
+  const SeriesDataset series = driven_series();
+  const Parameters parameters = scattered(latent_series(model, series).latent, 3);
+  const std::vector<double> times{1.5, 2.4};
+  ForecastOptions options{.samples = 4000, .seed = 2, .least_ess = 0, .mean = true};
+  const auto got = forecast(model, parameters, series, times, options);
+  for (std::size_t r = 0; r < 3; ++r) {
+    DrivenSystem::Law law = system.law(series.series[r], model.longest_step, -0.1);
+    law.go_on(system, 2.4 - series.series[r].times.back(), model.longest_step,
+              series.series[r].inputs.data());
+    const double error = std::sqrt(law.variance / got[r].ess);
+    EXPECT_NEAR(static_cast<double>(got[r].mean[1]), law.mean, 4 * error) << r;
+    EXPECT_LT(error, 0.1);
+  }
+  const SeriesSplit split = split_after(series.slice(0, 1), 0.6);
+  EXPECT_EQ(score_forecasts(model, parameters, split.first, split.second, options).numbers, 2U);
+  EXPECT_EQ(sample_series(model, parameters, times, 5, {.seed = 3}).count(), 5U);
+  const std::vector<float> later(3 * 2 * 2);
+  options.inputs = later;
+  EXPECT_EQ(refusal([&] { forecast(model, parameters, series, times, options); }),
+            "forecast.inputs: got 12 numbers; accepted: none: the prior takes no inputs");
+}
+
 // --- Whole rows, on the model's own grid
 
 LatentModel whole_rows() {

@@ -110,8 +110,8 @@ TEST(SeriesJson, ColumnsOfTheSeriesAreThoseOfTheModel) {
   ito::SeriesDataset data = some_series();
   data.columns = {"b", "a"};
   EXPECT_EQ(refusal([&] { ito::latent_series(model, data); }),
-            "column 1 of the series: got \"b\"; accepted: \"a\", as in the model; `with_columns` "
-            "changes the order");
+            "column 1 of the series: got \"b\"; accepted: \"a\", as in the model "
+            "(SeriesDataset::with_columns changes the order)");
   data = data.with_columns({"a", "b"});
   EXPECT_EQ(data.series[0].values, (std::vector<float>{2, 1, 4, 3}));
   EXPECT_NO_THROW(ito::latent_series(model, data));

@@ -92,7 +92,7 @@ TEST(SampledSeries, RefuseWhatTheyCannotBe) {
   EXPECT_EQ(message({1, 1}, 1), "times[1]: got 1; accepted: times above 1, the one before");
   EXPECT_TRUE(message({1}, 0).starts_with("sample.count: got 0")) << message({1}, 0);
   of.model.start = 2;
-  EXPECT_EQ(message({1}, 1), "start: got 2; accepted: a time up to 1, where series \"1\" begins");
+  EXPECT_EQ(message({1}, 1), "times[0]: got 1; accepted: times from 2 on, the model's start");
 }
 
 }  // namespace
