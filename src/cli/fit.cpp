@@ -108,8 +108,11 @@ void add_training_options(CLI::App& command, FitArguments& arguments) {
       ->group("Training");
   add_threads(command, options.execution.threads)->group("Training");
   add_device(command, options.execution.device)->group("Training");
-  add_name(command, "--objective", options.objective,
-           "free-energy, sticking-the-landing or importance-weighted", parse_objective)
+  add_name(
+      command, "--objective", options.objective,
+      "free-energy, sticking-the-landing, importance-weighted or partially-importance-weighted, "
+      "which moves the model by the third and the control by the second",
+      parse_objective)
       ->group("Training");
   add_name(command, "--schedule", options.schedule,
            "Of the learning rate: constant, cosine or exponential", parse_schedule)

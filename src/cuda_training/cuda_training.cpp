@@ -137,6 +137,9 @@ std::unique_ptr<TrainingEngine> make_cuda_training(const TrainingTask& task, Tra
   if (task.shape.model.inputs > 0)
     throw Error("inputs", std::to_string(task.shape.model.inputs),
                 "0 in a CUDA graph; make_host_training takes them, with paths on the device");
+  if (task.options.objective == Objective::partially_importance_weighted)
+    throw Error("fit.objective", std::string(name(task.options.objective)),
+                "another in a CUDA graph; make_host_training takes it, with paths on the device");
   return std::make_unique<CudaTraining>(task, state, ordinal, memory);
 }
 

@@ -5,7 +5,9 @@
 namespace ito {
 
 double trained_bound(Objective objective, double elbo, double iwae) {
-  return objective == Objective::importance_weighted ? iwae : elbo;
+  const bool weighted = objective == Objective::importance_weighted ||
+                        objective == Objective::partially_importance_weighted;
+  return weighted ? iwae : elbo;
 }
 
 std::size_t best_epoch(std::span<const EpochRecord> history, Objective objective) {

@@ -13,8 +13,8 @@ namespace ito {
 namespace {
 
 // In the order of the enumerators.
-constexpr std::array<std::string_view, 3> objectives{"free-energy", "sticking-the-landing",
-                                                     "importance-weighted"};
+constexpr std::array<std::string_view, 4> objectives{
+    "free-energy", "sticking-the-landing", "importance-weighted", "partially-importance-weighted"};
 constexpr std::array<std::string_view, 3> schedules{"constant", "cosine", "exponential"};
 constexpr std::array<std::string_view, 3> fitted_names{"average", "last", "best"};
 

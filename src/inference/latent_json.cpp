@@ -32,22 +32,24 @@ Encoder read_encoder(const JsonReader& object) {
     return encoder;
   }
   if (kind == "gru") {
-    object.accept({"kind", "hidden", "decay", "time", "initial", "shift", "scale"});
+    object.accept({"kind", "hidden", "decay", "time", "initial", "reads", "shift", "scale"});
     GruEncoder encoder;
     object.read("hidden", encoder.hidden, any_integer);
     object.read("decay", encoder.decay);
     object.read("time", encoder.time);
     object.read("initial", encoder.initial);
+    object.read("reads", encoder.reads, any_integer);
     read_scaling(object, encoder);
     return encoder;
   }
   if (kind == "attention") {
-    object.accept({"kind", "hidden", "heads", "rates", "initial", "shift", "scale"});
+    object.accept({"kind", "hidden", "heads", "rates", "initial", "reads", "shift", "scale"});
     AttentionEncoder encoder;
     object.read("hidden", encoder.hidden, any_integer);
     object.read("heads", encoder.heads, any_integer);
     object.read("rates", encoder.rates, any_integer);
     object.read("initial", encoder.initial);
+    object.read("reads", encoder.reads, any_integer);
     read_scaling(object, encoder);
     return encoder;
   }
@@ -125,14 +127,14 @@ struct Writer {
   }
 
   Object operator()(const GruEncoder& encoder) const {
-    return {{"kind", "gru"},         {"hidden", encoder.hidden},   {"decay", encoder.decay},
-            {"time", encoder.time},  {"initial", encoder.initial}, {"shift", encoder.shift},
-            {"scale", encoder.scale}};
+    return {{"kind", "gru"},          {"hidden", encoder.hidden},   {"decay", encoder.decay},
+            {"time", encoder.time},   {"initial", encoder.initial}, {"reads", encoder.reads},
+            {"shift", encoder.shift}, {"scale", encoder.scale}};
   }
   Object operator()(const AttentionEncoder& encoder) const {
     return {{"kind", "attention"},    {"hidden", encoder.hidden},   {"heads", encoder.heads},
-            {"rates", encoder.rates}, {"initial", encoder.initial}, {"shift", encoder.shift},
-            {"scale", encoder.scale}};
+            {"rates", encoder.rates}, {"initial", encoder.initial}, {"reads", encoder.reads},
+            {"shift", encoder.shift}, {"scale", encoder.scale}};
   }
 
   Object operator()(const IdentityDecoder&) const { return {{"kind", "identity"}}; }

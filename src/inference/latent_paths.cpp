@@ -64,7 +64,7 @@ class LatentPathsIn final : public LatentPaths {
 
   void forward(std::span<const float> parameters, const ObservationBlock& block) override;
   void backward(std::span<const float> parameters, const PathCotangents& cotangents,
-                bool detach_martingale, std::span<float> gradient) override;
+                const BackwardOptions& options, std::span<float> gradient) override;
   void copy_last_state(std::size_t path, std::span<float> state) const override {
     // The last save step of a row stands for its end.
     copy(std::span(states_).subspan((path + 1) * state_numbers_ - state.size()), state);
@@ -77,7 +77,7 @@ class LatentPathsIn final : public LatentPaths {
   void simulate(const ObservationBlock& block);
   void decode();
   void compare(const ObservationBlock& block);
-  void add_gradient(bool detach_martingale, std::span<Real> gradient);
+  void add_gradient(const BackwardOptions& options, std::span<Real> gradient);
 
   static void copy(std::span<const Real> from, std::span<float> to) {
     for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<float>(from[i]);
@@ -85,6 +85,10 @@ class LatentPathsIn final : public LatentPaths {
   std::span<Real> state_rows() { return std::span(states_).first(paths() * state_numbers_); }
   std::span<Real> eta_rows() {
     return std::span(decoder_net_ ? eta_ : states_).first(paths() * row_numbers_);
+  }
+  /// In the place of η, or, without a decoder, of the states' cotangents, which they are.
+  std::span<Real> eta_cotangents() {
+    return std::span(decoder_net_ ? eta_ : state_cotangent_).first(paths() * row_numbers_);
   }
   std::span<Real> context_rows() {
     return std::span(context_).first(observations_ * context_numbers_);
@@ -165,7 +169,7 @@ LatentPathsIn<Real>::LatentPathsIn(const LatentModel& latent, const LatentShape&
   path_martingale_.resize(n);
   if (!gradient_) return;
   eta_slope_.resize(n * row_numbers_);
-  if (decoder_net_) state_cotangent_.resize(n * state_numbers_);
+  state_cotangent_.resize(n * state_numbers_);
   if (encoder_.has_parameters()) context_cotangent_.resize(rows * context_numbers_);
   energy_cotangent_.resize(n);
   martingale_cotangent_.resize(n);
@@ -272,10 +276,10 @@ void LatentPathsIn<Real>::compare(const ObservationBlock& block) {
 
 template <class Real>
 void LatentPathsIn<Real>::backward(std::span<const float> parameters,
-                                   const PathCotangents& cotangents, bool detach_martingale,
+                                   const PathCotangents& cotangents, const BackwardOptions& options,
                                    std::span<float> gradient) {
   const std::size_t n = paths();
-  // From here on eta_slope_ holds the cotangent of η.
+  const std::span<Real> eta_cotangent = eta_cotangents();
 #pragma omp parallel for schedule(static) num_threads(threads_)
   for (std::size_t i = 0; i < n; ++i) {
     const bool dropped = dropped_[i] != 0;
@@ -283,17 +287,18 @@ void LatentPathsIn<Real>::backward(std::span<const float> parameters,
     const Real weight = taken(cotangents.log_likelihood[i]);
     energy_cotangent_[i] = taken(cotangents.energy[i]);
     martingale_cotangent_[i] = taken(cotangents.martingale[i]);
-    Real* slope = &eta_slope_[i * row_numbers_];
-    for (std::size_t j = 0; j < row_numbers_; ++j) slope[j] = dropped ? Real{0} : weight * slope[j];
+    const std::size_t first = i * row_numbers_;
+    for (std::size_t j = first; j < first + row_numbers_; ++j)
+      eta_cotangent[j] = dropped ? Real{0} : weight * eta_slope_[j];
   }
   if constexpr (std::is_same_v<Real, double>) {
     std::ranges::fill(own_gradient_, 0.0);
-    add_gradient(detach_martingale, own_gradient_);
+    add_gradient(options, own_gradient_);
     for (std::size_t p = 0; p < gradient.size(); ++p)
       gradient[p] += static_cast<float>(own_gradient_[p]);
   } else {
     parameters_ = parameters;
-    add_gradient(detach_martingale, gradient);
+    add_gradient(options, gradient);
   }
   const std::span<float> by_scale = shape_.log_scales_of(gradient);
   for (std::size_t j = 0; j < by_scale.size(); ++j) {
@@ -309,35 +314,31 @@ void LatentPathsIn<Real>::backward(std::span<const float> parameters,
 /// From the cotangents of η, energy and martingale back to the parameters of decoder, plan and
 /// encoder.
 template <class Real>
-void LatentPathsIn<Real>::add_gradient(bool detach_martingale, std::span<Real> gradient) {
+void LatentPathsIn<Real>::add_gradient(const BackwardOptions& options, std::span<Real> gradient) {
   const std::size_t n = paths();
-  const auto eta_cotangent = std::span<const Real>(eta_slope_).first(n * row_numbers_);
-  std::span<const Real> state_cotangent = eta_cotangent;
-  if (decoder_net_) {
-    const auto cotangent = std::span(state_cotangent_).first(n * state_numbers_);
-    decoder_net_->backward(parameters_, state_rows(), eta_cotangent, gradient, cotangent);
-    state_cotangent = cotangent;
-  }
+  const auto state_cotangent = std::span(state_cotangent_).first(n * state_numbers_);
+  if (decoder_net_)
+    decoder_net_->backward(parameters_, state_rows(), eta_cotangents(), gradient, state_cotangent);
+  const bool encoder = options.encoder && encoder_.has_parameters();
   const auto context_cotangent =
-      encoder_.has_parameters()
-          ? std::span(context_cotangent_).first(observations_ * context_numbers_)
-          : std::span<Real>{};
+      encoder ? std::span(context_cotangent_).first(observations_ * context_numbers_)
+              : std::span<Real>{};
   const auto x0_cotangent = std::span(x0_cotangent_).first(x0_rows().size());
   plan_.adjoint(parameters_, recording_,
                 {.states = state_cotangent,
                  .energy = std::span(energy_cotangent_).first(n),
                  .martingale = std::span(martingale_cotangent_).first(n)},
                 {.parameters = plan_gradient_, .x0 = x0_cotangent, .context = context_cotangent},
-                {.detach_martingale_parameters = detach_martingale});
+                {.detach_martingale_parameters = options.detach_martingale});
   for (std::size_t p = 0; p < plan_gradient_.size(); ++p) gradient[p] += plan_gradient_[p];
   const auto heads_cotangent = std::span(heads_cotangent_).first(head_rows().size());
   if (initial_) {
-    initial_->reverse(
-        parameters_, initial_block(), x0_cotangent, std::span(energy_cotangent_).first(n),
-        std::span(martingale_cotangent_).first(n), detach_martingale, heads_cotangent, gradient);
+    initial_->reverse(parameters_, initial_block(), x0_cotangent,
+                      std::span(energy_cotangent_).first(n),
+                      std::span(martingale_cotangent_).first(n), options.detach_martingale,
+                      heads_cotangent, gradient);
   }
-  if (encoder_.has_parameters())
-    encoder_.backward(parameters_, context_cotangent, heads_cotangent, gradient);
+  if (encoder) encoder_.backward(parameters_, context_cotangent, heads_cotangent, gradient);
 }
 
 }  // namespace

@@ -47,6 +47,12 @@ struct PathCotangents {
   std::span<const float> martingale;
 };
 
+struct BackwardOptions {
+  bool detach_martingale = false;  ///< leaves out its explicit dependence on parameters
+                                   ///< (AdjointOptions)
+  bool encoder = true;             ///< whether its parameters get their gradient
+};
+
 /// The whole computation from observations to the three sums of each posterior path, and its
 /// gradient: encode, simulate, decode at every save step, likelihood. Owns the plan, the nets and
 /// all buffers for blocks of a fixed capacity, so a training loop allocates nothing. All of it is
@@ -75,14 +81,13 @@ class LatentPaths {
   void log_weights(std::size_t first, std::span<double> weights) const;
   /// Where a path of the last block stood at its end [d]; any numbers where it is dropped.
   virtual void copy_last_state(std::size_t path, std::span<float> state) const = 0;
-  /// Its η at the save steps [T, D], likewise.
+  /// Its η at the save steps [T, D], likewise, until `backward`.
   virtual void copy_eta(std::size_t path, std::span<float> eta) const = 0;
 
   /// Adds the gradient of the loss to `gradient` [P], for the block and parameters of the last
-  /// `forward`. With `detach_martingale` the martingale's explicit dependence on parameters is left
-  /// out (AdjointOptions).
+  /// `forward`; any number of times, but once with the encoder.
   virtual void backward(std::span<const float> parameters, const PathCotangents& cotangents,
-                        bool detach_martingale, std::span<float> gradient) = 0;
+                        const BackwardOptions& options, std::span<float> gradient) = 0;
 
  protected:
   std::size_t samples_, observations_ = 0;

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <string>
+
+#include <ito/error.hpp>
 
 #include "kernels/arithmetic/objective.cuh"
 
@@ -21,6 +25,18 @@ struct Alone {
   double sum(double part) const { return part; }
   double max(double part) const { return part; }
 };
+
+/// What the encoder and the control learn.
+std::vector<Tensor> posterior_tensors(std::span<const Tensor> tensors) {
+  std::vector<Tensor> result;
+  std::ranges::copy_if(tensors, std::back_inserter(result), [](const Tensor& tensor) {
+    return tensor.name.starts_with("encoder.") || tensor.name.starts_with("control.");
+  });
+  if (result.empty())
+    throw Error("fit.objective", std::string(name(Objective::partially_importance_weighted)),
+                "importance-weighted, for a model without a control");
+  return result;
+}
 
 }  // namespace
 
@@ -44,7 +60,11 @@ Minibatch::Minibatch(const LatentModel& latent, const LatentShape& shape, const 
       block_constants_(block_),
       log_likelihood_cotangent_(block_ * samples_),
       energy_cotangent_(block_ * samples_),
-      martingale_cotangent_(block_ * samples_) {}
+      martingale_cotangent_(block_ * samples_) {
+  if (objective_ != Objective::partially_importance_weighted) return;
+  posterior_ = posterior_tensors(shape.tensors);
+  posterior_gradient_.resize(shape.parameters);
+}
 
 Minibatch::Result Minibatch::run(std::span<const float> parameters,
                                  std::span<const std::size_t> picked, std::uint64_t seed,
@@ -52,6 +72,7 @@ Minibatch::Result Minibatch::run(std::span<const float> parameters,
   Result result;
   const double share = 1.0 / static_cast<double>(picked.size());
   std::ranges::fill(gradient, 0.0f);
+  std::ranges::fill(posterior_gradient_, 0.0f);
   for (std::size_t begin = 0; begin < picked.size(); begin += block_) {
     const std::size_t rows = std::min(block_, picked.size() - begin);
     gather(picked.subspan(begin, rows));
@@ -61,14 +82,26 @@ Minibatch::Result Minibatch::run(std::span<const float> parameters,
                            .first_path = begin * samples_};
     block_grids_.put(block, 0, rows);
     paths_->forward(parameters, block);
-    add_block(annealing, share, result);
-    const std::size_t paths = rows * samples_;
-    paths_->backward(parameters,
-                     {.log_likelihood = std::span(log_likelihood_cotangent_).first(paths),
-                      .energy = std::span(energy_cotangent_).first(paths),
-                      .martingale = std::span(martingale_cotangent_).first(paths)},
-                     objective_ == Objective::sticking_the_landing, gradient);
+    result.non_finite += paths_->dropped_count();
+    const bool partially = objective_ == Objective::partially_importance_weighted;
+    if (partially) {
+      block_loss(Objective::sticking_the_landing, annealing, share);
+      backward(parameters, {.detach_martingale = true}, posterior_gradient_);
+    }
+    const Result one =
+        block_loss(partially ? Objective::importance_weighted : objective_, annealing, share);
+    backward(
+        parameters,
+        {.detach_martingale = objective_ == Objective::sticking_the_landing, .encoder = !partially},
+        gradient);
+    result.observations += one.observations;
+    result.loss += one.loss;
+    result.elbo += one.elbo;
+    result.energy += one.energy;
   }
+  for (const Tensor& tensor : posterior_)
+    std::ranges::copy(std::span(posterior_gradient_).subspan(tensor.offset, tensor.size),
+                      gradient.begin() + static_cast<std::ptrdiff_t>(tensor.offset));
   return result;
 }
 
@@ -81,13 +114,13 @@ void Minibatch::gather(std::span<const std::size_t> picked) {
   block_grids_.select(grids_, picked);
 }
 
-/// Losses and cotangents of the block just run, observation by observation in order.
-void Minibatch::add_block(double annealing, double share, Result& result) {
-  result.non_finite += paths_->dropped_count();
+/// Observation by observation in order.
+Minibatch::Result Minibatch::block_loss(Objective objective, double annealing, double share) {
+  Result result;
   for (std::size_t r = 0; r < paths_->observations(); ++r) {
     const std::size_t first = r * samples_;
     const ObservationLoss one = observation_loss(
-        objective_, annealing, share,
+        objective, annealing, share,
         {.log_likelihood = paths_->log_likelihood().subspan(first, samples_),
          .energy = paths_->energy().subspan(first, samples_),
          .martingale = paths_->martingale().subspan(first, samples_),
@@ -101,6 +134,17 @@ void Minibatch::add_block(double annealing, double share, Result& result) {
     result.elbo += one.elbo;
     result.energy += one.energy;
   }
+  return result;
+}
+
+void Minibatch::backward(std::span<const float> parameters, const BackwardOptions& options,
+                         std::span<float> gradient) {
+  const std::size_t paths = paths_->paths();
+  paths_->backward(parameters,
+                   {.log_likelihood = std::span(log_likelihood_cotangent_).first(paths),
+                    .energy = std::span(energy_cotangent_).first(paths),
+                    .martingale = std::span(martingale_cotangent_).first(paths)},
+                   options, gradient);
 }
 
 ObservationLoss observation_loss(Objective objective, double annealing, double share,

@@ -32,7 +32,10 @@ class Minibatch {
 
  private:
   void gather(std::span<const std::size_t> picked);
-  void add_block(double annealing, double share, Result& result);
+  /// Cotangents of the block just run.
+  Result block_loss(Objective objective, double annealing, double share);
+  void backward(std::span<const float> parameters, const BackwardOptions& options,
+                std::span<float> gradient);
 
   const Dataset& training_;
   Objective objective_;
@@ -42,6 +45,8 @@ class Minibatch {
   std::unique_ptr<LatentPaths> paths_;
   std::vector<float> y_;  ///< of a block
   std::vector<RowConstant> block_constants_;
+  std::vector<Tensor> posterior_;          ///< where it has an objective of its own
+  std::vector<float> posterior_gradient_;  ///< [P], likewise
   std::vector<float> log_likelihood_cotangent_, energy_cotangent_, martingale_cotangent_;
 };
 
@@ -68,9 +73,9 @@ struct ObservationLoss {
   double energy = 0;      ///< mean of E
 };
 
-/// The objective as a choice of cotangents. `annealing` multiplies E and M. Cotangents are of
-/// `share` · loss, so that a minibatch of B passes 1/B and sums. Dropped paths are left out of the
-/// means; in the importance-weighted mean they count as weight 0.
+/// The objective, of a single one, as a choice of cotangents. `annealing` multiplies E and M.
+/// Cotangents are of `share` · loss, so that a minibatch of B passes 1/B and sums. Dropped paths
+/// are left out of the means; in the importance-weighted mean they count as weight 0.
 ObservationLoss observation_loss(Objective objective, double annealing, double share,
                                  const PathSums& sums, const PathCotangentRows& cotangents);
 

@@ -47,7 +47,7 @@ class ObservationScores::Worker {
       throw Error(fmt::format("standard_errors: data row {}", observation + 1), "no finite path",
                   "parameters under which paths and log-likelihoods stay finite");
     std::ranges::fill(gradient_, 0.0F);
-    paths_->backward(parameters_, {log_likelihood_, energy_, martingale_}, false, gradient_);
+    paths_->backward(parameters_, {log_likelihood_, energy_, martingale_}, {}, gradient_);
     std::size_t i = 0;
     for (const Tensor& tensor : tensors_)
       for (std::size_t k = 0; k < tensor.size; ++k)

@@ -28,6 +28,7 @@ template <class Real>
 SequenceEncoder<Real>::SequenceEncoder(const SequenceEncoderShape& shape, Execution execution)
     : state_(size(shape.state())),
       context_(size(shape.context.outputs())),
+      reads_(shape.reads),
       source_(std::holds_alternative<GruShape>(shape.states)
                   ? make_gru_states<Real>(shape, execution)
                   : make_attention_states<Real>(shape, execution)),
@@ -36,18 +37,41 @@ SequenceEncoder<Real>::SequenceEncoder(const SequenceEncoderShape& shape, Execut
 }
 
 template <class Real>
+void SequenceEncoder<Real>::pack(const SequenceRows& rows) {
+  slots_ = rows.slots;
+  lengths_.assign(rows.lengths.begin(), rows.lengths.end());
+  read_ = lengths_;
+  if (reads_ > 0)
+    for (int& length : read_) length = std::min(length, reads_);
+  packed_.pack(read_);
+}
+
+template <class Real>
+template <class Use>
+void SequenceEncoder<Real>::for_each_unread(const Use& use) const {
+  for (std::size_t rank = 0; rank < packed_.rows() && packed_.length(rank) > 0; ++rank) {
+    const std::size_t row = packed_.row(rank);
+    for (std::size_t slot = packed_.length(rank); slot < size(lengths_[row]); ++slot)
+      use(first_entry(rank), row, slot);
+  }
+}
+
+template <class Real>
 void SequenceEncoder<Real>::forward(std::span<const Real> parameters, const SequenceRows& rows,
                                     std::span<Real> context, std::span<Real> initial) {
-  packed_.pack(rows.lengths);
-  slots_ = rows.slots;
+  pack(rows);
   states_.resize(packed_.entries() * state_);
   contexts_.resize(packed_.entries() * context_);
-  source_->forward(parameters, rows, packed_, states_);
+  SequenceRows read = rows;
+  read.lengths = read_;
+  source_->forward(parameters, read, packed_, states_);
   context_net_->forward(parameters, states_, contexts_);
   std::ranges::fill(context, Real{0});
-  packed_.for_each([&](std::size_t entry, std::size_t row, std::size_t slot) {
+  const auto give = [&](std::size_t entry, std::size_t row, std::size_t slot) {
     std::copy_n(&contexts_[entry * context_], context_, &context[(row * slots_ + slot) * context_]);
-  });
+  };
+  packed_.for_each(give);
+  for_each_unread(give);
   if (initial.empty()) return;
   first_.assign(packed_.rows() * state_, Real{0});
   for (std::size_t rank = 0; rank < packed_.rows() && packed_.length(rank) > 0; ++rank)
@@ -63,6 +87,10 @@ void SequenceEncoder<Real>::backward(std::span<const Real> parameters,
   packed_.for_each([&](std::size_t entry, std::size_t row, std::size_t slot) {
     std::copy_n(&context_cotangents[(row * slots_ + slot) * context_], context_,
                 &contexts_[entry * context_]);
+  });
+  for_each_unread([&](std::size_t entry, std::size_t row, std::size_t slot) {
+    for (std::size_t i = 0; i < context_; ++i)
+      contexts_[entry * context_ + i] += context_cotangents[(row * slots_ + slot) * context_ + i];
   });
   cotangents_.resize(states_.size());
   context_net_->backward(parameters, states_, contexts_, parameter_gradient, cotangents_);

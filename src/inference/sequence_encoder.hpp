@@ -50,7 +50,8 @@ class SequenceEncoder {
   SequenceEncoder(const SequenceEncoderShape& shape, Execution execution);
 
   /// Row i of `context` [R, S, C] is for the interval that ends at observation i and depends on the
-  /// observations from i on; past a row's length it is 0. `initial` [R, 2d], unless empty, is the
+  /// observations from i on, of those that are read; where there is none of them it is as row 0,
+  /// and past a row's length it is 0. `initial` [R, 2d], unless empty, is the
   /// mean and then the log std of q(x_0 | y), affine in the state at the first observation; that of
   /// a row without observations is 0.
   void forward(std::span<const Real> parameters, const SequenceRows& rows, std::span<Real> context,
@@ -63,11 +64,18 @@ class SequenceEncoder {
                 std::span<const Real> initial_cotangents, std::span<Real> parameter_gradient);
 
  private:
+  /// Takes which slots there are and which are read.
+  void pack(const SequenceRows& rows);
+  /// use(entry of the first slot, row, slot) for every slot that is not read.
+  template <class Use>
+  void for_each_unread(const Use& use) const;
   std::size_t first_entry(std::size_t rank) const {
     return packed_.entry(rank, packed_.length(rank) - 1);
   }
 
   std::size_t state_, context_, slots_ = 0;  ///< state numbers, C, S
+  int reads_;
+  std::vector<int> lengths_, read_;  ///< [R], of the rows and of what is read of them
   std::unique_ptr<SequenceStates<Real>> source_;
   std::unique_ptr<BasicNetwork<Real>> context_net_, initial_net_;
   PackedRows packed_;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr Range hidden_range{1, 1024};
 constexpr Range rates_range{1, 12};
+constexpr Range reads_range{0, 1'000'000};
 
 /// Builds the parts of a shape in the order of the tensors.
 struct SequenceResolver {
@@ -71,6 +72,7 @@ struct SequenceResolver {
     SequenceEncoderShape shape;
     shape.observed = observed;
     shape.inputs = model.inputs;
+    shape.reads = encoder.reads;
     shape.shift = encoder.shift;
     shape.scale = encoder.scale;
     shape.states = std::move(states);
@@ -125,12 +127,14 @@ void initialize_sequence_encoder(Parameters& parameters, const SequenceEncoderSh
 
 void check_sequence_encoder(const GruEncoder& encoder) {
   check_integer("encoder.hidden", encoder.hidden, hidden_range);
+  check_integer("encoder.reads", encoder.reads, reads_range);
 }
 
 void check_sequence_encoder(const AttentionEncoder& encoder) {
   check_integer("encoder.hidden", encoder.hidden, hidden_range);
   check_integer("encoder.heads", encoder.heads, {1, encoder.hidden});
   check_integer("encoder.rates", encoder.rates, rates_range);
+  check_integer("encoder.reads", encoder.reads, reads_range);
   if (encoder.hidden % encoder.heads != 0)
     throw Error("encoder.heads", fmt::format("{}", encoder.heads),
                 fmt::format("divisors of encoder.hidden, {}", encoder.hidden));

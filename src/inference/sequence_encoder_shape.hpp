@@ -31,6 +31,7 @@ struct AttentionShape {
 struct SequenceEncoderShape {
   int observed = 0;  ///< D
   int inputs = 0;    ///< U
+  int reads = 0;     ///< observations, from the first; 0: all
   double shift = 0, scale = 1;
   std::variant<GruShape, AttentionShape> states;  ///< from observations to states
   NetShape context;                               ///< a state to its row of context

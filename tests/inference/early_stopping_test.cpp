@@ -31,6 +31,7 @@ TEST(EarlyStopping, KeepsTheFirstEpochOfTheHighestBoundThatIsTrained) {
   EXPECT_EQ(best_epoch(records, Objective::free_energy), 2u);
   EXPECT_EQ(best_epoch(records, Objective::sticking_the_landing), 2u);
   EXPECT_EQ(best_epoch(records, Objective::importance_weighted), 5u);
+  EXPECT_EQ(best_epoch(records, Objective::partially_importance_weighted), 5u);
   EXPECT_EQ(best_epoch({}, Objective::free_energy), 0u);
 }
 

@@ -182,6 +182,8 @@ const Refusal refusals[] = {
      "control with context above 0"},
     {"gru_hidden", [](LatentModel& m) { m.encoder = GruEncoder{.hidden = 0}; },
      "encoder.hidden: got 0; accepted: integers from 1 to 1024"},
+    {"gru_reads", [](LatentModel& m) { m.encoder = GruEncoder{.reads = -1}; },
+     "encoder.reads: got -1; accepted: integers from 0 to 1000000"},
     {"gru_scale", [](LatentModel& m) { m.encoder = GruEncoder{.scale = 0}; },
      "encoder.scale: got 0; accepted: nonzero numbers"},
     {"gru_intervals",
@@ -278,10 +280,10 @@ TEST(LatentJson, EveryKindRoundTrips) {
        R"("encoder": {"kind":"mlp","hidden":[4,3],"activation":"relu","output":"tanh","shift":1.0,"scale":0.5})",
        ", " + poisson},
       {fed,
-       R"("encoder": {"kind":"gru","hidden":12,"decay":true,"time":false,"initial":false,"shift":1.0,"scale":0.5})",
+       R"("encoder": {"kind":"gru","hidden":12,"decay":true,"time":false,"initial":false,"reads":3,"shift":1.0,"scale":0.5})",
        ", " + poisson},
       {fed,
-       R"("encoder": {"kind":"attention","hidden":12,"heads":3,"rates":5,"initial":false,"shift":1.0,"scale":0.5})",
+       R"("encoder": {"kind":"attention","hidden":12,"heads":3,"rates":5,"initial":false,"reads":0,"shift":1.0,"scale":0.5})",
        ", " + poisson},
       {plain, R"("decoder": {"kind":"identity"})", ", " + poisson},
       {plain, R"("decoder": {"kind":"mlp","hidden":[],"activation":"tanh","output":"softplus"})",
@@ -341,10 +343,11 @@ TEST(LatentJson, RefusalsNameTheField) {
        "encoder.kind: got \"lstm\"; accepted: \"none\", \"identity\", \"mlp\", \"gru\", "
        "\"attention\""},
       {fed + R"("encoder": {"kind": "gru", "heads": 2}})",
-       "encoder: got unknown key \"heads\"; accepted: kind, hidden, decay, time, initial, shift, "
+       "encoder: got unknown key \"heads\"; accepted: kind, hidden, decay, time, initial, reads, "
+       "shift, "
        "scale"},
       {fed + R"("encoder": {"kind": "attention", "decay": true}})",
-       "encoder: got unknown key \"decay\"; accepted: kind, hidden, heads, rates, initial, "
+       "encoder: got unknown key \"decay\"; accepted: kind, hidden, heads, rates, initial, reads, "
        "shift, scale"},
       {start + R"("observed": 2, "decoder": {"kind": "mlp", "time": true}})",
        "decoder: got unknown key \"time\"; accepted: kind, hidden, activation, output"},

@@ -6,12 +6,14 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <ito/ito.hpp>
 
 #include "inference/minibatch.hpp"
 #include "inference/models.hpp"
+#include "refusal.hpp"
 
 namespace ito::test {
 namespace {
@@ -209,6 +211,65 @@ TEST(StickingTheLanding, AgreesWithTheFreeEnergyOnAverage) {
   }
   EXPECT_GT(square, 0) << "the two objectives are the same computation";
   EXPECT_NEAR(mean, 0, 4 * std::sqrt((square - mean * mean) / (repeats - 1)));
+}
+
+class PartiallyImportanceWeighted
+    : public testing::TestWithParam<std::tuple<Device, GradientCase>> {};
+
+TEST_P(PartiallyImportanceWeighted, HasTheGradientsOfBothObjectivesEachForItsOwn) {
+  const auto& [device, chosen] = GetParam();
+  LatentModel latent = full_model(chosen.likelihood);
+  latent.encoder = chosen.encoder;
+  latent = validated(latent);
+  const Parameters parameters = scattered(latent, 2);
+  const Dataset data = counts(5, 2, 5);
+  const std::vector<std::size_t> rows{4, 0, 3};
+  const auto gradient = [&](Objective objective, std::size_t memory = block_memory) {
+    const FitOptions options{.samples = 6, .objective = objective, .execution = {device, 1}};
+    std::vector<float> result(parameters.size());
+    Minibatch(latent, resolve(latent), data, options, memory).run(parameters, rows, 3, 0.7, result);
+    return result;
+  };
+  const auto posterior = gradient(Objective::sticking_the_landing),
+             model = gradient(Objective::importance_weighted),
+             both = gradient(Objective::partially_importance_weighted);
+  for (const Tensor& tensor : parameters.tensors()) {
+    const bool of_posterior =
+        tensor.name.starts_with("encoder.") || tensor.name.starts_with("control.");
+    const auto part = [&](const std::vector<float>& whole) {
+      return std::vector<float>(
+          whole.begin() + static_cast<std::ptrdiff_t>(tensor.offset),
+          whole.begin() + static_cast<std::ptrdiff_t>(tensor.offset + tensor.size));
+    };
+    EXPECT_EQ(part(both), part(of_posterior ? posterior : model)) << tensor.name;
+    EXPECT_NE(part(posterior), part(model)) << tensor.name;
+  }
+  // In blocks of one observation: the same but for the order of sums.
+  const auto cut = gradient(Objective::partially_importance_weighted, 1);
+  for (std::size_t p = 0; p < both.size(); ++p)
+    EXPECT_NEAR(both[p], cut[p], 1e-4 * (1 + std::abs(both[p]))) << p;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, PartiallyImportanceWeighted,
+    testing::Combine(
+        testing::Values(Device::reference(), Device::cpu()),
+        testing::Values(
+            GradientCase{"gaussian", Gaussian{.scale = 1.3, .learned = true}, {}},
+            GradientCase{"gru", Binomial{3}, {}, GruEncoder{.hidden = 3, .initial = true}},
+            GradientCase{"decay", Binomial{3}, {}, GruEncoder{.hidden = 3, .decay = true}},
+            GradientCase{"attention", Binomial{3}, {}, AttentionEncoder{.hidden = 4, .rates = 2}})),
+    [](const auto& chosen) {
+      return std::get<0>(chosen.param).name() + "_" + std::get<1>(chosen.param).name;
+    });
+
+TEST(PartiallyImportanceWeighted, NeedsAPosterior) {
+  const LatentModel latent = validated(brownian(1, 4, 1.0, NoControl{}));
+  const FitOptions options{.objective = Objective::partially_importance_weighted};
+  EXPECT_EQ(
+      refusal([&] { fit(latent, options, repeated({0.5F}, 4)); }),
+      "fit.objective: got partially-importance-weighted; accepted: importance-weighted, for a "
+      "model without a control");
 }
 
 TEST(Minibatch, BlocksAddUpToTheWhole) {

@@ -10,6 +10,7 @@
 #include "engine/closeness.hpp"
 #include "engine/differences.hpp"
 #include "inference/series.hpp"
+#include "model/check.hpp"
 
 namespace ito::test {
 namespace {
@@ -84,15 +85,16 @@ TEST_P(EncodersOfSeries, ARowDoesNotDependOnOthersOnPaddingOrOnThreads) {
 
 TEST_P(EncodersOfSeries, ARowOfContextSeesItsObservationAndThoseAfterIt) {
   OwnEncoder<float> encoder(GetParam().encoder, {Device::cpu(), 1});
+  const auto reads = size(encoder.shape.reads > 0 ? encoder.shape.reads : 8), changed = reads / 2;
   EncodedSeries data = series({8}, 8, 2);
-  data.number(0, 4, 1) = 0.25f;
+  data.number(0, changed, 1) = 0.25f;
   const auto before = encoder.forward(data);
-  data.number(0, 4, 1) = 0.5f;
+  data.number(0, changed, 1) = 0.5f;
   const auto after = encoder.forward(data);
   for (std::size_t i = 0; i < 8; ++i) {
     const bool same = std::ranges::equal(std::span(before.context).subspan(3 * i, 3),
                                          std::span(after.context).subspan(3 * i, 3));
-    EXPECT_EQ(same, i > 4) << i;
+    EXPECT_EQ(same, i > changed && i < reads) << i;
   }
   EXPECT_NE(before.initial, after.initial);
 }
@@ -114,6 +116,24 @@ TEST_P(EncodersOfSeries, OnlyNaNIsMissing) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, EncodersOfSeries, testing::ValuesIn(encoder_cases()),
                          [](const auto& test) { return test.param.name; });
+
+// What comes later changes nothing, and its intervals have the context of the first.
+TEST(EncodersOfTheFirst, ReadNoMore) {
+  const EncodedSeries whole = series({5, 2, 0}, 6, 2), part = series({2, 2, 0}, 6, 2);
+  const auto check = [&](Encoder all, Encoder of_the_first) {
+    OwnEncoder<double> wanted(std::move(all)), encoder(std::move(of_the_first));
+    const auto seen = wanted.forward(part), got = encoder.forward(whole);
+    EXPECT_EQ(got.initial, seen.initial);
+    for (std::size_t row = 0; row < 3; ++row)
+      for (std::size_t slot = 0; slot < 6; ++slot)
+        for (std::size_t i = 0; i < 3; ++i)
+          EXPECT_EQ(got.context[(row * 6 + slot) * 3 + i],
+                    seen.context[(row * 6 + (row == 0 && slot > 1 && slot < 5 ? 0 : slot)) * 3 + i])
+              << row << ", " << slot;
+  };
+  check(GruEncoder{.hidden = 5}, GruEncoder{.hidden = 5, .reads = 2});
+  check(AttentionEncoder{.hidden = 6}, AttentionEncoder{.hidden = 6, .reads = 2});
+}
 
 // So many units that threads share a step.
 TEST(GruEncoders, AreTheSameBitsOnAnyNumberOfThreads) {

@@ -130,6 +130,8 @@ inline std::vector<EncoderCase> encoder_cases() {
           {"gru_with_time", GruEncoder{.hidden = 5}},
           {"gru_decay", GruEncoder{.hidden = 6, .decay = true, .shift = 1, .scale = 0.5}},
           {"attention", AttentionEncoder{.hidden = 5, .heads = 1, .rates = 2, .scale = 0.5}},
+          {"gru_of_the_first", GruEncoder{.hidden = 5, .reads = 3}},
+          {"attention_of_the_first", AttentionEncoder{.hidden = 6, .rates = 2, .reads = 2}},
           {"attention_of_heads", AttentionEncoder{.hidden = 6, .heads = 3, .rates = 3}}};
 }
 

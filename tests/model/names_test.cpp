@@ -32,7 +32,8 @@ TEST(Names, AreParsedBackAndOthersRefusedWithTheListOfAll) {
   expect_names(parse_precision, "precision", {"fp32", "fast", "fp64"});
   expect_names(parse_cuda_kernels, "cuda_kernels", {"auto", "fused", "layered", "per-path"});
   expect_names(parse_objective, "objective",
-               {"free-energy", "sticking-the-landing", "importance-weighted"});
+               {"free-energy", "sticking-the-landing", "importance-weighted",
+                "partially-importance-weighted"});
   expect_names(parse_schedule, "schedule", {"constant", "cosine", "exponential"});
   expect_names(parse_calculus, "calculus", {"ito", "stratonovich"});
   expect_names(
