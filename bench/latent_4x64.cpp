@@ -8,9 +8,15 @@ void add_latent_4x64() {
     for (const int threads : {2, 1}) {
       add_workload("latent-4x64", {.diffusion_net = diffusion_net, .threads = threads});
     }
-    // One tile, small enough to run under an instruction counter.
-    add_workload("instructions",
-                 {.diffusion_net = diffusion_net, .paths = 64, .steps = 128, .threads = 1});
+    for (const bool own : {false, true}) {
+      add_workload("row-grids", {.diffusion_net = diffusion_net, .own_grids = own});
+      // One tile, small enough to run under an instruction counter.
+      add_workload("instructions", {.diffusion_net = diffusion_net,
+                                    .paths = 64,
+                                    .steps = 128,
+                                    .threads = 1,
+                                    .own_grids = own});
+    }
   }
 }
 

@@ -24,6 +24,7 @@ def show(result):
         print(f"of commit {commit}: {', '.join(part for at, part in earlier if at == commit)}")
     reference(rows)
     limits(rows)
+    row_grids(rows)
     by_set(rows)
     errors(rows)
     digits(rows)
@@ -100,6 +101,20 @@ def limits(rows):
           ["latent-4x64", "threads", "M/s", "GFLOP/s", "of limit", "scaling"], lines)
 
 
+def row_grids(rows):
+    lines = []
+    for diffusion in ["const", "mlp"]:
+        for mode in ["forward", "gradient"]:
+            shared, own = (one(pick(rows, group="row-grids"), diffusion=diffusion, mode=mode,
+                               grids=grids) for grids in [None, "own"])
+            if shared and own:
+                cost = shared["path_steps"] / own["path_steps"] - 1
+                lines.append([f"{diffusion}, {mode}", millions(shared), millions(own),
+                              f"{100 * cost:.0f} %"])
+    table("latent-4x64 with a grid for each of 64 observations of 16 paths, beside a shared one",
+          ["", "shared M/s", "own M/s", "cost"], lines)
+
+
 def by_set(rows):
     group = pick(rows, group="by-set")
     lines = []
@@ -163,7 +178,8 @@ def pieces(rows):
 def instructions(rows):
     table("Instructions a path-step with AVX2, by callgrind, and the FMAs there must be among them",
           ["latent-4x64", "instructions", "FMAs"],
-          [[f"{row['diffusion']}, {row['mode']}", f"{row['instructions']:.0f}",
+          [[f"{row['diffusion']}, {row['mode']}" + (", own grids" if "grids" in row else ""),
+            f"{row['instructions']:.0f}",
             f"{row['fma_instructions']:.0f}"]
            for row in pick(rows, group="instructions")])
 

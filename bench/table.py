@@ -17,7 +17,7 @@ import report
 import rows
 
 RESULTS = Path(__file__).parent / "results" / "cpu.json"
-ROUNDS = {"latent-4x64", "peer", "by-set", "lorenz", "lorenz-peer"}
+ROUNDS = {"latent-4x64", "row-grids", "peer", "by-set", "lorenz", "lorenz-peer"}
 
 
 def options():

@@ -7,11 +7,33 @@
 
 namespace bench {
 
+namespace {
+
+constexpr std::uint64_t paths_per_observation = 16;
+
+/// Steps between half and one and a half of the shared ones, with one save step at the end.
+ito::GridRows grids_of(const Workload& workload) {
+  if (!workload.own_grids) return {};
+  std::vector<ito::ObservationGrid> grids(workload.paths / paths_per_observation);
+  for (std::size_t r = 0; r < grids.size(); ++r) {
+    grids[r].times.assign(1, 0.0);
+    for (int k = 1; k <= workload.steps; ++k) {
+      const double shift = 0.25 * std::sin(static_cast<double>(k) * static_cast<double>(r + 1));
+      grids[r].times.push_back((k + (k < workload.steps ? shift : 0.0)) / workload.steps);
+    }
+    grids[r].save = {workload.steps};
+  }
+  return ito::grid_rows<float>(model_of(workload), grids);
+}
+
+}  // namespace
+
 std::string Workload::name() const {
   return fmt::format(
-      "diffusion={}/d={}/hidden={}/layers={}/activation={}/paths={}/steps={}/threads={}",
-      diffusion_net ? "mlp" : "const", state, hidden, layers, ito::name(activation), paths, steps,
-      threads);
+             "diffusion={}/d={}/hidden={}/layers={}/activation={}/paths={}/steps={}/threads={}",
+             diffusion_net ? "mlp" : "const", state, hidden, layers, ito::name(activation), paths,
+             steps, threads) +
+         (own_grids ? "/grids=own" : "");
 }
 
 ito::Model model_of(const Workload& workload) {
@@ -58,11 +80,17 @@ Run::Run(const Workload& workload)
     : workload_(workload),
       plan_(model_of(workload), {ito::Device::cpu(), workload.threads}),
       parameters_(parameters_of(plan_.model())),
-      request_{.paths = workload.paths, .seed = 7},
+      grids_(grids_of(workload)),
+      request_{.paths = workload.paths,
+               .seed = 7,
+               .paths_per_observation = workload.own_grids ? paths_per_observation : 0,
+               .grid = grids_.steps,
+               .save = grids_.save},
       states_(workload.paths * static_cast<std::size_t>(workload.state)),
       energy_(workload.paths),
       martingale_(workload.paths),
-      workspace_(plan_.workspace_bytes(workload.paths)) {}
+      workspace_(plan_.workspace_bytes(
+          workload.paths, workload.own_grids ? workload.paths / paths_per_observation : 1)) {}
 
 ito::Outputs Run::outputs() {
   return {.states = states_, .energy = energy_, .martingale = martingale_};

@@ -21,6 +21,8 @@ struct Workload {
   std::uint64_t paths = 1024;
   int steps = 1000;
   int threads = 2;
+  /// 16 paths an observation, each of which has steps of its own lengths.
+  bool own_grids = false;
 
   int nets() const { return diffusion_net ? 3 : 2; }
   double path_steps() const { return static_cast<double>(paths) * steps; }
@@ -51,6 +53,7 @@ class Run {
   Workload workload_;
   ito::Plan plan_;
   ito::Parameters parameters_;
+  ito::GridRows grids_;
   ito::Request request_;
   std::vector<float> states_, energy_, martingale_;
   std::vector<float> state_cotangents_, energy_cotangents_, gradient_;
