@@ -69,12 +69,12 @@ const std::vector<Study>& studies() {
        "Irregular times, gaps and noise, on data whose truth is known and on human walks.",
        true,
        Study::Data::mocap,
-       {{"ou", "parameters of an Ornstein–Uhlenbeck process, and whether σ collapses", 20,
+       {{"ou", "parameters of an Ornstein–Uhlenbeck process, and whether σ collapses", 40,
          ornstein_uhlenbeck},
         {"encoders", "a pendulum with gaps: three encoders, forecasts and imputations", 8,
          series_encoders},
         {"lorenz", "a stochastic Lorenz attractor: generated ones beside real ones", 8, lorenz},
-        {"mocap", "walks: forecasts from the first 3 and from 200 of 300 frames", 6,
+        {"mocap", "walks: forecasts from the first 3 and from 200 of 300 frames", 2,
          motion_capture}}}};
   return all;
 }
