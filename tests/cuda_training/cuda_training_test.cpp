@@ -268,22 +268,41 @@ TrainingCase of_series(const Encoder& encoder) {
   return row;
 }
 
-TEST_F(CudaTraining, EncodersOfSeriesAreTheHostsWithPathsOnTheDevice) {
-  TrainingCase row = of_series(GruEncoder{.hidden = 6, .decay = true});
+std::string refusal_of_the_graph(const TrainingCase& row) {
   const LatentShape shape = resolve(row.latent);
   TrainingState state(shape.parameters);
-  EXPECT_EQ(
-      refusal([&] {
-        make_cuda_training({row.latent, shape, row.data, row.options, {}}, state, 0);
-      }),
-      "encoder: got one that reads a series; accepted: \"none\", \"identity\" or \"mlp\" in a "
-      "CUDA graph; make_host_training takes the others, with paths on the device");
+  return refusal([&] {
+    make_cuda_training({row.latent, shape, row.data, row.options, {}}, state, 0);
+  });
+}
+
+void expect_an_epoch_as_on_the_host(TrainingCase row) {
   const FitResult device = fit(row.latent, row.options, row.data);
   row.options.execution = Device::cpu();
   const FitResult host = fit(row.latent, row.options, row.data);
   EXPECT_NEAR(device.history[0].elbo, host.history[0].elbo, 1e-4 * std::abs(host.history[0].elbo));
   EXPECT_NEAR(device.history[0].gradient_norm, host.history[0].gradient_norm,
               1e-4 * host.history[0].gradient_norm);
+}
+
+TEST_F(CudaTraining, EncodersOfSeriesAreTheHostsWithPathsOnTheDevice) {
+  const TrainingCase row = of_series(GruEncoder{.hidden = 6, .decay = true});
+  EXPECT_EQ(
+      refusal_of_the_graph(row),
+      "encoder: got one that reads a series; accepted: \"none\", \"identity\" or \"mlp\" in a "
+      "CUDA graph; make_host_training takes the others, with paths on the device");
+  expect_an_epoch_as_on_the_host(row);
+}
+
+TEST_F(CudaTraining, StepsOfTwoObjectivesAreTheHostsWithPathsOnTheDevice) {
+  TrainingCase row = training_cases()[0];
+  row.options.start = scattered(row.latent, 3, 0.1);
+  row.options.epochs = 1;
+  row.options.objective = Objective::partially_importance_weighted;
+  EXPECT_EQ(refusal_of_the_graph(row),
+            "fit.objective: got partially-importance-weighted; accepted: another in a CUDA graph; "
+            "make_host_training takes it, with paths on the device");
+  expect_an_epoch_as_on_the_host(row);
 }
 
 TEST_F(CudaTraining, BlocksAddUpToTheWholeMinibatch) {
