@@ -33,22 +33,23 @@ struct EncoderResults {
 };
 
 struct PendulumData {
-  SeriesSplit parts;  ///< training and held out
-  SeriesSplit cut;    ///< of the held-out ones
-  SeriesSplit gaps;
+  SeriesSplit training;  ///< to train with, and to say when to end
+  SeriesDataset held_out;
+  SeriesSplit cut, gaps;  ///< of the held-out ones
 };
 PendulumData draw_pendulum(const Settings& settings) {
   PendulumData data;
   const std::size_t training = settings.scaled(192, 48);
-  SeriesDataset all = sample_pendulum({}, {.series = training + 64,
-                                           .times = 100,
-                                           .horizon = 5,
-                                           .gap = 0.25,
-                                           .missing = 0.1,
-                                           .seed = 11});
-  data.parts = split_series(all, training, 1);
-  data.cut = split_after(data.parts.second, after);
-  data.gaps = hide_values(data.parts.second, hidden, 1);
+  const SeriesDataset all = sample_pendulum({}, {.series = training + 96,
+                                                 .times = 100,
+                                                 .horizon = 5,
+                                                 .gap = 0.25,
+                                                 .missing = 0.1,
+                                                 .seed = 11});
+  data.training = {all.slice(0, training), all.slice(training, training + 32)};
+  data.held_out = all.slice(training + 32, training + 96);
+  data.cut = split_after(data.held_out, after);
+  data.gaps = hide_values(data.held_out, hidden, 1);
   return data;
 }
 
@@ -57,14 +58,16 @@ void run_encoder(const EncoderKind& kind, const PendulumData& data, std::uint64_
   SeriesModel model = series_model({.longest_step = 0.1}, 2);
   model.latent.encoder = kind.encoder;
   const FittedSeries fitted = fit_series(std::move(model),
-                                         {.epochs = 150,
+                                         {.epochs = 400,
                                           .batch = 32,
-                                          .samples = 8,
+                                          .samples = 4,
+                                          .objective = Objective::sticking_the_landing,
                                           .learning_rate = 0.01,
                                           .annealing_epochs = 15,
-                                          .seed = seed},
-                                         data.parts, true, kind.name, share);
-  const auto [latent, rows] = latent_series(fitted.model, data.parts.second);
+                                          .seed = seed,
+                                          .patience = 400},
+                                         data.training, true, kind.name, share);
+  const auto [latent, rows] = latent_series(fitted.model, data.held_out);
   const Evaluation bounds = evaluate(
       latent, fitted.parameters,
       {.samples = 128, .seed = seed, .execution = settings.host(), .non_finite_limit = 0.01}, rows);
@@ -92,12 +95,13 @@ std::string cell(const std::vector<double>& values, int digits) {
 
 Part series_encoders(const Settings& settings) {
   const PendulumData data = draw_pendulum(settings);
-  const BaselineErrors later = baseline_errors(data.parts.first, data.cut.first, data.cut.second),
+  const BaselineErrors later =
+                           baseline_errors(data.training.first, data.cut.first, data.cut.second),
                        missing =
-                           baseline_errors(data.parts.first, data.gaps.first, data.gaps.second);
+                           baseline_errors(data.training.first, data.gaps.first, data.gaps.second);
   const std::vector<EncoderKind> kinds = encoder_kinds();
   Table table{.title = fmt::format("{} held-out swings; mean ± standard error over {} seeds",
-                                   data.parts.second.count(), settings.seeds),
+                                   data.held_out.count(), settings.seeds),
               .header = {"", "bound, nats a series", "ESS of 128", "forecast MSE", "CRPS",
                          "in the 90 % band", "imputation MSE", "seconds to fit"},
               .rows = {}};
@@ -108,7 +112,7 @@ Part series_encoders(const Settings& settings) {
                 "{} swings at up to 100 irregular times in [0, 5], a quarter of the range without "
                 "any, a tenth of the numbers missing. Forecasts are of what comes after {}, "
                 "imputations of {:.0f} % of the numbers, hidden.",
-                data.parts.first.count(), after, 100 * hidden)},
+                data.training.first.count(), after, 100 * hidden)},
             .figures = {},
             .tables = {},
             .numbers = {}};

@@ -31,11 +31,15 @@ LorenzRun run_lorenz(const SeriesSplit& data, std::uint64_t seed, const Settings
                                     .scale = 0.1,
                                     .longest_step = 0.0125},
                                    3);
+  const Mlp net{.hidden = {64, 64}, .activation = Activation::silu};
+  model.latent.model.drift = Mlp{.hidden = net.hidden, .activation = net.activation, .time = false};
+  model.latent.model.control = FeedbackControl{.net = net, .context = 16};
   const FittedSeries fitted = fit_series(std::move(model),
                                          {.epochs = std::max<std::size_t>(settings.scaled(200), 16),
                                           .batch = 128,
                                           .samples = 2,
-                                          .learning_rate = 0.01,
+                                          .objective = Objective::sticking_the_landing,
+                                          .learning_rate = 0.005,
                                           .annealing_epochs = 10,
                                           .seed = seed},
                                          data, false, "Lorenz", share);
