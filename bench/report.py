@@ -111,7 +111,7 @@ def row_grids(rows):
                 cost = shared["path_steps"] / own["path_steps"] - 1
                 lines.append([f"{diffusion}, {mode}", millions(shared), millions(own),
                               f"{100 * cost:.0f} %"])
-    table("latent-4x64 with a grid for each of 64 observations of 16 paths, beside a shared one",
+    table("latent-4x64 as 64 observations of 16 paths with a grid each, beside one grid for all",
           ["", "shared M/s", "own M/s", "cost"], lines)
 
 

@@ -16,7 +16,7 @@
 #pragma GCC visibility push(default)
 namespace ito {
 
-/// What training minimises; each is a choice of cotangents for the same paths.
+/// What training minimises; each single one is a choice of cotangents for the same paths.
 enum class Objective {
   free_energy,           ///< mean of E − log p(y|X)
   sticking_the_landing,  ///< mean of E + M − log p(y|X), the martingale's parameters detached
@@ -25,7 +25,8 @@ enum class Objective {
   /// `importance_weighted`, each in every step (Rainforth et al. 2018, "Tighter variational bounds
   /// are not necessarily better", PIWAE, section 6, with the estimator of Roeder et al. 2017).
   /// The model is fitted to log p(y) as far as the paths reach and the control still to the mean,
-  /// so that σ collapses less. Two reverse sweeps a step.
+  /// so that σ collapses less. Two reverse sweeps a step, which on CUDA the host asks for. The
+  /// bound that it trains is the importance-weighted one.
   partially_importance_weighted,
 };
 
@@ -160,7 +161,7 @@ struct FitResult {
 /// earlier version or belongs to another model, data or options, naming what differs. On a CUDA
 /// device a step is one CUDA graph: the host puts an epoch's steps on a stream and waits at its end
 /// (or where `stop` breaks it off), and there throws what a step in it was refused for; unless the
-/// model has inputs or the encoder reads a series, which it does on the host: then steps are the
+/// model has inputs, the encoder reads a series or the objective has two parts: then steps are the
 /// host's with paths on the device.
 FitResult fit(const LatentModel& latent, const FitOptions& options, const Dataset& training,
               const Dataset& held_out = {}, const ProgressCallback& progress = {},

@@ -39,6 +39,11 @@ struct ForecastOptions {
 std::vector<SeriesPrediction> forecast(const SeriesModel& model, std::span<const float> parameters,
                                        const SeriesDataset& seen, std::span<const double> times,
                                        const ForecastOptions& options = {});
+/// The same at times of each series' own, those of `later`: the same series in the same order,
+/// whose values are not read and whose inputs are taken, `options.inputs` being empty.
+std::vector<SeriesPrediction> forecast(const SeriesModel& model, std::span<const float> parameters,
+                                       const SeriesDataset& seen, const SeriesDataset& later,
+                                       const ForecastOptions& options = {});
 
 }  // namespace ito
 #pragma GCC visibility pop

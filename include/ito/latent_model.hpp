@@ -40,10 +40,10 @@ struct MlpEncoder {
 // model's GaussianInitial: paths start there, and log q(X_0|y)/p(X_0) is part of their weight, its
 // mean KL(q‖p) of E and the rest of M. D numbers enter as v = scale · (y − shift), a missing one as
 // 0, and a mask m that is 1 where there is one and 0 where it is missing. Times are in the model's
-// units. One that `reads` the first n observations alone reads from the n-th on, and the intervals
-// after that one have the row of the first, which has seen all n: the bound is then that of a
-// posterior that knows so much, and what it learns is to forecast the rest (Rubanova et al. 2019;
-// Li et al. 2020, section 7.3).
+// units. One that `reads` the first n observations alone, times without any number not counted,
+// reads from the n-th on, and the intervals after that one have the row of the first, which has
+// seen all n: the bound is then that of a posterior that knows so much, and what it learns is to
+// forecast the rest (Rubanova et al. 2019; Li et al. 2020, section 7.3).
 
 /// h_i = GRU(input_i, h_{i+1}), PyTorch's, with h = 0 after the last observation. The input is
 /// (v_i, m_i, t_{i+1} − t_i), with a gap of 0 at the last observation, and then t_i.

@@ -6,7 +6,7 @@
 
 namespace ito {
 
-/// ito::Objective, in its order.
+/// Those of ito::Objective that are single ones, in its order.
 enum class LossKind { free_energy, sticking_the_landing, importance_weighted };
 
 /// Of one observation's S paths; those with dropped ≠ 0 have no meaning.

@@ -48,6 +48,7 @@ std::string in_option_names(std::string text) {
                               "annealing_cycles",
                               "non_finite_limit",
                               "fixed",
+                              "objective",
                               "train_longer",
                               "held_out_samples",
                               "patience",
@@ -90,7 +91,7 @@ class FitRun {
                          const Parameters& parameters);
   /// Of other parameters than the chosen ones; nothing where they have too few finite paths.
   std::optional<Evaluation> evaluate_others(const Dataset& data, const Parameters& parameters);
-  /// Nothing, with a word, where a path is not finite: the fit is worth keeping.
+  /// Nothing, with a word, where they are refused: the fit is worth keeping.
   std::optional<ScoredPredictions> forecasts(const Parameters& parameters) const;
   void add_baselines();
   void compare(const Evaluation& evaluation);
@@ -122,6 +123,7 @@ FitRun::FitRun(const FitArguments& arguments)
                 options.execution.device, false);
   check_samples("fit.evaluation_samples", arguments.evaluation_samples,
                 held_out > 0 ? held_out : rows, input_.latent, options.execution.device, false);
+  check_objective(options, input_.latent);
   const Plan serves(input_.latent.model, arguments.options.execution);
   if (arguments.compare) add_baselines();
   if (arguments.compare) linear_gaussian(input_.latent);  // refused where there is none

@@ -20,6 +20,7 @@
 #include "cli/prediction_file.hpp"
 #include "cli/series_options.hpp"
 #include "inference/series_inputs.hpp"
+#include "model/check.hpp"
 
 namespace ito::cli {
 namespace {
@@ -84,12 +85,21 @@ std::vector<double> all_times(const SeriesDataset& data) {
   return {times.begin(), times.end()};
 }
 
-/// Those times and, up to the last of them, those at which inputs change.
-std::vector<double> with_input_times(const std::vector<double>& times, const SeriesDataset& later) {
-  std::vector<double> changes = all_times(later), all;
-  while (!changes.empty() && changes.back() > times.back()) changes.pop_back();
-  std::ranges::set_union(times, changes, std::back_inserter(all));
-  return all;
+/// Each series at those times and, up to the last of them, at its own at which inputs change, with
+/// what rules there.
+SeriesDataset with_input_times(const SeriesDataset& data, const SeriesDataset& seen,
+                               const std::vector<double>& times) {
+  SeriesDataset later{data.columns, data.input_columns, {}};
+  for (std::size_t r = 0; r < data.count(); ++r) {
+    const Series& whole = data.series[r];
+    const auto changes =
+        std::ranges::subrange(std::ranges::upper_bound(whole.times, seen.series[r].times.back()),
+                              std::ranges::upper_bound(whole.times, times.back()));
+    Series& one = later.series.emplace_back(Series{.name = whole.name});
+    std::ranges::set_union(times, changes, std::back_inserter(one.times));
+    one.inputs = held_inputs(whole, one.times, data.input_dimension());
+  }
+  return later;
 }
 
 /// The predictions at those of their times.
@@ -115,30 +125,23 @@ int run_forecast(const PredictArguments<ForecastOptions>& arguments) {
   PredictInput input = read_input(arguments);
   std::vector<double> times = arguments.times;
   const SeriesDataset whole = input.data;
-  SeriesDataset later;
   if (arguments.after) {
     SeriesSplit split = split_after(input.data, *arguments.after);
     input.data = std::move(split.first);
-    later = std::move(split.second);
-    if (times.empty()) times = all_times(later);
+    if (times.empty()) times = all_times(split.second);
   }
   if (times.empty())
     throw Error("--times", "none",
                 arguments.after ? "times to forecast: no series has any after --after"
                                 : "times to forecast, or --after T for those of the data after T");
-  ForecastOptions options = arguments.options;
   if (prior(input.model.latent.model).inputs == 0)
-    return write_predictions(out, arguments, input,
-                             forecast(input.model, input.parameters, input.data, times, options));
-  const std::vector<double> all = with_input_times(times, later);
-  std::vector<float> inputs;  // known of what comes later too
-  for (const Series& series : whole.series) {
-    const auto held = held_inputs(series, all, whole.input_dimension());
-    inputs.insert(inputs.end(), held.begin(), held.end());
-  }
-  options.inputs = inputs;
+    return write_predictions(
+        out, arguments, input,
+        forecast(input.model, input.parameters, input.data, times, arguments.options));
+  check_times("--times", times);
   std::vector<SeriesPrediction> predictions =
-      forecast(input.model, input.parameters, input.data, all, options);
+      forecast(input.model, input.parameters, input.data,
+               with_input_times(whole, input.data, times), arguments.options);
   for (SeriesPrediction& one : predictions) keep_times(one, times, input.data.dimension());
   return write_predictions(out, arguments, input, predictions);
 }

@@ -108,7 +108,9 @@ std::vector<double> read_numbers(const std::string& text) {
   // 0:0.3:0.1 ends at 0.3, as people write it, and not at 3 · 0.1.
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
     numbers.push_back(
-        std::min(read_finite(fmt::format("{:.15g}", from + static_cast<double>(i) * step)), to));
+        i == 0 ? from
+               : std::min(read_finite(fmt::format("{:.15g}", from + static_cast<double>(i) * step)),
+                          to));
   return numbers;
 }
 

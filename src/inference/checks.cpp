@@ -22,7 +22,7 @@ double bytes_of_path(const LatentShape& shape, Device device, bool gradient) {
   const double numbers = static_cast<double>(shape.times) * shape.observed;
   // E and M, and three cotangents or a log weight.
   double reals = states + 5 + (shape.decoder ? numbers : 0);
-  if (gradient) reals += numbers + 2 + (shape.decoder ? states : 0);
+  if (gradient) reals += numbers + states + 2;
   const double doubles = 1 + (gradient ? static_cast<double>(shape.log_scales) : 0);
   const double real = device == Device::reference() ? sizeof(double) : sizeof(float);
   return reals * real + doubles * sizeof(double) + 1;

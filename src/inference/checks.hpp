@@ -25,5 +25,9 @@ bool reads_whole_rows(const Encoder& encoder);
 
 /// Throws ito::Error naming the first option out of its range.
 void check_options(const FitOptions& options);
+/// Whether there is something to move by each of the objectives.
+void check_objective(const FitOptions& options, const LatentModel& latent);
+/// Of the encoder and the control.
+bool of_posterior(const Tensor& tensor);
 
 }  // namespace ito

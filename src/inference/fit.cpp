@@ -261,6 +261,7 @@ FitResult fit(const LatentModel& latent, const FitOptions& options, const Datase
     throw Error("fit.patience", fmt::format("{} without held-out data", options.patience),
                 "0, or held-out data to stop by");
   const LatentModel checked = validated(latent);
+  check_objective(options, checked);
   check_dataset(training, checked);
   if (held_out.count > 0) {
     try {

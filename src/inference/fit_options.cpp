@@ -1,11 +1,16 @@
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <ito/error.hpp>
 
 #include "inference/checks.hpp"
+#include "inference/latent_shape.hpp"
+#include "inference/named_tensors.hpp"
 #include "model/check.hpp"
 #include "model/text.hpp"
 
@@ -62,6 +67,29 @@ void check_options(const FitOptions& options) {
     throw Error("fit.resume", "true without a checkpoint", "a checkpoint to go on from");
   if (options.train_longer && !options.resume)
     throw Error("fit.train_longer", "true without resume", "a run to go on with");
+}
+
+bool of_posterior(const Tensor& tensor) {
+  return tensor.name.starts_with("encoder.") || tensor.name.starts_with("control.");
+}
+
+void check_objective(const FitOptions& options, const LatentModel& latent) {
+  if (options.objective != Objective::partially_importance_weighted) return;
+  const std::vector<Tensor> tensors = resolve(latent).tensors;
+  bool posterior = false, model = false;
+  const std::vector<Tensor> fixed = named_tensors(tensors, options.fixed, "fit.fixed");
+  for (const Tensor& tensor : tensors) {
+    const auto same = [&](const Tensor& other) { return other.offset == tensor.offset; };
+    if (std::ranges::any_of(fixed, same)) continue;
+    (of_posterior(tensor) ? posterior : model) = true;
+  }
+  const std::string got(name(options.objective));
+  if (!posterior)
+    throw Error("fit.objective", got,
+                "importance-weighted, where no encoder and no control is trained");
+  if (!model)
+    throw Error("fit.objective", got,
+                "sticking-the-landing, where only encoder and control are trained");
 }
 
 std::string_view name(Objective objective) {

@@ -319,7 +319,7 @@ void LatentPathsIn<Real>::add_gradient(const BackwardOptions& options, std::span
   const auto state_cotangent = std::span(state_cotangent_).first(n * state_numbers_);
   if (decoder_net_)
     decoder_net_->backward(parameters_, state_rows(), eta_cotangents(), gradient, state_cotangent);
-  const bool encoder = options.encoder && encoder_.has_parameters();
+  const bool encoder = options.encoder_gradient && encoder_.has_parameters();
   const auto context_cotangent =
       encoder ? std::span(context_cotangent_).first(observations_ * context_numbers_)
               : std::span<Real>{};

@@ -50,7 +50,7 @@ struct PathCotangents {
 struct BackwardOptions {
   bool detach_martingale = false;  ///< leaves out its explicit dependence on parameters
                                    ///< (AdjointOptions)
-  bool encoder = true;             ///< whether its parameters get their gradient
+  bool encoder_gradient = true;    ///< of the encoder's parameters
 };
 
 /// The whole computation from observations to the three sums of each posterior path, and its

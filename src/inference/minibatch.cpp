@@ -7,6 +7,7 @@
 
 #include <ito/error.hpp>
 
+#include "inference/checks.hpp"
 #include "kernels/arithmetic/objective.cuh"
 
 namespace ito {
@@ -18,6 +19,13 @@ static_assert(static_cast<int>(Objective::sticking_the_landing) ==
 static_assert(static_cast<int>(Objective::importance_weighted) ==
               static_cast<int>(LossKind::importance_weighted));
 
+/// Of a single objective.
+LossKind loss_kind(Objective objective) {
+  if (objective == Objective::partially_importance_weighted)
+    throw Error("objective", std::string(name(objective)), "one of those it is made of");
+  return static_cast<LossKind>(objective);
+}
+
 /// One thread for a sum.
 struct Alone {
   unsigned member() const { return 0; }
@@ -25,18 +33,6 @@ struct Alone {
   double sum(double part) const { return part; }
   double max(double part) const { return part; }
 };
-
-/// What the encoder and the control learn.
-std::vector<Tensor> posterior_tensors(std::span<const Tensor> tensors) {
-  std::vector<Tensor> result;
-  std::ranges::copy_if(tensors, std::back_inserter(result), [](const Tensor& tensor) {
-    return tensor.name.starts_with("encoder.") || tensor.name.starts_with("control.");
-  });
-  if (result.empty())
-    throw Error("fit.objective", std::string(name(Objective::partially_importance_weighted)),
-                "importance-weighted, for a model without a control");
-  return result;
-}
 
 }  // namespace
 
@@ -62,7 +58,7 @@ Minibatch::Minibatch(const LatentModel& latent, const LatentShape& shape, const 
       energy_cotangent_(block_ * samples_),
       martingale_cotangent_(block_ * samples_) {
   if (objective_ != Objective::partially_importance_weighted) return;
-  posterior_ = posterior_tensors(shape.tensors);
+  std::ranges::copy_if(shape.tensors, std::back_inserter(posterior_), of_posterior);
   posterior_gradient_.resize(shape.parameters);
 }
 
@@ -90,10 +86,10 @@ Minibatch::Result Minibatch::run(std::span<const float> parameters,
     }
     const Result one =
         block_loss(partially ? Objective::importance_weighted : objective_, annealing, share);
-    backward(
-        parameters,
-        {.detach_martingale = objective_ == Objective::sticking_the_landing, .encoder = !partially},
-        gradient);
+    backward(parameters,
+             {.detach_martingale = objective_ == Objective::sticking_the_landing,
+              .encoder_gradient = !partially},
+             gradient);
     result.observations += one.observations;
     result.loss += one.loss;
     result.elbo += one.elbo;
@@ -149,13 +145,12 @@ void Minibatch::backward(std::span<const float> parameters, const BackwardOption
 
 ObservationLoss observation_loss(Objective objective, double annealing, double share,
                                  const PathSums& sums, const PathCotangentRows& cotangents) {
-  const LossSums result =
-      observation_loss(Alone{}, static_cast<LossKind>(objective), annealing, share,
-                       static_cast<unsigned>(sums.energy.size()),
-                       PathSumRows<double>{sums.log_likelihood.data(), sums.energy.data(),
-                                           sums.martingale.data(), sums.dropped.data()},
-                       CotangentRows{cotangents.log_likelihood.data(), cotangents.energy.data(),
-                                     cotangents.martingale.data()});
+  const LossSums result = observation_loss(
+      Alone{}, loss_kind(objective), annealing, share, static_cast<unsigned>(sums.energy.size()),
+      PathSumRows<double>{sums.log_likelihood.data(), sums.energy.data(), sums.martingale.data(),
+                          sums.dropped.data()},
+      CotangentRows{cotangents.log_likelihood.data(), cotangents.energy.data(),
+                    cotangents.martingale.data()});
   return {result.paths, result.loss, result.elbo, result.energy};
 }
 

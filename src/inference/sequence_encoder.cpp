@@ -41,8 +41,17 @@ void SequenceEncoder<Real>::pack(const SequenceRows& rows) {
   slots_ = rows.slots;
   lengths_.assign(rows.lengths.begin(), rows.lengths.end());
   read_ = lengths_;
-  if (reads_ > 0)
-    for (int& length : read_) length = std::min(length, reads_);
+  const std::size_t numbers = rows.y.size() / std::max<std::size_t>(lengths_.size() * slots_, 1);
+  for (std::size_t row = 0; row < lengths_.size() && reads_ > 0; ++row) {
+    int seen = 0;
+    for (std::size_t slot = 0; slot < size(lengths_[row]); ++slot) {
+      const auto y = rows.y.subspan((row * slots_ + slot) * numbers, numbers);
+      seen += std::ranges::any_of(y, [](float v) { return !std::isnan(v); });
+      if (seen < reads_) continue;
+      read_[row] = static_cast<int>(slot) + 1;
+      break;
+    }
+  }
   packed_.pack(read_);
 }
 

@@ -1,7 +1,9 @@
 #include <cmath>
+#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <ito/ito.hpp>
 #include <nlohmann/json.hpp>
 
@@ -208,13 +210,29 @@ TEST_F(SeriesProgram, InputsAreKnownByNameAndAhead) {
   EXPECT_EQ(read(folder / "fit/report.html").find("could not be drawn"), std::string::npos);
   const ito::SeriesModel model = ito::parse_series_model(read(folder / "fit/model.json"));
   EXPECT_EQ(model.input_columns, (std::vector<std::string>{"push"}));
-  const auto forecast = [&] {
+  const auto forecast = [&](const std::string& times) {
     const Outcome outcome = run({"forecast", at("fit"), at("series.csv"), "--after", "1", "--times",
-                                 "1.5,3,6", "--samples", "16", "--out", "-"});
+                                 times, "--samples", "16", "--out", "-"});
     EXPECT_EQ(outcome.status, 0) << outcome.err;
     return outcome.out;
   };
-  const std::string before = forecast();
+  const std::string before = forecast("1.5,3,6");
+  // The times at which inputs change are gone through whether they are asked for or not.
+  std::set<double> times{1.5, 3, 6};
+  const ito::SeriesDataset read_back = ito::read_series(folder / "series.csv");
+  for (const double time : read_back.series[0].times)
+    if (time > 1) times.insert(time);
+  const auto rows_of_the_first = [&](const std::string& text) {
+    std::string kept;
+    std::istringstream rows(text);
+    for (std::string row; std::getline(rows, row);)
+      if (row.starts_with("1,1.5,") || row.starts_with("1,3,") || row.starts_with("1,6,"))
+        kept += row + "\n";
+    return kept;
+  };
+  EXPECT_GT(times.size(), 5u);
+  EXPECT_EQ(rows_of_the_first(forecast(fmt::format("{}", fmt::join(times, ",")))),
+            rows_of_the_first(before));
   // An input that comes after what is seen moves the forecast of what comes after it.
   std::string moved;
   std::istringstream lines(data);
@@ -223,7 +241,7 @@ TEST_F(SeriesProgram, InputsAreKnownByNameAndAhead) {
     moved += (late ? line.substr(0, line.size() - 1) + "5" : line) + "\n";
   }
   write(folder / "series.csv", moved);
-  const std::string after = forecast();
+  const std::string after = forecast("1.5,3,6");
   EXPECT_EQ(before.substr(0, before.find(",3,")), after.substr(0, after.find(",3,")));
   EXPECT_NE(before, after);
   for (const char* command : {"evaluate", "impute"}) {

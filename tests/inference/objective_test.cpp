@@ -263,13 +263,37 @@ INSTANTIATE_TEST_SUITE_P(
       return std::get<0>(chosen.param).name() + "_" + std::get<1>(chosen.param).name;
     });
 
-TEST(PartiallyImportanceWeighted, NeedsAPosterior) {
-  const LatentModel latent = validated(brownian(1, 4, 1.0, NoControl{}));
-  const FitOptions options{.objective = Objective::partially_importance_weighted};
-  EXPECT_EQ(
-      refusal([&] { fit(latent, options, repeated({0.5F}, 4)); }),
-      "fit.objective: got partially-importance-weighted; accepted: importance-weighted, for a "
-      "model without a control");
+TEST(PartialImportanceWeights, NeedsBothPartsToTrain) {
+  const auto message = [](const LatentModel& latent, std::vector<std::string> fixed) {
+    const FitOptions options{.objective = Objective::partially_importance_weighted,
+                             .fixed = std::move(fixed)};
+    return refusal([&] { fit(latent, options, repeated({0.5F}, 4)); });
+  };
+  const std::string got = "fit.objective: got partially-importance-weighted; accepted: ";
+  const LatentModel brown = validated(brownian(1, 4, 1.0, NoControl{}));
+  EXPECT_EQ(message(brown, {}),
+            got + "importance-weighted, where no encoder and no control is trained");
+  const LatentModel latent = UnstableOrnsteinUhlenbeck{}.latent();
+  EXPECT_EQ(message(latent, {"control"}),
+            got + "importance-weighted, where no encoder and no control is trained");
+  EXPECT_EQ(message(latent, {"drift"}),
+            got + "sticking-the-landing, where only encoder and control are trained");
+}
+
+// Without a decoder the states' cotangents are η's; the noise is the same in each run.
+TEST(PartialImportanceWeights, IsTheSameAgainAndWithoutADecoder) {
+  const UnstableOrnsteinUhlenbeck process{.steps = 8};
+  const Parameters parameters = process.parameters(0.4);
+  Training both(process.latent(), repeated({0.3F}, 3), Objective::partially_importance_weighted),
+      posterior(process.latent(), repeated({0.3F}, 3), Objective::sticking_the_landing),
+      model(process.latent(), repeated({0.3F}, 3), Objective::importance_weighted);
+  const auto first = both.gradient(parameters), by_posterior = posterior.gradient(parameters),
+             by_model = model.gradient(parameters);
+  EXPECT_EQ(both.gradient(parameters), first);
+  for (const Tensor& tensor : parameters.tensors())
+    for (std::size_t p = tensor.offset; p < tensor.offset + tensor.size; ++p)
+      EXPECT_EQ(first[p], (tensor.name.starts_with("control.") ? by_posterior : by_model)[p])
+          << tensor.name;
 }
 
 TEST(Minibatch, BlocksAddUpToTheWhole) {

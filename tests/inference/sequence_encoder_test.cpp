@@ -135,6 +135,20 @@ TEST(EncodersOfTheFirst, ReadNoMore) {
   check(AttentionEncoder{.hidden = 6}, AttentionEncoder{.hidden = 6, .reads = 2});
 }
 
+// Times without a number, as those asked of `impute` are, do not count.
+TEST(EncodersOfTheFirst, CountObservationsAlone) {
+  EncodedSeries data = series({6}, 6, 2);
+  for (const std::size_t slot : {0, 1, 3}) data.number(0, slot, 0) = 0.5F;
+  for (const std::size_t slot : {2, 4})
+    for (const std::size_t j : {0, 1}) data.number(0, slot, j) = nan;
+  OwnEncoder<double> encoder(GruEncoder{.hidden = 5, .reads = 3});
+  const auto before = encoder.forward(data);
+  data.number(0, 5, 0) = 7;
+  EXPECT_EQ(encoder.forward(data).context, before.context);
+  data.number(0, 3, 0) = 7;
+  EXPECT_NE(encoder.forward(data).context, before.context);
+}
+
 // So many units that threads share a step.
 TEST(GruEncoders, AreTheSameBitsOnAnyNumberOfThreads) {
   const EncodedSeries data = series(std::vector<int>(150, 4), 4, 2);
