@@ -92,11 +92,11 @@ SeriesDataset with_input_times(const SeriesDataset& data, const SeriesDataset& s
   SeriesDataset later{data.columns, data.input_columns, {}};
   for (std::size_t r = 0; r < data.count(); ++r) {
     const Series& whole = data.series[r];
-    const auto changes =
-        std::ranges::subrange(std::ranges::upper_bound(whole.times, seen.series[r].times.back()),
-                              std::ranges::upper_bound(whole.times, times.back()));
+    const auto first = std::ranges::upper_bound(whole.times, seen.series[r].times.back()),
+               last = std::ranges::upper_bound(whole.times, times.back());
     Series& one = later.series.emplace_back(Series{.name = whole.name});
-    std::ranges::set_union(times, changes, std::back_inserter(one.times));
+    std::set_union(times.begin(), times.end(), first, std::max(first, last),
+                   std::back_inserter(one.times));
     one.inputs = held_inputs(whole, one.times, data.input_dimension());
   }
   return later;

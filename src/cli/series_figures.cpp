@@ -161,9 +161,8 @@ Figure forecast_figure(Gnuplot& gnuplot, const FitReport& report, const SeriesDa
     if (data.input_dimension() > 0) {  // which change at times of their own
       std::vector<double> all;
       const std::vector<double>& own = alone.series[0].times;
-      std::ranges::set_union(times,
-                             std::ranges::subrange(std::ranges::upper_bound(own, cut), own.end()),
-                             std::back_inserter(all));
+      std::set_union(times.begin(), times.end(), std::ranges::upper_bound(own, cut), own.end(),
+                     std::back_inserter(all));
       times = std::move(all);
     }
     const std::vector<float> inputs =
