@@ -1,6 +1,5 @@
 // The commands that say what is to be expected of series: forecast and impute.
 #include <algorithm>
-#include <iterator>
 #include <optional>
 #include <set>
 #include <string>
@@ -83,23 +82,6 @@ std::vector<double> all_times(const SeriesDataset& data) {
   std::set<double> times;
   for (const Series& one : data.series) times.insert(one.times.begin(), one.times.end());
   return {times.begin(), times.end()};
-}
-
-/// Each series at those times and, up to the last of them, at its own at which inputs change, with
-/// what rules there.
-SeriesDataset with_input_times(const SeriesDataset& data, const SeriesDataset& seen,
-                               const std::vector<double>& times) {
-  SeriesDataset later{data.columns, data.input_columns, {}};
-  for (std::size_t r = 0; r < data.count(); ++r) {
-    const Series& whole = data.series[r];
-    const auto first = std::ranges::upper_bound(whole.times, seen.series[r].times.back()),
-               last = std::ranges::upper_bound(whole.times, times.back());
-    Series& one = later.series.emplace_back(Series{.name = whole.name});
-    std::set_union(times.begin(), times.end(), first, std::max(first, last),
-                   std::back_inserter(one.times));
-    one.inputs = held_inputs(whole, one.times, data.input_dimension());
-  }
-  return later;
 }
 
 /// The predictions at those of their times.

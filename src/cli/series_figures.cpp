@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <iterator>
 #include <limits>
 #include <numeric>
 
@@ -158,24 +157,13 @@ Figure forecast_figure(Gnuplot& gnuplot, const FitReport& report, const SeriesDa
     const double cut = cut_of(report, alone.series[0]), last = alone.series[0].times.back();
     std::vector<double> times = spaced(cut, last, dense + 1);
     times.erase(times.begin());
-    if (data.input_dimension() > 0) {  // which change at times of their own
-      std::vector<double> all;
-      const std::vector<double>& own = alone.series[0].times;
-      std::set_union(times.begin(), times.end(), std::ranges::upper_bound(own, cut), own.end(),
-                     std::back_inserter(all));
-      times = std::move(all);
-    }
-    const std::vector<float> inputs =
-        prior(report.latent.model).inputs > 0
-            ? held_inputs(alone.series[0], times, data.input_dimension())
-            : std::vector<float>{};
-    auto prediction =
-        forecast(report.series->model, report.parameters, split_after(alone, cut).first, times,
-                 {.samples = fan_samples,
-                  .seed = seed + 1,
-                  .quantiles = band_levels,
-                  .inputs = inputs,
-                  .execution = report.execution});
+    const SeriesDataset seen = split_after(alone, cut).first;
+    auto prediction = forecast(report.series->model, report.parameters, seen,
+                               with_input_times(alone, seen, times),
+                               {.samples = fan_samples,
+                                .seed = seed + 1,
+                                .quantiles = band_levels,
+                                .execution = report.execution});
     return std::pair(std::move(prediction[0]), cut);
   });
   return figure;

@@ -100,23 +100,17 @@ std::vector<SeriesPrediction> forecast(const SeriesModel& model, std::span<const
                                        const ForecastOptions& options) {
   check_series(seen);
   check_same_names(seen.names(), later.names(), "later.series", "seen");
-  check_same_names(seen.input_columns, later.input_columns, "later.input_columns", "seen");
-  if (!options.inputs.empty())
-    throw Error("forecast.inputs", fmt::format("{} numbers", options.inputs.size()),
-                "none: the inputs of `later` are taken");
+  check_later_inputs(options, seen, later);
   check_quantiles("forecast", options.quantiles);
-  SeriesTimes times;
-  SeriesInputs inputs;
   for (std::size_t r = 0; r < seen.count(); ++r) {
     const Series& one = later.series[r];
     const std::string field = indexed("later.series", r) + ".times";
     check_forecast_times(field, one.times);
     check_after(field, seen.series[r], one.times[0]);
     check_inputs(one, later.input_dimension(), r);
-    times.push_back(one.times);
-    inputs.push_back(one.inputs);
   }
-  ForecastPaths paths(model, parameters, seen, times, inputs, path_options("forecast", options));
+  ForecastPaths paths(model, parameters, seen, times_of(later), inputs_of(later),
+                      path_options("forecast", options));
   return predictions_of(paths, model, parameters, seen, options);
 }
 

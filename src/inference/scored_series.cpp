@@ -23,6 +23,14 @@ void check_same_names(const std::vector<std::string>& wanted, const std::vector<
                   fmt::format("\"{}\", as in `{}`", shortened(wanted[i], 40), part));
 }
 
+void check_later_inputs(const ForecastOptions& options, const SeriesDataset& seen,
+                        const SeriesDataset& later) {
+  if (!options.inputs.empty())
+    throw Error("forecast.inputs", fmt::format("{} numbers", options.inputs.size()),
+                "none: the inputs of `later` are taken");
+  check_same_names(seen.input_columns, later.input_columns, "later.input_columns", "seen");
+}
+
 ScoredSeries scored_series(const SeriesDataset& seen, const char* seen_name,
                            const SeriesDataset& truth, const char* truth_name) {
   check_series(seen);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <ito/forecast.hpp>
 #include <ito/series.hpp>
 
 namespace ito {
@@ -24,5 +25,9 @@ ScoredSeries scored_series(const SeriesDataset& seen, const char* seen_name,
 /// Refuses names, `field`, that are not those of that part.
 void check_same_names(const std::vector<std::string>& wanted, const std::vector<std::string>& got,
                       const std::string& field, const char* part);
+
+/// Refuses inputs in the options, and others in `later` than in `seen`.
+void check_later_inputs(const ForecastOptions& options, const SeriesDataset& seen,
+                        const SeriesDataset& later);
 
 }  // namespace ito

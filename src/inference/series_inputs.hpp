@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <span>
 #include <vector>
 
@@ -33,6 +34,25 @@ inline std::vector<float> held_inputs(const Series& series, std::span<const doub
     rows.insert(rows.end(), ruling.begin(), ruling.end());
   }
   return rows;
+}
+
+/// Each series at those times and, up to the last of them, at its own at which inputs change, with
+/// what rules there.
+inline SeriesDataset with_input_times(const SeriesDataset& data, const SeriesDataset& seen,
+                                      const std::vector<double>& times) {
+  SeriesDataset later{data.columns, data.input_columns, {}};
+  for (std::size_t r = 0; r < data.count(); ++r) {
+    const Series& whole = data.series[r];
+    Series& one = later.series.emplace_back(Series{.name = whole.name, .times = times});
+    if (data.input_dimension() == 0) continue;
+    const auto first = std::ranges::upper_bound(whole.times, seen.series[r].times.back()),
+               last = std::ranges::upper_bound(whole.times, times.back());
+    one.times.clear();
+    std::set_union(times.begin(), times.end(), first, std::max(first, last),
+                   std::back_inserter(one.times));
+    one.inputs = held_inputs(whole, one.times, data.input_dimension());
+  }
+  return later;
 }
 
 }  // namespace ito

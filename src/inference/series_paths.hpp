@@ -82,6 +82,18 @@ class SeriesPathSource {
   SeriesPathOptions options_;
 };
 
+/// Of each series.
+inline SeriesTimes times_of(const SeriesDataset& data) {
+  SeriesTimes times;
+  for (const Series& series : data.series) times.push_back(series.times);
+  return times;
+}
+inline SeriesInputs inputs_of(const SeriesDataset& data) {
+  SeriesInputs inputs;
+  for (const Series& series : data.series) inputs.push_back(series.inputs);
+  return inputs;
+}
+
 /// p(η at later times | y seen): posterior paths of what is seen, drawn anew by their weights, go
 /// on by the prior. Each series has one time at least, after its last, and as many rows of inputs.
 class ForecastPaths final : public SeriesPathSource {

@@ -124,18 +124,6 @@ void check_truth(const SeriesDataset& truth, const PathObservation& observation)
     }
 }
 
-SeriesTimes times_of(const SeriesDataset& data) {
-  SeriesTimes times;
-  for (const Series& series : data.series) times.push_back(series.times);
-  return times;
-}
-
-SeriesInputs inputs_of(const SeriesDataset& later) {
-  SeriesInputs inputs;
-  for (const Series& series : later.series) inputs.push_back(series.inputs);
-  return inputs;
-}
-
 SeriesScores score(SeriesPathSource& paths, const SeriesModel& model,
                    std::span<const float> parameters, const ScoredSeries& scored,
                    const SeriesPathOptions& options) {
@@ -192,10 +180,7 @@ SeriesScores score_forecasts(const SeriesModel& model, std::span<const float> pa
                              const SeriesDataset& seen, const SeriesDataset& later,
                              const ForecastOptions& options) {
   check_count("forecast.samples", options.samples, 2);
-  if (!options.inputs.empty())
-    throw Error("forecast.inputs", fmt::format("{} numbers", options.inputs.size()),
-                "none: the inputs of `later` are taken");
-  check_same_names(seen.input_columns, later.input_columns, "later.input_columns", "seen");
+  check_later_inputs(options, seen, later);
   const ScoredSeries scored = scored_series(seen, "seen", later, "later");
   for (std::size_t r = 0; r < scored.seen.count(); ++r) {
     const Series &before = scored.seen.series[r], &after = scored.truth.series[r];
