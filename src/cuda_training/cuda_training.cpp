@@ -7,6 +7,7 @@
 #include "cuda_training/training_step.hpp"
 #include "inference/latent_paths.hpp"
 #include "inference/observation_model.hpp"
+#include "inference/row_grids.hpp"
 
 namespace ito::cuda {
 namespace {
@@ -102,6 +103,10 @@ class CudaTraining final : public TrainingEngine {
     for (const double log_scale : ObservationModel(task_.latent.likelihood).log_scales().each)
       scales.push_back(number_scale(log_scale, number_of(task_.latent.likelihood)));
     upload(arrays().scales, std::span<const NumberScale>(scales));
+    ObservationBlock all;
+    const RowGrids grids(task_.latent.model, data);
+    grids.put(all, 0, data.count);
+    step_.rows().upload(*gpu_, stream_.handle(), all);
     gpu_->clear(arrays().arrivals, (step_.sizes().observations + 2) * sizeof(unsigned),
                 stream_.handle());
     gpu_->synchronize(stream_.handle());
@@ -131,12 +136,6 @@ std::unique_ptr<TrainingEngine> make_cuda_training(const TrainingTask& task, Tra
     throw Error("encoder", "one that reads a series",
                 "\"none\", \"identity\" or \"mlp\" in a CUDA graph; make_host_training takes the "
                 "others, with paths on the device");
-  if (!task.training.grids.empty())
-    throw Error("data.grids", "grids of the rows' own",
-                "none in a CUDA graph; make_host_training takes them, with paths on the device");
-  if (task.shape.model.inputs > 0)
-    throw Error("inputs", std::to_string(task.shape.model.inputs),
-                "0 in a CUDA graph; make_host_training takes them, with paths on the device");
   if (task.options.objective == Objective::partially_importance_weighted)
     throw Error("fit.objective", std::string(name(task.options.objective)),
                 "another in a CUDA graph; make_host_training takes it, with paths on the device");

@@ -22,6 +22,7 @@ TrainingSizes::TrainingSizes(const TrainingTask& task, std::size_t memory)
       observed(size(task.shape.observed)),
       state(size(task.shape.model.state)),
       context_numbers(size(task.shape.model.context()) * size(task.shape.model.intervals())),
+      own_numbers(size(task.shape.model.own_context()) * size(task.shape.model.intervals())),
       parameters(task.shape.parameters),
       model_parameters(task.shape.model.parameters),
       scales(ObservationModel(task.latent.likelihood).log_scales().each.size()),
@@ -64,8 +65,8 @@ void TrainingArrays::lay_out(Arena& arena, const TrainingSizes& sizes, TrainingN
   block_constants = arena.take<RowConstant>(rows);
   if (encoder.small) {
     for (float** each : {&contexts, &context_slopes, &context_cotangents})
-      *each = arena.take<float>(rows * sizes.context_numbers);
-  } else if (sizes.context_numbers > 0) {
+      *each = arena.take<float>(rows * sizes.own_numbers);
+  } else if (sizes.own_numbers > 0) {
     scaled = arena.take<float>(rows * sizes.row_numbers());
   }
   states = arena.take<float>(n * sizes.state_numbers());

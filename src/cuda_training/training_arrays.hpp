@@ -18,6 +18,7 @@ struct TrainingSizes {
   std::size_t observations, samples;  ///< of a block, at most; paths of each
   std::size_t times, observed, state;
   std::size_t context_numbers;  ///< of an observation
+  std::size_t own_numbers;      ///< of them, those of an encoder
   std::size_t parameters, model_parameters;
   std::size_t scales;   ///< D where each number has one, else 0
   bool learned_scales;  ///< and they are parameters

@@ -37,7 +37,8 @@ ScaleKind scale_kind(const Likelihood& likelihood) {
 }  // namespace
 
 KernelSource training_source(const TrainingKind& kind) {
-  KernelText text({"training/encode.cuh", "training/decode.cuh", "training/step.cuh"});
+  KernelText text(
+      {"training/encode.cuh", "training/gather.cuh", "training/decode.cuh", "training/step.cuh"});
   text.net("Encoder", kind.encoder.spec, kind.encoder.rows)
       .net("Decoder", kind.decoder.spec, kind.decoder.rows)
       .kernel("ito_encode", "EncodeArguments", "encode<Encoder>", net_threads)
@@ -52,12 +53,20 @@ KernelSource training_source(const TrainingKind& kind) {
       .kernel("ito_move", "AdamArguments", "move_parameters");
   if (kind.encoder)
     text.kernel("ito_encode_back", "EncodeBackArguments", "encode_back<Encoder>", net_threads);
+  if (kind.gathers) {
+    text.kernel("ito_gather", "GatherArguments", "gather")
+        .kernel("ito_own_cotangents", "OwnCotangentArguments", "own_cotangents");
+  }
   return text.named("training");
 }
 
 TrainingKernels::TrainingKernels(const TrainingKind& kind, Gpu& gpu)
     : module(gpu.compile(training_source(kind))) {
   const auto get = [&](const std::string& name) { return module->kernel("ito_" + name); };
+  if (kind.gathers) {
+    gather = get("gather");
+    own_cotangents = get("own_cotangents");
+  }
   encode = get("encode");
   if (kind.encoder) encode_back = get("encode_back");
   clear_dropped = get("clear_dropped");

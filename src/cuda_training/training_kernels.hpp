@@ -15,6 +15,7 @@ struct TrainingKind {
   Likelihood likelihood{};
   Objective objective = Objective::free_energy;
   SmallNet encoder{}, decoder{};
+  bool gathers = false;  ///< what rows bring beside their numbers
 };
 
 /// One translation unit of kernels/training.
@@ -25,7 +26,8 @@ struct TrainingKernels {
   TrainingKernels(const TrainingKind& kind, Gpu& gpu);
 
   std::shared_ptr<const GpuModule> module;
-  GpuKernel encode, encode_back, clear_dropped, decode, decode_back, collect, move;
+  GpuKernel gather, own_cotangents, encode, encode_back, clear_dropped, decode, decode_back,
+      collect, move;
 };
 
 }  // namespace ito::cuda

@@ -29,7 +29,7 @@ Scaling scaling_of(const Encoder& encoder) {
 /// An encoder without a context to make is none.
 const std::optional<NetShape>& encoder_of(const TrainingTask& task, const TrainingSizes& sizes) {
   static const std::optional<NetShape> none;
-  return sizes.context_numbers > 0 ? task.shape.encoder : none;
+  return sizes.own_numbers > 0 ? task.shape.encoder : none;
 }
 
 unsigned number(std::size_t count) { return static_cast<unsigned>(count); }
@@ -49,13 +49,15 @@ TrainingStep::TrainingStep(const TrainingTask& task, std::shared_ptr<Gpu> gpu, i
     : task_(task),
       gpu_(std::move(gpu)),
       sizes_(task, memory),
+      rows_(task),
       encoder_(encoder_of(task, sizes_), sizes_.observations,
                gpu_->properties().shared_memory_per_block),
       decoder_(task.shape.decoder, sizes_.paths() * sizes_.times,
                gpu_->properties().shared_memory_per_block),
       plan_(task.latent.model, Device::cuda(ordinal),
             {.workspace_limit = std::max<std::size_t>(memory, block_memory)}),
-      kernels_({task.latent.likelihood, task.options.objective, encoder_.small, decoder_.small},
+      kernels_({task.latent.likelihood, task.options.objective, encoder_.small, decoder_.small,
+                static_cast<bool>(rows_)},
                *gpu_),
       memory_(gpu_),
       plan_workspace_(gpu_),
@@ -66,12 +68,14 @@ TrainingStep::TrainingStep(const TrainingTask& task, std::shared_ptr<Gpu> gpu, i
   }
   plan_workspace_.reserve(workspace_for(
       plan_, {.field = "fit.samples", .count = sizes_.samples, .each = sizes_.observations},
-      sizes_.context_numbers > 0 ? sizes_.observations : 1));
-  Arena count(nullptr);
-  arrays_.lay_out(count, sizes_, encoder_, decoder_);
-  memory_.reserve(count.bytes());
-  Arena arena(Arena::align(memory_.bytes()));
-  arrays_.lay_out(arena, sizes_, encoder_, decoder_);
+      sizes_.context_numbers > 0 || rows_.has_grids() ? sizes_.observations : 1));
+  const auto lay_out = [this](Arena arena) {
+    arrays_.lay_out(arena, sizes_, encoder_, decoder_);
+    rows_.place(arena, sizes_.count, sizes_.observations);
+    return arena.bytes();
+  };
+  memory_.reserve(lay_out(Arena(nullptr)));
+  lay_out(Arena(Arena::align(memory_.bytes())));
 }
 
 std::unique_ptr<GpuGraph> TrainingStep::capture(GpuStream stream, std::size_t rows) {
@@ -84,6 +88,7 @@ std::unique_ptr<GpuGraph> TrainingStep::capture(GpuStream stream, std::size_t ro
       const Block block{first, some, 1.0 / static_cast<double>(rows), some * sizes_.samples,
                         first + some == rows};
       encode(block);
+      gather(block);
       simulate(block);
       decode(block);
       decode_back(block);
@@ -157,18 +162,40 @@ void TrainingStep::encode(const Block& block) {
   }
 }
 
+PickedRows TrainingStep::picked(const Block& block) const {
+  return {arrays_.record, arrays_.order, number(block.first), number(block.rows)};
+}
+
+const float* TrainingStep::encoded() const {
+  if (encoder_.small) return arrays_.contexts;
+  return encoder_.wide ? encoder_.wide->outputs_array() : arrays_.scaled;
+}
+
+float* TrainingStep::encoded_cotangents() const {
+  if (encoder_.small) return arrays_.context_cotangents;
+  return encoder_.wide ? encoder_.wide->cotangents_array() : nullptr;
+}
+
+/// The rows' own grids, and the context where inputs are part of it.
+void TrainingStep::gather(const Block& block) {
+  if (!rows_) return;
+  put(kernels_.gather, blocks_of_threads(block.rows * rows_.most_numbers()), service_threads, 0,
+      rows_.gathered(picked(block), encoded()));
+}
+
 Request TrainingStep::request(const Block& block) const {
   Request request{
       .paths = block.paths,
       .first_path = block.first * sizes_.samples,
       .seed_on_device = reinterpret_cast<const std::uint64_t*>(&arrays_.record->current.seed)};
   if (sizes_.context_numbers > 0) {
-    const float* contexts = encoder_.small  ? arrays_.contexts
-                            : encoder_.wide ? encoder_.wide->outputs_array()
-                                            : arrays_.scaled;
-    request.context = {contexts, block.rows * sizes_.context_numbers};
-    request.paths_per_observation = sizes_.samples;
+    request.context = {rows_.has_inputs() ? rows_.contexts : encoded(),
+                       block.rows * sizes_.context_numbers};
   }
+  request.grid = {rows_.block_steps, block.rows * rows_.steps};
+  request.save = {rows_.block_saves, block.rows * rows_.saves};
+  if (sizes_.context_numbers > 0 || rows_.has_grids())
+    request.paths_per_observation = sizes_.samples;
   return request;
 }
 
@@ -251,8 +278,8 @@ void TrainingStep::decode_back(const Block& block) {
 
 void TrainingStep::adjoint(const Block& block) {
   std::span<float> contexts;
-  if (encoder_.small || encoder_.wide) {
-    contexts = {encoder_.small ? arrays_.context_cotangents : encoder_.wide->cotangents_array(),
+  if (encoded_cotangents() != nullptr) {
+    contexts = {rows_.has_inputs() ? rows_.cotangents : encoded_cotangents(),
                 block.rows * sizes_.context_numbers};
   }
   plan_.adjoint(
@@ -265,6 +292,10 @@ void TrainingStep::adjoint(const Block& block) {
 }
 
 void TrainingStep::encode_back(const Block& block) {
+  if (rows_.has_inputs() && encoded_cotangents() != nullptr) {
+    put(kernels_.own_cotangents, blocks_of_threads(block.rows * sizes_.own_numbers),
+        service_threads, 0, rows_.own_cotangents(block.rows, encoded_cotangents()));
+  }
   if (encoder_.wide)
     pull_back(*encoder_.wide, arrays_.scaled, task_.shape.encoder->inputs(), block.rows, nullptr);
   if (!encoder_.small) return;

@@ -6,6 +6,7 @@
 #include <ito/plan.hpp>
 
 #include "cuda/buffer.hpp"
+#include "cuda_training/row_arrays.hpp"
 #include "cuda_training/training_arrays.hpp"
 #include "cuda_training/training_kernels.hpp"
 
@@ -23,6 +24,7 @@ class TrainingStep {
 
   const TrainingSizes& sizes() const { return sizes_; }
   const TrainingArrays& arrays() const { return arrays_; }
+  const RowArrays& rows() const { return rows_; }
 
   /// A step of a minibatch of `rows` observations.
   std::unique_ptr<GpuGraph> capture(GpuStream stream, std::size_t rows);
@@ -35,6 +37,7 @@ class TrainingStep {
     bool last;
   };
   void encode(const Block& block);
+  void gather(const Block& block);
   void simulate(const Block& block);
   void decode(const Block& block);
   void decode_back(const Block& block);
@@ -44,6 +47,10 @@ class TrainingStep {
   void move();
 
   Request request(const Block& block) const;
+  PickedRows picked(const Block& block) const;
+  /// What the encoder gives, [R, intervals, own context], or null; and where its cotangents go.
+  const float* encoded() const;
+  float* encoded_cotangents() const;
   NetWork<float> net_work(std::size_t rows) const;
   NetCall<float> net_call(std::size_t rows) const;
   void pull_back(const DeviceNet<float>& net, const float* x, int width, std::size_t rows,
@@ -63,6 +70,7 @@ class TrainingStep {
   const TrainingTask& task_;
   std::shared_ptr<Gpu> gpu_;
   TrainingSizes sizes_;
+  RowArrays rows_;
   TrainingNet encoder_, decoder_;
   Plan plan_;
   TrainingKernels kernels_;
