@@ -92,6 +92,18 @@ ITO_DEVICE void weigh_scales(const DecodeArguments& arguments, unsigned observat
   }
 }
 
+ITO_DEVICE void add_initial(const DecodeArguments& arguments, unsigned long long path) {
+  const InitialSums sums = arguments.initial[path];
+  const auto add = [&](float& to, double more) {
+    to = static_cast<float>(static_cast<double>(to) + more);
+  };
+  add(arguments.energy[path], sums.energy);
+  add(arguments.martingale[path], sums.martingale);
+}
+
+/// A posterior of X_0 far from its prior makes sums whose derivatives no float holds.
+ITO_DEVICE bool is_usable(float sum) { return Math<float>::abs(sum) < 1e38f; }
+
 /// A warp: the loss of an observation all of whose rows have been compared. `log_scale`: of all
 /// numbers, where there is one.
 template <LossKind kKind, ScaleKind kScale>
@@ -106,7 +118,10 @@ ITO_DEVICE void weigh_observation(const DecodeArguments& arguments, unsigned obs
     for (unsigned t = 0; t < arguments.times; ++t)
       value += arguments.values[path * arguments.times + t];
     arguments.log_likelihood[path] = value;
-    if (!is_finite(value)) arguments.dropped[path] = 1;
+    if (arguments.initial != nullptr) add_initial(arguments, path);
+    if (!is_finite(value) || !is_usable(arguments.energy[path]) ||
+        !is_usable(arguments.martingale[path]))
+      arguments.dropped[path] = 1;
   }
   const LossSums sums = observation_loss(
       WarpReduction(), kKind, arguments.record->current.annealing, arguments.share,

@@ -1,6 +1,6 @@
 // What the host hands the kernels that deal with what rows of the data bring beside their numbers:
-// grids of their own, and inputs. R observations in a block of the minibatch; a grid has K steps
-// and T save steps, a context I rows of U inputs and then C numbers of an encoder.
+// grids of their own, inputs, and lengths of series. R observations in a block of the minibatch; a
+// grid has K steps and T save steps, a context I rows of U inputs and then C numbers of an encoder.
 #pragma once
 
 #include "kernels/device/arguments.cuh"
@@ -15,6 +15,11 @@ struct PickedRows {
   unsigned block, rows;   ///< the block's first observation in the minibatch, R
 };
 
+/// Observations of a row, and how many of them an encoder reads, from the first.
+struct SeriesLength {
+  unsigned length, read;
+};
+
 /// Any of what it makes may be null.
 struct GatherArguments {
   PickedRows picked;
@@ -22,6 +27,7 @@ struct GatherArguments {
   const int* saves;                            ///< [count, T]
   const float* inputs;                         ///< [count, I, U]
   const float* own;                            ///< [R, I, C], or null without an encoder
+  const SeriesLength* lengths;                 ///< [R] where the encoder reads series, or null
   GridStep<float>* grid;                       ///< [R, K]
   int* save;                                   ///< [R, T]
   float* context;                              ///< [R, I, U + C]
@@ -31,10 +37,11 @@ struct GatherArguments {
 
 /// From the cotangents of rows of context to those of the encoder's part.
 struct OwnCotangentArguments {
-  const float* context;  ///< [rows, U + C]
-  float* own;            ///< [rows, C]
-  unsigned rows;         ///< R·I
-  unsigned input_width, own_width;
+  const float* context;         ///< [R, I, U + C]
+  const SeriesLength* lengths;  ///< as above
+  float* own;                   ///< [R, I, C]
+  unsigned rows;                ///< R
+  unsigned intervals, input_width, own_width;
 };
 
 }  // namespace ito::cuda

@@ -43,7 +43,7 @@ ITO_DEVICE void collect_gradient(const CollectArguments& arguments) {
   const auto p = static_cast<unsigned>(columns.index());
   double sum = 0;
   ITO_UNROLL
-  for (int k = 0; k < 4; ++k) {
+  for (int k = 0; k < gradient_parts; ++k) {
     const GradientPart& part = arguments.parts[k];
     const unsigned i = p - part.first;  // beyond `count` for those before
     if (i >= part.count) continue;

@@ -95,6 +95,11 @@ struct DroppedArguments {
   unsigned width;            ///< of a path
 };
 
+/// What a path has in its energy and martingale for where it starts.
+struct InitialSums {
+  double energy, martingale;
+};
+
 /// From the states, or where the decoder is not small from η, to log p(y|η), the loss and its
 /// derivatives by the three sums of each path.
 struct DecodeArguments {
@@ -105,9 +110,10 @@ struct DecodeArguments {
   const RowConstant* constants;  ///< [R]
   const float* log_scale;        ///< the parameter of one scale, or null
   const NumberScale* scales;     ///< [D] of scales of each number, or null
-  const float* energy;           ///< [N]
-  const float* martingale;
-  unsigned char* dropped;    ///< [N], set where log p is not finite
+  const InitialSums* initial;    ///< [N], added to the next two, or null
+  float* energy;                 ///< [N]
+  float* martingale;
+  unsigned char* dropped;    ///< [N], set where log p is not finite or a sum is too large
   float* hidden;             ///< [N·T, hidden channels]: z of hidden layers
   float* slopes;             ///< [N·T, D]: ∂ log p by z of the last layer, or by η
   double* values;            ///< [N·T]: log p of a row, without constants
@@ -146,12 +152,15 @@ struct GradientPart {
   unsigned first, count, parts;
 };
 
+inline constexpr int gradient_parts = 5;
+
 /// The gradient of a block, or the last one's part of it, and then its norm and whether the step
 /// may be taken.
 struct CollectArguments {
   TrainingRecord* record;
-  float* gradient;             ///< [P]
-  GradientPart parts[4];       ///< of the model, a small encoder, a small decoder, many scales
+  float* gradient;  ///< [P]
+  /// Of the model, a small encoder, a small decoder, many scales, the prior of X_0.
+  GradientPart parts[gradient_parts];
   const unsigned char* fixed;  ///< [P], 1 where a parameter keeps its value; or null
   double* partials;            ///< [blocks of the launch]: sums of squares
   unsigned* arrivals;          ///< 0 between launches

@@ -107,6 +107,7 @@ class CudaTraining final : public TrainingEngine {
     const RowGrids grids(task_.latent.model, data);
     grids.put(all, 0, data.count);
     step_.rows().upload(*gpu_, stream_.handle(), all);
+    if (step_.sequence()) step_.sequence()->upload(*gpu_, stream_.handle(), all);
     gpu_->clear(arrays().arrivals, (step_.sizes().observations + 2) * sizeof(unsigned),
                 stream_.handle());
     gpu_->synchronize(stream_.handle());
@@ -132,10 +133,9 @@ class CudaTraining final : public TrainingEngine {
 
 std::unique_ptr<TrainingEngine> make_cuda_training(const TrainingTask& task, TrainingState& state,
                                                    int ordinal, std::size_t memory) {
-  if (task.shape.sequence_encoder)
-    throw Error("encoder", "one that reads a series",
-                "\"none\", \"identity\" or \"mlp\" in a CUDA graph; make_host_training takes the "
-                "others, with paths on the device");
+  if (std::holds_alternative<AttentionEncoder>(task.latent.encoder))
+    throw Error("encoder", "attention",
+                "another in a CUDA graph; make_host_training takes it, with paths on the device");
   if (task.options.objective == Objective::partially_importance_weighted)
     throw Error("fit.objective", std::string(name(task.options.objective)),
                 "another in a CUDA graph; make_host_training takes it, with paths on the device");

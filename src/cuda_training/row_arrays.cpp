@@ -10,7 +10,8 @@ namespace ito::cuda {
 RowArrays::RowArrays(const TrainingTask& task)
     : intervals(size(task.shape.model.intervals())),
       inputs(size(task.shape.model.inputs)),
-      own(size(task.shape.model.own_context())) {
+      own(size(task.shape.model.own_context())),
+      series(task.shape.sequence_encoder.has_value()) {
   if (task.training.grids.empty()) return;
   steps = size(task.shape.model.steps);
   saves = size(task.shape.times);
@@ -23,7 +24,7 @@ void RowArrays::place(Arena& arena, std::size_t count, std::size_t rows) {
     all_saves = arena.take<int>(count * saves);
     block_saves = arena.take<int>(rows * saves);
   }
-  if (has_inputs()) {
+  if (puts_together()) {
     all_inputs = arena.take<float>(count * intervals * inputs);
     contexts = arena.take<float>(rows * context_numbers());
     cotangents = arena.take<float>(rows * context_numbers());
@@ -43,12 +44,14 @@ void RowArrays::upload(Gpu& gpu, GpuStream stream, const ObservationBlock& all) 
   gpu.synchronize(stream);  // the host's copies end here
 }
 
-GatherArguments RowArrays::gathered(const PickedRows& picked, const float* encoded) const {
+GatherArguments RowArrays::gathered(const PickedRows& picked, const float* encoded,
+                                    const SeriesLength* lengths) const {
   return {picked,
           device_steps(all_steps),
           all_saves,
           all_inputs,
           encoded,
+          lengths,
           reinterpret_cast<GridStep<float>*>(block_steps),
           block_saves,
           contexts,
@@ -59,9 +62,15 @@ GatherArguments RowArrays::gathered(const PickedRows& picked, const float* encod
           static_cast<unsigned>(own)};
 }
 
-OwnCotangentArguments RowArrays::own_cotangents(std::size_t rows, float* encoded) const {
-  return {cotangents, encoded, static_cast<unsigned>(rows * intervals),
-          static_cast<unsigned>(inputs), static_cast<unsigned>(own)};
+OwnCotangentArguments RowArrays::own_cotangents(std::size_t rows, float* encoded,
+                                                const SeriesLength* lengths) const {
+  return {cotangents,
+          lengths,
+          encoded,
+          static_cast<unsigned>(rows),
+          static_cast<unsigned>(intervals),
+          static_cast<unsigned>(inputs),
+          static_cast<unsigned>(own)};
 }
 
 }  // namespace ito::cuda

@@ -46,7 +46,7 @@ void TrainingNet::place(Arena& arena) {
 }
 
 void TrainingArrays::lay_out(Arena& arena, const TrainingSizes& sizes, TrainingNet& encoder,
-                             TrainingNet& decoder) {
+                             TrainingNet& decoder, std::optional<DeviceSequenceEncoder>& sequence) {
   const std::size_t rows = sizes.observations, n = sizes.paths(), decoded = n * sizes.times;
   record = arena.take<TrainingRecord>(1);
   steps = arena.take<StepEntry>((sizes.count + sizes.batch - 1) / sizes.batch);
@@ -66,7 +66,7 @@ void TrainingArrays::lay_out(Arena& arena, const TrainingSizes& sizes, TrainingN
   if (encoder.small) {
     for (float** each : {&contexts, &context_slopes, &context_cotangents})
       *each = arena.take<float>(rows * sizes.own_numbers);
-  } else if (sizes.own_numbers > 0) {
+  } else if (sizes.own_numbers > 0 && !sequence) {
     scaled = arena.take<float>(rows * sizes.row_numbers());
   }
   states = arena.take<float>(n * sizes.state_numbers());
@@ -89,11 +89,13 @@ void TrainingArrays::lay_out(Arena& arena, const TrainingSizes& sizes, TrainingN
     net->place(arena);
     if (net->wide) widest = std::max(widest, net->rows * size(net->wide->widest()));
   }
+  if (sequence) sequence->place(arena);
   for (float*& delta : deltas) delta = arena.take<float>(widest);
   sums_begin = arena.take<std::byte>(0);
   for (TrainingNet* net : {&encoder, &decoder}) {
     if (net->wide) net->wide->place_sums(arena, static_cast<int>(net->rows));
   }
+  if (sequence) sequence->place_sums(arena);
   sums_end = arena.take<std::byte>(0);
 }
 

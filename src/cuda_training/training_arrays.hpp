@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "cuda/layered/device_net.hpp"
+#include "cuda_training/device_sequence_encoder.hpp"
 #include "cuda_training/small_net.hpp"
 #include "engine/workspace.hpp"
 #include "inference/training_engine.hpp"
@@ -54,10 +55,10 @@ struct TrainingArrays {
   float *parameters, *gradient;              ///< [P], parameters rounded from exact
   unsigned char* fixed;                      ///< [P], 1 where a parameter keeps its value
   float* model_gradient;
-  double* partials;    ///< of the gradient's norm, one a block
-  unsigned* arrivals;  ///< [R + 1] of decode, then 1 of collect
-  float *y, *scaled;   ///< [R, L]; scaled is null without a context or with a small encoder
-  RowConstant* block_constants;                           ///< [R]
+  double* partials;              ///< of the gradient's norm, one a block
+  unsigned* arrivals;            ///< [R + 1] of decode, then 1 of collect
+  float *y, *scaled;             ///< [R, L]; scaled is null where no encoder takes or gives it
+  RowConstant* block_constants;  ///< [R]
   float *contexts, *context_slopes, *context_cotangents;  ///< of a small encoder
   float *states, *energy, *martingale;
   unsigned char* dropped;
@@ -72,8 +73,8 @@ struct TrainingArrays {
   std::array<float*, 2> deltas;      ///< of wide nets' hidden layers, in turn
   std::byte *sums_begin, *sums_end;  ///< of wide nets' gradients
 
-  void lay_out(Arena& arena, const TrainingSizes& sizes, TrainingNet& encoder,
-               TrainingNet& decoder);
+  void lay_out(Arena& arena, const TrainingSizes& sizes, TrainingNet& encoder, TrainingNet& decoder,
+               std::optional<DeviceSequenceEncoder>& sequence);
 };
 
 /// Blocks of the launch that collects the gradient.

@@ -37,8 +37,9 @@ ScaleKind scale_kind(const Likelihood& likelihood) {
 }  // namespace
 
 KernelSource training_source(const TrainingKind& kind) {
-  KernelText text(
-      {"training/encode.cuh", "training/gather.cuh", "training/decode.cuh", "training/step.cuh"});
+  KernelText text({"training/encode.cuh", "training/gather.cuh", "training/series.cuh",
+                   "training/gru.cuh", "training/initial_posterior.cuh", "training/decode.cuh",
+                   "training/step.cuh"});
   text.net("Encoder", kind.encoder.spec, kind.encoder.rows)
       .net("Decoder", kind.decoder.spec, kind.decoder.rows)
       .kernel("ito_encode", "EncodeArguments", "encode<Encoder>", net_threads)
@@ -57,6 +58,15 @@ KernelSource training_source(const TrainingKind& kind) {
     text.kernel("ito_gather", "GatherArguments", "gather")
         .kernel("ito_own_cotangents", "OwnCotangentArguments", "own_cotangents");
   }
+  if (kind.gru) {
+    text.kernel("ito_observe", "ObserveArguments", "observe")
+        .kernel("ito_gru_step", "GruStepArguments", "gru_step")
+        .kernel("ito_gru_step_back", "GruStepBackArguments", "gru_step_back");
+  }
+  if (kind.initial) {
+    text.kernel("ito_draw_initial", "DrawInitialArguments", "draw_initial")
+        .kernel("ito_reverse_initial", "ReverseInitialArguments", "reverse_initial");
+  }
   return text.named("training");
 }
 
@@ -66,6 +76,15 @@ TrainingKernels::TrainingKernels(const TrainingKind& kind, Gpu& gpu)
   if (kind.gathers) {
     gather = get("gather");
     own_cotangents = get("own_cotangents");
+  }
+  if (kind.gru) {
+    observe = get("observe");
+    gru_step = get("gru_step");
+    gru_step_back = get("gru_step_back");
+  }
+  if (kind.initial) {
+    draw_initial = get("draw_initial");
+    reverse_initial = get("reverse_initial");
   }
   encode = get("encode");
   if (kind.encoder) encode_back = get("encode_back");

@@ -32,6 +32,16 @@ const std::optional<NetShape>& encoder_of(const TrainingTask& task, const Traini
   return sizes.own_numbers > 0 ? task.shape.encoder : none;
 }
 
+std::optional<DeviceSequenceEncoder> sequence_of(const TrainingTask& task, std::size_t rows) {
+  if (!task.shape.sequence_encoder) return {};
+  return std::make_optional<DeviceSequenceEncoder>(task, rows);
+}
+
+std::optional<DeviceInitialPosterior> initial_of(const TrainingTask& task) {
+  if (!task.shape.sequence_encoder || !task.shape.sequence_encoder->initial) return {};
+  return DeviceInitialPosterior(task.shape.model);
+}
+
 unsigned number(std::size_t count) { return static_cast<unsigned>(count); }
 
 }  // namespace
@@ -54,10 +64,12 @@ TrainingStep::TrainingStep(const TrainingTask& task, std::shared_ptr<Gpu> gpu, i
                gpu_->properties().shared_memory_per_block),
       decoder_(task.shape.decoder, sizes_.paths() * sizes_.times,
                gpu_->properties().shared_memory_per_block),
+      sequence_(sequence_of(task, sizes_.observations)),
+      initial_(initial_of(task)),
       plan_(task.latent.model, Device::cuda(ordinal),
             {.workspace_limit = std::max<std::size_t>(memory, block_memory)}),
       kernels_({task.latent.likelihood, task.options.objective, encoder_.small, decoder_.small,
-                static_cast<bool>(rows_)},
+                static_cast<bool>(rows_), sequence_.has_value(), initial_.has_value()},
                *gpu_),
       memory_(gpu_),
       plan_workspace_(gpu_),
@@ -70,8 +82,9 @@ TrainingStep::TrainingStep(const TrainingTask& task, std::shared_ptr<Gpu> gpu, i
       plan_, {.field = "fit.samples", .count = sizes_.samples, .each = sizes_.observations},
       sizes_.context_numbers > 0 || rows_.has_grids() ? sizes_.observations : 1));
   const auto lay_out = [this](Arena arena) {
-    arrays_.lay_out(arena, sizes_, encoder_, decoder_);
+    arrays_.lay_out(arena, sizes_, encoder_, decoder_, sequence_);
     rows_.place(arena, sizes_.count, sizes_.observations);
+    if (initial_) initial_->place(arena, sizes_.observations, sizes_.samples);
     return arena.bytes();
   };
   memory_.reserve(lay_out(Arena(nullptr)));
@@ -100,31 +113,10 @@ std::unique_ptr<GpuGraph> TrainingStep::capture(GpuStream stream, std::size_t ro
   });
 }
 
-NetWork<float> TrainingStep::net_work(std::size_t rows) const {
-  return {*gpu_,
-          *net_kernels_,
-          Precision::fp32,
-          static_cast<int>(rows),
-          product_workspace_.data(),
-          product_workspace_.bytes().size(),
-          arrays_.deltas};
-}
-
-NetCall<float> TrainingStep::net_call(std::size_t rows) const {
-  NetCall<float> call;
-  call.stream = stream_;
-  call.parameters = arrays_.parameters;
-  call.gradient = arrays_.gradient;
-  call.rows = {0, static_cast<int>(rows)};
-  return call;
-}
-
-/// From the cotangents of a net's outputs to those of its inputs and the gradient.
-void TrainingStep::pull_back(const DeviceNet<float>& net, const float* x, int width,
-                             std::size_t rows, float* x_cotangents) const {
-  const NetWork<float> work = net_work(rows);
-  net.backward(work, net_call(rows), x, width, x_cotangents);
-  net.add_gradient(work, stream_, arrays_.gradient);
+NetCalls TrainingStep::nets() const {
+  return {*gpu_,           *net_kernels_, product_workspace_.bytes(),
+          arrays_.deltas,  stream_,       arrays_.parameters,
+          arrays_.gradient};
 }
 
 /// The block's rows and their contexts.
@@ -157,9 +149,10 @@ void TrainingStep::encode(const Block& block) {
                       number(sizes_.observed),
                       number_of(task_.latent.likelihood)});
   if (encoder_.wide) {
-    encoder_.wide->forward(net_work(block.rows), net_call(block.rows), arrays_.scaled,
-                           task_.shape.encoder->inputs());
+    nets().forward(*encoder_.wide, arrays_.scaled, task_.shape.encoder->inputs(), block.rows);
   }
+  if (sequence_)
+    sequence_->forward(nets(), kernels_, picked(block), arrays_.values, rows_.all_inputs);
 }
 
 PickedRows TrainingStep::picked(const Block& block) const {
@@ -167,11 +160,13 @@ PickedRows TrainingStep::picked(const Block& block) const {
 }
 
 const float* TrainingStep::encoded() const {
+  if (sequence_) return sequence_->contexts();
   if (encoder_.small) return arrays_.contexts;
   return encoder_.wide ? encoder_.wide->outputs_array() : arrays_.scaled;
 }
 
 float* TrainingStep::encoded_cotangents() const {
+  if (sequence_) return sequence_->context_cotangents();
   if (encoder_.small) return arrays_.context_cotangents;
   return encoder_.wide ? encoder_.wide->cotangents_array() : nullptr;
 }
@@ -180,7 +175,7 @@ float* TrainingStep::encoded_cotangents() const {
 void TrainingStep::gather(const Block& block) {
   if (!rows_) return;
   put(kernels_.gather, blocks_of_threads(block.rows * rows_.most_numbers()), service_threads, 0,
-      rows_.gathered(picked(block), encoded()));
+      rows_.gathered(picked(block), encoded(), lengths()));
 }
 
 Request TrainingStep::request(const Block& block) const {
@@ -189,9 +184,10 @@ Request TrainingStep::request(const Block& block) const {
       .first_path = block.first * sizes_.samples,
       .seed_on_device = reinterpret_cast<const std::uint64_t*>(&arrays_.record->current.seed)};
   if (sizes_.context_numbers > 0) {
-    request.context = {rows_.has_inputs() ? rows_.contexts : encoded(),
+    request.context = {rows_.puts_together() ? rows_.contexts : encoded(),
                        block.rows * sizes_.context_numbers};
   }
+  if (initial_) request.x0 = {initial_->x0(), block.paths * size(task_.shape.model.state)};
   request.grid = {rows_.block_steps, block.rows * rows_.steps};
   request.save = {rows_.block_saves, block.rows * rows_.saves};
   if (sizes_.context_numbers > 0 || rows_.has_grids())
@@ -199,7 +195,18 @@ Request TrainingStep::request(const Block& block) const {
   return request;
 }
 
+InitialArguments TrainingStep::start_of(const Block& block) const {
+  return initial_->with_prior(
+      {arrays_.record, sequence_->heads(), nullptr, nullptr, block.first * sizes_.samples,
+       number(block.rows), number(sizes_.samples), 0},
+      arrays_.parameters);
+}
+
 void TrainingStep::simulate(const Block& block) {
+  if (initial_) {
+    put(kernels_.draw_initial, blocks_of_threads(block.paths), service_threads, 0,
+        initial_->draw(start_of(block)));
+  }
   recording_ = plan_.record(stream_, {arrays_.parameters, sizes_.parameters}, request(block),
                             {.states = {arrays_.states, block.paths * sizes_.state_numbers()},
                              .energy = {arrays_.energy, block.paths},
@@ -215,8 +222,7 @@ void TrainingStep::decode(const Block& block) {
     const std::size_t numbers = block.paths * sizes_.state_numbers();
     put(kernels_.clear_dropped, blocks_of_threads(numbers), service_threads, 0,
         DroppedArguments{arrays_.dropped, arrays_.states, numbers, number(sizes_.state_numbers())});
-    decoder_.wide->forward(net_work(decoded(block)), net_call(decoded(block)), arrays_.states,
-                           task_.shape.decoder->inputs());
+    nets().forward(*decoder_.wide, arrays_.states, task_.shape.decoder->inputs(), decoded(block));
     x = decoder_.wide->outputs_array();
   }
   const Likelihood& likelihood = task_.latent.likelihood;
@@ -228,6 +234,7 @@ void TrainingStep::decode(const Block& block) {
   arguments.constants = arrays_.block_constants;
   if (has_learned_scale()) arguments.log_scale = arrays_.parameters + task_.shape.log_scale;
   arguments.scales = arrays_.scales;
+  if (initial_) arguments.initial = initial_->sums();
   arguments.energy = arrays_.energy;
   arguments.martingale = arrays_.martingale;
   arguments.dropped = arrays_.dropped;
@@ -271,33 +278,44 @@ void TrainingStep::decode_back(const Block& block) {
           decoder_.wide ? decoder_.wide->cotangents_array() : arrays_.state_cotangents,
           decoder_.sums, number(rows), number(sizes_.times), number(sizes_.observed)});
   if (decoder_.wide) {
-    pull_back(*decoder_.wide, arrays_.states, task_.shape.decoder->inputs(), rows,
-              arrays_.state_cotangents);
+    nets().backward(*decoder_.wide, arrays_.states, task_.shape.decoder->inputs(), rows,
+                    arrays_.state_cotangents);
   }
 }
 
 void TrainingStep::adjoint(const Block& block) {
   std::span<float> contexts;
   if (encoded_cotangents() != nullptr) {
-    contexts = {rows_.has_inputs() ? rows_.cotangents : encoded_cotangents(),
+    contexts = {rows_.puts_together() ? rows_.cotangents : encoded_cotangents(),
                 block.rows * sizes_.context_numbers};
   }
-  plan_.adjoint(
-      stream_, {arrays_.parameters, sizes_.parameters}, recording_,
-      {.states = {arrays_.state_cotangents, block.paths * sizes_.state_numbers()},
-       .energy = {arrays_.by_energy, block.paths},
-       .martingale = {arrays_.by_martingale, block.paths}},
-      {.parameters = {arrays_.model_gradient, sizes_.model_parameters}, .context = contexts},
-      {.detach_martingale_parameters = task_.options.objective == Objective::sticking_the_landing});
+  const std::size_t state = size(task_.shape.model.state);
+  std::span<float> starts;
+  if (initial_) starts = {initial_->x0_cotangents(), block.paths * state};
+  plan_.adjoint(stream_, {arrays_.parameters, sizes_.parameters}, recording_,
+                {.states = {arrays_.state_cotangents, block.paths * sizes_.state_numbers()},
+                 .energy = {arrays_.by_energy, block.paths},
+                 .martingale = {arrays_.by_martingale, block.paths}},
+                {.parameters = {arrays_.model_gradient, sizes_.model_parameters},
+                 .x0 = starts,
+                 .context = contexts},
+                {.detach_martingale_parameters = detaches()});
+  if (initial_) {
+    put(kernels_.reverse_initial, blocks_of_threads(block.rows * state * 32), service_threads, 0,
+        initial_->reverse(start_of(block), arrays_.by_energy, arrays_.by_martingale,
+                          arrays_.dropped, sequence_->head_cotangents(), detaches()));
+  }
 }
 
 void TrainingStep::encode_back(const Block& block) {
-  if (rows_.has_inputs() && encoded_cotangents() != nullptr) {
+  if (rows_.puts_together() && encoded_cotangents() != nullptr) {
     put(kernels_.own_cotangents, blocks_of_threads(block.rows * sizes_.own_numbers),
-        service_threads, 0, rows_.own_cotangents(block.rows, encoded_cotangents()));
+        service_threads, 0, rows_.own_cotangents(block.rows, encoded_cotangents(), lengths()));
   }
   if (encoder_.wide)
-    pull_back(*encoder_.wide, arrays_.scaled, task_.shape.encoder->inputs(), block.rows, nullptr);
+    nets().backward(*encoder_.wide, arrays_.scaled, task_.shape.encoder->inputs(), block.rows,
+                    nullptr);
+  if (sequence_) sequence_->backward(nets(), kernels_, block.rows);
   if (!encoder_.small) return;
   const auto [shift, scale] = scaling_of(task_.latent.encoder);
   put(kernels_.encode_back, encoder_.small.blocks(block.rows), net_threads,
@@ -328,7 +346,8 @@ void TrainingStep::collect(const Block& block, std::size_t minibatch) {
           {{arrays_.model_gradient, 0, number(sizes_.model_parameters), 1},
            part(encoder_, block.rows),
            part(decoder_, decoded(block)),
-           of_scales()},
+           of_scales(),
+           initial_ ? initial_->gradient(block.rows) : GradientPart{}},
           task_.fixed.empty() ? nullptr : arrays_.fixed,
           arrays_.partials,
           arrays_.arrivals + sizes_.observations + 1,

@@ -6,6 +6,7 @@
 #include <ito/plan.hpp>
 
 #include "cuda/buffer.hpp"
+#include "cuda_training/device_initial_posterior.hpp"
 #include "cuda_training/row_arrays.hpp"
 #include "cuda_training/training_arrays.hpp"
 #include "cuda_training/training_kernels.hpp"
@@ -24,6 +25,7 @@ class TrainingStep {
 
   const TrainingSizes& sizes() const { return sizes_; }
   const TrainingArrays& arrays() const { return arrays_; }
+  const std::optional<DeviceSequenceEncoder>& sequence() const { return sequence_; }
   const RowArrays& rows() const { return rows_; }
 
   /// A step of a minibatch of `rows` observations.
@@ -48,13 +50,13 @@ class TrainingStep {
 
   Request request(const Block& block) const;
   PickedRows picked(const Block& block) const;
+  InitialArguments start_of(const Block& block) const;
+  bool detaches() const { return task_.options.objective == Objective::sticking_the_landing; }
   /// What the encoder gives, [R, intervals, own context], or null; and where its cotangents go.
   const float* encoded() const;
   float* encoded_cotangents() const;
-  NetWork<float> net_work(std::size_t rows) const;
-  NetCall<float> net_call(std::size_t rows) const;
-  void pull_back(const DeviceNet<float>& net, const float* x, int width, std::size_t rows,
-                 float* x_cotangents) const;
+  const SeriesLength* lengths() const { return sequence_ ? sequence_->lengths() : nullptr; }
+  NetCalls nets() const;
   template <class Arguments>
   void put(const GpuKernel& kernel, std::size_t blocks, unsigned threads, unsigned shared_bytes,
            const Arguments& arguments) const {
@@ -62,7 +64,7 @@ class TrainingStep {
       launch(*gpu_, kernel, blocks, static_cast<int>(threads), static_cast<int>(shared_bytes),
              arguments, stream_);
   }
-  bool has_wide_nets() const { return encoder_.wide || decoder_.wide; }
+  bool has_wide_nets() const { return encoder_.wide || decoder_.wide || sequence_; }
   /// One of all numbers.
   bool has_learned_scale() const { return task_.shape.log_scales > 0 && !sizes_.learned_scales; }
   std::size_t decoded(const Block& block) const { return block.paths * sizes_.times; }
@@ -72,6 +74,8 @@ class TrainingStep {
   TrainingSizes sizes_;
   RowArrays rows_;
   TrainingNet encoder_, decoder_;
+  std::optional<DeviceSequenceEncoder> sequence_;
+  std::optional<DeviceInitialPosterior> initial_;
   Plan plan_;
   TrainingKernels kernels_;
   std::optional<DeviceNetKernels> net_kernels_;  ///< of wide nets

@@ -125,9 +125,9 @@ std::unique_ptr<Network> make_network(const Mlp& net, int inputs, int outputs,
 std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
                                                      TrainingState& state) {
   const Device device = task.options.execution.device;
-  // A series is encoded on the host, and so are two gradients of a step made; paths and their
-  // gradients are the device's even so.
-  const bool host_steps = task.shape.sequence_encoder ||
+  // Attention and two gradients of a step are the host's; paths and their gradients are the
+  // device's even so.
+  const bool host_steps = std::holds_alternative<AttentionEncoder>(task.latent.encoder) ||
                           task.options.objective == Objective::partially_importance_weighted;
   if (device.kind() == Device::Kind::cuda && !host_steps)
     return cuda::make_cuda_training(task, state, device.ordinal());

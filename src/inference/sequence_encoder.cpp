@@ -8,6 +8,21 @@
 
 namespace ito {
 
+void take_read_lengths(int reads, const SequenceRows& rows, std::vector<int>& read) {
+  read.assign(rows.lengths.begin(), rows.lengths.end());
+  const std::size_t numbers = rows.y.size() / std::max<std::size_t>(rows.rows() * rows.slots, 1);
+  for (std::size_t row = 0; row < rows.rows() && reads > 0; ++row) {
+    int seen = 0;
+    for (std::size_t slot = 0; slot < size(rows.lengths[row]); ++slot) {
+      const auto y = rows.y.subspan((row * rows.slots + slot) * numbers, numbers);
+      seen += std::ranges::any_of(y, [](float v) { return !std::isnan(v); });
+      if (seen < reads) continue;
+      read[row] = static_cast<int>(slot) + 1;
+      break;
+    }
+  }
+}
+
 template <class Real>
 void write_observation(const SequenceEncoderShape& shape, const SequenceRows& rows, std::size_t row,
                        std::size_t slot, Real* to) {
@@ -40,18 +55,7 @@ template <class Real>
 void SequenceEncoder<Real>::pack(const SequenceRows& rows) {
   slots_ = rows.slots;
   lengths_.assign(rows.lengths.begin(), rows.lengths.end());
-  read_ = lengths_;
-  const std::size_t numbers = rows.y.size() / std::max<std::size_t>(lengths_.size() * slots_, 1);
-  for (std::size_t row = 0; row < lengths_.size() && reads_ > 0; ++row) {
-    int seen = 0;
-    for (std::size_t slot = 0; slot < size(lengths_[row]); ++slot) {
-      const auto y = rows.y.subspan((row * slots_ + slot) * numbers, numbers);
-      seen += std::ranges::any_of(y, [](float v) { return !std::isnan(v); });
-      if (seen < reads_) continue;
-      read_[row] = static_cast<int>(slot) + 1;
-      break;
-    }
-  }
+  take_read_lengths(reads_, rows, read_);
   packed_.pack(read_);
 }
 

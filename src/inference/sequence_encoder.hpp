@@ -90,6 +90,10 @@ template <class Real>
 std::unique_ptr<SequenceStates<Real>> make_attention_states(const SequenceEncoderShape& shape,
                                                             Execution execution);
 
+/// How many observations of each row an encoder that `reads` so many reads, of all if 0: up to the
+/// last of the first that have a number.
+void take_read_lengths(int reads, const SequenceRows& rows, std::vector<int>& read);
+
 /// Writes the observation in a slot as nets take it, [2D + U]: scaled numbers, 0 where one is
 /// missing, then a mask of 1 and 0, then inputs.
 template <class Real>

@@ -2,6 +2,7 @@
 // the host: rows of different lengths at times of their own, gaps, inputs.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -78,6 +79,17 @@ std::vector<TrainingCase> series_cases() {
       "scales_and_inputs_without_encoder", NoEncoder{}, 2,
       [](FitOptions& o) { o.objective = Objective::importance_weighted; },
       StudentT{.degrees = 3, .scales = {0.4, 1.1}, .learned = true});
+  add("gru", GruEncoder{.hidden = 6, .shift = 0.3, .scale = 0.7}, 0, usual);
+  add("gru_with_decay", GruEncoder{.hidden = 5, .decay = true, .time = false}, 0,
+      [](FitOptions& o) { o.objective = Objective::sticking_the_landing, o.clip_norm = 0.5; });
+  add("gru_of_inputs", GruEncoder{.hidden = 6, .decay = true}, 2, usual);
+  add("gru_of_the_first", GruEncoder{.hidden = 6, .reads = 2}, 0, usual);
+  add("gru_and_start", GruEncoder{.hidden = 6, .initial = true}, 0,
+      [](FitOptions& o) { o.annealing_epochs = 1.5; });
+  add("start_sticking_the_landing", GruEncoder{.hidden = 6, .decay = true, .initial = true}, 2,
+      [](FitOptions& o) { o.objective = Objective::sticking_the_landing; });
+  add("start_importance_weighted", GruEncoder{.hidden = 6, .initial = true, .reads = 3}, 0,
+      [](FitOptions& o) { o.objective = Objective::importance_weighted, o.samples = 40; });
   return cases;
 }
 
@@ -98,6 +110,7 @@ TrainingCase with_inputs(const char* name, const Encoder& encoder) {
 std::vector<TrainingCase> all_cases() {
   std::vector<TrainingCase> cases = series_cases();
   cases.push_back(with_inputs("inputs_and_mlp", MlpEncoder{.net = Mlp{.hidden = {6}}}));
+  cases.push_back(with_inputs("inputs_and_gru", GruEncoder{.hidden = 6}));
   return cases;
 }
 
@@ -111,6 +124,32 @@ TEST_P(SeriesOnCudaAndHost, AgreeOnParametersAndHistoryToRounding) {
   const TrainingCase row = all_cases()[GetParam()];
   ASSERT_EQ(row.latent.model.inputs > 0, !row.data.inputs.empty());
   expect_agreement(row);
+}
+
+// Blocks of one row.
+TEST_F(CudaTraining, BlocksOfSeriesAddUpToTheWholeMinibatch) {
+  for (const TrainingCase& row : all_cases()) {
+    if (row.name != "start_sticking_the_landing" && row.name != "gaps_without_encoder") continue;
+    SCOPED_TRACE(row.name);
+    expect_blocks_add_up(row, 1);
+  }
+}
+
+TEST_F(CudaTraining, ASlotOfAGruIsAProductAndAKernelEachWay) {
+  const auto gpu = std::make_shared<CountingGpu>();
+  replace_gpu(gpu);
+  const TrainingCase row = with_inputs("gru", GruEncoder{.hidden = 6});
+  const LatentShape shape = resolve(row.latent);
+  TrainingState state(shape.parameters);
+  make_cuda_training({row.latent, shape, row.data, row.options, {}}, state, 0);
+  const auto slots = std::ssize(row.latent.model.save);
+  const auto count = [&](const char* name) { return std::ranges::count(gpu->nodes, name); };
+  EXPECT_EQ(count("ito_gru_step"), slots);
+  EXPECT_EQ(count("ito_gru_step_back"), slots);
+  // The input's and the context's maps and their ways back, and the state's weights.
+  EXPECT_EQ(count("product"), 2 * (slots - 1) + 6);
+  EXPECT_EQ(std::ssize(gpu->nodes), 4 * slots - 2 + 31);
+  replace_gpu(std::make_shared<EmulatedGpu>());
 }
 
 }  // namespace

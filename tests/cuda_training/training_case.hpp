@@ -11,6 +11,8 @@
 #include <ito/ito.hpp>
 
 #include "cuda/gpu.hpp"
+#include "cuda_training/cuda_training.hpp"
+#include "inference/latent_shape.hpp"
 #include "simt/emulated_gpu.hpp"
 
 // What tests of training on a CUDA device share.
@@ -124,6 +126,34 @@ inline void expect_agreement(const TrainingCase& row) {
         EXPECT_EQ(device.parameters.values()[p], row.options.start.values()[p]) << tensor.name;
     }
   }
+}
+
+/// A step of 8 observations in blocks of the whole and of so much memory.
+inline void expect_blocks_add_up(const TrainingCase& row, std::size_t small_memory) {
+  const LatentShape shape = resolve(row.latent);
+  std::vector<std::size_t> order{5, 2, 9, 0, 7, 10, 3, 4};
+  const std::vector<StepPlan> steps{{.first = 0, .rows = 8, .seed = 9, .learning_rate = 0.01}};
+  std::vector<TrainingState> states;
+  for (const std::size_t memory : {std::size_t{0}, small_memory}) {
+    order.resize(row.data.count);
+    TrainingState& state = states.emplace_back(shape.parameters);
+    const auto start = row.options.start.values();
+    state.adam = Adam(start);
+    const auto engine =
+        make_cuda_training({row.latent, shape, row.data, row.options, {}}, state, 0, memory);
+    engine->begin(order, steps);
+    engine->step(0);
+    engine->finish();
+    EXPECT_EQ(state.adam.steps, 1u);
+    EXPECT_EQ(state.sums.observations, 8);
+  }
+  EXPECT_NEAR(states[0].sums.elbo, states[1].sums.elbo, 1e-5 * std::abs(states[0].sums.elbo));
+  EXPECT_NEAR(states[0].sums.gradient_norm, states[1].sums.gradient_norm,
+              1e-5 * states[0].sums.gradient_norm);
+  EXPECT_LE(relative_difference<double>(states[1].adam.first, states[0].adam.first,
+                                        std::vector<double>(shape.parameters)),
+            1e-5);
+  EXPECT_NE(states[0].sums.elbo, 0);
 }
 
 }  // namespace ito::test

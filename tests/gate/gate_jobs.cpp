@@ -137,9 +137,9 @@ std::vector<TrainingJob> training_jobs() {
       {"student, a layer and two",
        gate_targets[3],
        {StudentT{}, Objective::free_energy, net({}, 12, 6, 1600), net(last_softplus, 4, 12, 1600)}},
-      {"gaussian of scales, no nets",
+      {"gaussian of scales, series",
        gate_targets[1],
-       {Gaussian{.scales = {1, 2}}, Objective::free_energy}},
+       {Gaussian{.scales = {1, 2}}, Objective::free_energy, {}, {}, true, true, true}},
       {"student of scales, a layer",
        gate_targets[2],
        {StudentT{.scales = {1, 2}}, Objective::importance_weighted, {}, net({}, 4, 12, 1600)}}};

@@ -115,7 +115,7 @@ void DeviceNet<Real>::forward(const NetWork<Real>& work, const NetCall<Real>& ca
 
 template <class Real>
 void DeviceNet<Real>::backward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x,
-                               int x_stride, Real* x_cotangents) const {
+                               int x_stride, Real* x_cotangents, bool adds) const {
   const int rows = call.rows.count;
   Real* delta = cotangents_;
   for (std::size_t l = layers().size(); l-- > 0;) {
@@ -138,7 +138,7 @@ void DeviceNet<Real>::backward(const NetWork<Real>& work, const NetCall<Real>& c
     delta = l > 0 ? work.deltas[l % 2] : x_cotangents;
     if (delta == nullptr) return;
     work.multiply(call.stream, rows, layer.inputs, layer.outputs, out, weights(l, call.parameters),
-                  0.0, delta, in.stride);
+                  l == 0 && adds ? 1.0 : 0.0, delta, in.stride);
   }
 }
 

@@ -82,9 +82,9 @@ class DeviceNet {
                int x_stride) const;
 
   /// From the cotangents of outputs, which it overwrites, after `forward`, to the gradient of
-  /// weights, the sums and `x_cotangents` [rows, x_stride], or null.
+  /// weights, the sums and `x_cotangents` [rows, x_stride], or null; `adds`: to what stands there.
   void backward(const NetWork<Real>& work, const NetCall<Real>& call, const Real* x, int x_stride,
-                Real* x_cotangents) const;
+                Real* x_cotangents, bool adds = false) const;
   /// Adds the sums to the flat gradient.
   void add_gradient(const NetWork<Real>& work, Stream stream, Real* gradient) const;
 
