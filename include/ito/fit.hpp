@@ -161,8 +161,7 @@ struct FitResult {
 /// earlier version or belongs to another model, data or options, naming what differs. On a CUDA
 /// device a step is one CUDA graph: the host puts an epoch's steps on a stream and waits at its end
 /// (or where `stop` breaks it off), and there throws what a step in it was refused for; unless the
-/// encoder is of attention or the objective has two parts: then steps are the host's with paths on
-/// the device.
+/// objective has two parts: then steps are the host's with paths on the device.
 FitResult fit(const LatentModel& latent, const FitOptions& options, const Dataset& training,
               const Dataset& held_out = {}, const ProgressCallback& progress = {},
               const std::function<bool()>& stop = {});

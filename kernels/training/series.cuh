@@ -6,6 +6,11 @@
 
 namespace ito::cuda {
 
+/// Number f of φ(s) = (s, e^−s, e^−4s, e^−16s, …).
+ITO_DEVICE float time_feature(float s, unsigned f) {
+  return f == 0 ? s : exp(-static_cast<float>(1u << 2 * (f - 1)) * s);
+}
+
 /// Number `column` of an observation that is read: of row `row` of the data, in `slot`.
 ITO_DEVICE float observed_number(const ObserveArguments& arguments, unsigned long long row,
                                  unsigned slot, unsigned read, unsigned column) {
@@ -22,6 +27,10 @@ ITO_DEVICE float observed_number(const ObserveArguments& arguments, unsigned lon
   if (column < arguments.input_width)
     return arguments.inputs[place * arguments.input_width + column];
   const double* time = arguments.times + place;
+  if (arguments.horizon > 0) {
+    return time_feature(static_cast<float>((*time - *(time - slot)) / arguments.horizon),
+                        column - arguments.input_width);
+  }
   if (column > arguments.input_width) return static_cast<float>(*time);
   return slot + 1 < read ? static_cast<float>(time[1] - time[0]) : 0.0f;
 }

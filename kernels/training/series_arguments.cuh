@@ -8,8 +8,8 @@
 namespace ito::cuda {
 
 /// From the data to observations as nets take them, [R, S, width]: scaled numbers, 0 where one is
-/// missing, a mask of 1 and 0, inputs; then, as far as `width` goes, the gap to the next
-/// observation, 0 at the last, and the time.
+/// missing, a mask of 1 and 0, inputs; then, as far as `width` goes, features of the time since the
+/// first observation, or without a horizon the gap to the next, 0 at the last, and the time.
 struct ObserveArguments {
   PickedRows picked;
   const float* values;              ///< [count, S, D]
@@ -19,6 +19,7 @@ struct ObserveArguments {
   SeriesLength* lengths;            ///< [R]
   float* observations;
   double shift, scale;
+  double horizon;  ///< what the times of features are measured in, or 0
   unsigned slots, observed, input_width, width;
 };
 
@@ -47,6 +48,32 @@ struct GruStepBackArguments {
   const float* exponents;      ///< [R, S, H] or null
   float* exponent_cotangents;  ///< [R, S, H]
   unsigned rows, slots, hidden, slot;
+};
+
+/// Of a query: the largest of its scores, the sum of exponentials beneath it, and the mean of the
+/// cotangents of weights.
+struct AttentionSums {
+  double largest, sum, mean;
+};
+
+/// A head's queries are W + F numbers, of which F go with features of time; its keys and values W.
+struct AttentionArguments {
+  PickedRows picked;
+  const SeriesLength* lengths;  ///< [R]
+  const double* times;          ///< [count, S]
+  const float* keys_values;     ///< [R, S, 2·heads·W]: keys of all heads, then values
+  const float* queries;         ///< [R, S, heads, W + F]
+  float* states;                ///< likewise
+  AttentionSums* sums;          ///< [R, S, heads]
+  double horizon;               ///< what gaps are measured in
+  float scale;                  ///< of scores
+  unsigned slots, heads, width, features;
+};
+struct AttentionBackArguments {
+  AttentionArguments of;
+  const float* cotangents;  ///< of states
+  float* by_queries;        ///< cotangents, as the next
+  float* by_keys_values;
 };
 
 /// The posterior of X_0 beside its prior, for R observations of S paths each, d channels.

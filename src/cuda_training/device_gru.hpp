@@ -4,19 +4,11 @@
 #include <optional>
 
 #include "cuda_training/net_calls.hpp"
+#include "cuda_training/observed_block.hpp"
 #include "cuda_training/training_kernels.hpp"
 #include "inference/sequence_encoder_shape.hpp"
-#include "kernels/training/series_arguments.cuh"
 
 namespace ito::cuda {
-
-/// Observations of a block as nets take them.
-struct ObservedBlock {
-  const float* numbers;  ///< [R, S, width]
-  int width;
-  const SeriesLength* lengths;  ///< [R]
-  std::size_t rows, slots;      ///< R, S
-};
 
 /// A gated recurrent unit over series on the device. Rows are padded to the longest of the data: a
 /// cell past what is read of its row has a state of 0 and hands nothing on. What does not depend on
@@ -31,7 +23,6 @@ class DeviceGru {
   /// Of the gradient's sums, which its owner clears.
   void place_sums(Arena& arena, std::size_t rows, std::size_t slots);
 
-  int hidden() const { return shape_->state.inputs(); }
   const float* states() const { return states_; }  ///< [R, S, H]
 
   void forward(const NetCalls& nets, const TrainingKernels& kernels,
@@ -40,8 +31,11 @@ class DeviceGru {
   void backward(const NetCalls& nets, const TrainingKernels& kernels, const ObservedBlock& block,
                 const float* cotangents) const;
 
+  int width() const { return shape_->input.inputs(); }  ///< of an observation
+
  private:
   using Factor = MatrixProduct::Factor;
+  int hidden() const { return shape_->state.inputs(); }
   int gates() const { return 3 * hidden(); }
   Factor weights(const NetShape& map, const float* parameters) const;
   /// The part of [R, S, width] in a slot, and numbers from a row of it to the next.

@@ -12,10 +12,21 @@ DeviceSequenceEncoder::DeviceSequenceEncoder(const TrainingTask& task, std::size
       shape_(*task.shape.sequence_encoder),
       rows_(rows),
       slots_(size(task.shape.times)),
-      width_(std::get<GruShape>(shape_.states).input.inputs()),
-      states_(std::get<GruShape>(shape_.states), shape_.observation()),
+      states_(states_of(shape_)),
+      width_(std::visit([](const auto& states) { return states.width(); }, states_)),
       context_(shape_.context) {
   if (shape_.initial) initial_.emplace(*shape_.initial);
+}
+
+DeviceSequenceEncoder::States DeviceSequenceEncoder::states_of(const SequenceEncoderShape& shape) {
+  const int observation = shape.observation();
+  if (const auto* gru = std::get_if<GruShape>(&shape.states)) return DeviceGru(*gru, observation);
+  return DeviceAttention(std::get<AttentionShape>(shape.states), observation);
+}
+
+std::size_t DeviceSequenceEncoder::delta_numbers() const {
+  const auto* attention = std::get_if<DeviceAttention>(&states_);
+  return attention ? entries() * attention->delta_numbers() : 0;
 }
 
 void DeviceSequenceEncoder::place(Arena& arena) {
@@ -25,7 +36,7 @@ void DeviceSequenceEncoder::place(Arena& arena) {
   lengths_ = arena.take<SeriesLength>(rows_);
   observations_ = arena.take<float>(entries() * size(width_));
   cotangents_ = arena.take<float>(entries() * size(shape_.state()));
-  states_.place(arena, rows_, slots_);
+  std::visit([&](auto& states) { states.place(arena, rows_, slots_); }, states_);
   context_.place(arena, static_cast<int>(entries()));
   context_.place_cotangents(arena, static_cast<int>(entries()));
   if (!initial_) return;
@@ -34,7 +45,7 @@ void DeviceSequenceEncoder::place(Arena& arena) {
 }
 
 void DeviceSequenceEncoder::place_sums(Arena& arena) {
-  states_.place_sums(arena, rows_, slots_);
+  std::visit([&](auto& states) { states.place_sums(arena, rows_, slots_); }, states_);
   context_.place_sums(arena, static_cast<int>(entries()));
   if (initial_) initial_->place_sums(arena, static_cast<int>(rows_));
 }
@@ -63,23 +74,36 @@ void DeviceSequenceEncoder::upload(Gpu& gpu, GpuStream stream, const Observation
 void DeviceSequenceEncoder::forward(const NetCalls& nets, const TrainingKernels& kernels,
                                     const PickedRows& picked, const float* values,
                                     const float* inputs) const {
-  const std::size_t entries = picked.rows * slots_;
+  const ObservedBlock observed = block(picked);
+  const auto* attention = std::get_if<DeviceAttention>(&states_);
   nets.launch_for(
-      kernels.observe, entries * size(width_),
+      kernels.observe, observed.entries() * size(width_),
       ObserveArguments{picked, values, inputs, all_times_, all_lengths_, lengths_, observations_,
-                       shape_.shift, shape_.scale, static_cast<unsigned>(slots_),
-                       static_cast<unsigned>(shape_.observed), static_cast<unsigned>(shape_.inputs),
-                       static_cast<unsigned>(width_)});
-  states_.forward(nets, kernels, block(picked.rows));
-  nets.forward(context_, states_.states(), shape_.state(), entries);
-  if (initial_) nets.forward(*initial_, states_.states(), first_stride(), picked.rows);
+                       shape_.shift, shape_.scale, attention ? attention->horizon() : 0.0,
+                       static_cast<unsigned>(slots_), static_cast<unsigned>(shape_.observed),
+                       static_cast<unsigned>(shape_.inputs), static_cast<unsigned>(width_)});
+  std::visit(
+      [&](const auto& states) {
+        states.forward(nets, kernels, observed);
+        nets.forward(context_, states.states(), shape_.state(), observed.entries());
+        if (initial_) nets.forward(*initial_, states.states(), first_stride(), observed.rows());
+      },
+      states_);
 }
 
 void DeviceSequenceEncoder::backward(const NetCalls& nets, const TrainingKernels& kernels,
-                                     std::size_t rows) const {
-  nets.backward(context_, states_.states(), shape_.state(), rows * slots_, cotangents_);
-  if (initial_) nets.backward(*initial_, states_.states(), first_stride(), rows, cotangents_, true);
-  states_.backward(nets, kernels, block(rows), cotangents_);
+                                     const PickedRows& picked) const {
+  const ObservedBlock observed = block(picked);
+  std::visit(
+      [&](const auto& states) {
+        nets.backward(context_, states.states(), shape_.state(), observed.entries(), cotangents_);
+        if (initial_) {
+          nets.backward(*initial_, states.states(), first_stride(), observed.rows(), cotangents_,
+                        true);
+        }
+        states.backward(nets, kernels, observed, cotangents_);
+      },
+      states_);
 }
 
 }  // namespace ito::cuda

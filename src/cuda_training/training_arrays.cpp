@@ -89,7 +89,10 @@ void TrainingArrays::lay_out(Arena& arena, const TrainingSizes& sizes, TrainingN
     net->place(arena);
     if (net->wide) widest = std::max(widest, net->rows * size(net->wide->widest()));
   }
-  if (sequence) sequence->place(arena);
+  if (sequence) {
+    sequence->place(arena);
+    widest = std::max(widest, sequence->delta_numbers());
+  }
   for (float*& delta : deltas) delta = arena.take<float>(widest);
   sums_begin = arena.take<std::byte>(0);
   for (TrainingNet* net : {&encoder, &decoder}) {

@@ -38,8 +38,8 @@ ScaleKind scale_kind(const Likelihood& likelihood) {
 
 KernelSource training_source(const TrainingKind& kind) {
   KernelText text({"training/encode.cuh", "training/gather.cuh", "training/series.cuh",
-                   "training/gru.cuh", "training/initial_posterior.cuh", "training/decode.cuh",
-                   "training/step.cuh"});
+                   "training/gru.cuh", "training/attention.cuh", "training/initial_posterior.cuh",
+                   "training/decode.cuh", "training/step.cuh"});
   text.net("Encoder", kind.encoder.spec, kind.encoder.rows)
       .net("Decoder", kind.decoder.spec, kind.decoder.rows)
       .kernel("ito_encode", "EncodeArguments", "encode<Encoder>", net_threads)
@@ -58,10 +58,15 @@ KernelSource training_source(const TrainingKind& kind) {
     text.kernel("ito_gather", "GatherArguments", "gather")
         .kernel("ito_own_cotangents", "OwnCotangentArguments", "own_cotangents");
   }
+  if (kind.gru || kind.attention) text.kernel("ito_observe", "ObserveArguments", "observe");
   if (kind.gru) {
-    text.kernel("ito_observe", "ObserveArguments", "observe")
-        .kernel("ito_gru_step", "GruStepArguments", "gru_step")
+    text.kernel("ito_gru_step", "GruStepArguments", "gru_step")
         .kernel("ito_gru_step_back", "GruStepBackArguments", "gru_step_back");
+  }
+  if (kind.attention) {
+    text.kernel("ito_attend", "AttentionArguments", "attend")
+        .kernel("ito_attend_back_to_queries", "AttentionBackArguments", "attend_back_to_queries")
+        .kernel("ito_attend_back_to_keys", "AttentionBackArguments", "attend_back_to_keys");
   }
   if (kind.initial) {
     text.kernel("ito_draw_initial", "DrawInitialArguments", "draw_initial")
@@ -77,10 +82,15 @@ TrainingKernels::TrainingKernels(const TrainingKind& kind, Gpu& gpu)
     gather = get("gather");
     own_cotangents = get("own_cotangents");
   }
+  if (kind.gru || kind.attention) observe = get("observe");
   if (kind.gru) {
-    observe = get("observe");
     gru_step = get("gru_step");
     gru_step_back = get("gru_step_back");
+  }
+  if (kind.attention) {
+    attend = get("attend");
+    attend_back_to_queries = get("attend_back_to_queries");
+    attend_back_to_keys = get("attend_back_to_keys");
   }
   if (kind.initial) {
     draw_initial = get("draw_initial");

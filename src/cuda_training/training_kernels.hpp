@@ -15,9 +15,9 @@ struct TrainingKind {
   Likelihood likelihood{};
   Objective objective = Objective::free_energy;
   SmallNet encoder{}, decoder{};
-  bool gathers = false;  ///< what rows bring beside their numbers
-  bool gru = false;      ///< reads series
-  bool initial = false;  ///< and gives a posterior of X_0
+  bool gathers = false;                 ///< what rows bring beside their numbers
+  bool gru = false, attention = false;  ///< read series
+  bool initial = false;                 ///< and give a posterior of X_0
 };
 
 /// One translation unit of kernels/training.
@@ -28,8 +28,9 @@ struct TrainingKernels {
   TrainingKernels(const TrainingKind& kind, Gpu& gpu);
 
   std::shared_ptr<const GpuModule> module;
-  GpuKernel gather, own_cotangents, observe, gru_step, gru_step_back, draw_initial, reverse_initial,
-      encode, encode_back, clear_dropped, decode, decode_back, collect, move;
+  GpuKernel gather, own_cotangents, observe, gru_step, gru_step_back, attend,
+      attend_back_to_queries, attend_back_to_keys, draw_initial, reverse_initial, encode,
+      encode_back, clear_dropped, decode, decode_back, collect, move;
 };
 
 }  // namespace ito::cuda

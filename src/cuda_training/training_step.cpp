@@ -68,9 +68,7 @@ TrainingStep::TrainingStep(const TrainingTask& task, std::shared_ptr<Gpu> gpu, i
       initial_(initial_of(task)),
       plan_(task.latent.model, Device::cuda(ordinal),
             {.workspace_limit = std::max<std::size_t>(memory, block_memory)}),
-      kernels_({task.latent.likelihood, task.options.objective, encoder_.small, decoder_.small,
-                static_cast<bool>(rows_), sequence_.has_value(), initial_.has_value()},
-               *gpu_),
+      kernels_(kind(), *gpu_),
       memory_(gpu_),
       plan_workspace_(gpu_),
       product_workspace_(gpu_) {
@@ -89,6 +87,18 @@ TrainingStep::TrainingStep(const TrainingTask& task, std::shared_ptr<Gpu> gpu, i
   };
   memory_.reserve(lay_out(Arena(nullptr)));
   lay_out(Arena(Arena::align(memory_.bytes())));
+}
+
+TrainingKind TrainingStep::kind() const {
+  const Encoder& encoder = task_.latent.encoder;
+  return {task_.latent.likelihood,
+          task_.options.objective,
+          encoder_.small,
+          decoder_.small,
+          static_cast<bool>(rows_),
+          std::holds_alternative<GruEncoder>(encoder),
+          std::holds_alternative<AttentionEncoder>(encoder),
+          initial_.has_value()};
 }
 
 std::unique_ptr<GpuGraph> TrainingStep::capture(GpuStream stream, std::size_t rows) {
@@ -315,7 +325,7 @@ void TrainingStep::encode_back(const Block& block) {
   if (encoder_.wide)
     nets().backward(*encoder_.wide, arrays_.scaled, task_.shape.encoder->inputs(), block.rows,
                     nullptr);
-  if (sequence_) sequence_->backward(nets(), kernels_, block.rows);
+  if (sequence_) sequence_->backward(nets(), kernels_, picked(block));
   if (!encoder_.small) return;
   const auto [shift, scale] = scaling_of(task_.latent.encoder);
   put(kernels_.encode_back, encoder_.small.blocks(block.rows), net_threads,

@@ -38,6 +38,7 @@ class TrainingStep {
     std::size_t paths;
     bool last;
   };
+  TrainingKind kind() const;
   void encode(const Block& block);
   void gather(const Block& block);
   void simulate(const Block& block);

@@ -155,16 +155,6 @@ TEST_F(CudaTraining, AStepOfSmallNetsIsElevenNodes) {
   replace_gpu(std::make_shared<EmulatedGpu>());
 }
 
-/// Every part a net but for an encoder that reads a series of two.
-TrainingCase of_series(const Encoder& encoder) {
-  TrainingCase row = training_cases()[0];
-  row.latent.encoder = encoder;
-  row.latent = validated(row.latent);
-  row.options.start = scattered(row.latent, 3, 0.1);
-  row.options.epochs = 1;
-  return row;
-}
-
 std::string refusal_of_the_graph(const TrainingCase& row) {
   const LatentShape shape = resolve(row.latent);
   TrainingState state(shape.parameters);
@@ -180,14 +170,6 @@ void expect_an_epoch_as_on_the_host(TrainingCase row) {
   EXPECT_NEAR(device.history[0].elbo, host.history[0].elbo, 1e-4 * std::abs(host.history[0].elbo));
   EXPECT_NEAR(device.history[0].gradient_norm, host.history[0].gradient_norm,
               1e-4 * host.history[0].gradient_norm);
-}
-
-TEST_F(CudaTraining, AttentionIsTheHostsWithPathsOnTheDevice) {
-  const TrainingCase row = of_series(AttentionEncoder{.hidden = 6});
-  EXPECT_EQ(refusal_of_the_graph(row),
-            "encoder: got attention; accepted: another in a CUDA graph; make_host_training takes "
-            "it, with paths on the device");
-  expect_an_epoch_as_on_the_host(row);
 }
 
 TEST_F(CudaTraining, StepsOfTwoObjectivesAreTheHostsWithPathsOnTheDevice) {

@@ -20,14 +20,14 @@ double normal(std::uint64_t i, std::uint32_t which) {
   return standard_normal(11, i, which, 0, NoiseStream::parameters);
 }
 
-/// 11 series of one to five times, a third of whose numbers are missing, the first never.
-SeriesDataset gappy_series(bool inputs) {
+/// 11 series of one to so many times, a third of whose numbers are missing, the first never.
+SeriesDataset gappy_series(bool inputs, std::uint64_t longest) {
   SeriesDataset data{.columns = {"a", "b"}};
   if (inputs) data.input_columns = {"u", "v"};
   for (std::uint64_t r = 0; r < 11; ++r) {
     Series series{.name = std::to_string(r)};
     double time = 0.1 * normal(r, 0);
-    for (std::uint64_t s = 0; s < 1 + (3 * r + 2) % 5; ++s) {
+    for (std::uint64_t s = 0; s < 1 + (29 * r + 2) % longest; ++s) {
       time += 0.05 + 0.2 * std::abs(normal(10 * r + s, 1));
       series.times.push_back(time);
       for (std::uint32_t j = 0; j < 2; ++j) {
@@ -64,9 +64,10 @@ SeriesModel series_model(const Encoder& encoder, int inputs, Likelihood likeliho
 std::vector<TrainingCase> series_cases() {
   std::vector<TrainingCase> cases;
   const auto add = [&](const char* name, const Encoder& encoder, int inputs, auto set,
-                       const Likelihood& likelihood = Gaussian{.scale = 0.7, .learned = true}) {
+                       const Likelihood& likelihood = Gaussian{.scale = 0.7, .learned = true},
+                       std::uint64_t longest = 5) {
     const auto [latent, data] =
-        latent_series(series_model(encoder, inputs, likelihood), gappy_series(inputs > 0));
+        latent_series(series_model(encoder, inputs, likelihood), gappy_series(inputs > 0, longest));
     FitOptions options = few_steps();
     options.samples = 5;
     set(options);
@@ -90,6 +91,19 @@ std::vector<TrainingCase> series_cases() {
       [](FitOptions& o) { o.objective = Objective::sticking_the_landing; });
   add("start_importance_weighted", GruEncoder{.hidden = 6, .initial = true, .reads = 3}, 0,
       [](FitOptions& o) { o.objective = Objective::importance_weighted, o.samples = 40; });
+  // Scores do not depend on what is added to all keys: the gradient of their biases is rounding
+  // alone, by whose size Adam divides it.
+  const std::string biases = "encoder.attention.observation.1.bias";
+  add("attention", AttentionEncoder{.hidden = 6, .heads = 3, .rates = 3, .scale = 0.7}, 0,
+      [&](FitOptions& o) { o.fixed = {biases}; });
+  add("attention_of_inputs_and_start", AttentionEncoder{.hidden = 40, .heads = 1, .initial = true},
+      2, [&](FitOptions& o) { o.objective = Objective::sticking_the_landing, o.fixed = {biases}; });
+  add("attention_of_the_first", AttentionEncoder{.hidden = 4, .rates = 2, .reads = 2}, 0,
+      [&](FitOptions& o) { o.fixed = {biases}; });
+  // More keys than a warp has lanes, twice.
+  add(
+      "attention_to_many", AttentionEncoder{.hidden = 6, .initial = true}, 0,
+      [&](FitOptions& o) { o.epochs = 1, o.fixed = {biases}; }, Gaussian{.scale = 0.7}, 70);
   return cases;
 }
 
@@ -120,6 +134,10 @@ INSTANTIATE_TEST_SUITE_P(Cases, SeriesOnCudaAndHost,
                          ::testing::Range(std::size_t{0}, all_cases().size()),
                          [](const auto& row) { return all_cases()[row.param].name; });
 
+TEST_P(SeriesOnCudaAndHost, AgreeOnTheGradientOfAStep) {
+  expect_step_of_the_host(all_cases()[GetParam()]);
+}
+
 TEST_P(SeriesOnCudaAndHost, AgreeOnParametersAndHistoryToRounding) {
   const TrainingCase row = all_cases()[GetParam()];
   ASSERT_EQ(row.latent.model.inputs > 0, !row.data.inputs.empty());
@@ -135,21 +153,35 @@ TEST_F(CudaTraining, BlocksOfSeriesAddUpToTheWholeMinibatch) {
   }
 }
 
-TEST_F(CudaTraining, ASlotOfAGruIsAProductAndAKernelEachWay) {
+/// What a step of full_model with that encoder puts on its stream.
+std::vector<std::string> nodes_of_a_step(const Encoder& encoder) {
   const auto gpu = std::make_shared<CountingGpu>();
   replace_gpu(gpu);
-  const TrainingCase row = with_inputs("gru", GruEncoder{.hidden = 6});
+  const TrainingCase row = with_inputs("nodes", encoder);
   const LatentShape shape = resolve(row.latent);
   TrainingState state(shape.parameters);
   make_cuda_training({row.latent, shape, row.data, row.options, {}}, state, 0);
-  const auto slots = std::ssize(row.latent.model.save);
-  const auto count = [&](const char* name) { return std::ranges::count(gpu->nodes, name); };
-  EXPECT_EQ(count("ito_gru_step"), slots);
-  EXPECT_EQ(count("ito_gru_step_back"), slots);
-  // The input's and the context's maps and their ways back, and the state's weights.
-  EXPECT_EQ(count("product"), 2 * (slots - 1) + 6);
-  EXPECT_EQ(std::ssize(gpu->nodes), 4 * slots - 2 + 31);
   replace_gpu(std::make_shared<EmulatedGpu>());
+  return gpu->nodes;
+}
+
+// Products: the input's and the context's maps and their ways back, and the state's weights.
+TEST_F(CudaTraining, ASlotOfAGruIsAProductAndAKernelEachWay) {
+  const std::vector<std::string> nodes = nodes_of_a_step(GruEncoder{.hidden = 6});
+  const std::ptrdiff_t slots = 2;
+  EXPECT_EQ(std::ranges::count(nodes, "ito_gru_step"), slots);
+  EXPECT_EQ(std::ranges::count(nodes, "ito_gru_step_back"), slots);
+  EXPECT_EQ(std::ranges::count(nodes, "product"), 2 * (slots - 1) + 6);
+  EXPECT_EQ(std::ssize(nodes), 4 * slots - 2 + 31);
+}
+
+// Products: two layers of keys and values, a layer of queries and one of contexts, and back.
+TEST_F(CudaTraining, AttentionIsThreeKernelsBetweenNets) {
+  const std::vector<std::string> nodes = nodes_of_a_step(AttentionEncoder{.hidden = 6});
+  for (const char* name : {"ito_attend", "ito_attend_back_to_queries", "ito_attend_back_to_keys"})
+    EXPECT_EQ(std::ranges::count(nodes, name), 1) << name;
+  EXPECT_EQ(std::ranges::count(nodes, "product"), 4 + 3 + 1 + 2);
+  EXPECT_EQ(std::ssize(nodes), 43);
 }
 
 }  // namespace

@@ -128,32 +128,51 @@ inline void expect_agreement(const TrainingCase& row) {
   }
 }
 
-/// A step of 8 observations in blocks of the whole and of so much memory.
-inline void expect_blocks_add_up(const TrainingCase& row, std::size_t small_memory) {
+/// After one step of 8 observations. `make(task, state)`: the engine.
+template <class Make>
+TrainingState state_after_a_step(const TrainingCase& row, const Make& make) {
   const LatentShape shape = resolve(row.latent);
   std::vector<std::size_t> order{5, 2, 9, 0, 7, 10, 3, 4};
+  order.resize(row.data.count);
   const std::vector<StepPlan> steps{{.first = 0, .rows = 8, .seed = 9, .learning_rate = 0.01}};
-  std::vector<TrainingState> states;
-  for (const std::size_t memory : {std::size_t{0}, small_memory}) {
-    order.resize(row.data.count);
-    TrainingState& state = states.emplace_back(shape.parameters);
-    const auto start = row.options.start.values();
-    state.adam = Adam(start);
-    const auto engine =
-        make_cuda_training({row.latent, shape, row.data, row.options, {}}, state, 0, memory);
-    engine->begin(order, steps);
-    engine->step(0);
-    engine->finish();
-    EXPECT_EQ(state.adam.steps, 1u);
-    EXPECT_EQ(state.sums.observations, 8);
-  }
-  EXPECT_NEAR(states[0].sums.elbo, states[1].sums.elbo, 1e-5 * std::abs(states[0].sums.elbo));
-  EXPECT_NEAR(states[0].sums.gradient_norm, states[1].sums.gradient_norm,
-              1e-5 * states[0].sums.gradient_norm);
-  EXPECT_LE(relative_difference<double>(states[1].adam.first, states[0].adam.first,
-                                        std::vector<double>(shape.parameters)),
+  TrainingState state(shape.parameters);
+  state.adam = Adam(row.options.start.values());
+  const TrainingTask task{row.latent, shape, row.data, row.options, {}};
+  const std::unique_ptr<TrainingEngine> engine = make(task, state);
+  engine->begin(order, steps);
+  engine->step(0);
+  engine->finish();
+  EXPECT_EQ(state.adam.steps, 1u);
+  EXPECT_EQ(state.sums.observations, 8);
+  EXPECT_NE(state.sums.elbo, 0);
+  return state;
+}
+
+/// That two states are those after the same step, to rounding: Adam's first moments are its
+/// gradient but for a factor.
+inline void expect_same_step(const TrainingState& got, const TrainingState& wanted) {
+  EXPECT_NEAR(got.sums.elbo, wanted.sums.elbo, 1e-5 * std::abs(wanted.sums.elbo));
+  EXPECT_NEAR(got.sums.gradient_norm, wanted.sums.gradient_norm, 1e-5 * wanted.sums.gradient_norm);
+  EXPECT_LE(relative_difference<double>(got.adam.first, wanted.adam.first,
+                                        std::vector<double>(wanted.adam.first.size())),
             1e-5);
-  EXPECT_NE(states[0].sums.elbo, 0);
+}
+
+inline TrainingState state_after_a_step_on_cuda(const TrainingCase& row, std::size_t memory = 0) {
+  return state_after_a_step(row, [&](const TrainingTask& task, TrainingState& state) {
+    return make_cuda_training(task, state, 0, memory);
+  });
+}
+
+/// A step in blocks of the whole minibatch and of so much memory.
+inline void expect_blocks_add_up(const TrainingCase& row, std::size_t small_memory) {
+  expect_same_step(state_after_a_step_on_cuda(row, small_memory), state_after_a_step_on_cuda(row));
+}
+
+inline void expect_step_of_the_host(TrainingCase row) {
+  const TrainingState device = state_after_a_step_on_cuda(row);
+  row.options.execution = Device::cpu();
+  expect_same_step(device, state_after_a_step(row, make_host_training));
 }
 
 }  // namespace ito::test

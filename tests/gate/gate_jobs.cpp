@@ -139,7 +139,7 @@ std::vector<TrainingJob> training_jobs() {
        {StudentT{}, Objective::free_energy, net({}, 12, 6, 1600), net(last_softplus, 4, 12, 1600)}},
       {"gaussian of scales, series",
        gate_targets[1],
-       {Gaussian{.scales = {1, 2}}, Objective::free_energy, {}, {}, true, true, true}},
+       {Gaussian{.scales = {1, 2}}, Objective::free_energy, {}, {}, true, true, true, true}},
       {"student of scales, a layer",
        gate_targets[2],
        {StudentT{.scales = {1, 2}}, Objective::importance_weighted, {}, net({}, 4, 12, 1600)}}};
