@@ -25,8 +25,8 @@ enum class Objective {
   /// `importance_weighted`, each in every step (Rainforth et al. 2018, "Tighter variational bounds
   /// are not necessarily better", PIWAE, section 6, with the estimator of Roeder et al. 2017).
   /// The model is fitted to log p(y) as far as the paths reach and the control still to the mean,
-  /// so that σ collapses less. Two reverse sweeps a step, which on CUDA the host asks for. The
-  /// bound that it trains is the importance-weighted one.
+  /// so that σ collapses less. Two reverse sweeps a step. The bound that it trains is the
+  /// importance-weighted one.
   partially_importance_weighted,
 };
 
@@ -160,8 +160,7 @@ struct FitResult {
 /// the data that are to blame where it is few of them, or a checkpoint that is truncated, of an
 /// earlier version or belongs to another model, data or options, naming what differs. On a CUDA
 /// device a step is one CUDA graph: the host puts an epoch's steps on a stream and waits at its end
-/// (or where `stop` breaks it off), and there throws what a step in it was refused for; unless the
-/// objective has two parts: then steps are the host's with paths on the device.
+/// (or where `stop` breaks it off), and there throws what a step in it was refused for.
 FitResult fit(const LatentModel& latent, const FitOptions& options, const Dataset& training,
               const Dataset& held_out = {}, const ProgressCallback& progress = {},
               const std::function<bool()>& stop = {});

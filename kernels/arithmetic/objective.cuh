@@ -24,6 +24,10 @@ struct CotangentRows {
   float* energy;
   float* martingale;
 
+  /// Those of an observation whose first path is so far behind.
+  ITO_INLINE CotangentRows from(unsigned long long first) const {
+    return {log_likelihood + first, energy + first, martingale + first};
+  }
   ITO_INLINE void set(unsigned s, double by_log_likelihood, double by_energy,
                       double by_martingale) const {
     log_likelihood[s] = static_cast<float>(by_log_likelihood);

@@ -80,7 +80,7 @@ ITO_DEVICE void weigh_scales(const DecodeArguments& arguments, unsigned observat
     double sum = 0;
     for (unsigned r = lane_index(); r < rows; r += 32) {
       const unsigned long long row = first + r;
-      const float weight = arguments.by_log_likelihood[row / arguments.times];
+      const float weight = arguments.by.log_likelihood[row / arguments.times];
       if (weight == 0) continue;  // a dropped path has no numbers
       sum += static_cast<double>(weight) *
              static_cast<double>(arguments.scale_slopes[row * dimension + j]);
@@ -105,8 +105,8 @@ ITO_DEVICE void add_initial(const DecodeArguments& arguments, unsigned long long
 ITO_DEVICE bool is_usable(float sum) { return Math<float>::abs(sum) < 1e38f; }
 
 /// A warp: the loss of an observation all of whose rows have been compared. `log_scale`: of all
-/// numbers, where there is one.
-template <LossKind kKind, ScaleKind kScale>
+/// numbers, where there is one. `kPosterior`: encoder and control stick the landing besides.
+template <LossKind kKind, bool kPosterior, ScaleKind kScale>
 ITO_DEVICE void weigh_observation(const DecodeArguments& arguments, unsigned observation,
                                   double log_scale) {
   const RowConstant constant = arguments.constants[observation];
@@ -123,13 +123,16 @@ ITO_DEVICE void weigh_observation(const DecodeArguments& arguments, unsigned obs
         !is_usable(arguments.martingale[path]))
       arguments.dropped[path] = 1;
   }
-  const LossSums sums = observation_loss(
-      WarpReduction(), kKind, arguments.record->current.annealing, arguments.share,
-      arguments.samples,
-      PathSumRows<float>{arguments.log_likelihood + first, arguments.energy + first,
-                         arguments.martingale + first, arguments.dropped + first},
-      CotangentRows{arguments.by_log_likelihood + first, arguments.by_energy + first,
-                    arguments.by_martingale + first});
+  const auto loss = [&](LossKind kind, const CotangentRows& by) {
+    return observation_loss(
+        WarpReduction(), kind, arguments.record->current.annealing, arguments.share,
+        arguments.samples,
+        PathSumRows<float>{arguments.log_likelihood + first, arguments.energy + first,
+                           arguments.martingale + first, arguments.dropped + first},
+        by.from(first));
+  };
+  if constexpr (kPosterior) loss(LossKind::sticking_the_landing, arguments.posterior);
+  const LossSums sums = loss(kKind, arguments.by);
   double by_log_scale = 0;
   if (arguments.log_scale != nullptr) {
     for (unsigned s = lane_index(); s < arguments.samples; s += 32) {
@@ -138,7 +141,7 @@ ITO_DEVICE void weigh_observation(const DecodeArguments& arguments, unsigned obs
       double slope = -scales;
       for (unsigned t = 0; t < arguments.times; ++t)
         slope += arguments.log_scale_slopes[path * arguments.times + t];
-      by_log_scale += static_cast<double>(arguments.by_log_likelihood[path]) * slope;
+      by_log_scale += static_cast<double>(arguments.by.log_likelihood[path]) * slope;
     }
     by_log_scale = WarpReduction().sum(by_log_scale);
   }
@@ -183,7 +186,7 @@ ITO_DEVICE void add_block_to_step(const DecodeArguments& arguments) {
 
 /// Blocks take tiles of rows in turn, a warp a row where there is no product. The warp that comes
 /// last of those with a row of an observation weighs it, the block that comes last adds them up.
-template <class Net, class Terms, ScaleKind kScale, LossKind kKind>
+template <class Net, class Terms, ScaleKind kScale, LossKind kKind, bool kPosterior>
 ITO_DEVICE void decode(const DecodeArguments& arguments) {
   using Tile = NetTile<Net>;
   constexpr unsigned kRows = Tile::kRows, kHidden = hidden_channels(Net::spec);
@@ -230,7 +233,7 @@ ITO_DEVICE void decode(const DecodeArguments& arguments) {
       const unsigned begins = observation * each / kRows,
                      ends = ((observation + 1) * each - 1) / kRows;
       if (last_warp(arguments.arrivals + observation, ends - begins + 1))
-        weigh_observation<kKind, kScale>(arguments, observation, log_scale);
+        weigh_observation<kKind, kPosterior, kScale>(arguments, observation, log_scale);
     }
   }
   if (last_block(arguments.arrivals + arguments.observations, grid_size()))

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/arithmetic/likelihood.cuh"
+#include "kernels/arithmetic/objective.cuh"
 
 namespace ito::cuda {
 
@@ -120,15 +121,14 @@ struct DecodeArguments {
   double* log_scale_slopes;  ///< [N·T]
   float* scale_slopes;  ///< [N·T, D]: ∂ log p by the logarithm of each number's scale, or null
   float* by_scales;     ///< [R, D]: the loss by them
-  double* log_likelihood;    ///< [N]
-  float* by_log_likelihood;  ///< [N]
-  float* by_energy;
-  float* by_martingale;
-  double* losses;          ///< [R, loss_numbers]
-  unsigned* arrivals;      ///< [R + 1], zeros between launches
-  double fixed_log_scale;  ///< where there is no parameter
-  double share;            ///< of an observation in the minibatch
-  float number;            ///< the likelihood's count or degrees of freedom
+  double* log_likelihood;   ///< [N]
+  CotangentRows by;         ///< [N]
+  CotangentRows posterior;  ///< [N]: where encoder and control have a loss of their own
+  double* losses;           ///< [R, loss_numbers]
+  unsigned* arrivals;       ///< [R + 1], zeros between launches
+  double fixed_log_scale;   ///< where there is no parameter
+  double share;             ///< of an observation in the minibatch
+  float number;             ///< the likelihood's count or degrees of freedom
   unsigned observations, samples, times, observed;
 };
 inline constexpr unsigned loss_numbers = 5;  ///< loss, elbo, energy, finite paths, log scale
@@ -152,14 +152,15 @@ struct GradientPart {
   unsigned first, count, parts;
 };
 
-inline constexpr int gradient_parts = 5;
+inline constexpr int gradient_parts = 6;
 
 /// The gradient of a block, or the last one's part of it, and then its norm and whether the step
 /// may be taken.
 struct CollectArguments {
   TrainingRecord* record;
   float* gradient;  ///< [P]
-  /// Of the model, a small encoder, a small decoder, many scales, the prior of X_0.
+  /// Of the model, the control where its sweep is another, a small encoder, a small decoder, many
+  /// scales, the prior of X_0.
   GradientPart parts[gradient_parts];
   const unsigned char* fixed;  ///< [P], 1 where a parameter keeps its value; or null
   double* partials;            ///< [blocks of the launch]: sums of squares

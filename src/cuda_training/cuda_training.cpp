@@ -133,9 +133,6 @@ class CudaTraining final : public TrainingEngine {
 
 std::unique_ptr<TrainingEngine> make_cuda_training(const TrainingTask& task, TrainingState& state,
                                                    int ordinal, std::size_t memory) {
-  if (task.options.objective == Objective::partially_importance_weighted)
-    throw Error("fit.objective", std::string(name(task.options.objective)),
-                "another in a CUDA graph; make_host_training takes it, with paths on the device");
   return std::make_unique<CudaTraining>(task, state, ordinal, memory);
 }
 

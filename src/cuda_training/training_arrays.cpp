@@ -11,6 +11,12 @@ namespace {
 
 std::size_t size(int number) { return static_cast<std::size_t>(number); }
 
+std::size_t control_of(const ModelShape& model) {
+  for (const Tensor& tensor : model.tensors)
+    if (tensor.name.starts_with("control.")) return tensor.offset;
+  return model.parameters;
+}
+
 }  // namespace
 
 TrainingSizes::TrainingSizes(const TrainingTask& task, std::size_t memory)
@@ -26,7 +32,9 @@ TrainingSizes::TrainingSizes(const TrainingTask& task, std::size_t memory)
       parameters(task.shape.parameters),
       model_parameters(task.shape.model.parameters),
       scales(ObservationModel(task.latent.likelihood).log_scales().each.size()),
-      learned_scales(scales > 0 && task.shape.log_scales > 0) {}
+      learned_scales(scales > 0 && task.shape.log_scales > 0),
+      two_objectives(task.options.objective == Objective::partially_importance_weighted),
+      control(control_of(task.shape.model)) {}
 
 TrainingNet::TrainingNet(const std::optional<NetShape>& net, std::size_t most_rows,
                          std::size_t shared_memory)
@@ -71,8 +79,17 @@ void TrainingArrays::lay_out(Arena& arena, const TrainingSizes& sizes, TrainingN
   }
   states = arena.take<float>(n * sizes.state_numbers());
   state_cotangents = arena.take<float>(n * sizes.state_numbers());
-  for (float** each : {&energy, &martingale, &by_log_likelihood, &by_energy, &by_martingale})
-    *each = arena.take<float>(n);
+  for (float** each : {&energy, &martingale}) *each = arena.take<float>(n);
+  const auto take_cotangents = [&](CotangentRows& rows_of) {
+    for (float** each : {&rows_of.log_likelihood, &rows_of.energy, &rows_of.martingale})
+      *each = arena.take<float>(n);
+  };
+  take_cotangents(by);
+  if (sizes.two_objectives) {
+    take_cotangents(posterior_by);
+    posterior_gradient = arena.take<float>(sizes.model_parameters);
+    unused_gradient = arena.take<float>(sizes.parameters);
+  }
   dropped = arena.take<unsigned char>(n);
   row_values = arena.take<double>(decoded);
   log_scale_slopes = arena.take<double>(decoded);

@@ -23,6 +23,8 @@ struct TrainingSizes {
   std::size_t parameters, model_parameters;
   std::size_t scales;   ///< D where each number has one, else 0
   bool learned_scales;  ///< and they are parameters
+  bool two_objectives;  ///< one of encoder and control alone
+  std::size_t control;  ///< place of the control's first parameter, behind the model's others
 
   /// `memory`: bytes that the paths of a block may take.
   TrainingSizes(const TrainingTask& task, std::size_t memory);
@@ -54,7 +56,9 @@ struct TrainingArrays {
   double *exact, *average, *first, *second;  ///< [P]
   float *parameters, *gradient;              ///< [P], parameters rounded from exact
   unsigned char* fixed;                      ///< [P], 1 where a parameter keeps its value
-  float* model_gradient;
+  float* model_gradient;                     ///< [model P]
+  float* posterior_gradient;     ///< likewise, where the posterior has a loss of its own
+  float* unused_gradient;        ///< [P], likewise: of a wide decoder by that loss
   double* partials;              ///< of the gradient's norm, one a block
   unsigned* arrivals;            ///< [R + 1] of decode, then 1 of collect
   float *y, *scaled;             ///< [R, L]; scaled is null where no encoder takes or gives it
@@ -66,8 +70,8 @@ struct TrainingArrays {
   NumberScale* scales;                    ///< [D] or none, as the next two
   float *scale_slopes, *by_scales;        ///< [N·T, D], [R, D] of learned ones
   double* log_likelihood;
-  float* slopes;  ///< [N·T, D]
-  float *by_log_likelihood, *by_energy, *by_martingale;
+  float* slopes;                   ///< [N·T, D]
+  CotangentRows by, posterior_by;  ///< [N] by the loss of a path's sums, by the posterior's own
   float* state_cotangents;
   double* losses;                    ///< [R, loss_numbers]
   std::array<float*, 2> deltas;      ///< of wide nets' hidden layers, in turn

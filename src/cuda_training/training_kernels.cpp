@@ -37,17 +37,19 @@ ScaleKind scale_kind(const Likelihood& likelihood) {
 }  // namespace
 
 KernelSource training_source(const TrainingKind& kind) {
+  const bool two = kind.objective == Objective::partially_importance_weighted;
   KernelText text({"training/encode.cuh", "training/gather.cuh", "training/series.cuh",
                    "training/gru.cuh", "training/attention.cuh", "training/initial_posterior.cuh",
                    "training/decode.cuh", "training/step.cuh"});
   text.net("Encoder", kind.encoder.spec, kind.encoder.rows)
       .net("Decoder", kind.decoder.spec, kind.decoder.rows)
       .kernel("ito_encode", "EncodeArguments", "encode<Encoder>", net_threads)
-      .kernel("ito_decode", "DecodeArguments",
-              fmt::format("decode<Decoder, {}, ito::cuda::ScaleKind({}), ito::LossKind({})>",
-                          terms(kind.likelihood), static_cast<int>(scale_kind(kind.likelihood)),
-                          static_cast<int>(kind.objective)),
-              net_threads)
+      .kernel(
+          "ito_decode", "DecodeArguments",
+          fmt::format("decode<Decoder, {}, ito::cuda::ScaleKind({}), ito::LossKind({}), {}>",
+                      terms(kind.likelihood), static_cast<int>(scale_kind(kind.likelihood)),
+                      static_cast<int>(two ? Objective::importance_weighted : kind.objective), two),
+          net_threads)
       .kernel("ito_decode_back", "DecodeBackArguments", "decode_back<Decoder>", net_threads)
       .kernel("ito_clear_dropped", "DroppedArguments", "clear_dropped")
       .kernel("ito_collect", "CollectArguments", "collect_gradient")

@@ -11,21 +11,6 @@
 namespace ito::cuda {
 namespace {
 
-struct Scaling {
-  double shift = 0, scale = 1;
-};
-Scaling scaling_of(const Encoder& encoder) {
-  return std::visit(
-      []<class Kind>(const Kind& kind) -> Scaling {
-        if constexpr (std::is_same_v<Kind, NoEncoder>) {
-          return {};
-        } else {
-          return {kind.shift, kind.scale};
-        }
-      },
-      encoder);
-}
-
 /// An encoder without a context to make is none.
 const std::optional<NetShape>& encoder_of(const TrainingTask& task, const TrainingSizes& sizes) {
   static const std::optional<NetShape> none;
@@ -41,8 +26,6 @@ std::optional<DeviceInitialPosterior> initial_of(const TrainingTask& task) {
   if (!task.shape.sequence_encoder || !task.shape.sequence_encoder->initial) return {};
   return DeviceInitialPosterior(task.shape.model);
 }
-
-unsigned number(std::size_t count) { return static_cast<unsigned>(count); }
 
 }  // namespace
 
@@ -101,6 +84,14 @@ TrainingKind TrainingStep::kind() const {
           initial_.has_value()};
 }
 
+/// The last of them leaves its decoder's and prior's gradient where `collect` finds it.
+std::vector<TrainingStep::Sweep> TrainingStep::sweeps() const {
+  if (!sizes_.two_objectives) {
+    return {{arrays_.by, task_.options.objective == Objective::sticking_the_landing, true, true}};
+  }
+  return {{arrays_.posterior_by, true, true, false}, {arrays_.by, false, false, true}};
+}
+
 std::unique_ptr<GpuGraph> TrainingStep::capture(GpuStream stream, std::size_t rows) {
   stream_ = Stream{stream};
   return gpu_->capture(stream, [&] {
@@ -114,24 +105,38 @@ std::unique_ptr<GpuGraph> TrainingStep::capture(GpuStream stream, std::size_t ro
       gather(block);
       simulate(block);
       decode(block);
-      decode_back(block);
-      adjoint(block);
-      encode_back(block);
+      for (const Sweep& sweep : sweeps()) {
+        decode_back(block, sweep);
+        adjoint(block, sweep);
+        if (sweep.of_posterior) encode_back(block);
+      }
       collect(block, rows);
     }
     move();
   });
 }
 
-NetCalls TrainingStep::nets() const {
-  return {*gpu_,           *net_kernels_, product_workspace_.bytes(),
-          arrays_.deltas,  stream_,       arrays_.parameters,
-          arrays_.gradient};
+TrainingStep::Scaling TrainingStep::scaling() const {
+  return std::visit(
+      []<class Kind>(const Kind& kind) -> Scaling {
+        if constexpr (std::is_same_v<Kind, NoEncoder>) {
+          return {};
+        } else {
+          return {kind.shift, kind.scale};
+        }
+      },
+      task_.latent.encoder);
+}
+
+NetCalls TrainingStep::nets(float* gradient) const {
+  return {*gpu_,          *net_kernels_, product_workspace_.bytes(),
+          arrays_.deltas, stream_,       arrays_.parameters,
+          gradient};
 }
 
 /// The block's rows and their contexts.
 void TrainingStep::encode(const Block& block) {
-  const auto [shift, scale] = scaling_of(task_.latent.encoder);
+  const auto [shift, scale] = scaling();
   const SmallNet& small = encoder_.small;
   put(kernels_.encode,
       small ? small.blocks(block.rows)
@@ -255,9 +260,8 @@ void TrainingStep::decode(const Block& block) {
   arguments.scale_slopes = arrays_.scale_slopes;
   arguments.by_scales = arrays_.by_scales;
   arguments.log_likelihood = arrays_.log_likelihood;
-  arguments.by_log_likelihood = arrays_.by_log_likelihood;
-  arguments.by_energy = arrays_.by_energy;
-  arguments.by_martingale = arrays_.by_martingale;
+  arguments.by = arrays_.by;
+  arguments.posterior = arrays_.posterior_by;
   arguments.losses = arrays_.losses;
   arguments.arrivals = arrays_.arrivals;
   arguments.fixed_log_scale = ObservationModel(likelihood).log_scales().all;
@@ -269,110 +273,6 @@ void TrainingStep::decode(const Block& block) {
   arguments.observed = number(sizes_.observed);
   put(kernels_.decode, decoder_.small.blocks(decoded(block)), net_threads,
       decoder_.small.shared_bytes(), arguments);
-}
-
-/// To the cotangents of states.
-void TrainingStep::decode_back(const Block& block) {
-  const std::size_t rows = decoded(block);
-  if (has_wide_nets()) {
-    gpu_->clear(arrays_.sums_begin, static_cast<std::size_t>(arrays_.sums_end - arrays_.sums_begin),
-                stream_.handle);
-  }
-  const SmallNet& small = decoder_.small;
-  put(kernels_.decode_back,
-      small ? small.blocks(rows) : blocks_of_threads(rows * sizes_.observed, net_threads),
-      net_threads, small.shared_bytes(),
-      DecodeBackArguments{
-          arrays_.parameters, arrays_.states, decoder_.hidden, arrays_.slopes,
-          arrays_.by_log_likelihood,
-          decoder_.wide ? decoder_.wide->cotangents_array() : arrays_.state_cotangents,
-          decoder_.sums, number(rows), number(sizes_.times), number(sizes_.observed)});
-  if (decoder_.wide) {
-    nets().backward(*decoder_.wide, arrays_.states, task_.shape.decoder->inputs(), rows,
-                    arrays_.state_cotangents);
-  }
-}
-
-void TrainingStep::adjoint(const Block& block) {
-  std::span<float> contexts;
-  if (encoded_cotangents() != nullptr) {
-    contexts = {rows_.puts_together() ? rows_.cotangents : encoded_cotangents(),
-                block.rows * sizes_.context_numbers};
-  }
-  const std::size_t state = size(task_.shape.model.state);
-  std::span<float> starts;
-  if (initial_) starts = {initial_->x0_cotangents(), block.paths * state};
-  plan_.adjoint(stream_, {arrays_.parameters, sizes_.parameters}, recording_,
-                {.states = {arrays_.state_cotangents, block.paths * sizes_.state_numbers()},
-                 .energy = {arrays_.by_energy, block.paths},
-                 .martingale = {arrays_.by_martingale, block.paths}},
-                {.parameters = {arrays_.model_gradient, sizes_.model_parameters},
-                 .x0 = starts,
-                 .context = contexts},
-                {.detach_martingale_parameters = detaches()});
-  if (initial_) {
-    put(kernels_.reverse_initial, blocks_of_threads(block.rows * state * 32), service_threads, 0,
-        initial_->reverse(start_of(block), arrays_.by_energy, arrays_.by_martingale,
-                          arrays_.dropped, sequence_->head_cotangents(), detaches()));
-  }
-}
-
-void TrainingStep::encode_back(const Block& block) {
-  if (rows_.puts_together() && encoded_cotangents() != nullptr) {
-    put(kernels_.own_cotangents, blocks_of_threads(block.rows * sizes_.own_numbers),
-        service_threads, 0, rows_.own_cotangents(block.rows, encoded_cotangents(), lengths()));
-  }
-  if (encoder_.wide)
-    nets().backward(*encoder_.wide, arrays_.scaled, task_.shape.encoder->inputs(), block.rows,
-                    nullptr);
-  if (sequence_) sequence_->backward(nets(), kernels_, picked(block));
-  if (!encoder_.small) return;
-  const auto [shift, scale] = scaling_of(task_.latent.encoder);
-  put(kernels_.encode_back, encoder_.small.blocks(block.rows), net_threads,
-      encoder_.small.shared_bytes(),
-      EncodeBackArguments{arrays_.parameters, arrays_.y, encoder_.hidden, arrays_.context_slopes,
-                          arrays_.context_cotangents, encoder_.sums, shift, scale,
-                          number(block.rows), number(sizes_.row_numbers())});
-}
-
-/// The gradient of the block, beside those of the ones before; of the last, what the step comes to.
-void TrainingStep::collect(const Block& block, std::size_t minibatch) {
-  const auto part = [](const TrainingNet& net, std::size_t rows) -> GradientPart {
-    if (!net.small) return {};
-    return {net.sums, static_cast<unsigned>(net.small.spec.parameters),
-            number(net.small.parameters()), net.small.blocks(rows)};
-  };
-  const auto of_scales = [&]() -> GradientPart {
-    if (!sizes_.learned_scales) return {};
-    return {arrays_.by_scales, number(task_.shape.log_scale), number(sizes_.scales),
-            number(block.rows)};
-  };
-  const std::size_t parameters = sizes_.parameters;
-  put(kernels_.collect, collect_blocks(parameters), service_threads,
-      service_threads * sizeof(double),
-      CollectArguments{
-          arrays_.record,
-          arrays_.gradient,
-          {{arrays_.model_gradient, 0, number(sizes_.model_parameters), 1},
-           part(encoder_, block.rows),
-           part(decoder_, decoded(block)),
-           of_scales(),
-           initial_ ? initial_->gradient(block.rows) : GradientPart{}},
-          task_.fixed.empty() ? nullptr : arrays_.fixed,
-          arrays_.partials,
-          arrays_.arrivals + sizes_.observations + 1,
-          number(parameters),
-          number(has_learned_scale() ? task_.shape.log_scale : parameters),
-          has_wide_nets() || block.first > 0,
-          block.last,
-          task_.options.clip_norm,
-          task_.options.non_finite_limit * static_cast<double>(minibatch * sizes_.samples)});
-}
-
-void TrainingStep::move() {
-  put(kernels_.move, blocks_of_threads(sizes_.parameters), service_threads, 0,
-      AdamArguments{arrays_.record, arrays_.gradient, arrays_.exact, arrays_.first, arrays_.second,
-                    arrays_.average, arrays_.parameters, number(sizes_.parameters)});
 }
 
 }  // namespace ito::cuda

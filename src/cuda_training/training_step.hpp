@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <ito/plan.hpp>
 
@@ -38,13 +39,27 @@ class TrainingStep {
     std::size_t paths;
     bool last;
   };
+  /// A way back: from which cotangents, and whether to the gradient of the encoder and the control,
+  /// of the others, or of all.
+  struct Sweep {
+    CotangentRows by;
+    bool sticks_the_landing;
+    bool of_posterior, of_others;
+  };
+  /// Of y, as an encoder takes it.
+  struct Scaling {
+    double shift = 0, scale = 1;
+  };
+  static unsigned number(std::size_t count) { return static_cast<unsigned>(count); }
+  Scaling scaling() const;
   TrainingKind kind() const;
+  std::vector<Sweep> sweeps() const;
   void encode(const Block& block);
   void gather(const Block& block);
   void simulate(const Block& block);
   void decode(const Block& block);
-  void decode_back(const Block& block);
-  void adjoint(const Block& block);
+  void decode_back(const Block& block, const Sweep& sweep);
+  void adjoint(const Block& block, const Sweep& sweep);
   void encode_back(const Block& block);
   void collect(const Block& block, std::size_t minibatch);
   void move();
@@ -52,12 +67,13 @@ class TrainingStep {
   Request request(const Block& block) const;
   PickedRows picked(const Block& block) const;
   InitialArguments start_of(const Block& block) const;
-  bool detaches() const { return task_.options.objective == Objective::sticking_the_landing; }
   /// What the encoder gives, [R, intervals, own context], or null; and where its cotangents go.
   const float* encoded() const;
   float* encoded_cotangents() const;
   const SeriesLength* lengths() const { return sequence_ ? sequence_->lengths() : nullptr; }
-  NetCalls nets() const;
+  /// That add to `gradient`, of all parameters.
+  NetCalls nets(float* gradient) const;
+  NetCalls nets() const { return nets(arrays_.gradient); }
   template <class Arguments>
   void put(const GpuKernel& kernel, std::size_t blocks, unsigned threads, unsigned shared_bytes,
            const Arguments& arguments) const {

@@ -125,9 +125,7 @@ std::unique_ptr<Network> make_network(const Mlp& net, int inputs, int outputs,
 std::unique_ptr<TrainingEngine> make_training_engine(const TrainingTask& task,
                                                      TrainingState& state) {
   const Device device = task.options.execution.device;
-  // Two gradients of a step are the host's; paths and their gradients are the device's even so.
-  const bool host_steps = task.options.objective == Objective::partially_importance_weighted;
-  if (device.kind() == Device::Kind::cuda && !host_steps)
+  if (device.kind() == Device::Kind::cuda)
     return cuda::make_cuda_training(task, state, device.ordinal());
   return make_host_training(task, state);
 }

@@ -91,6 +91,13 @@ std::vector<TrainingCase> series_cases() {
       [](FitOptions& o) { o.objective = Objective::sticking_the_landing; });
   add("start_importance_weighted", GruEncoder{.hidden = 6, .initial = true, .reads = 3}, 0,
       [](FitOptions& o) { o.objective = Objective::importance_weighted, o.samples = 40; });
+  add(
+      "start_partially_importance_weighted",
+      GruEncoder{.hidden = 6, .decay = true, .initial = true}, 2,
+      [](FitOptions& o) {
+        o.objective = Objective::partially_importance_weighted, o.annealing_epochs = 1.5;
+      },
+      StudentT{.degrees = 3, .scales = {0.4, 1.1}, .learned = true});
   // Scores do not depend on what is added to all keys: the gradient of their biases is rounding
   // alone, by whose size Adam divides it.
   const std::string biases = "encoder.attention.observation.1.bias";

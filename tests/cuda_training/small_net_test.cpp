@@ -153,7 +153,7 @@ TEST_F(SmallNets, LeaveDroppedPathsOut) {
 TEST_F(SmallNets, AndWideOnesGiveTheHostsGradientTogether) {
   const int wide = net_threads + 1;
   const Dataset data = counts(5, 2, 3);
-  const FitOptions options{.batch = 5, .samples = 2};
+  FitOptions options{.batch = 5, .samples = 2};
   for (const bool encoder : {false, true}) {
     const Mlp large{.hidden = {wide}}, small{.hidden = {6}};
     const LatentModel latent = with_nets(encoder ? large : small, encoder ? small : large,
@@ -162,10 +162,14 @@ TEST_F(SmallNets, AndWideOnesGiveTheHostsGradientTogether) {
     constexpr std::size_t shared_memory = 227 << 10;
     EXPECT_EQ(static_cast<bool>(small_net(shape.encoder, 5, shared_memory)), !encoder);
     EXPECT_EQ(static_cast<bool>(small_net(shape.decoder, 20, shared_memory)), encoder);
-    for (const std::size_t memory : {0, 400})
-      expect_equal_steps(one_step(latent, data, options, 5, Device::cuda(), memory),
-                         one_step(latent, data, options, 5, Device::cpu()),
-                         encoder ? "wide encoder" : "wide decoder");
+    for (const Objective objective :
+         {Objective::free_energy, Objective::partially_importance_weighted}) {
+      options.objective = objective;
+      for (const std::size_t memory : {0, 400})
+        expect_equal_steps(one_step(latent, data, options, 5, Device::cuda(), memory),
+                           one_step(latent, data, options, 5, Device::cpu()),
+                           encoder ? "wide encoder" : "wide decoder");
+    }
   }
 }
 

@@ -130,7 +130,7 @@ std::vector<TrainingJob> training_jobs() {
         net({.hidden = {128}, .activation = Activation::silu}, 8, 64, 1600)}},
       {"poisson, no nets, rows of their own grids",
        gate_targets[0],
-       {Poisson{}, Objective::sticking_the_landing, {}, {}, true}},
+       {Poisson{}, Objective::partially_importance_weighted, {}, {}, true}},
       {"gaussian, three layers",
        gate_targets[2],
        {Gaussian{}, Objective::importance_weighted, net(deep, 20, 7, 1600), net(deep, 3, 5, 9)}},
