@@ -310,6 +310,15 @@ class BasicPlan {
   void adjoint(std::span<const Real> parameters, const BasicRecording<Real>& recording,
                const BasicCotangents<Real>& cotangents, const BasicGradientOutputs<Real>& gradient,
                AdjointOptions options = {});
+  /// The recording that the `record` above has left in a workspace, made anew: for callers that
+  /// keep memory from one call to the next and no object, as the graphs of PyTorch and JAX do. Any
+  /// plan of the same model and options may have made it, and the bytes may stand elsewhere by now,
+  /// as long as both places are aligned to 64 bytes. That the numbers of parameters, x0, context
+  /// and grids are still those of the recording is the caller's to see. Throws ito::Error where the
+  /// workspace holds no recording of such a request. On CUDA it is the plan's own last one.
+  BasicRecording<Real> recording_in(std::span<const Real> parameters,
+                                    const BasicRequest<Real>& request,
+                                    std::span<std::byte> workspace);
 
   // The same on CUDA with every span in device memory: work is put on the stream and the call
   // returns. Nothing is allocated but for kernels the first time they are needed (an adjoint's
@@ -327,6 +336,11 @@ class BasicPlan {
   void adjoint(Stream stream, std::span<const Real> parameters,
                const BasicRecording<Real>& recording, const BasicCotangents<Real>& cotangents,
                const BasicGradientOutputs<Real>& gradient, AdjointOptions options = {});
+  /// As the one above, of a workspace in device memory, which nothing looks at: that a recording of
+  /// this request stands in it is the caller's to see as well.
+  BasicRecording<Real> recording_in(Stream stream, std::span<const Real> parameters,
+                                    const BasicRequest<Real>& request,
+                                    std::span<std::byte> workspace);
 
  private:
   struct Compiled;

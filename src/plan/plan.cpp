@@ -155,10 +155,19 @@ struct BasicPlan<Real>::Compiled {
     } else {
       engine->simulate(parameters, request, outputs, engine_part(workspace), keep);
     }
+    if (keep == Keep::nothing) return {};
+    Recording made = recording(stream, parameters, request, workspace, next_id());
+    stamp(stream, workspace, made.parts_.id, hash_of_run(request, workspace));
+    return made;
+  }
+
+  /// What stands in a workspace since a run.
+  Recording recording(std::optional<Stream> stream, std::span<const Real> parameters,
+                      const BasicRequest<Real>& request, std::span<std::byte> workspace,
+                      std::uint64_t of) const {
     Recording made;
-    if (keep == Keep::nothing) return made;
     auto& parts = made.parts_;
-    parts.id = next_id();
+    parts.id = of;
     parts.plan = id;
     parts.request = request;
     parts.workspace = workspace;
@@ -171,8 +180,28 @@ struct BasicPlan<Real>::Compiled {
       parts.context_hash = hash_of(request.context);
       parts.grids_hash = hash_of_grids(request);
     }
-    stamp(stream, workspace, parts.id);
     return made;
+  }
+
+  /// The same of a run that left no object.
+  Recording recording_in(std::optional<Stream> stream, std::span<const Real> parameters,
+                         const BasicRequest<Real>& request, std::span<std::byte> workspace) const {
+    check_run(stream, parameters, request, workspace, Keep::most);
+    std::uint64_t of = 0;
+    if (stream) {
+      of = workspace.data() == stream_workspace.data() ? recorded_on_stream : next_id();
+    } else if (engine->has_own_workspace()) {
+      of = recorded;
+    } else {
+      Stamp found;
+      std::memcpy(&found, workspace.data(), sizeof found);
+      if (found.run == hash_of_run(request, workspace)) of = found.recording;
+    }
+    if (of == 0) {
+      throw Error("workspace", "none of such a recording",
+                  "one that `record` has written to, with the same request");
+    }
+    return recording(stream, parameters, request, workspace, of);
   }
 
   /// The same in memory of its own, which a recording takes with it.
@@ -260,15 +289,34 @@ struct BasicPlan<Real>::Compiled {
     return hash;
   }
 
-  void stamp(std::optional<Stream> stream, std::span<std::byte> workspace,
-             std::uint64_t recording) {
+  /// First in a caller's workspace on the host.
+  struct Stamp {
+    std::uint64_t recording = 0, run = 0;
+  };
+  /// Tells the runs apart that lay a workspace out in different ways, or fill it with other noise.
+  static std::uint64_t hash_of_run(const BasicRequest<Real>& request,
+                                   std::span<const std::byte> workspace) {
+    const std::uint64_t numbers[] = {request.paths,
+                                     request.seed,
+                                     request.first_path,
+                                     request.paths_per_observation,
+                                     static_cast<std::uint64_t>(request.refinement),
+                                     request.context.size(),
+                                     request.grid.size(),
+                                     workspace.size()};
+    return hash_of(std::span<const std::uint64_t>(numbers));
+  }
+
+  void stamp(std::optional<Stream> stream, std::span<std::byte> workspace, std::uint64_t recording,
+             std::uint64_t run = 0) {
     if (stream) {
       stream_workspace = workspace;
       recorded_on_stream = recording;
     } else if (engine->has_own_workspace()) {
       recorded = recording;
     } else {
-      std::memcpy(workspace.data(), &recording, sizeof recording);
+      const Stamp written{recording, run};
+      std::memcpy(workspace.data(), &written, sizeof written);
     }
   }
   /// Whether a recording's workspace is still its own, as far as a plan can see.
@@ -282,9 +330,9 @@ struct BasicPlan<Real>::Compiled {
              !before(stream_workspace.data(), end(of.workspace));
     }
     if (engine->has_own_workspace()) return of.id == recorded;
-    std::uint64_t found;
+    Stamp found;
     std::memcpy(&found, of.workspace.data(), sizeof found);
-    return of.id == found;
+    return of.id == found.recording;
   }
 };
 
@@ -391,6 +439,20 @@ void BasicPlan<Real>::adjoint(Stream stream, std::span<const Real> parameters,
                               const BasicGradientOutputs<Real>& gradient, AdjointOptions options) {
   compiled_->check_recording(stream, parameters, recording.parts_);
   compiled_->reverse(parameters, recording.parts_, cotangents, gradient, options);
+}
+
+template <class Real>
+BasicRecording<Real> BasicPlan<Real>::recording_in(std::span<const Real> parameters,
+                                                   const BasicRequest<Real>& request,
+                                                   std::span<std::byte> workspace) {
+  return compiled_->recording_in(std::nullopt, parameters, request, workspace);
+}
+
+template <class Real>
+BasicRecording<Real> BasicPlan<Real>::recording_in(Stream stream, std::span<const Real> parameters,
+                                                   const BasicRequest<Real>& request,
+                                                   std::span<std::byte> workspace) {
+  return compiled_->recording_in(stream, parameters, request, workspace);
 }
 
 template <class Real>
