@@ -98,6 +98,18 @@ ITO_DEVICE NormalPair<float> box_muller<Fast>(unsigned a, unsigned b) {
   return {radius * cos_fast(angle), radius * sin_fast(angle)};
 }
 
+/// Normals of channels 2·pair and 2·pair + 1 of one path.
+template <class P>
+ITO_DEVICE NormalPair<typename P::Number> path_normals(unsigned long long seed,
+                                                       unsigned long long path, unsigned step,
+                                                       int pair, unsigned stream) {
+  const auto r =
+      philox<unsigned>({{step, noise_counter(path), static_cast<unsigned>(pair), stream}},
+                       static_cast<unsigned>(seed), static_cast<unsigned>(seed >> 32));
+  const bool second = noise_half(path) != 0;
+  return box_muller<P>(second ? r.word[2] : r.word[0], second ? r.word[3] : r.word[1]);
+}
+
 /// Normals of channels 2·column and 2·column + 1 for paths g and g + 8 of the 16 from 16·tile on,
 /// g being the lane's row.
 template <class P>

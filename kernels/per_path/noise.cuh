@@ -1,21 +1,9 @@
-// The noise contract (include/ito/noise.hpp) for one path: one Philox call serves two channels.
+// Noise of the steps of one path: one Philox call serves two channels.
 #pragma once
 
 #include "kernels/device/noise.cuh"
 
 namespace ito::cuda {
-
-/// Normals of channels 2·pair and 2·pair + 1.
-template <class P>
-ITO_DEVICE NormalPair<typename P::Number> path_normals(unsigned long long seed,
-                                                       unsigned long long path, unsigned step,
-                                                       int pair, unsigned stream) {
-  const auto r =
-      philox<unsigned>({{step, noise_counter(path), static_cast<unsigned>(pair), stream}},
-                       static_cast<unsigned>(seed), static_cast<unsigned>(seed >> 32));
-  const bool second = noise_half(path) != 0;
-  return box_muller<P>(second ? r.word[2] : r.word[0], second ? r.word[3] : r.word[1]);
-}
 
 /// Noise of two channels over a step.
 template <class Number>

@@ -109,11 +109,11 @@ ITO_DEVICE void attend(const AttentionArguments& arguments) {
     const double before = largest;
     largest = warp.max(begins ? score : Math<double>::max(before, score));
     // What has been summed so far was in units of the largest before.
-    const double kept = begins ? 0 : exp(before - largest);
-    const double weight = there ? exp(score - largest) : 0;
-    sum = sum * kept + warp.sum(weight);
+    const double kept = begins ? 0 : static_cast<double>(exp(static_cast<float>(before - largest)));
+    const float weight = there ? exp(static_cast<float>(score - largest)) : 0.0f;
+    sum = sum * kept + warp.sum(static_cast<double>(weight));
     weigh(
-        static_cast<float>(weight), count, head.numbers(),
+        weight, count, head.numbers(),
         [&](unsigned i, unsigned k) {
           const unsigned at = first + i;
           return head.part(arguments.keys_values + head.key(at) + head.hidden(),
@@ -136,8 +136,8 @@ ITO_DEVICE AttentionPair attention_pair(const AttentionBackArguments& arguments,
                                         const AttentionHead& head, unsigned query, unsigned key,
                                         const AttentionSums& sums) {
   const AttentionArguments& of = arguments.of;
-  const auto weight = static_cast<float>(
-      exp(static_cast<double>(head.score(query, key)) - sums.largest) / sums.sum);
+  const float score = head.score(query, key) - static_cast<float>(sums.largest);
+  const float weight = exp(score) / static_cast<float>(sums.sum);
   const float by_weight =
       head.dot(arguments.cotangents + head.query(query),
                of.keys_values + head.key(key) + head.hidden(), head.gap(query, key));

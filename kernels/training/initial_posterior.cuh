@@ -2,9 +2,9 @@
 // back. Noise is made again, not kept.
 #pragma once
 
+#include "kernels/device/noise.cuh"
 #include "kernels/device/precision.cuh"
 #include "kernels/device/reductions.cuh"
-#include "kernels/per_path/noise.cuh"
 #include "kernels/training/series_arguments.cuh"
 
 #include "kernels/arithmetic/initial_posterior.cuh"

@@ -84,13 +84,17 @@ void TrainingStep::collect(const Block& block, std::size_t minibatch) {
   };
   const std::size_t parameters = sizes_.parameters, of_model = sizes_.model_parameters;
   const std::size_t control = sizes_.two_objectives ? sizes_.control : of_model;
+  const auto of_control = [&]() -> GradientPart {
+    if (!sizes_.two_objectives) return {};
+    return {arrays_.posterior_gradient + control, number(control), number(of_model - control), 1};
+  };
   put(kernels_.collect, collect_blocks(parameters), service_threads,
       service_threads * sizeof(double),
       CollectArguments{
           arrays_.record,
           arrays_.gradient,
           {{arrays_.model_gradient, 0, number(control), 1},
-           {arrays_.posterior_gradient + control, number(control), number(of_model - control), 1},
+           of_control(),
            part(encoder_, block.rows),
            part(decoder_, decoded(block)),
            of_scales(),
