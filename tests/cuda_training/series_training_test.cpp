@@ -122,7 +122,7 @@ TrainingCase with_inputs(const char* name, const Encoder& encoder) {
   std::get<FeedbackControl>(latent.model.control).context = 4;
   latent.encoder = encoder;
   TrainingCase row{name, validated(latent), counts(20, 2, 2), few_steps()};
-  for (std::uint64_t i = 0; i < 20 * 2 * 3; ++i)
+  for (std::uint64_t i = 0; i < 120; ++i)
     row.data.inputs.push_back(static_cast<float>(normal(i, 8)));
   row.options.start = scattered(row.latent, 3);
   return row;
