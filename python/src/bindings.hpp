@@ -6,12 +6,12 @@
 
 namespace ito::python {
 
-void add_models(nanobind::module_& module);
-void add_plans(nanobind::module_& module);
+namespace nb = nanobind;
 
-/// "auto", "cpu", "cuda:1", … and a number of threads.
-inline Execution execution(const std::string& device, int threads) {
-  return {.device = Device::parse(device), .threads = threads};
-}
+void add_models(nb::module_& module);
+void add_plans(nb::module_& module);
+void add_inference(nb::module_& module);
+void add_series(nb::module_& module);
+void add_samplers(nb::module_& module);
 
 }  // namespace ito::python

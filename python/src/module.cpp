@@ -7,8 +7,13 @@
 NB_MODULE(_core, module) {
   using namespace ito::python;
   module.doc() = "The extension under itosde, which documents what there is of it.";
+  // A density written in Python and kept by a global of its module is there to the end.
+  nanobind::set_leak_warnings(false);
   nanobind::exception<ito::Error>(module, "Error", PyExc_ValueError);
   module.attr("version") = ito::version();
   add_models(module);
   add_plans(module);
+  add_inference(module);
+  add_series(module);
+  add_samplers(module);
 }
