@@ -26,52 +26,32 @@ A latent SDE, fitted to one observation y of X at the horizon by its negative bo
         return jax.tree.map(lambda p, g: p - 0.01 * g, parameters, gradient), value
 
     parameters = itoj.initialize(model)  # a dict of arrays by name
-    for step in range(500):
+    for step in range(200):
         parameters, value = descend(parameters, step)
-    itosde.Parameters(model, parameters).save("fitted.safetensors")
+    ito.Parameters(model, parameters).save("fitted.safetensors")
 """
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import json
-import pathlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy
 
-try:
-    import jax
-    import jax.numpy as jnp
-except ImportError as missing:
-    raise ImportError("itosde.jax needs JAX: pip install jax") from missing
+# First, since it says what to do where JAX is missing.
+from itosde._xla import Run, alike, host_threads, paths_of, with_workspaces
 
-from itosde.model import AnyModel, LatentModel, Model, SeriesModel
+import jax
+import jax.numpy as jnp
+
+from itosde.model import AnyModel, LatentModel, Model
 from itosde.parameters import Parameters, _check_names
 from itosde.parameters import initialize as _initialize
 from itosde.plan import Paths, Plan
 
 __all__ = ["Paths", "flatten", "initialize", "simulate", "unflatten"]
-
-
-def _register() -> None:
-    """Tells XLA of the handlers. On other platforms there are none, and XLA says so."""
-    file = pathlib.Path(__file__).with_name("_jax.so")
-    if not file.exists():
-        raise ImportError(
-            f"itosde.jax needs {file.name}, which this build of itosde was made without: jaxlib, whose headers it "
-            "takes, was not there. Install itosde from a wheel, or build it again beside jaxlib"
-        )
-    library = ctypes.CDLL(str(file))
-    for name in ("ito_simulate", "ito_adjoint"):
-        for suffix, platform in (("cpu", "cpu"), ("cuda", "CUDA")):
-            handler = jax.ffi.pycapsule(getattr(library, f"{name}_{suffix}"))
-            jax.ffi.register_ffi_target(name, handler, platform=platform)
-
-
-_register()
 
 
 # Parameters by name.
@@ -130,7 +110,8 @@ def simulate(
     bit.
 
     model: a model, which runs on JAX's default device, in float64 where the parameters are; or an
-    itosde.Plan, whose device, threads, precision and limits are taken. parameters: a dict of arrays by name,
+    itosde.Plan, whose device, threads, precision and limits are taken (several devices of the host share its
+    cores: take a Plan of few threads there). parameters: a dict of arrays by name,
     itosde.Parameters, or a flat array [≥ P] whose first numbers are the model's. paths: N, by default that
     of x0. seed: an integer, also a traced one, of which 64 bits count; uint32 [2], the low half first; or a
     key of jax.random. Each run needs another one: give the devices of a shard_map theirs. x0: [N, d], or [d]
@@ -146,7 +127,7 @@ def simulate(
     itself refuses (σ = 0 under a control of the drift) as jax.errors.JaxRuntimeError.
     """
     flat = _flat(model, parameters)
-    plan = _plan_of(model, flat.dtype)
+    settings, plan = _plan_of(model, flat.dtype)
     if flat.dtype != plan.dtype:
         wanted = "float64 with jax_enable_x64" if plan.dtype == numpy.float64 else "float32"
         raise TypeError(f"parameters: got {flat.dtype}; accepted: {wanted}, as the plan's precision")
@@ -162,8 +143,8 @@ def simulate(
     if x0.size and x0.shape not in ((state,), (paths, state)):
         raise ValueError(f"x0: got shape {list(x0.shape)}; accepted: [{state}] or [{paths}, {state}]")
     context = _numbers("context", context, plan.dtype)
-    run = _Run(
-        plan=_settings(plan),
+    run = Run(
+        plan=settings,
         paths=paths,
         saves=len(plan.model.save),
         state=state,
@@ -173,11 +154,10 @@ def simulate(
         intervals=bool(intervals),
         detach_state=bool(detach_state),
         detach_martingale_parameters=bool(detach_martingale_parameters),
-        workspace=_workspace_bytes(plan, paths, context, record=True),
-        simulate_workspace=_workspace_bytes(plan, paths, context, record=False),
     )
-    operands = _alike(flat[: plan.parameter_count], _halves(seed), x0, context)
-    results = Paths(*_paths(run, *operands))
+    run = with_workspaces(run, plan, context.shape[0] if context.ndim and context.size else 1)
+    operands = alike(flat[: plan.parameter_count], _halves(seed), x0, context)
+    results = Paths(*paths_of(run, *operands))
     return results if intervals else results._replace(interval_energy=None, interval_martingale=None)
 
 
@@ -191,24 +171,43 @@ def _flat(model, parameters) -> jax.Array:
     return jnp.asarray(parameters)
 
 
-def _plan_of(model, dtype) -> Plan:
+def _plan_of(model, dtype) -> tuple[str, Plan]:
+    """The settings that the handlers make their plans from, and a plan of them that tells sizes."""
     if isinstance(model, Plan):
-        return model
-    if not isinstance(model, (Model, LatentModel)) or isinstance(model, SeriesModel):
+        _, threads, *options = model._settings
+        return _described(model.model, model.device.split(":")[0], threads or host_threads(), *options)
+    if isinstance(model, LatentModel):
+        model = model.model
+    if not isinstance(model, Model):
         raise TypeError(f"model: got {type(model).__name__}; accepted: itosde.Model, LatentModel or Plan")
     platform = jax.config.jax_default_device or jax.default_backend()
     platform = getattr(platform, "platform", platform)
+    if platform not in ("cpu", "gpu", "cuda"):
+        raise ValueError(f"JAX's default device: got {platform}; accepted: cpu or an NVIDIA gpu")
     double = dtype == numpy.float64
-    if platform in ("gpu", "cuda"):
-        return _made_plan(model, "cuda", double)
-    if platform == "cpu":
-        return _made_plan(model, "reference" if double else "cpu", double)
-    raise ValueError(f"JAX's default device: got {platform}; accepted: cpu or an NVIDIA gpu")
+    device = "cuda" if platform != "cpu" else "reference" if double else "cpu"
+    precision = "fp64" if double else "fp32"
+    return _described(model, device, host_threads(), precision, None, "adjoint", "auto")
 
 
 @functools.lru_cache(maxsize=64)
-def _made_plan(model, device: str, double: bool) -> Plan:
-    return Plan(model, device, precision="fp64" if double else "fp32")
+def _described(model: Model, device: str, threads: int, precision: str, workspace_limit: int | None,
+               gradient: str, cuda_kernels: str) -> tuple[str, Plan]:
+    """A compiled computation names its plan by this text, not by an address or a number of this process: JAX
+    may keep it on disk and run it in another. `threads` is not 0, which may mean others on the threads that
+    XLA calls from, and a workspace is laid out for a number of them."""
+    plan = Plan(model, device, threads=threads, precision=precision, workspace_limit=workspace_limit,
+                gradient=gradient, cuda_kernels=cuda_kernels)
+    text = json.dumps({
+        "model": model.to_json(),
+        "device": device,
+        "threads": threads,
+        "precision": precision,
+        "workspace_limit": workspace_limit,
+        "gradient": gradient,
+        "cuda_kernels": cuda_kernels,
+    })
+    return text, plan
 
 
 def _numbers(name: str, value, dtype) -> jax.Array:
@@ -254,141 +253,3 @@ def _halves(seed) -> jax.Array:
     raise TypeError(
         f"seed: got {seed.dtype} {list(seed.shape)}; accepted: an integer, uint32 [2], or a key of jax.random"
     )
-
-
-@functools.lru_cache(maxsize=64)
-def _settings(plan: Plan) -> str:
-    """What the handlers make their own plan from. A compiled computation names it by this text, not by an
-    address or a number of this process, since JAX may keep it on disk and run it in another."""
-    _, threads, precision, workspace_limit, gradient, cuda_kernels = plan._settings
-    return json.dumps({
-        "model": plan.model.to_json(),
-        "device": plan.device.split(":")[0],
-        "threads": threads,
-        "precision": precision,
-        "workspace_limit": workspace_limit,
-        "gradient": gradient,
-        "cuda_kernels": cuda_kernels,
-    })
-
-
-def _workspace_bytes(plan: Plan, paths: int, context: jax.Array, record: bool) -> int:
-    """A multiple of 256, so that the workspaces of runs in a row are aligned as the first."""
-    rows = context.shape[0] if context.ndim > 0 and context.size else 1
-    return (plan.workspace_bytes(paths, rows, record=record) + 255) // 256 * 256
-
-
-# The calls of the handlers in python/jax/handlers.cpp.
-
-
-class _Run(NamedTuple):
-    """What of a call is known when it is traced."""
-
-    plan: str
-    paths: int
-    saves: int
-    state: int
-    first_path: int
-    paths_per_observation: int
-    refinement: int
-    intervals: bool
-    detach_state: bool
-    detach_martingale_parameters: bool
-    workspace: int  # bytes of a recording's
-    simulate_workspace: int  # of a run that keeps nothing
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        return {
-            "plan": self.plan,
-            "first_path": numpy.int64(self.first_path),
-            "paths_per_observation": numpy.int64(self.paths_per_observation),
-            "refinement": numpy.int64(self.refinement),
-        }
-
-
-def _call(run: _Run, operands, record: bool) -> tuple[tuple, jax.Array]:
-    """Paths and the workspace they leave."""
-    dtype, n, s = operands[0].dtype, run.paths, run.saves
-    parts = (n, s) if run.intervals else (0,)
-    results = [
-        _result(operands, (n, s, run.state), dtype),
-        _result(operands, (n,), dtype),
-        _result(operands, (n,), dtype),
-        _result(operands, parts, dtype),
-        _result(operands, parts, dtype),
-        _result(operands, (n,), jnp.uint8),
-        _result(operands, (run.workspace if record else run.simulate_workspace,), jnp.uint8),
-    ]
-    call = jax.ffi.ffi_call("ito_simulate", results, vmap_method="expand_dims")
-    states, energy, martingale, interval_energy, interval_martingale, status, workspace = call(
-        *operands, **run.attributes, record=record
-    )
-    return (states, energy, martingale, status, interval_energy, interval_martingale), workspace
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _paths(run: _Run, parameters, seed, x0, context):
-    return _call(run, (parameters, seed, x0, context), record=False)[0]
-
-
-def _paths_forward(run: _Run, parameters, seed, x0, context):
-    operands = (parameters, seed, x0, context)
-    paths, workspace = _call(run, operands, record=True)
-    return paths, (operands, workspace)
-
-
-def _paths_backward(run: _Run, residuals, cotangents):
-    operands, workspace = residuals
-    parameters, _, x0, context = operands
-    states, energy, martingale, _, interval_energy, interval_martingale = cotangents
-    operands = _alike(*operands, workspace, states, energy, martingale, interval_energy, interval_martingale)
-    results = [
-        _result(operands, parameters.shape, parameters.dtype),
-        _result(operands, (run.paths, run.state) if x0.size else (0,), x0.dtype),
-        _result(operands, context.shape, context.dtype),
-        _result(operands, workspace.shape, workspace.dtype),
-    ]
-    # The adjoint writes to the workspace, so that each of its runs takes one of its own.
-    call = jax.ffi.ffi_call("ito_adjoint", results, vmap_method="broadcast_all", input_output_aliases={4: 3})
-    by_parameters, by_x0, by_context, _ = call(
-        *operands,
-        **run.attributes,
-        detach_state=run.detach_state,
-        detach_martingale_parameters=run.detach_martingale_parameters,
-    )
-    if x0.size and x0.ndim == 1:
-        by_x0 = jnp.sum(by_x0, axis=0)
-    return by_parameters, None, by_x0, by_context
-
-
-_paths.defvjp(_paths_forward, _paths_backward)
-
-
-# Of shard_map: a call of a handler takes operands that vary along the same axes of the mesh.
-
-
-def _varying(array) -> frozenset:
-    kind = jax.typeof(array)
-    return kind.mat.varying if hasattr(kind, "mat") else getattr(kind, "vma", frozenset())
-
-
-def _alike(*arrays) -> tuple:
-    """The arrays, each said to vary along every axis that one of them varies along. What JAX adds to the
-    way back sums the gradient of one that does not over its devices."""
-    axes = frozenset().union(*map(_varying, arrays))
-    missing = [tuple(sorted(axes - _varying(array))) for array in arrays]
-    if hasattr(jax.lax, "pcast"):
-        return tuple(jax.lax.pcast(a, m, to="varying") if m else a for a, m in zip(arrays, missing))
-    return tuple(jax.lax.pvary(a, m) if m else a for a, m in zip(arrays, missing))
-
-
-def _result(operands, shape: tuple[int, ...], dtype) -> jax.ShapeDtypeStruct:
-    axes = _varying(operands[0])
-    if not axes:
-        return jax.ShapeDtypeStruct(shape, dtype)
-    if not hasattr(jax.sharding, "ManualAxisType"):
-        return jax.ShapeDtypeStruct(shape, dtype, vma=axes)
-    mesh = jax.typeof(operands[0]).sharding.mesh
-    return jax.ShapeDtypeStruct(shape, dtype, sharding=jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()),
-                                manual_axis_type=jax.sharding.ManualAxisType(varying=axes))

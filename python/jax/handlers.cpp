@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <xla/ffi/api/ffi.h>
+#include <ito/check.hpp>
 #include <ito/error.hpp>
 #include <ito/plan.hpp>
 
@@ -278,4 +279,10 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(ito_simulate_cuda, ito::jax::simulate_on_stream,
                               ito::jax::of_simulate(ito::jax::on_stream()));
 XLA_FFI_DEFINE_HANDLER_SYMBOL(ito_adjoint_cuda, ito::jax::adjoint_on_stream,
                               ito::jax::of_adjoint(ito::jax::on_stream()));
+
+/// What a plan of 0 threads would take if it were made by the caller's.
+extern "C" int ito_host_threads() { return ito::thread_count(0); }
+
+/// Of XLA's interface, in whose minor version the handlers are written.
+extern "C" int ito_ffi_version() { return XLA_FFI_API_MINOR; }
 #pragma GCC visibility pop

@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import textwrap
 import threading
 
 import numpy
@@ -17,12 +18,13 @@ itoj = pytest.importorskip("itosde.jax")
 import jax.numpy as jnp  # noqa: E402
 
 import itosde as ito  # noqa: E402
+from itosde import _xla  # noqa: E402
 
 FREE = ito.Model(
     state=2, horizon=1, steps=16, save=[8, 16], initial={"kind": "gaussian"},
     drift={"kind": "mlp", "hidden": [8]}, diffusion={"kind": "diagonal", "hidden": [4]},
     control={"kind": "feedback", "hidden": [8]},
-)  # fmt: skip
+)
 STEERED = FREE.replace(control={"kind": "feedback", "hidden": [8], "context": 3})
 SEED = 2**40 + 7  # of two halves that are not zero
 
@@ -75,7 +77,7 @@ def test_gradients_have_the_bits_of_a_plans_adjoint(case, detach):
     plan = ito.Plan(model, "cpu")
     recording = plan.record(parameters, 40, seed=SEED, intervals=True, **run)
     by = {name: drawn(*getattr(recording.paths, name).shape, seed=i)
-          for i, name in enumerate(ito.Paths._fields) if name != "status"}  # fmt: skip
+          for i, name in enumerate(ito.Paths._fields) if name != "status"}
     wanted = plan.adjoint(parameters, recording, **by, **detach)
 
     def loss(flat, x0, context):
@@ -128,12 +130,12 @@ def test_names_and_flat_array_are_the_same_numbers():
     (jnp.int32(-1), 2**64 - 1),
     (jnp.uint32(2**32 - 1), 2**32 - 1),
     (jax.random.key(9), 9),
-])  # fmt: skip
+])
 def test_seeds_are_numbers_halves_or_keys(seed, same):
     flat = parameters_of(FREE).flat
     wanted = ito.Plan(FREE, "cpu").simulate(flat, 8, seed=same).states
     got = jax.jit(lambda seed: itoj.simulate(FREE, flat, 8, seed=seed).states)(seed) \
-        if hasattr(seed, "aval") else itoj.simulate(FREE, flat, 8, seed=seed).states  # fmt: skip
+        if hasattr(seed, "aval") else itoj.simulate(FREE, flat, 8, seed=seed).states
     numpy.testing.assert_array_equal(got, wanted)
 
 
@@ -205,7 +207,7 @@ def in_a_process(script: str, **environment: str) -> None:
     folder = str(pathlib.Path(ito.__file__).parent.parent)
     path = os.pathsep.join(filter(None, [folder, str(pathlib.Path(__file__).parent), os.environ.get("PYTHONPATH")]))
     done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path, **environment},
-                          capture_output=True, text=True, check=False)  # fmt: skip
+                          capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -274,9 +276,28 @@ numpy.testing.assert_allclose(single.states, wanted.states, rtol=1e-4, atol=1e-4
     )
 
 
+def test_the_number_of_threads_is_that_of_the_call_when_it_was_traced():
+    in_a_process(
+        """
+import ctypes, jax, jax.numpy as jnp, itosde as ito, itosde.jax as itoj
+from jax_test import FREE, loss_of, parameters_of
+
+flat = jnp.asarray(parameters_of(FREE).flat)
+plan = ito.Plan(FREE, "cpu", workspace_limit=10_000)  # of which four threads need more
+ctypes.CDLL("libgomp.so.1").omp_set_num_threads(1)  # of this thread; XLA's have four
+gradient = jax.jit(jax.grad(lambda flat: loss_of(itoj.simulate(plan, flat, 64, seed=1)))).lower(flat).compile()
+ctypes.CDLL("libgomp.so.1").omp_set_num_threads(4)
+wanted = jax.grad(lambda flat: loss_of(itoj.simulate(FREE, flat, 64, seed=1)))(flat)
+assert jnp.allclose(gradient(flat), wanted, rtol=1e-4, atol=1e-6)
+""",
+        OMP_NUM_THREADS="4",
+    )
+
+
 def test_checkpoints_are_recomputed_to_the_same_gradient():
     parameters = parameters_of(FREE)
-    small = ito.Plan(FREE, "cpu", threads=1, workspace_limit=20_000)
+    small = ito.Plan(FREE, "cpu", threads=1, workspace_limit=10_000)
+    assert small.workspace_bytes(64) < ito.Plan(FREE, "cpu").workspace_bytes(64)
 
     def gradient(model):
         return jax.grad(lambda flat: loss_of(itoj.simulate(model, flat, 64, seed=1)))(parameters.flat)
@@ -289,7 +310,7 @@ def test_training_finds_the_best_control_of_a_linear_gaussian_model():
     # it is −log p(y), y ~ N(0, 3/2).
     variance, y = 0.5, 1.5
     model = ito.Model(state=1, horizon=1, steps=32, drift={"kind": "zero"}, diffusion={"kind": "identity"},
-                      control={"kind": "feedback", "hidden": [16]})  # fmt: skip
+                      control={"kind": "feedback", "hidden": [16]})
 
     def bound(parameters, seed, martingale=0.0):
         paths = itoj.simulate(model, parameters, 256, seed=seed)
@@ -306,7 +327,7 @@ def test_training_finds_the_best_control_of_a_linear_gaussian_model():
             second = jax.tree.map(lambda v, g: 0.99 * v + 0.01 * g * g, second, gradient)
             parameters = jax.tree.map(
                 lambda p, m, v: p - 0.02 * (m / (1 - 0.9**k)) / (jnp.sqrt(v / (1 - 0.99**k)) + 1e-8),
-                parameters, first, second)  # fmt: skip
+                parameters, first, second)
             return (parameters, first, second), None
 
         return jax.lax.scan(step, carry, seed)[0]
@@ -364,6 +385,16 @@ def test_status_tells_paths_that_are_not_finite_and_they_add_no_gradient():
     assert jnp.all(jnp.isfinite(jax.grad(loss)(flat)))
 
 
+def test_the_example_of_the_module_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [line for line in itoj.__doc__.splitlines() if line.startswith("    ") or not line]
+    names: dict = {}
+    exec(textwrap.dedent("\n".join(lines)), names)
+    assert names["value"] < names["negative_bound"](itoj.initialize(names["model"]), 0) - 1
+    numpy.testing.assert_array_equal(ito.load(names["model"], "fitted.safetensors").flat,
+                                     itoj.flatten(names["model"], names["parameters"]))
+
+
 FLAT = parameters_of(FREE).flat
 REFUSED = {
     "model": (TypeError, "model: got dict", ({}, FLAT, 4), {}),
@@ -386,8 +417,9 @@ REFUSED = {
     "limit": (ito.Error, "workspace_limit", (ito.Plan(FREE, workspace_limit=10), FLAT, 4), {}),
     "context": (Exception, "request.context", (FREE, FLAT, 4), {"context": numpy.zeros((1, 1, 3), "f")}),
     "no context": (Exception, "request.context", (STEERED, parameters_of(STEERED), 4), {}),
-    "refined grid": (Exception, "request.refinement", (FREE.replace(steps=15, save=[15]), FLAT, 4), {"refinement": 1}),
-}  # fmt: skip
+    "refinement of a grid": (Exception, "request.refinement", (FREE.replace(steps=15, save=[15]), FLAT, 4),
+                             {"refinement": 1}),
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -398,8 +430,8 @@ def test_bad_arguments_are_refused_by_name(case):
 
 
 def test_a_plan_of_another_device_is_refused():
-    hidden = ito.Plan(FREE, "cpu")
-    settings = itoj._settings(hidden).replace('"device": "cpu"', '"device": "cuda"')
-    run = itoj._Run(settings, 4, 2, 2, 0, 0, 0, False, False, False, 4096, 4096)
-    with pytest.raises(Exception, match='accepted: one of "cpu" or "reference"'):
-        jax.block_until_ready(itoj._call(run, (FLAT, jnp.zeros(2, jnp.uint32), jnp.zeros(0), jnp.zeros(0)), False))
+    settings, _ = itoj._plan_of(FREE, numpy.float32)
+    run = _xla.Run(settings.replace('"device": "cpu"', '"device": "cuda"'), 4, 2, 2, 0, 0, 0, False, False, False,
+                    4096, 4096)
+    with pytest.raises(Exception, match='accepted: one of \"cpu\" or \"reference\"'):
+        jax.block_until_ready(_xla._call(run, (FLAT, jnp.zeros(2, jnp.uint32), jnp.zeros(0), jnp.zeros(0)), False))
