@@ -17,13 +17,14 @@ itosde.torch and itosde.jax put the same paths into the graphs of PyTorch and JA
 """
 
 from itosde import samplers, series
-from itosde._core import Error, version as __version__
+from itosde._core import Error, info, version as __version__
 from itosde.inference import (
     Evaluation,
     FitResult,
     Interrupted,
     ParameterErrors,
     decode,
+    digits,
     encode,
     evaluate,
     fit,
@@ -69,11 +70,13 @@ __all__ = [
     "Tangents",
     "__version__",
     "decode",
+    "digits",
     "encode",
     "evaluate",
     "fit",
     "forecast",
     "impute",
+    "info",
     "initialize",
     "load",
     "read_dataset",

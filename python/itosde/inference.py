@@ -326,3 +326,12 @@ def _of_times(model: LatentModel, data: Any):
     if values.ndim == 2 and times > 1 and values.shape[1] == times * model.observed:
         return values.reshape(len(values), times, model.observed)
     return values
+
+
+def digits() -> numpy.ndarray:
+    """1797 images of handwritten digits [1797, 64]: 8 × 8 numbers from 0 to 16, row by row.
+
+    The test set of Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI Machine
+    Learning Repository 1998, doi:10.24432/C50P49, under CC BY 4.0.
+    """
+    return read_dataset(os.path.join(os.path.dirname(__file__), "digits.csv"))[:, 0]

@@ -2,12 +2,19 @@
 
 #include <nanobind/nanobind.h>
 
+#include <string>
+
 #include <ito/ito.hpp>
 
 namespace ito::python {
 
 namespace nb = nanobind;
 
+/// Where a call is to run. Before the first one that may be on a CUDA device, itosde's Python looks
+/// for the libraries that its kernels take. Throws ito::Error.
+Device parse_device(const std::string& text);
+
+void add_devices(nb::module_& module);
 void add_models(nb::module_& module);
 void add_plans(nb::module_& module);
 void add_inference(nb::module_& module);

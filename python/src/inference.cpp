@@ -185,7 +185,7 @@ nb::object sample_model(const LatentModel& latent, nb::handle parameters, std::s
   const SampleOptions options{.seed = seed,
                               .mean = mean,
                               .inputs = given.numbers<const float>(),
-                              .execution = {Device::parse(device), threads}};
+                              .execution = {parse_device(device), threads}};
   Dataset drawn;
   {
     nb::gil_scoped_release release;
@@ -197,7 +197,7 @@ nb::object sample_model(const LatentModel& latent, nb::handle parameters, std::s
 nb::object encode_data(const LatentModel& latent, nb::handle parameters, const Dataset& data,
                        const std::string& device, int threads) {
   const auto values = flat_parameters(parameters);
-  const Execution where{Device::parse(device), threads};
+  const Execution where{parse_device(device), threads};
   std::vector<float> made;
   {
     nb::gil_scoped_release release;
@@ -214,7 +214,7 @@ nb::object decode_states(const LatentModel& latent, nb::handle parameters, nb::h
   const Array given(states, "states", false);
   const auto d = static_cast<std::size_t>(latent.model.state), s = latent.model.save.size();
   const auto numbers = given.numbers<const float>({{0, s, d}});
-  const Execution where{Device::parse(device), threads};
+  const Execution where{parse_device(device), threads};
   std::vector<float> made;
   {
     nb::gil_scoped_release release;

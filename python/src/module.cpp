@@ -11,6 +11,7 @@ NB_MODULE(_core, module) {
   nanobind::set_leak_warnings(false);
   nanobind::exception<ito::Error>(module, "Error", PyExc_ValueError);
   module.attr("version") = ito::version();
+  add_devices(module);
   add_models(module);
   add_plans(module);
   add_inference(module);

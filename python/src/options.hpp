@@ -60,7 +60,7 @@ void execution_fields(Visitor& visit, Execution& where) {
   std::string device = "auto";
   visit("device", device);
   visit("threads", where.threads);
-  where.device = Device::parse(device);
+  where.device = parse_device(device);
 }
 
 /// The options of a struct from a dict; other keys are refused.

@@ -369,7 +369,7 @@ void add_plan(nb::module_& module, const char* name, const char* recording) {
                                   .precision = parse_precision(precision),
                                   .gradient = parse_gradient_method(gradient),
                                   .cuda_kernels = parse_cuda_kernels(cuda_kernels)};
-        const Execution where{Device::parse(device), threads};
+        const Execution where{parse_device(device), threads};
         nb::gil_scoped_release release;
         return std::make_shared<Handle>(model, where, options);
       }))

@@ -157,7 +157,7 @@ Sampler train(const Target& target, nb::dict options_given, const std::string& c
 
 nb::dict run(const Target& target, const Sampler& sampler, std::size_t paths, std::uint64_t seed,
              const std::string& device, int threads) {
-  const Execution where{Device::parse(device), threads};
+  const Execution where{parse_device(device), threads};
   lab::SampleSet made;
   {
     nb::gil_scoped_release release;

@@ -160,7 +160,7 @@ SeriesDataset sample_model(const SeriesModel& model, nb::handle parameters, nb::
   const SampleOptions options{.seed = seed,
                               .mean = mean,
                               .inputs = given.numbers<const float>(),
-                              .execution = {Device::parse(device), threads}};
+                              .execution = {parse_device(device), threads}};
   const auto values = flat_parameters(parameters);
   nb::gil_scoped_release release;
   return sample_series(model, values, at, count, options);
