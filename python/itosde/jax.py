@@ -121,7 +121,7 @@ def simulate(
 
     Under vmap a call makes one run after the other, to the bits of a loop, and keeps the states of all of
     them if a gradient is asked for; an observation with a row of `context` each is faster. JAX keeps up to
-    workspace_limit bytes a recorded run.
+    workspace_limit bytes a recorded run. What jit shards by itself is gathered for a call; shard_map divides it.
 
     Raises TypeError, ValueError or itosde.Error naming the argument when it is traced, and what the run
     itself refuses (σ = 0 under a control of the drift) as jax.errors.JaxRuntimeError.

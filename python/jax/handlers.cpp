@@ -234,17 +234,18 @@ constexpr auto adjoint_on_stream = [](void* stream, std::int32_t ordinal, auto..
 template <int operands, int results, class Binding>
 auto with_arrays(Binding&& binding) {
   if constexpr (operands > 0) {
-    return with_arrays<operands - 1, results>(std::move(binding).template Arg<AnyBuffer>());
+    return with_arrays<operands - 1, results>(
+        std::forward<Binding>(binding).template Arg<AnyBuffer>());
   } else if constexpr (results > 1) {
-    return with_arrays<0, results - 1>(std::move(binding).template Ret<AnyBuffer>());
+    return with_arrays<0, results - 1>(std::forward<Binding>(binding).template Ret<AnyBuffer>());
   } else {
-    return std::move(binding).template Ret<AnyBuffer>();
+    return std::forward<Binding>(binding).template Ret<AnyBuffer>();
   }
 }
 
 template <class Binding>
 auto with_settings(Binding&& binding) {
-  return std::move(binding)
+  return std::forward<Binding>(binding)
       .template Attr<std::string_view>("plan")
       .template Attr<std::int64_t>("first_path")
       .template Attr<std::int64_t>("paths_per_observation")
@@ -253,12 +254,13 @@ auto with_settings(Binding&& binding) {
 
 template <class Binding>
 auto of_simulate(Binding&& binding) {
-  return with_settings(with_arrays<4, 7>(std::move(binding))).template Attr<bool>("record");
+  return with_settings(with_arrays<4, 7>(std::forward<Binding>(binding)))
+      .template Attr<bool>("record");
 }
 
 template <class Binding>
 auto of_adjoint(Binding&& binding) {
-  return with_settings(with_arrays<10, 4>(std::move(binding)))
+  return with_settings(with_arrays<10, 4>(std::forward<Binding>(binding)))
       .template Attr<bool>("detach_state")
       .template Attr<bool>("detach_martingale_parameters");
 }
