@@ -198,23 +198,22 @@ def test_outputs_that_cannot_be_written_to_are_refused(model, parameters, contex
 def test_a_plan_in_use_refuses_another_thread(model):
     long = ito.Model(**{**model.fields, "steps": 20000, "save": [20000], "control": {"kind": "none"}})
     plan, flat = ito.Plan(long, "cpu", threads=1), ito.initialize(long)
-    refusals, started = [], threading.Event()
+    refusals = set()
 
-    def first():
-        started.set()
-        plan.simulate(flat, 512, seed=1)
+    def call(paths):
+        """Until the other one has been refused, or this one."""
+        while not refusals:
+            try:
+                plan.simulate(flat, paths, seed=1)
+            except ito.Error as error:
+                refusals.add(str(error))
 
-    thread = threading.Thread(target=first)
+    thread = threading.Thread(target=call, args=(512,))
     thread.start()
-    started.wait()
-    while thread.is_alive() and not refusals:  # the GIL is free while the other one runs
-        try:
-            plan.simulate(flat, 1, seed=1)
-        except ito.Error as error:
-            refusals.append(str(error))
+    call(1)  # the GIL is free while the other one runs
     thread.join()
-    assert refusals == ["plan: got a call while another thread's is running; accepted: one call at a time; "
-                        "make a Plan for each thread"]
+    assert refusals == {"plan: got a call while another thread's is running; accepted: one call at a time; "
+                        "make a Plan for each thread"}
 
 
 def test_any_arguments_at_all_raise_and_never_crash(model, parameters, context):
