@@ -298,16 +298,14 @@ struct BasicPlan<Real>::Compiled {
     std::uint64_t recording = 0, run = 0;
   };
   /// Tells the runs apart that lay a workspace out in different ways, or fill it with other noise.
-  static std::uint64_t hash_of_run(const BasicRequest<Real>& request,
-                                   std::span<const std::byte> workspace) {
-    const std::uint64_t numbers[] = {request.paths,
-                                     request.seed,
-                                     request.first_path,
+  std::uint64_t hash_of_run(const BasicRequest<Real>& request,
+                            std::span<const std::byte> workspace) const {
+    const std::uint64_t numbers[] = {request.paths, request.seed, request.first_path,
                                      request.paths_per_observation,
                                      static_cast<std::uint64_t>(request.refinement),
-                                     request.context.size(),
-                                     request.grid.size(),
-                                     workspace.size()};
+                                     request.context.size(), request.grid.size(), workspace.size(),
+                                     // Which tells numbers of threads apart.
+                                     host_workspace_bytes(request, Keep::least)};
     return hash_of(std::span<const std::uint64_t>(numbers));
   }
 
