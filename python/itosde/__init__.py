@@ -18,6 +18,7 @@ itosde.torch and itosde.jax put the same paths into the graphs of PyTorch and JA
 
 from itosde._core import Error, version as __version__
 from itosde.model import LatentModel, Model, SeriesModel
+from itosde.noise import standard_normal
 from itosde.parameters import Parameters, initialize, load, zeros
 from itosde.plan import Gradient, Grids, Paths, Plan, Recording, Tangents
 
@@ -36,5 +37,6 @@ __all__ = [
     "__version__",
     "initialize",
     "load",
+    "standard_normal",
     "zeros",
 ]

@@ -6,6 +6,7 @@
 
 namespace ito::python {
 
+void add_brownian(nanobind::module_& module);
 void add_models(nanobind::module_& module);
 void add_plans(nanobind::module_& module);
 

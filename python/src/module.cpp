@@ -10,6 +10,7 @@ NB_MODULE(_core, module) {
   nanobind::exception<ito::Error>(module, "Error", PyExc_ValueError);
   module.attr("version") = ito::version();
   nanobind::set_leak_warnings(false);  // caches of torch.compile hold plans until the process ends
+  add_brownian(module);
   add_models(module);
   add_plans(module);
 }
