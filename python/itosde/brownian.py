@@ -48,8 +48,8 @@ class BrownianInterval:
     levy_area_approximation = "none"
 
     def __init__(self, t0: Time = 0.0, t1: Time = 1.0, size: Sequence[int] | None = None,
-                 dtype: torch.dtype | None = None, device: torch.device | str | None = None, entropy: int | None = None,
-                 dt: Time | None = None, tol: float = 1e-6, pool_size: int = 8, cache_size: int | None = None,
+                 dtype: torch.dtype | None = None, device: torch.device | str | None = None,
+                 entropy: int | None = None, dt: Time | None = None, tol: float = 1e-6, pool_size: int = 8, cache_size: int | None = None,
                  halfway_tree: bool = True, levy_area_approximation: str = "none", W: Tensor | None = None,
                  first_element: int = 0):
         if levy_area_approximation != "none":
@@ -69,7 +69,8 @@ class BrownianInterval:
         if not self._dtype.is_floating_point:
             raise TypeError(f"dtype: got {self._dtype}; accepted: torch.float32, float64, float16 or bfloat16")
         if W is not None and (W.shape != self._shape or W.device != self._device):
-            raise Error(f"W: got shape {list(W.shape)} on {W.device}; accepted: {list(self._shape)} on {self._device}")
+            raise Error(f"W: got shape {list(W.shape)} on {W.device}; accepted: {list(self._shape)} on "
+                        f"{self._device}")
         self._seed = (int(torch.randint(1 << 62, ())) if entropy is None else int(entropy)) % (1 << 64)
         self._whole, self._first = W, first_element
         length = self._t1 - self._t0
@@ -115,8 +116,8 @@ class BrownianInterval:
         return self._seed
 
     def __repr__(self) -> str:
-        return (f"{type(self).__name__}(t0={self._t0}, t1={self._t1}, shape={list(self._shape)}, dtype={self._dtype}, "
-                f"device={self._device}, entropy={self._seed})")
+        return (f"{type(self).__name__}(t0={self._t0}, t1={self._t1}, shape={list(self._shape)}, "
+                f"dtype={self._dtype}, device={self._device}, entropy={self._seed})")
 
     def _place(self, name: str, time: Time) -> float:
         """Where a time is in [0, 1]."""

@@ -36,8 +36,8 @@ _KEPT = 16  # models, of different times, that a NeuralSDE keeps with their plan
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda z: z, "relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid,
-    "softplus": nn.functional.softplus, "silu": nn.functional.silu, "lipswish": lambda z: 0.909 * nn.functional.silu(z),
-    "gelu": nn.functional.gelu, "elu": nn.functional.elu, "exp": torch.exp}
+    "softplus": nn.functional.softplus, "silu": nn.functional.silu,
+    "lipswish": lambda z: 0.909 * nn.functional.silu(z), "gelu": nn.functional.gelu, "elu": nn.functional.elu, "exp": torch.exp}
 
 
 class Net(nn.Module):
@@ -83,8 +83,8 @@ class _Perceptron:
         self.depth = len(linears[0])
         self.context = linears[0][0].in_features - (1 if several else state) - ("t" in net.inputs)
         if self.context < 0 or (self.context == 0) != ("context" not in net.inputs):
-            raise Error(f"{name}: got a first layer of {linears[0][0].in_features} inputs for {list(net.inputs)} and a "
-                        f"state of {1 if several else state}; accepted: as many as these have")
+            raise Error(f"{name}: got a first layer of {linears[0][0].in_features} inputs for {list(net.inputs)} "
+                        f"and a state of {1 if several else state}; accepted: as many as these have")
         self.outputs = sum(one[-1].out_features for one in linears)
         self.fields = {"kind": "mlp", "hidden": [sum(one[k].out_features for one in linears)
                                                  for k in range(self.depth - 1)],
@@ -127,7 +127,8 @@ def _layers(name: str, module: nn.Module) -> tuple[list[nn.Linear], list[str], s
         elif isinstance(one, nn.Identity):
             continue
         elif not linears or len(between) == len(linears):
-            raise Error(f"{name}: got {one} where a Linear is to be; accepted: Linear layers with one activation between")
+            raise Error(f"{name}: got {one} where a Linear is to be; accepted: Linear layers with one activation "
+                        "between")
         else:
             between.append(_activation(name, one))
     if not linears:
@@ -238,8 +239,8 @@ class NeuralSDE(nn.Module):
         if logqp:
             prior = _Perceptron("prior_drift", self.prior_drift, state)
             if prior.context or prior.outputs != state:
-                raise Error(f"prior_drift: got {prior.context} numbers of context and {prior.outputs} outputs; accepted: "
-                            f"none and {state}")
+                raise Error(f"prior_drift: got {prior.context} numbers of context and {prior.outputs} outputs; "
+                            f"accepted: none and {state}")
             control = {**drift.fields, "kind": "drift", "context": drift.context}
             if drift.context:
                 control["context_steps"] = context_steps
@@ -254,7 +255,8 @@ class NeuralSDE(nn.Module):
             wanted = (state,) if self.noise_type == "diagonal" else (state, 1 if self.noise_type == "scalar" else 0)
             if len(shape) != len(wanted) or any(w not in (0, s) for s, w in zip(shape, wanted)):
                 accepted = ", ".join(str(one or "any") for one in wanted)
-                raise Error(f"diffusion: got shape {list(shape)} with {self.noise_type} noise; accepted: [{accepted}]")
+                raise Error(f"diffusion: got shape {list(shape)} with {self.noise_type} noise; accepted: "
+                            f"[{accepted}]")
             if len(shape) == 1:
                 return {"diffusion": {"kind": "constant"}}
             # A square one is an affine map with a weight of zero: ito's constants of that size are diagonals.
@@ -294,8 +296,8 @@ def _net(module: nn.Module) -> Net:
 
 @torch.compiler.disable  # descriptions and plans are made outside graphs
 def sdeint(sde: NeuralSDE, y0: Tensor, ts: Tensor | Sequence[float], bm: None = None, method: str | None = None,
-           dt: float | Tensor = 1e-3, adaptive: bool = False, logqp: bool = False, *, seed: int | Tensor | None = None,
-           first_path: int = 0) -> Tensor | tuple[Tensor, Tensor]:
+           dt: float | Tensor = 1e-3, adaptive: bool = False, logqp: bool = False, *,
+           seed: int | Tensor | None = None, first_path: int = 0) -> Tensor | tuple[Tensor, Tensor]:
     """Solves an SDE from y0 [batch, d] at ts[0]: states [T, batch, d] at `ts`.
 
     ts: increasing times. method: euler, milstein, midpoint, heun, reversible_heun, or srk (additive noise);
@@ -328,8 +330,8 @@ def sdeint(sde: NeuralSDE, y0: Tensor, ts: Tensor | Sequence[float], bm: None = 
         sde._models[key] = sde.describe(y0.shape[1], grid, save, solver, logqp, steps)
     if seed is None:
         seed = int(torch.randint(1 << 62, ()))
-    paths = simulate(sde._models[key], sde.tensors(y0.shape[1], logqp), x0=y0.contiguous(), context=context, seed=seed,
-                     first_path=first_path, paths_per_observation=rows, intervals=logqp)
+    paths = simulate(sde._models[key], sde.tensors(y0.shape[1], logqp), x0=y0.contiguous(), context=context,
+                     seed=seed, first_path=first_path, paths_per_observation=rows, intervals=logqp)
     states = paths.states.transpose(0, 1)
     return (states, paths.interval_energy[:, 1:].T) if logqp else states
 
@@ -367,13 +369,14 @@ def _context(sde: NeuralSDE, y0: Tensor, grid: list[float]) -> tuple[int, list[i
         context = None, context.unsqueeze(0)
     times, rows = context
     if rows.dim() != 3 or rows.shape[1] != len(y0) or (times is not None and len(times) != len(rows)):
-        raise Error(f"context: got shape {list(rows.shape)}; accepted: [batch, C], or times [I] and [I, batch, C], of "
-                    f"a batch of {len(y0)}")
+        raise Error(f"context: got shape {list(rows.shape)}; accepted: [batch, C], or times [I] and [I, batch, C], "
+                    f"of a batch of {len(y0)}")
     if times is None:
         ruling = [0] * (len(grid) - 1)
     else:
         starts = torch.tensor(grid[:-1], dtype=torch.float64)
-        ruling = torch.searchsorted(times.detach().double().cpu(), starts, right=True).clamp(max=len(times) - 1).tolist()
+        after = torch.searchsorted(times.detach().double().cpu(), starts, right=True)
+        ruling = after.clamp(max=len(times) - 1).tolist()
     steps = [k for k, row in enumerate(ruling) if k == 0 or row != ruling[k - 1]]
     used = rows if len(steps) == len(rows) else rows[[ruling[k] for k in steps]]
     return 1, steps, used.transpose(0, 1).contiguous()

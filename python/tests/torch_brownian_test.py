@@ -90,7 +90,8 @@ def test_first_normals_are_known():
     for pair in (0, 2):
         radius = math.sqrt(-2 * math.log((words[pair] + 0.5) / 2**32))
         angle = 2 * math.pi * words[pair + 1] / 2**32
-        assert single[pair : pair + 2] == pytest.approx([radius * math.cos(angle), radius * math.sin(angle)], abs=1e-14)
+        wanted = [radius * math.cos(angle), radius * math.sin(angle)]
+        assert single[pair : pair + 2] == pytest.approx(wanted, abs=1e-14)
 
 
 def _words(seed):
@@ -124,7 +125,8 @@ def test_times_outside_and_what_is_not_there_are_refused():
     made = BrownianInterval(torch.tensor(0.1), torch.tensor(14.6), (2,), entropy=1)
     assert torch.equal(made(torch.tensor(0.1), torch.tensor(14.6)), made(0.1, 14.6 + 1e-6))
     for call, message in ((lambda: made(0.0, 1.0), "ta: got 0.0"), (lambda: made(1.0, 14.7), "tb: got 14.7"),
-                          (lambda: made(float("nan"), 1.0), "ta: got nan"), (lambda: made(1.0, 2.0, True), "return_U"),
+                          (lambda: made(float("nan"), 1.0), "ta: got nan"),
+                          (lambda: made(1.0, 2.0, True), "return_U"),
                           (lambda: BrownianInterval(1, 0, (2,)), "t1: got 0.0"),
                           (lambda: BrownianInterval(0, 1), "size: got none"),
                           (lambda: BrownianInterval(0, 1, (2,), levy_area_approximation="davie"), "levy_area"),

@@ -90,7 +90,8 @@ class Generator(nn.Module):
 
     def forward(self, times, batch, seed):
         start = self.initial(torch.randn(batch, self.size))
-        return self.readout(sdeint(self.sde, start, times, dt=0.1, method="reversible_heun", seed=seed)).transpose(0, 1)
+        states = sdeint(self.sde, start, times, dt=0.1, method="reversible_heun", seed=seed)
+        return self.readout(states).transpose(0, 1)
 
 
 def test_an_sde_gan_moves_every_parameter():

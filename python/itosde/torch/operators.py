@@ -27,12 +27,13 @@ def _check(name: str, tensor: Tensor | None, engine: Served, *shapes: tuple[int,
     if tensor.device != engine.device:
         raise Error(f"{name}: got a tensor on {tensor.device}; accepted: one on {engine.device}, where the plan runs")
     got = tuple(tensor.shape)
-    if got not in shapes and not any(len(got) == len(shape) and all(w in (0, g) for g, w in zip(got, shape)) for shape in shapes):
+    fits = (len(got) == len(shape) and all(w in (0, g) for g, w in zip(got, shape)) for shape in shapes)
+    if got not in shapes and not any(fits):
         accepted = " or ".join("[" + ", ".join(str(n or "any") for n in shape) + "]" for shape in shapes)
         raise Error(f"{name}: got shape {list(got)}; accepted: {accepted}")
     if not tensor.is_contiguous():
-        raise Error(f"{name}: got strides {list(tensor.stride())} of shape {list(got)}; accepted: a contiguous tensor "
-                    "(tensor.contiguous())")
+        raise Error(f"{name}: got strides {list(tensor.stride())} of shape {list(got)}; accepted: a contiguous "
+                    "tensor (tensor.contiguous())")
 
 
 def _array(tensor: Tensor | None):
@@ -69,9 +70,15 @@ def _workspace_bytes(engine: Served, paths: int, context: Tensor | None, record:
     return needed + -needed % _ALIGNMENT
 
 
-def _forward(parameters: Tensor, x0: Tensor | None, context: Tensor | None, seeds: Tensor | None, plan: int, paths: int,
-             seed: int, first_path: int, paths_per_observation: int, refinement: int, intervals: bool, record: bool,
-             detach_state: bool, detach_martingale_parameters: bool) -> tuple[Tensor, ...]:
+def _forward(parameters: Tensor, x0: Tensor | None, context: Tensor | None, seeds: Tensor | None, plan: int,
+             paths: int, seed: int, first_path: int, paths_per_observation: int, refinement: int, intervals: bool,
+             detach_state: bool, detach_martingale_parameters: bool, record: bool
+             ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """(states, energy, martingale, interval_energy, interval_martingale, status, workspace).
+
+    `seeds` goes before `seed`, which is a uint64's bits as an int64. The parts of intervals are empty
+    where they are not asked for, the workspace without `record`. Detaching is of the gradient alone.
+    """
     engine = named(plan)
     state, saves = engine.state, engine.saves
     _check("parameters", parameters, engine, (engine.parameters,))
@@ -80,44 +87,32 @@ def _forward(parameters: Tensor, x0: Tensor | None, context: Tensor | None, seed
     needed = _workspace_bytes(engine, paths, context, record)
     # On the host a run without a recording has the plan's own memory.
     workspace = parameters.new_empty(needed, dtype=torch.uint8) if record or parameters.is_cuda else None
-    out = (parameters.new_empty((paths, saves, state)), parameters.new_empty(paths), parameters.new_empty(paths))
-    parts = (parameters.new_empty((paths, saves)), parameters.new_empty((paths, saves))) if intervals else (None, None)
-    status = parameters.new_empty(paths, dtype=torch.uint8)
+    empty = parameters.new_empty
+    out = empty((paths, saves, state)), empty(paths), empty(paths)
+    parts = (empty((paths, saves)), empty((paths, saves))) if intervals else (None, None)
+    status = empty(paths, dtype=torch.uint8)
     with engine.lock:
         engine.engine.run(record, _array(parameters), paths, _seed(seeds, seed, engine), first_path, _array(x0),
                           _array(context), paths_per_observation, refinement, None, *map(_array, out + parts),
                           _array(status), _array(workspace), _stream(parameters))
     if not intervals:
-        parts = (parameters.new_empty((0, saves)), parameters.new_empty((0, saves)))
-    return *out, *parts, status, workspace if record else parameters.new_empty(0, dtype=torch.uint8)
+        parts = empty((0, saves)), empty((0, saves))
+    return *out, *parts, status, workspace if record else empty(0, dtype=torch.uint8)
 
 
-@torch.library.custom_op("itosde::simulate", mutates_args=())
-def simulate(parameters: Tensor, x0: Tensor | None, context: Tensor | None, seeds: Tensor | None, plan: int, paths: int,
-             seed: int, first_path: int, paths_per_observation: int, refinement: int, intervals: bool, record: bool,
-             detach_state: bool, detach_martingale_parameters: bool
-             ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """(states, energy, martingale, interval_energy, interval_martingale, status, workspace).
-
-    `seeds` goes before `seed`, which is a uint64's bits as an int64. The parts of intervals are empty
-    where they are not asked for, the workspace without `record`. The last two arguments are those of
-    the gradient.
-    """
-    return _forward(parameters, x0, context, seeds, plan, paths, seed, first_path, paths_per_observation, refinement,
-                    intervals, record, detach_state, detach_martingale_parameters)
+simulate = torch.library.custom_op("itosde::simulate", _forward, mutates_args=())
 
 
 @simulate.register_fake
-def _(parameters, x0, context, seeds, plan, paths, seed, first_path, paths_per_observation, refinement, intervals, record,
-      detach_state, detach_martingale_parameters):
+def _(parameters, x0, context, seeds, plan, paths, seed, first_path, paths_per_observation, refinement, intervals,
+      detach_state, detach_martingale_parameters, record):
     engine = named(int(plan))
     shown = paths if intervals else 0
     # What an engine takes is known for a number of paths, not for a symbol.
     size = _workspace_bytes(engine, int(paths), context, True) if record else 0
-    return (parameters.new_empty((paths, engine.saves, engine.state)), parameters.new_empty(paths),
-            parameters.new_empty(paths), parameters.new_empty((shown, engine.saves)),
-            parameters.new_empty((shown, engine.saves)), parameters.new_empty(paths, dtype=torch.uint8),
-            parameters.new_empty(size, dtype=torch.uint8))
+    empty = parameters.new_empty
+    return (empty((paths, engine.saves, engine.state)), empty(paths), empty(paths), empty((shown, engine.saves)),
+            empty((shown, engine.saves)), empty(paths, dtype=torch.uint8), empty(size, dtype=torch.uint8))
 
 
 def _reverse(parameters: Tensor, x0: Tensor | None, context: Tensor | None, seeds: Tensor | None, workspace: Tensor,
@@ -125,6 +120,8 @@ def _reverse(parameters: Tensor, x0: Tensor | None, context: Tensor | None, seed
              interval_martingale: Tensor | None, plan: int, paths: int, seed: int, first_path: int,
              paths_per_observation: int, refinement: int, by_parameters: bool, by_x0: bool, by_context: bool,
              detach_state: bool, detach_martingale_parameters: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Derivatives by parameters [P], x0 [N, d] and context [R, I, C], from those by the outputs of
+    `simulate`, of which None is zero. What is not asked for is empty."""
     engine = named(plan)
     if workspace.numel() == 0:
         raise Error("workspace: got none; accepted: one of `simulate` with record=True")
@@ -143,23 +140,13 @@ def _reverse(parameters: Tensor, x0: Tensor | None, context: Tensor | None, seed
     return tuple(empty(0) if one is None else one for one in out)
 
 
-@torch.library.custom_op("itosde::simulate_backward", mutates_args=())
-def simulate_backward(parameters: Tensor, x0: Tensor | None, context: Tensor | None, seeds: Tensor | None,
-                      workspace: Tensor, states: Tensor | None, energy: Tensor | None, martingale: Tensor | None,
-                      interval_energy: Tensor | None, interval_martingale: Tensor | None, plan: int, paths: int,
-                      seed: int, first_path: int, paths_per_observation: int, refinement: int, by_parameters: bool,
-                      by_x0: bool, by_context: bool, detach_state: bool, detach_martingale_parameters: bool
-                      ) -> tuple[Tensor, Tensor, Tensor]:
-    """Derivatives by parameters [P], x0 [N, d] and context [R, I, C], from those by the outputs of
-    `simulate`, of which None is zero. What is not asked for is empty."""
-    return _reverse(parameters, x0, context, seeds, workspace, states, energy, martingale, interval_energy,
-                    interval_martingale, plan, paths, seed, first_path, paths_per_observation, refinement,
-                    by_parameters, by_x0, by_context, detach_state, detach_martingale_parameters)
+# The workspace also has scratch, which is written to: what is recorded stays as it is.
+simulate_backward = torch.library.custom_op("itosde::simulate_backward", _reverse, mutates_args=())
 
 
 @simulate_backward.register_fake
-def _(parameters, x0, context, seeds, workspace, states, energy, martingale, interval_energy, interval_martingale, plan,
-      paths, seed, first_path, paths_per_observation, refinement, by_parameters, by_x0, by_context, detach_state,
+def _(parameters, x0, context, seeds, workspace, states, energy, martingale, interval_energy, interval_martingale,
+      plan, paths, seed, first_path, paths_per_observation, refinement, by_parameters, by_x0, by_context, detach_state,
       detach_martingale_parameters):
     engine, empty = named(int(plan)), parameters.new_empty
     return (empty(engine.parameters if by_parameters else 0), empty((paths, engine.state) if by_x0 else 0),
@@ -181,7 +168,7 @@ def _keep(ctx, inputs: tuple, output: tuple) -> None:
 
 def _gradient(ctx, *by: Tensor | None):
     parameters, x0, context, seeds, workspace = ctx.saved_tensors
-    plan, paths, seed, first_path, paths_per_observation, refinement, intervals, _, *detached = ctx.rest
+    plan, paths, seed, first_path, paths_per_observation, refinement, intervals, *detached, _ = ctx.rest
     parts = by[3:5] if intervals else (None, None)
     wanted = ctx.needs_input_grad
     if _traced() or any(one is not None and torch._C._functorch.is_legacy_batchedtensor(one) for one in by):
@@ -195,7 +182,7 @@ def _gradient(ctx, *by: Tensor | None):
         paths_per_observation, refinement, *wanted[:3], *detached)
     if wanted[1] and x0.dim() == 1:  # one start for all paths
         to_x0 = to_x0.sum(0)
-    gradients = (to_parameters if wanted[0] else None, to_x0 if wanted[1] else None, to_context if wanted[2] else None)
+    gradients = [one if by_it else None for one, by_it in zip((to_parameters, to_x0, to_context), wanted)]
     return *gradients, *(None,) * (len(wanted) - 3)
 
 
@@ -270,10 +257,9 @@ def _traced() -> bool:
     return torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
 
 
-def apply(parameters: Tensor, x0: Tensor | None, context: Tensor | None, seeds: Tensor | None, plan: int, paths: int,
-          seed: int, first_path: int, paths_per_observation: int, refinement: int, intervals: bool, detach_state: bool,
-          detach_martingale_parameters: bool) -> tuple[Tensor, ...]:
-    """`simulate`, recorded where a gradient can be asked for."""
+def apply(parameters: Tensor, x0: Tensor | None, context: Tensor | None, seeds: Tensor | None, *rest: int | bool
+          ) -> tuple[Tensor, ...]:
+    """`simulate`, recorded where a gradient can be asked for: its arguments but the last."""
     given = [one for one in (parameters, x0, context, seeds) if one is not None]
     # Under torch.func an inner tensor does not say whether an outer one is tracked.
     transformed = torch._C._are_functorch_transforms_active()
@@ -284,5 +270,4 @@ def apply(parameters: Tensor, x0: Tensor | None, context: Tensor | None, seeds: 
         run = _Simulate.apply
     else:
         run = _SimulateEagerly.apply if record else _forward
-    return run(parameters, x0, context, seeds, plan, paths, seed, first_path, paths_per_observation, refinement,
-               intervals, record, detach_state, detach_martingale_parameters)
+    return run(parameters, x0, context, seeds, *rest, record)

@@ -75,7 +75,8 @@ def plan_for(source: Plan | Model | LatentModel, dtype: torch.dtype, device: tor
         if dtype != engine.dtype:
             raise TypeError(f"parameters: got {name_of(dtype)}; accepted: {name_of(engine.dtype)}, as the plan's")
         if device != engine.device:
-            raise Error(f"parameters: got a tensor on {device}; accepted: one on {engine.device}, where the plan runs")
+            raise Error(f"parameters: got a tensor on {device}; accepted: one on {engine.device}, where the plan "
+                        "runs")
         return source
     if not isinstance(source, (Model, LatentModel)):
         raise TypeError(f"plan: got {type(source).__name__}; accepted: itosde.Plan, itosde.Model or "
