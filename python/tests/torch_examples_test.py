@@ -56,16 +56,16 @@ def lorenz(count, times):
 def test_a_latent_sde_learns_lorenz_series():
     torch.manual_seed(0)
     times = torch.linspace(0.05, 0.6, 12)
-    data, model = lorenz(64, times), LatentLorenz()
+    data, model = lorenz(32, times), LatentLorenz()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     losses = []
-    for step in range(40):
+    for step in range(30):
         optimizer.zero_grad()
         loss = model(data, times, seed=step, weight=min(1.0, step / 20))
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
+    assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), name
 
