@@ -141,6 +141,9 @@ def test_seeds_follow_torchs_unless_given():
     torch.manual_seed(3)
     assert torch.equal(BrownianInterval(0, 1, (2,))(0, 1), first(0, 1))
     assert torch.equal(BrownianInterval(0, 1, (2,), entropy=first.entropy)(0, 1), first(0, 1))
+    last = BrownianInterval(0, 1, (2,), entropy=(1 << 64) - 1)(0, 1)  # all 64 bits count, and no more
+    assert torch.equal(BrownianInterval(0, 1, (2,), entropy=-1)(0, 1), last)
+    assert not torch.equal(BrownianInterval(0, 1, (2,), entropy=(1 << 63) - 1)(0, 1), last)
 
 
 def test_torchsde_solves_with_it():

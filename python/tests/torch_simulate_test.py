@@ -219,6 +219,9 @@ def test_seeds_of_64_bits(given):
     assert torch.equal(
         as_number, run(made, parameters, x0, context, seed=torch.tensor(most, dtype=torch.uint64)).states)
     assert not torch.equal(as_number, run(made, parameters, x0, context, seed=most - 1).states)
+    compiled = torch.compile(lambda: run(made, parameters, x0, context, seed=most).states, fullgraph=True,
+                             backend="aot_eager")  # whose integers have 63 bits and a sign
+    assert torch.equal(as_number, compiled())
 
 
 def test_a_recording_outlives_its_plan_and_is_read_twice(given):
@@ -240,12 +243,16 @@ def test_a_recording_outlives_its_plan_and_is_read_twice(given):
 
 def test_threads_wait_for_each_other(given):
     made, parameters, x0, context = given
-    wanted, failed = run(made, parameters, x0, context).states, []
+    leaf, several = parameters.clone().requires_grad_(), [x0.repeat(64, 1), context.repeat(64, 1, 1)]
+    wanted, failed = torch.autograd.grad(run(made, leaf, *several).energy.sum(), leaf)[0], []
 
     def work():
-        for _ in range(200):
-            if not torch.equal(run(made, parameters, x0, context).states, wanted):
-                failed.append("other numbers")
+        try:
+            for _ in range(30):
+                gradient, = torch.autograd.grad(run(made, leaf, *several).energy.sum(), leaf)
+                assert torch.equal(gradient, wanted)
+        except BaseException as error:
+            failed.append(error)
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for one in threads:

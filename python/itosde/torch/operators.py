@@ -158,12 +158,10 @@ def _(parameters, x0, context, seeds, workspace, states, energy, martingale, int
 
 def _keep(ctx, inputs: tuple, output: tuple) -> None:
     parameters, x0, context, seeds, *rest = inputs
-    status, workspace = output[5:]
-    ctx.save_for_backward(parameters, x0, context, seeds, workspace)
+    ctx.save_for_backward(parameters, x0, context, seeds, output[6])
     ctx.rest = rest
     ctx.engine = named(int(rest[0]))  # for as long as the graph
     ctx.set_materialize_grads(False)
-    ctx.mark_non_differentiable(status, workspace)
 
 
 def _gradient(ctx, *by: Tensor | None):
