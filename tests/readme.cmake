@@ -1,9 +1,10 @@
-# cmake -DROOT=<source tree> -P readme.cmake: every C++ and JSON block of the README is text of a file in
+# cmake -DROOT=<source tree> -P readme.cmake: every C++, JSON and Python block of the README is text of a file in
 # examples/, which CI builds and runs.
 cmake_minimum_required(VERSION 3.25)
 
 file(READ "${ROOT}/README.md" readme)
-file(GLOB examples "${ROOT}/examples/*.cpp" "${ROOT}/examples/*.json")
+file(GLOB examples "${ROOT}/examples/*.cpp" "${ROOT}/examples/*.json"
+     "${ROOT}/examples/python/*.py")
 set(sources "")
 foreach(example IN LISTS examples)
   file(READ "${example}" text)
@@ -11,7 +12,7 @@ foreach(example IN LISTS examples)
 endforeach()
 
 set(fence "```")
-foreach(language IN ITEMS cpp json)
+foreach(language IN ITEMS cpp json python)
   set(blocks 0)
   set(rest "${readme}")
   while(TRUE)

@@ -16,27 +16,79 @@ E = ½∫|u|² dt and the martingale M = ∫u·dW. See Tzen & Raginsky, arXiv:19
 itosde.torch and itosde.jax put the same paths into the graphs of PyTorch and JAX.
 """
 
-from itosde._core import Error, version as __version__
+from itosde import samplers, series
+from itosde._core import Error, info, version as __version__
+from itosde.inference import (
+    Evaluation,
+    FitResult,
+    Interrupted,
+    ParameterErrors,
+    decode,
+    digits,
+    encode,
+    evaluate,
+    fit,
+    read_dataset,
+    sample,
+    standard_errors,
+)
 from itosde.model import LatentModel, Model, SeriesModel
 from itosde.noise import standard_normal
 from itosde.parameters import Parameters, initialize, load, zeros
 from itosde.plan import Gradient, Grids, Paths, Plan, Recording, Tangents
+from itosde.series import (
+    Prediction,
+    Scores,
+    Series,
+    SeriesDataset,
+    forecast,
+    impute,
+    read_series,
+    sample_series,
+    score_forecasts,
+    score_imputations,
+)
 
 __all__ = [
     "Error",
+    "Evaluation",
+    "FitResult",
     "Gradient",
     "Grids",
+    "Interrupted",
     "LatentModel",
     "Model",
+    "ParameterErrors",
     "Parameters",
     "Paths",
     "Plan",
+    "Prediction",
     "Recording",
+    "Scores",
+    "Series",
+    "SeriesDataset",
     "SeriesModel",
     "Tangents",
     "__version__",
+    "decode",
+    "digits",
+    "encode",
+    "evaluate",
+    "fit",
+    "forecast",
+    "impute",
+    "info",
     "initialize",
     "load",
+    "read_dataset",
+    "read_series",
+    "sample",
+    "sample_series",
+    "samplers",
+    "score_forecasts",
+    "score_imputations",
+    "series",
+    "standard_errors",
     "standard_normal",
     "zeros",
 ]

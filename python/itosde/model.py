@@ -24,13 +24,14 @@ class _Description:
     _kind: Any  # of the extension's classes
 
     def __init__(self, **fields: Any):
-        self._core = self._kind(json.dumps(fields, default=_plain))
+        self._given = json.dumps(fields, default=_plain)
+        self._core = self._kind(self._given)
 
     @classmethod
     def from_json(cls, text: str):
         """From JSON text. Raises ito.Error naming the field, its value and what is accepted."""
         made = cls.__new__(cls)
-        made._core = cls._kind(text)
+        made._given, made._core = text, cls._kind(text)
         return made
 
     def to_json(self) -> str:
@@ -79,8 +80,8 @@ class _Description:
         return self._core.save
 
     def replace(self, **fields: Any):
-        """The same with other values of some fields."""
-        return type(self)(**{**self.fields, **fields})
+        """The same with other values of some fields; those that were not given follow from the others again."""
+        return type(self)(**{**json.loads(self._given), **fields})
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in self.fields.items())
@@ -112,7 +113,16 @@ class Model(_Description):
     _kind = _core.Model
 
 
-class LatentModel(_Description):
+class _Observed(_Description):
+    """What the two kinds with observations share."""
+
+    @property
+    def observed(self) -> int:
+        """D, the size of y at one time."""
+        return self._core.observed
+
+
+class LatentModel(_Observed):
     """A latent diffusion with an encoder, a decoder and a likelihood: the model that `fit` trains.
 
     The keys of Model and `observed`, `encoder`, `decoder`, `likelihood`.
@@ -126,7 +136,7 @@ class LatentModel(_Description):
         return Model(**{name: value for name, value in self.fields.items() if name not in _OBSERVED})
 
 
-class SeriesModel(_Description):
+class SeriesModel(_Observed):
     """A latent model of time series, each on a grid of its own.
 
     The keys of LatentModel, but for those of the grid, and `series`, a dict of `longest_step`,

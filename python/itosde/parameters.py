@@ -14,7 +14,7 @@ class Parameters(MutableMapping):
     """All learnable numbers of a model, by name: `parameters["drift.0.weight"]` is a view [out, in].
 
     `flat` [P] is all of them in the order of the model's tensors; views and flat array are the same
-    memory. Assigning to a name writes into it.
+    memory. Assigning to a name writes into it, an array of its shape or one number for all.
     """
 
     def __init__(self, model: AnyModel, values: Mapping[str, numpy.ndarray] | numpy.ndarray | None = None):
@@ -60,7 +60,7 @@ class Parameters(MutableMapping):
 
     def __setitem__(self, name: str, value) -> None:
         view, given = self[name], numpy.asarray(value)
-        if given.shape != view.shape:
+        if given.ndim > 0 and given.shape != view.shape:
             raise ValueError(f"{name}: got shape {list(given.shape)}; accepted: {list(view.shape)}")
         view[...] = given
 

@@ -127,4 +127,12 @@ void Array::check_shape(std::initializer_list<std::vector<std::size_t>> shapes) 
   throw Error(name_, "shape " + text(got), "shape " + accepted);
 }
 
+std::span<const float> flat_parameters(nb::handle parameters) {
+  return Array(parameters, "parameters", false).numbers<const float>({{0}});
+}
+
+nb::object flat_array(std::span<const float> values) {
+  return numpy_array(std::vector<float>(values.begin(), values.end()), {values.size()});
+}
+
 }  // namespace ito::python

@@ -67,4 +67,9 @@ nb::object numpy_array(std::vector<T> numbers, std::initializer_list<std::size_t
   return nb::cast(nb::ndarray<nb::numpy, T>(owned->data(), shape.size(), shape.begin(), owner));
 }
 
+/// The numbers of flat parameters [P].
+std::span<const float> flat_parameters(nb::handle parameters);
+/// The same as a new array.
+nb::object flat_array(std::span<const float> values);
+
 }  // namespace ito::python

@@ -2,17 +2,24 @@
 
 #include <nanobind/nanobind.h>
 
+#include <string>
+
 #include <ito/ito.hpp>
 
 namespace ito::python {
 
-void add_brownian(nanobind::module_& module);
-void add_models(nanobind::module_& module);
-void add_plans(nanobind::module_& module);
+namespace nb = nanobind;
 
-/// "auto", "cpu", "cuda:1", … and a number of threads.
-inline Execution execution(const std::string& device, int threads) {
-  return {.device = Device::parse(device), .threads = threads};
-}
+/// Where a call is to run. Before the first one that may be on a CUDA device, itosde's Python looks
+/// for the libraries that its kernels take. Throws ito::Error.
+Device parse_device(const std::string& text);
+
+void add_brownian(nb::module_& module);
+void add_devices(nb::module_& module);
+void add_models(nb::module_& module);
+void add_plans(nb::module_& module);
+void add_inference(nb::module_& module);
+void add_series(nb::module_& module);
+void add_samplers(nb::module_& module);
 
 }  // namespace ito::python

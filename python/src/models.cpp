@@ -20,18 +20,17 @@ const Model& paths(const Model& model) { return model; }
 const Model& paths(const LatentModel& latent) { return latent.model; }
 const Model& paths(const SeriesModel& series) { return series.latent.model; }
 
+int observed(const LatentModel& latent) { return latent.observed; }
+int observed(const SeriesModel& series) { return series.latent.observed; }
+
 Model parse(const std::string& json, const Model*) { return parse_model(json); }
 LatentModel parse(const std::string& json, const LatentModel*) { return parse_latent_model(json); }
 SeriesModel parse(const std::string& json, const SeriesModel*) { return parse_series_model(json); }
 
-nb::object flat(const Parameters& parameters) {
-  const auto values = parameters.values();
-  return numpy_array(std::vector<float>(values.begin(), values.end()), {values.size()});
-}
-
 template <class Kind>
 void add_model(nb::module_& module, const char* name) {
-  nb::class_<Kind>(module, name)
+  nb::class_<Kind> bound(module, name);
+  bound
       .def("__init__",
            [](Kind* place, const std::string& json) {
              new (place) Kind(validated(parse(json, static_cast<const Kind*>(nullptr))));
@@ -47,10 +46,10 @@ void add_model(nb::module_& module, const char* name) {
              return all;
            })
       .def("initialize",
-           [](const Kind& model, std::uint64_t seed) { return flat(fresh(model, seed)); })
+           [](const Kind& model, std::uint64_t seed) { return flat_array(fresh(model, seed)); })
       .def("load",
            [](const Kind& model, const std::string& file) {
-             return flat(load_safetensors(layout(model), file));
+             return flat_array(load_safetensors(layout(model), file));
            })
       .def("save_parameters",
            [](const Kind& model, nb::handle values, const std::string& file) {
@@ -73,6 +72,8 @@ void add_model(nb::module_& module, const char* name) {
         const auto& save = paths(model).save;
         return numpy_array(std::vector<int>(save), {save.size()});
       });
+  if constexpr (!std::is_same_v<Kind, Model>)
+    bound.def_prop_ro("observed", [](const Kind& model) { return observed(model); });
 }
 
 }  // namespace

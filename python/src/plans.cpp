@@ -120,7 +120,8 @@ class PlanHandle : public std::enable_shared_from_this<PlanHandle<Real>> {
     request.paths_per_observation = paths_per_observation;
     request.refinement = refinement;
     if (nb::isinstance<nb::int_>(seed)) {
-      request.seed = nb::cast<std::uint64_t>(seed);
+      if (!nb::try_cast(seed, request.seed))
+        throw Error("seed", nb::repr(seed).c_str(), "an integer from 0 to 2^64 - 1");
     } else {
       all.seed_array = Array(seed, "seed", false);
       request.seed_on_device = all.seed_array.template numbers<const std::uint64_t>().data();
@@ -368,7 +369,7 @@ void add_plan(nb::module_& module, const char* name, const char* recording) {
                                   .precision = parse_precision(precision),
                                   .gradient = parse_gradient_method(gradient),
                                   .cuda_kernels = parse_cuda_kernels(cuda_kernels)};
-        const Execution where = execution(device, threads);
+        const Execution where{parse_device(device), threads};
         nb::gil_scoped_release release;
         return std::make_shared<Handle>(model, where, options);
       }))

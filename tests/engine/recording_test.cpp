@@ -103,6 +103,52 @@ class Recordings : public ::testing::TestWithParam<EngineKind> {
 INSTANTIATE_TEST_SUITE_P(Engines, Recordings, ::testing::ValuesIn(engines_of_every_kernel()),
                          engine_name);
 
+// On a device, recordings of host arrays are in the plan's own memory: its last one is reopened.
+TEST_P(Recordings, AreReopenedFromTheirWorkspace) {
+  on_its_numbers([]<class Real>(Real) {
+    Case<Real> a(GetParam());
+    const BasicGradient<Real> wanted = a.adjoint(a.record());
+    a.record_in_workspace();
+    EXPECT_TRUE(a.adjoint(a.plan.recording_in(a.parameters, a.request, a.workspace)) == wanted);
+    if (in_the_plan()) return;
+
+    // Bytes that have moved, and another plan of the same model.
+    std::vector<std::byte> moved(a.workspace.size() + 128);
+    const auto aligned = [](const std::byte* at) {
+      return reinterpret_cast<std::uintptr_t>(at) % 64;
+    };
+    const std::size_t shift = (64 + aligned(a.workspace.data()) - aligned(moved.data())) % 64;
+    const std::span<std::byte> there(moved.data() + shift, a.workspace.size());
+    std::ranges::copy(a.workspace, there.begin());
+    std::ranges::fill(a.workspace, std::byte{0});
+    Case<Real> b(GetParam());
+    EXPECT_TRUE(b.adjoint(b.plan.recording_in(b.parameters, b.request, there)) == wanted);
+  });
+}
+
+TEST_P(Recordings, AreNotReopenedFromAnythingElse) {
+  on_its_numbers([]<class Real>(Real) {
+    Case<Real> a(GetParam());
+    const std::string none =
+        "workspace: got none of such a recording; accepted: one that `record` has written to, with "
+        "the same request";
+    const auto refuses = [&](const BasicRequest<Real>& request) {
+      return refusal([&] { a.plan.recording_in(a.parameters, request, a.workspace); });
+    };
+    EXPECT_EQ(refuses(a.request), none);
+    if (in_the_plan()) return;
+    a.record_in_workspace();
+    EXPECT_EQ(refuses(a.request), "accepted");
+    BasicRequest<Real> seed = a.request, first = a.request;
+    ++seed.seed;
+    first.first_path += 16;
+    EXPECT_EQ(refuses(seed), none);
+    EXPECT_EQ(refuses(first), none);
+    a.plan.simulate(a.parameters, a.request, {}, a.workspace);
+    EXPECT_EQ(refuses(a.request), none) << "a simulation keeps nothing";
+  });
+}
+
 TEST_P(Recordings, HaveThePathsOfASimulation) {
   on_its_numbers([]<class Real>(Real) {
     Case<Real> a(GetParam());
