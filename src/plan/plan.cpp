@@ -185,11 +185,15 @@ struct BasicPlan<Real>::Compiled {
 
   /// The same of a run that left no object.
   Recording recording_in(std::optional<Stream> stream, std::span<const Real> parameters,
-                         const BasicRequest<Real>& request, std::span<std::byte> workspace) const {
+                         const BasicRequest<Real>& request, std::span<std::byte> workspace) {
     check_run(stream, parameters, request, workspace, Keep::most);
     std::uint64_t of = 0;
     if (stream) {
-      of = workspace.data() == stream_workspace.data() ? recorded_on_stream : next_id();
+      // The caller's word for it: what this plan last knew there may be gone, and its memory lent
+      // to a recording of another plan.
+      if (workspace.data() != stream_workspace.data() || recorded_on_stream == 0)
+        stamp(stream, workspace, next_id());
+      of = recorded_on_stream;
     } else if (engine->has_own_workspace()) {
       of = recorded;
     } else {
