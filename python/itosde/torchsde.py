@@ -37,7 +37,8 @@ _KEPT = 16  # models, of different times, that a NeuralSDE keeps with their plan
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda z: z, "relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid,
     "softplus": nn.functional.softplus, "silu": nn.functional.silu,
-    "lipswish": lambda z: 0.909 * nn.functional.silu(z), "gelu": nn.functional.gelu, "elu": nn.functional.elu, "exp": torch.exp}
+    "lipswish": lambda z: 0.909 * nn.functional.silu(z), "gelu": nn.functional.gelu,
+    "elu": nn.functional.elu, "exp": torch.exp}
 
 
 class Net(nn.Module):

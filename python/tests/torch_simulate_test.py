@@ -314,6 +314,18 @@ def test_other_refusals(given):
                                        paths_per_observation=EACH, along_x0=numpy.zeros((1, D), "f4"))
 
 
+def test_tensors_of_the_host_are_refused_by_a_plan_of_a_device(given, monkeypatch):
+    made, parameters, x0, context = given
+    plan = ito.Plan(made, "cpu", threads=1)
+    engine = plans.served(plan)
+    number = engine.key
+    monkeypatch.setattr(engine, "device", torch.device("cuda:0"))  # as if there were one
+    with pytest.raises(ito.Error, match="parameters: got a tensor on cpu; accepted: one on cuda:0, where the plan"):
+        run(plan, parameters, x0, context)
+    with pytest.raises(ito.Error, match="parameters: got a tensor on cpu; accepted: one on cuda:0, where the plan"):
+        operators.simulate(parameters, x0, context, None, number, N, 1, 0, EACH, 0, False, False, False, False)
+
+
 def test_a_path_that_is_not_finite_adds_nothing(given):
     made, parameters, x0, context = given
     broken = x0.clone()

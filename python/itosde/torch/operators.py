@@ -146,8 +146,8 @@ simulate_backward = torch.library.custom_op("itosde::simulate_backward", _revers
 
 @simulate_backward.register_fake
 def _(parameters, x0, context, seeds, workspace, states, energy, martingale, interval_energy, interval_martingale,
-      plan, paths, seed, first_path, paths_per_observation, refinement, by_parameters, by_x0, by_context, detach_state,
-      detach_martingale_parameters):
+      plan, paths, seed, first_path, paths_per_observation, refinement, by_parameters, by_x0, by_context,
+      detach_state, detach_martingale_parameters):
     engine, empty = named(int(plan)), parameters.new_empty
     return (empty(engine.parameters if by_parameters else 0), empty((paths, engine.state) if by_x0 else 0),
             empty(context.shape if by_context and context is not None else 0))
