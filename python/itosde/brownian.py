@@ -50,8 +50,8 @@ class BrownianInterval:
     def __init__(self, t0: Time = 0.0, t1: Time = 1.0, size: Sequence[int] | None = None,
                  dtype: torch.dtype | None = None, device: torch.device | str | None = None,
                  entropy: int | None = None, dt: Time | None = None, tol: float = 1e-6, pool_size: int = 8,
-                 cache_size: int | None = None, halfway_tree: bool = True, levy_area_approximation: str = "none", W: Tensor | None = None,
-                 first_element: int = 0):
+                 cache_size: int | None = None, halfway_tree: bool = True, levy_area_approximation: str = "none",
+                 W: Tensor | None = None, first_element: int = 0):
         if levy_area_approximation != "none":
             raise Error(f"levy_area_approximation: got {levy_area_approximation!r}; accepted: 'none'")
         if size is None and W is None:
