@@ -33,6 +33,7 @@ from itosde.inference import (
     standard_errors,
 )
 from itosde.model import LatentModel, Model, SeriesModel
+from itosde.noise import standard_normal
 from itosde.parameters import Parameters, initialize, load, zeros
 from itosde.plan import Gradient, Grids, Paths, Plan, Recording, Tangents
 from itosde.series import (
@@ -88,5 +89,6 @@ __all__ = [
     "score_imputations",
     "series",
     "standard_errors",
+    "standard_normal",
     "zeros",
 ]
