@@ -1,4 +1,4 @@
-"""The calls of XLA's handlers (python/jax/handlers.cpp) that run paths and their gradient for itosde.jax."""
+"""The calls of XLA's handlers (python/xla/handlers.cpp) that run paths and their gradient for itosde.jax."""
 
 from __future__ import annotations
 
