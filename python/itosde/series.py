@@ -165,7 +165,8 @@ def forecast(
     at = times._core if isinstance(times, SeriesDataset) else numpy.ascontiguousarray(times, numpy.float64)
     given = None if inputs is None else numpy.ascontiguousarray(inputs, numpy.float32)
     options = _options(samples, seed, least_ess, device, threads, mean=mean, quantiles=list(quantiles))
-    return [Prediction(**one) for one in _core.forecast(model._core, _flat(parameters), seen._core, at, given, options)]
+    made = _core.forecast(model._core, _flat(parameters), seen._core, at, given, options)
+    return [Prediction(**one) for one in made]
 
 
 def impute(
