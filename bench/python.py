@@ -33,9 +33,11 @@ def overhead() -> None:
     def gradient():
         plan.adjoint(parameters, plan.record(parameters, 16, out=out), energy=one)
 
-    print(f"simulate, new arrays     {1e6 * fastest(lambda: plan.simulate(parameters, 16), 5000):7.1f} µs a call")
-    print(f"simulate, given arrays   {1e6 * fastest(lambda: plan.simulate(parameters, out=out), 5000):7.1f} µs a call")
-    print(f"record and adjoint       {1e6 * fastest(gradient, 5000):7.1f} µs")
+    calls = {"simulate, new arrays": lambda: plan.simulate(parameters, 16),
+             "simulate, given arrays": lambda: plan.simulate(parameters, out=out),
+             "record and adjoint": gradient}
+    for name, call in calls.items():
+        print(f"{name:24} {1e6 * fastest(call, 5000):7.1f} µs")
 
 
 def rates() -> None:

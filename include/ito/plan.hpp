@@ -312,10 +312,11 @@ class BasicPlan {
                AdjointOptions options = {});
   /// The recording that the `record` above has left in a workspace, made anew: for callers that
   /// keep memory from one call to the next and no object, as the graphs of PyTorch and JAX do. Any
-  /// plan of the same model and options may have made it, and the bytes may stand elsewhere by now,
-  /// as long as both places are aligned to 64 bytes. That the numbers of parameters, x0, context
-  /// and grids are still those of the recording is the caller's to see. Throws ito::Error where the
-  /// workspace holds no recording of such a request. On CUDA it is the plan's own last one.
+  /// plan of the same model, options and number of threads may have made it, and the bytes may
+  /// stand elsewhere by now, as long as both places are aligned to 64 bytes. That the numbers of
+  /// parameters, x0, context and grids are still those of the recording is the caller's to see.
+  /// Throws ito::Error where the workspace holds no recording of such a request. On CUDA it is the
+  /// plan's own last one.
   BasicRecording<Real> recording_in(std::span<const Real> parameters,
                                     const BasicRequest<Real>& request,
                                     std::span<std::byte> workspace);

@@ -20,6 +20,11 @@ namespace ito {
 SeriesDataset sample_series(const SeriesModel& model, std::span<const float> parameters,
                             std::span<const double> times, std::size_t count,
                             const SampleOptions& options = {});
+/// A series like each of those: at its times, under its inputs and of its name, of which nothing
+/// else is read, and with nothing missing. `options.inputs` stays empty. Throws ito::Error where
+/// `latent_series` and `sample` do.
+SeriesDataset sample_series(const SeriesModel& model, std::span<const float> parameters,
+                            const SeriesDataset& like, const SampleOptions& options = {});
 
 }  // namespace ito
 #pragma GCC visibility pop

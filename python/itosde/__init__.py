@@ -13,8 +13,12 @@ E = ½∫|u|² dt and the martingale M = ∫u·dW. See Tzen & Raginsky, arXiv:19
     recording = plan.record(parameters, paths=1024, seed=7)
     gradient = plan.adjoint(parameters, recording, energy=numpy.full(1024, 1 / 1024, "float32"))
 
-itosde.torch and itosde.jax put the same paths into the graphs of PyTorch and JAX.
+itosde.torch and itosde.jax put the same paths into the graphs of PyTorch and JAX; itosde.torchsde and
+BrownianTree are for programs written for torchsde.
 """
+
+import importlib
+from typing import Any
 
 from itosde import samplers, series
 from itosde._core import Error, info, version as __version__
@@ -33,6 +37,7 @@ from itosde.inference import (
     standard_errors,
 )
 from itosde.model import LatentModel, Model, SeriesModel
+from itosde.noise import standard_normal
 from itosde.parameters import Parameters, initialize, load, zeros
 from itosde.plan import Gradient, Grids, Paths, Plan, Recording, Tangents
 from itosde.series import (
@@ -88,5 +93,15 @@ __all__ = [
     "score_imputations",
     "series",
     "standard_errors",
+    "standard_normal",
     "zeros",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs PyTorch or JAX is imported when it is first asked for."""
+    if name in ("brownian", "jax", "torch", "torchsde"):
+        return importlib.import_module(f"itosde.{name}")
+    if name in ("BrownianInterval", "BrownianTree"):
+        return getattr(importlib.import_module("itosde.brownian"), name)
+    raise AttributeError(f"module 'itosde' has no attribute {name!r}")

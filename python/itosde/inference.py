@@ -143,8 +143,8 @@ def fit(
         schedule=schedule, decay=decay, warmup_epochs=warmup_epochs, clip_norm=clip_norm, energy_weight=energy_weight,
         annealing_epochs=annealing_epochs, annealing_cycles=annealing_cycles, averaging=averaging,
         non_finite_limit=non_finite_limit, fixed=None if fixed is None else list(fixed), seed=seed,
-        held_out_samples=held_out_samples, patience=patience, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
-        resume=resume, train_longer=train_longer, device=device, threads=threads,
+        held_out_samples=held_out_samples, patience=patience, checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every, resume=resume, train_longer=train_longer, device=device, threads=threads,
     )
     with _Progress(progress) as report:
         made = _core.fit(latent, training, kept, options, None if start is None else start.flat, report)
@@ -311,7 +311,8 @@ def _data_of(model: AnyLatent, data: Any, held_out: Any, inputs: Any, held_out_i
     if isinstance(model, SeriesModel):
         for name, given_data in (("data", data), ("held_out", held_out)):
             if given_data is not None and not isinstance(given_data, SeriesDataset):
-                raise TypeError(f"{name}: got {type(given_data).__name__}; accepted for a SeriesModel: a SeriesDataset")
+                got = type(given_data).__name__
+                raise TypeError(f"{name}: got {got}; accepted for a SeriesModel: a SeriesDataset")
         return _core.latent_series(model._core, data._core, None if held_out is None else held_out._core)
     latent = _latent(model)
     nothing = numpy.empty((0, len(model.save), latent.observed), numpy.float32)

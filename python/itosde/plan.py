@@ -235,7 +235,9 @@ class Plan:
         raise TypeError("paths: got none; accepted: their number, or x0 [N, d]")
 
     def _check_host(self, flat, wanted: str) -> None:
-        if not isinstance(flat, numpy.ndarray) and hasattr(flat, "__dlpack_device__") and flat.__dlpack_device__()[0] == 2:
+        if isinstance(flat, numpy.ndarray) or not hasattr(flat, "__dlpack_device__"):
+            return
+        if flat.__dlpack_device__()[0] != 1:  # DLPack's number of the host
             raise TypeError(f"out: got none with parameters on a device; accepted: {wanted}")
 
     def _outputs(self, parameters, paths, x0, intervals, out) -> Paths:

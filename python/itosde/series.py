@@ -165,7 +165,8 @@ def forecast(
     at = times._core if isinstance(times, SeriesDataset) else numpy.ascontiguousarray(times, numpy.float64)
     given = None if inputs is None else numpy.ascontiguousarray(inputs, numpy.float32)
     options = _options(samples, seed, least_ess, device, threads, mean=mean, quantiles=list(quantiles))
-    return [Prediction(**one) for one in _core.forecast(model._core, _flat(parameters), seen._core, at, given, options)]
+    made = _core.forecast(model._core, _flat(parameters), seen._core, at, given, options)
+    return [Prediction(**one) for one in made]
 
 
 def impute(
@@ -272,12 +273,16 @@ def pendulum(
     irregular: bool = True,
     gap: float = 0.25,
     missing: float = 0.0,
+    frequency: float = 6.0,
+    damping: float = 0.5,
+    diffusion: float = 0.5,
     observation_std: float = 0.05,
     seed: int = 0,
 ) -> SeriesDataset:
-    """A damped pendulum pushed by noise: where its bob is, (sin θ, −cos θ). Arguments as `lorenz`."""
+    """A damped pendulum pushed by noise, d²θ = (−frequency² sin θ − damping dθ/dt) dt + diffusion dW:
+    where its bob is, (sin θ, −cos θ). The other arguments as `lorenz`."""
     return _wrapped(_core.sample_pendulum(_pattern(series, times, horizon, irregular, gap, missing, seed),
-                                          observation_std))
+                                          frequency, damping, diffusion, observation_std))
 
 
 def ornstein_uhlenbeck(

@@ -54,6 +54,12 @@ nb::object without_waiting(nb::handle object) {
 Array::Array(nb::handle object, const char* name, bool written) : name_(name) {
   if (object.is_none()) return;
   given_ = true;
+  if (nb::hasattr(object, "requires_grad") && nb::cast<bool>(object.attr("requires_grad"))) {
+    const std::string got = name_ + ": got " + class_of(object) +
+                            " that requires grad; accepted: one without (tensor.detach()); "
+                            "itosde.torch has gradients";
+    throw nb::type_error(got.c_str());
+  }
   const nb::object capsule = without_waiting(object);
   const nb::handle source = capsule.is_valid() ? nb::handle(capsule) : object;
   bool taken = false;
@@ -65,13 +71,8 @@ Array::Array(nb::handle object, const char* name, bool written) : name_(name) {
     if (taken) array_ = nb::ndarray<>(read);
   }
   if (!taken) {
-    const bool tracked =
-        nb::hasattr(object, "requires_grad") && nb::cast<bool>(object.attr("requires_grad"));
-    const std::string got = name_ + ": got " + class_of(object) +
-                            (tracked ? " that requires grad" : "") + "; accepted: " +
-                            (tracked   ? "one without (tensor.detach()); itosde.torch has gradients"
-                             : written ? "an array that can be written to"
-                                       : "an array");
+    const std::string got = name_ + ": got " + class_of(object) + "; accepted: " +
+                            (written ? "an array that can be written to" : "an array");
     throw nb::type_error(got.c_str());
   }
   std::int64_t stride = 1;

@@ -29,6 +29,12 @@ class Array {
   const std::string& name() const { return name_; }
   std::vector<std::size_t> shape() const;
 
+  /// Whether its numbers are T.
+  template <class T>
+  bool is() const {
+    return given_ && array_.dtype() == nb::dtype<T>();
+  }
+
   /// Its numbers. Throws TypeError on a type other than T.
   template <class T>
   std::span<T> numbers() const {

@@ -14,6 +14,7 @@ namespace nb = nanobind;
 /// for the libraries that its kernels take. Throws ito::Error.
 Device parse_device(const std::string& text);
 
+void add_brownian(nb::module_& module);
 void add_devices(nb::module_& module);
 void add_models(nb::module_& module);
 void add_plans(nb::module_& module);

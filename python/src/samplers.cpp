@@ -248,10 +248,15 @@ void add_samplers(nb::module_& module) {
     nb::gil_scoped_release release;
     return lab::sample_lorenz({.normalize = normalize, .observation_std = observation_std}, how);
   });
-  module.def("sample_pendulum", [](nb::dict pattern, double observation_std) {
+  module.def("sample_pendulum", [](nb::dict pattern, double frequency, double damping,
+                                   double diffusion, double observation_std) {
     const auto how = read_options<lab::ObservationPattern>(std::move(pattern));
     nb::gil_scoped_release release;
-    return lab::sample_pendulum({.observation_std = observation_std}, how);
+    return lab::sample_pendulum({.frequency = frequency,
+                                 .damping = damping,
+                                 .diffusion = diffusion,
+                                 .observation_std = observation_std},
+                                how);
   });
   module.def("sample_ornstein_uhlenbeck", [](nb::dict pattern, int dimension, double rate,
                                              double mean, double std, double observation_std) {

@@ -13,7 +13,8 @@ def test_log_z_of_a_density_written_in_python():
         return -0.5 * float((x - 1) @ (x - 1)), 1 - x
 
     target = ito.samplers.Target(2, log_density)
-    sampler = ito.samplers.train_sampler(target, iterations=60, paths=128, control={"kind": "feedback", "hidden": [16]})
+    control = {"kind": "feedback", "hidden": [16]}
+    sampler = ito.samplers.train_sampler(target, iterations=60, paths=128, control=control)
     made = ito.samplers.run_sampler(target, sampler, 2048, seed=1)
     assert made.states.shape == (2048, 2)
     assert abs(made.log_normalizer - numpy.log(2 * numpy.pi)) < 4 * made.log_normalizer_error + 1e-3
@@ -42,8 +43,9 @@ def test_errors_of_a_density_come_through():
     target = ito.samplers.Target(1, fails, differentiable=False)
     with pytest.raises(LookupError, match="in the density"):
         ito.samplers.train_sampler(target, iterations=2)
+    flat = ito.samplers.Target(1, lambda x: 0.0, differentiable=False)
     with pytest.raises(ito.Error, match="differentiable|gradient"):
-        ito.samplers.train_sampler(ito.samplers.Target(1, lambda x: 0.0, differentiable=False), loss="kl", iterations=2)
+        ito.samplers.train_sampler(flat, loss="kl", iterations=2)
 
 
 def test_a_prior_is_steered_to_a_posterior():

@@ -24,7 +24,10 @@ struct SampleArguments {
   std::string out;
   std::uint64_t count = 1;
   std::string parameters{default_parameters};
-  std::vector<double> times;  ///< of a model of series
+  // Of a model of series.
+  std::vector<double> times;
+  std::string like;
+  SeriesOptions series;
   SampleOptions options;
 };
 
@@ -37,27 +40,43 @@ std::vector<std::string> column_names(const Dataset& data) {
   return names;
 }
 
-int draw_series(const OutputFile& out, const SampleArguments& arguments,
-                const FittedModel& fitted) {
-  if (fitted.series->latent.model.inputs > 0)
-    throw Error("DIR", fmt::format("'{}', a model with inputs", arguments.folder),
-                "a model without; ito::sample_series draws with inputs");
+/// At --times, or at those of the series of --like and under their inputs.
+SeriesDataset draw_series(const SampleArguments& arguments, const FittedModel& fitted) {
+  const SeriesModel& model = *fitted.series;
+  if (!arguments.like.empty()) {
+    return sample_series(
+        model, fitted.parameters,
+        read_model_series(arguments.like, arguments.series, model, Header::automatic),
+        arguments.options);
+  }
+  arguments.series.refuse();
+  if (model.latent.model.inputs > 0)
+    throw Error("--like", "none", "a file of series with the inputs of a model that takes some");
   if (arguments.times.empty())
-    throw Error("--times", "none", "the times to draw series at, as 0,0.5,1 or FROM:TO:STEP");
-  const SeriesDataset drawn = sample_series(*fitted.series, fitted.parameters, arguments.times,
-                                            arguments.count, arguments.options);
+    throw Error("--times", "none",
+                "the times to draw series at, as 0,0.5,1 or FROM:TO:STEP, or --like FILE");
+  return sample_series(model, fitted.parameters, arguments.times, arguments.count,
+                       arguments.options);
+}
+
+int write_series(const OutputFile& out, const SeriesDataset& drawn) {
   out.write([&](const auto& file) { write_series_csv(file, drawn); });
-  out.say(fmt::format("{} series of {} times written to {}\n", drawn.count(),
-                      arguments.times.size(), out.name()));
+  out.say(fmt::format("{} series of {} times in all written to {}\n", drawn.count(), drawn.times(),
+                      out.name()));
   return 0;
 }
 
 int draw(const SampleArguments& arguments) {
   const OutputFile out("--out", arguments.out, OutputFile::Kind::text);
   const FittedModel fitted = read_fit(arguments.folder, arguments.parameters);
-  if (fitted.series) return draw_series(out, arguments, fitted);
-  if (!arguments.times.empty())
-    throw Error("--times", "times", "none with a model that is not one of series: it has its own");
+  if (fitted.series) return write_series(out, draw_series(arguments, fitted));
+  arguments.series.refuse();
+  for (const auto& [option, given] :
+       {std::pair{"--times", !arguments.times.empty()}, {"--like", !arguments.like.empty()}}) {
+    if (given)
+      throw Error(option, "one",
+                  "none with a model that is not one of series: it has its own times");
+  }
   const Dataset drawn =
       sample(fitted.latent, fitted.parameters, arguments.count, arguments.options);
   out.write([&](const auto& file) { write_csv(file, column_names(drawn), drawn.values); });
@@ -73,10 +92,16 @@ void add_sample(CLI::App& program, Action& action) {
       "Draw observations from a fitted model: prior paths through decoder and likelihood");
   auto arguments = std::make_shared<SampleArguments>();
   add_folder(*command, "DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
-  add_paths(*command, "--count", arguments->count, "Observations to draw", 1)->required();
+  auto* count = add_paths(*command, "--count", arguments->count, "Observations to draw", 1);
   add_output_file(*command, arguments->out, "File to write (.csv)")->required();
-  add_numbers(*command, "--times", arguments->times,
-              "Of a model of series: the times of each, as 0,0.5,1 or FROM:TO:STEP");
+  auto* times = add_numbers(*command, "--times", arguments->times,
+                            "Of a model of series: the times of each, as 0,0.5,1 or FROM:TO:STEP");
+  add_input(
+      *command, "--like", arguments->like,
+      "Of a model of series: draw one for each of this file, at its times and under its inputs")
+      ->excludes(count)
+      ->excludes(times);
+  add_series_options(*command, arguments->series);
   add_whole_number(*command, "--seed", arguments->options.seed, "Seed of the draws");
   command->add_flag("--mean", arguments->options.mean,
                     "Write the mean of y given each path instead of a draw");

@@ -24,10 +24,8 @@ Paths prior_paths(Plan& plan, std::span<const float> parameters, std::size_t fir
                   .first_path = first,
                   .grid = grid.steps,
                   .save = grid.save};
-  if (each > 0) {
-    request.context = options.inputs.subspan(first * each, count * each);
-    request.paths_per_observation = 1;
-  }
+  if (each > 0) request.context = options.inputs.subspan(first * each, count * each);
+  if (each > 0 || grid.save.size() > model.save.size()) request.paths_per_observation = 1;
   Paths paths = plan.simulate(parameters, request);
   if (paths.non_finite() > 0)
     throw Error("sample", fmt::format("{} of {} prior paths not finite", paths.non_finite(), count),
@@ -49,7 +47,7 @@ float observe(const ObservationModel& model, double eta, const LogScales& log_sc
 
 Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> parameters,
                          std::size_t count, const SampleOptions& options, std::size_t memory,
-                         std::span<const ObservationGrid> grid) {
+                         std::span<const ObservationGrid> grids) {
   check_paths("sample.count", count);
   const LatentModel checked = validated(latent);
   const LatentShape shape = resolve(checked);
@@ -74,10 +72,13 @@ Dataset sample_in_blocks(const LatentModel& latent, std::span<const float> param
   GridRows row_grid;
   for (std::size_t begin = 0; begin < count; begin += block) {
     const std::size_t rows = std::min(block, count - begin);
-    // One for all paths, or beside inputs of their own one for each.
-    if (!grid.empty() && (begin == 0 || rows < block))
+    if (grids.size() == count) {
+      row_grid = grid_rows<float>(plan.model(), grids.subspan(begin, rows));
+    } else if (!grids.empty() && (begin == 0 || rows < block)) {
+      // One for all paths, or beside inputs of their own one for each.
       row_grid = grid_rows<float>(plan.model(),
-                                  std::vector(plan.model().inputs > 0 ? rows : 1, grid.front()));
+                                  std::vector(plan.model().inputs > 0 ? rows : 1, grids.front()));
+    }
     const Paths paths = prior_paths(plan, parameters, begin, rows, options, row_grid);
     std::vector<float> decoded(decoder ? rows * row_numbers : 0);
     if (decoder) decoder->forward(parameters, paths.states(), decoded);

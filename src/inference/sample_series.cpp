@@ -39,6 +39,15 @@ void check_series_inputs(std::span<const float> inputs, std::size_t count, std::
                        : "none: the prior takes no inputs");
 }
 
+/// Draws on the grids of `sized`, one for all or one each, as y was before its standardization.
+Dataset drawn_rows(const SeriesModel& model, std::span<const float> parameters,
+                   const LatentSeries& sized, std::size_t count, const SampleOptions& options) {
+  Dataset rows =
+      sample_in_blocks(sized.latent, parameters, count, options, block_memory, sized.data.grids);
+  if (model.standardization) model.standardization->undo(std::span(rows.values));
+  return rows;
+}
+
 }  // namespace
 
 SeriesDataset sample_series(const SeriesModel& given, std::span<const float> parameters,
@@ -63,9 +72,7 @@ SeriesDataset sample_series(const SeriesModel& given, std::span<const float> par
   }
   SampleOptions with = options;
   with.inputs = ruling;
-  Dataset rows =
-      sample_in_blocks(sized.latent, parameters, count, with, block_memory, sized.data.grids);
-  if (model.standardization) model.standardization->undo(std::span(rows.values));
+  const Dataset rows = drawn_rows(model, parameters, sized, count, with);
   const std::vector<std::string> names = numbered_names("", count);
   drawn.series.clear();
   for (std::size_t i = 0; i < count; ++i)
@@ -75,6 +82,29 @@ SeriesDataset sample_series(const SeriesModel& given, std::span<const float> par
          .values = {rows.row(i).begin(), rows.row(i).end()},
          .inputs = {options.inputs.begin() + static_cast<std::ptrdiff_t>(i * each),
                     options.inputs.begin() + static_cast<std::ptrdiff_t>((i + 1) * each)}});
+  return drawn;
+}
+
+SeriesDataset sample_series(const SeriesModel& given, std::span<const float> parameters,
+                            const SeriesDataset& like, const SampleOptions& options) {
+  const SeriesModel model = validated(given);
+  if (!options.inputs.empty())
+    throw Error("sample.inputs", fmt::format("{} numbers", options.inputs.size()),
+                "none: the series bring theirs");
+  LatentSeries sized = latent_series(model, like);
+  SampleOptions with = options;
+  if (prior(model.latent.model).inputs > 0) {
+    with.inputs = sized.data.inputs;
+  } else {  // the prior takes no other context
+    for (ObservationGrid& grid : sized.data.grids) grid.intervals.clear();
+  }
+  const Dataset rows = drawn_rows(model, parameters, sized, like.count(), with);
+  SeriesDataset drawn = like;
+  for (std::size_t i = 0; i < like.count(); ++i) {
+    std::vector<float>& values = drawn.series[i].values;
+    values.assign(rows.row(i).begin(),
+                  rows.row(i).begin() + static_cast<std::ptrdiff_t>(values.size()));
+  }
   return drawn;
 }
 

@@ -185,11 +185,15 @@ struct BasicPlan<Real>::Compiled {
 
   /// The same of a run that left no object.
   Recording recording_in(std::optional<Stream> stream, std::span<const Real> parameters,
-                         const BasicRequest<Real>& request, std::span<std::byte> workspace) const {
+                         const BasicRequest<Real>& request, std::span<std::byte> workspace) {
     check_run(stream, parameters, request, workspace, Keep::most);
     std::uint64_t of = 0;
     if (stream) {
-      of = workspace.data() == stream_workspace.data() ? recorded_on_stream : next_id();
+      // The caller's word for it: what this plan last knew there may be gone, and its memory lent
+      // to a recording of another plan.
+      if (workspace.data() != stream_workspace.data() || recorded_on_stream == 0)
+        stamp(stream, workspace, next_id());
+      of = recorded_on_stream;
     } else if (engine->has_own_workspace()) {
       of = recorded;
     } else {
@@ -294,16 +298,14 @@ struct BasicPlan<Real>::Compiled {
     std::uint64_t recording = 0, run = 0;
   };
   /// Tells the runs apart that lay a workspace out in different ways, or fill it with other noise.
-  static std::uint64_t hash_of_run(const BasicRequest<Real>& request,
-                                   std::span<const std::byte> workspace) {
-    const std::uint64_t numbers[] = {request.paths,
-                                     request.seed,
-                                     request.first_path,
+  std::uint64_t hash_of_run(const BasicRequest<Real>& request,
+                            std::span<const std::byte> workspace) const {
+    const std::uint64_t numbers[] = {request.paths, request.seed, request.first_path,
                                      request.paths_per_observation,
                                      static_cast<std::uint64_t>(request.refinement),
-                                     request.context.size(),
-                                     request.grid.size(),
-                                     workspace.size()};
+                                     request.context.size(), request.grid.size(), workspace.size(),
+                                     // Which tells numbers of threads apart.
+                                     host_workspace_bytes(request, Keep::least)};
     return hash_of(std::span<const std::uint64_t>(numbers));
   }
 

@@ -57,15 +57,16 @@ void run_encoder(const EncoderKind& kind, const PendulumData& data, std::uint64_
                  const Settings& settings, const Share& share, EncoderResults& results) {
   SeriesModel model = series_model({.longest_step = 0.1}, 2);
   model.latent.encoder = kind.encoder;
+  model.latent.decoder = MlpDecoder{};  // affine: where the bob is can be coordinates of the state
   const FittedSeries fitted = fit_series(std::move(model),
-                                         {.epochs = 400,
+                                         {.epochs = 200,
                                           .batch = 32,
                                           .samples = 4,
                                           .objective = Objective::sticking_the_landing,
                                           .learning_rate = 0.01,
                                           .annealing_epochs = 15,
                                           .seed = seed,
-                                          .patience = 400},
+                                          .patience = 200},
                                          data.training, true, kind.name, share);
   const auto [latent, rows] = latent_series(fitted.model, data.held_out);
   const Evaluation bounds = evaluate(

@@ -210,6 +210,18 @@ TEST_F(SeriesProgram, InputsAreKnownByNameAndAhead) {
   EXPECT_EQ(read(folder / "fit/report.html").find("could not be drawn"), std::string::npos);
   const ito::SeriesModel model = ito::parse_series_model(read(folder / "fit/model.json"));
   EXPECT_EQ(model.input_columns, (std::vector<std::string>{"push"}));
+  ASSERT_EQ(run({"sample", at("fit"), "--like", at("series.csv"), "--inputs", "push", "--out",
+                 at("drawn.csv")})
+                .status,
+            0);
+  const ito::SeriesDataset drawn = ito::read_series(folder / "drawn.csv", {.inputs = {"push"}}),
+                           like = ito::read_series(folder / "series.csv", {.inputs = {"push"}});
+  for (std::size_t i = 0; i < like.count(); ++i) {
+    EXPECT_EQ(drawn.series[i].times, like.series[i].times);
+    EXPECT_EQ(drawn.series[i].inputs, like.series[i].inputs);
+  }
+  expect_error(run({"sample", at("fit"), "--count", "3", "--times", "1", "--out", at("s.csv")}), 1,
+               {"--like: got none"});
   const auto forecast = [&](const std::string& times) {
     const Outcome outcome = run({"forecast", at("fit"), at("series.csv"), "--after", "1", "--times",
                                  times, "--samples", "16", "--out", "-"});

@@ -72,6 +72,30 @@ TEST(SampledSeries, AreTheSamplesOfTheModelOnTheSameGrid) {
   }
 }
 
+/// Each at its own times, of which a longer one beside it changes nothing.
+TEST(SampledSeries, AreLikeThoseGiven) {
+  Sampled of;
+  of.model.standardization = Standardization{{1, 2}, {3, 4}};
+  const SampleOptions options{.seed = 6, .execution = {Device::cpu()}};
+  SeriesDataset like = some_series(3, 2);
+  like.series[1].times = times;
+  like.series[1].values.assign(6, 0.5F);
+  const SeriesDataset drawn = sample_series(of.model, of.parameters, like, options);
+  check_series(drawn);
+  EXPECT_EQ(drawn.columns, like.columns);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(drawn.series[i].name, like.series[i].name);
+    EXPECT_EQ(drawn.series[i].times, like.series[i].times);
+    const SeriesDataset same =
+        sample_series(of.model, of.parameters, like.series[i].times, i + 1, options);
+    EXPECT_EQ(drawn.series[i].values, same.series[i].values);
+  }
+  const std::vector<float> inputs{1};
+  EXPECT_TRUE(refusal([&] {
+                sample_series(of.model, of.parameters, like, {.inputs = inputs});
+              }).starts_with("sample.inputs: got 1 numbers; accepted: none"));
+}
+
 TEST(SampledSeries, AreOfYAsItWasAndNamedByTheModel) {
   Sampled of;
   const SeriesDataset inner = of.draw(3);
