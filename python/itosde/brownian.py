@@ -59,10 +59,10 @@ class BrownianInterval:
         self._t0, self._t1 = float(t0), float(t1)
         if not (math.isfinite(self._t0) and math.isfinite(self._t1) and self._t0 < self._t1):
             raise Error(f"t1: got {self._t1} with t0 = {self._t0}; accepted: a finite number above t0")
-        if not tol >= 0:
-            raise Error(f"tol: got {tol}; accepted: 0 or more")
-        if first_element < 0:
-            raise Error(f"first_element: got {first_element}; accepted: 0 or more")
+        if not 0 <= tol < math.inf:
+            raise Error(f"tol: got {tol}; accepted: a finite number from 0")
+        if not 0 <= first_element < 2**62:
+            raise Error(f"first_element: got {first_element}; accepted: 0 to 2^62 - 1")
         self._shape = torch.Size(W.shape if size is None else size)
         self._dtype = dtype or (torch.get_default_dtype() if W is None else W.dtype)
         self._device = torch.empty(0, device=device or (None if W is None else W.device)).device
@@ -74,7 +74,7 @@ class BrownianInterval:
         self._seed = (int(torch.randint(1 << 62, ())) if entropy is None else int(entropy)) % (1 << 64)
         self._whole, self._first = W, first_element
         length = self._t1 - self._t0
-        self._depth = min(_DEEPEST, max(0, math.ceil(math.log2(length / tol)))) if tol > 0 else _DEEPEST
+        self._depth = min(_DEEPEST, max(0, math.ceil(math.log2(length / tol)))) if tol > length * 2**-_DEEPEST else _DEEPEST
 
     def __call__(self, ta: Time, tb: Time | None = None, return_U: bool = False, return_A: bool = False) -> Tensor:
         if return_U or return_A:

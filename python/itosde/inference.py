@@ -13,7 +13,7 @@ import numpy
 from itosde import _core
 from itosde.model import LatentModel, SeriesModel
 from itosde.options import given
-from itosde.parameters import Parameters
+from itosde.parameters import Parameters, flat_of
 from itosde.series import SeriesDataset
 
 AnyLatent = Union[LatentModel, SeriesModel]
@@ -106,7 +106,7 @@ def fit(
     averaging: float | None = None,
     non_finite_limit: float | None = None,
     fixed: Sequence[str] | None = None,
-    start: Parameters | None = None,
+    start: Parameters | numpy.ndarray | None = None,
     seed: int | None = None,
     held_out_samples: int | None = None,
     patience: int | None = None,
@@ -142,12 +142,12 @@ def fit(
         epochs=epochs, batch=batch, samples=samples, objective=objective, learning_rate=learning_rate,
         schedule=schedule, decay=decay, warmup_epochs=warmup_epochs, clip_norm=clip_norm, energy_weight=energy_weight,
         annealing_epochs=annealing_epochs, annealing_cycles=annealing_cycles, averaging=averaging,
-        non_finite_limit=non_finite_limit, fixed=None if fixed is None else list(fixed), seed=seed,
+        non_finite_limit=non_finite_limit, fixed=None if fixed is None else _names("fixed", fixed), seed=seed,
         held_out_samples=held_out_samples, patience=patience, checkpoint=checkpoint,
         checkpoint_every=checkpoint_every, resume=resume, train_longer=train_longer, device=device, threads=threads,
     )
     with _Progress(progress) as report:
-        made = _core.fit(latent, training, kept, options, None if start is None else start.flat, report)
+        made = _core.fit(latent, training, kept, options, None if start is None else flat_of(start, model), report)
     signal = made.pop("signal")
     for name in ("parameters", "average", "last", "best"):
         if made[name] is not None:
@@ -177,7 +177,7 @@ def evaluate(
     latent, rows, _ = _data_of(model, data, None, inputs, None)
     options = {"samples": samples, "seed": seed, "non_finite_limit": non_finite_limit, "device": device,
                "threads": threads}
-    return Evaluation(**_core.evaluate(latent, _flat(parameters), rows, options))
+    return Evaluation(**_core.evaluate(latent, flat_of(parameters, model), rows, options))
 
 
 def sample(
@@ -196,7 +196,7 @@ def sample(
     mean: the mean of y given the path instead of a draw. inputs: [count, I, U] of a model that takes some.
     Row i is a function of (seed, i). Of series, see `sample_series`.
     """
-    return _core.sample(_latent(model), _flat(parameters), count, seed, mean, _floats(inputs), device, threads)
+    return _core.sample(_latent(model), flat_of(parameters, model), count, seed, mean, _floats(inputs), device, threads)
 
 
 def encode(
@@ -209,7 +209,7 @@ def encode(
     threads: int = 0,
 ) -> numpy.ndarray:
     """The context [N, I, C] that the encoder gives observations, as Plan.simulate takes it."""
-    flat = _core.encode(_latent(model), _flat(parameters), _rows(data, inputs), device, threads)
+    flat = _core.encode(_latent(model), flat_of(parameters, model), _rows(_of_times(model, data), inputs), device, threads)
     control = model.fields.get("control", {})
     steps = len(control.get("context_steps") or model.fields.get("input_steps") or [0])
     return flat.reshape(len(flat), steps, -1)
@@ -225,7 +225,7 @@ def decode(
     threads: int = 0,
 ) -> numpy.ndarray:
     """The mean of y [N, T, D] given states [N, T, d] at the save steps; mean=False: η, what the decoder gives."""
-    return _core.decode(_latent(model), _flat(parameters), _floats(states), mean, device, threads)
+    return _core.decode(_latent(model), flat_of(parameters, model), numpy.ascontiguousarray(states, numpy.float32), mean, device, threads)
 
 
 def standard_errors(
@@ -243,8 +243,8 @@ def standard_errors(
     """How well maximum-likelihood estimates are known, from the outer product of the scores (Berndt, Hall,
     Hall & Hausman 1974). tensors: by name or by what comes before a dot; the others are taken as known."""
     latent, rows, _ = _data_of(model, data, None, inputs, None)
-    options = {"tensors": list(tensors), "samples": samples, "seed": seed, "device": device, "threads": threads}
-    return ParameterErrors(**_core.standard_errors(latent, _flat(parameters), rows, options))
+    options = {"tensors": _names("tensors", tensors), "samples": samples, "seed": seed, "device": device, "threads": threads}
+    return ParameterErrors(**_core.standard_errors(latent, flat_of(parameters, model), rows, options))
 
 
 class _Progress:
@@ -289,8 +289,10 @@ def _floats(values: Any):
     return None if values is None else numpy.ascontiguousarray(values, numpy.float32)
 
 
-def _flat(parameters: Parameters | numpy.ndarray):
-    return parameters.flat if isinstance(parameters, Parameters) else parameters
+def _names(field: str, names: Sequence[str]) -> list[str]:
+    if isinstance(names, str):
+        raise TypeError(f"{field}: got {names!r}; accepted: a list of names, [{names!r}]")
+    return list(names)
 
 
 def _latent(model: LatentModel):
@@ -300,6 +302,8 @@ def _latent(model: LatentModel):
 
 
 def _rows(data: Any, inputs: Any):
+    if data is None or isinstance(data, SeriesDataset):
+        raise TypeError(f"data: got {type(data).__name__}; accepted for a LatentModel: an array [N, T, D]")
     values = _floats(data)
     if values.ndim not in (2, 3):
         raise ValueError(f"data: got shape {list(values.shape)}; accepted: [N, T, D], or [N, D] at one time")
@@ -309,6 +313,8 @@ def _rows(data: Any, inputs: Any):
 def _data_of(model: AnyLatent, data: Any, held_out: Any, inputs: Any, held_out_inputs: Any):
     """The extension's latent model and datasets."""
     if isinstance(model, SeriesModel):
+        if inputs is not None or held_out_inputs is not None:
+            raise TypeError("inputs: got an array with a SeriesModel; accepted: none, the series bring theirs")
         for name, given_data in (("data", data), ("held_out", held_out)):
             if given_data is not None and not isinstance(given_data, SeriesDataset):
                 got = type(given_data).__name__
@@ -322,6 +328,8 @@ def _data_of(model: AnyLatent, data: Any, held_out: Any, inputs: Any, held_out_i
 
 def _of_times(model: LatentModel, data: Any):
     """[N, T] of one number at each of several times becomes [N, T, 1]."""
+    if data is None or isinstance(data, SeriesDataset):
+        return data
     values = _floats(data)
     times = len(model.save)
     if values.ndim == 2 and times > 1 and values.shape[1] == times * model.observed:

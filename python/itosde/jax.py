@@ -143,6 +143,9 @@ def simulate(
     if x0.size and x0.shape not in ((state,), (paths, state)):
         raise ValueError(f"x0: got shape {list(x0.shape)}; accepted: [{state}] or [{paths}, {state}]")
     context = _numbers("context", context, plan.dtype)
+    rows, width = plan._core.context_row()
+    if context.size and context.shape[1:] != (rows, width) and not (rows == 1 and context.shape[1:] == (width,)):
+        raise ValueError(f"context: got shape {list(context.shape)}; accepted: [any, {rows}, {width}]")
     run = Run(
         plan=settings,
         paths=paths,

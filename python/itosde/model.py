@@ -24,7 +24,10 @@ class _Description:
     _kind: Any  # of the extension's classes
 
     def __init__(self, **fields: Any):
-        self._given = json.dumps(fields, default=_plain)
+        try:
+            self._given = json.dumps(fields, default=_plain, allow_nan=False)
+        except ValueError:
+            raise _core.Error("a description: got a number that is not finite; accepted: finite ones") from None
         self._core = self._kind(self._given)
 
     @classmethod

@@ -64,6 +64,13 @@ class Parameters(MutableMapping):
             raise ValueError(f"{name}: got shape {list(given.shape)}; accepted: {list(view.shape)}")
         view[...] = given
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Parameters):
+            return NotImplemented
+        return self._model == other._model and numpy.array_equal(self._flat, other._flat)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __delitem__(self, name: str) -> None:
         raise TypeError("parameters of a model cannot be taken out")
 
@@ -105,3 +112,14 @@ def zeros(model: AnyModel) -> Parameters:
 def load(model: AnyModel, file: str | os.PathLike) -> Parameters:
     """Reads a safetensors file. Raises ito.Error on missing, further or misshapen tensors, by name."""
     return Parameters(model, model._core.load(os.fspath(file)))
+
+
+def flat_of(parameters: Parameters | Mapping[str, numpy.ndarray] | numpy.ndarray, model: AnyModel):
+    """The flat array of a model's parameters, which are given as such, or by name."""
+    if isinstance(parameters, Parameters):
+        return parameters.flat
+    if isinstance(parameters, Mapping):
+        return Parameters(model, parameters).flat
+    if parameters is None:
+        raise TypeError("parameters: got None; accepted: Parameters, a dict of arrays or a flat array")
+    return parameters

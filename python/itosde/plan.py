@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -83,6 +84,9 @@ class Plan:
     states; below what all take it recomputes from checkpoints. gradient: "adjoint" or another of `ito
     solvers`. cuda_kernels: "auto", "fused", "layered" or "per-path".
 
+    A process that has forked from one whose plans have run with several threads cannot run them: OpenMP does
+    not outlive a fork. Start such processes by "spawn".
+
     A plan serves one call at a time: one that comes while another thread's is running is refused. All
     calls release the GIL. Arrays are taken by DLPack and never copied: NumPy's, or on a CUDA plan any
     library's that are on the device, with `stream`, a cudaStream_t as an integer (0: the default
@@ -113,6 +117,7 @@ class Plan:
         self.dtype = numpy.dtype(numpy.float64 if precision == "fp64" else numpy.float32)
         self._saves, self._state = len(model.save), model.state
         self._count = self._core.parameter_count
+        self._fitting = None  # the model of the Parameters that were last found to fit
 
     @property
     def model(self) -> Model:
@@ -194,7 +199,7 @@ class Plan:
         if not given:
             raise ValueError("tangents: got no directions; accepted: along_parameters, along_x0 or along_context")
         return Tangents(*self._core.tangents(
-            self._flat(parameters), self._paths(paths, x0, None), seed, first_path, x0, context,
+            self._flat(parameters), self._paths(paths, x0), _seed(seed), first_path, x0, context,
             paths_per_observation, refinement, self._rows(grids), len(given[0]), along_parameters, along_x0,
             along_context))
 
@@ -203,7 +208,7 @@ class Plan:
 
     def _run(self, record, parameters, out, seed, first_path, x0, context, paths_per_observation, refinement, grids,
              workspace, stream):
-        return self._core.run(record, self._flat(parameters), len(out.energy), seed, first_path, x0, context,
+        return self._core.run(record, self._flat(parameters), len(out.energy), _seed(seed), first_path, x0, context,
                               paths_per_observation, refinement, self._rows(grids), out.states, out.energy,
                               out.martingale, out.interval_energy, out.interval_martingale, out.status, workspace,
                               stream)
@@ -215,6 +220,9 @@ class Plan:
 
     def _flat(self, parameters):
         if isinstance(parameters, Parameters):
+            if parameters.model is not self._fitting:
+                _check_own(parameters.model, self._model)
+                self._fitting = parameters.model
             flat = parameters.flat
             return flat if self.dtype == numpy.float32 else flat.astype(self.dtype)
         if isinstance(parameters, Mapping):
@@ -225,12 +233,10 @@ class Plan:
                 [numpy.empty(0, self.dtype)])
         return parameters
 
-    def _paths(self, paths, x0, out) -> int:
+    def _paths(self, paths, x0) -> int:
         if paths is not None:
-            return paths
-        if out is not None:
-            return len(out.energy)
-        if x0 is not None and len(x0.shape) == 2:
+            return operator.index(paths)
+        if x0 is not None and len(getattr(x0, "shape", ())) == 2:
             return x0.shape[0]
         raise TypeError("paths: got none; accepted: their number, or x0 [N, d]")
 
@@ -242,9 +248,11 @@ class Plan:
 
     def _outputs(self, parameters, paths, x0, intervals, out) -> Paths:
         if out is not None:
+            if paths is not None and paths != len(out.energy):
+                raise ValueError(f"paths: got {paths} with `out` of {len(out.energy)}; accepted: one of the two")
             return out
         self._check_host(parameters, "Paths of arrays there")
-        n, s = self._paths(paths, x0, None), self._saves
+        n, s = self._paths(paths, x0), self._saves
         return Paths(
             numpy.empty((n, s, self._state), self.dtype),
             numpy.empty(n, self.dtype),
@@ -253,3 +261,24 @@ class Plan:
             numpy.empty((n, s), self.dtype) if intervals else None,
             numpy.empty((n, s), self.dtype) if intervals else None,
         )
+
+
+def _seed(seed):
+    """An integer of any kind; an array on a device stays what it is."""
+    if isinstance(seed, int) or hasattr(seed, "__dlpack_device__") and not isinstance(seed, numpy.integer):
+        return seed
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise TypeError(f"seed: got {seed!r}; accepted: an integer from 0 to 2^64 - 1") from None
+
+
+def _check_own(given, model: Model) -> None:
+    """Refuses parameters of a model whose first tensors are not the plan's."""
+    own, first = model._core.tensors(), given._core.tensors()
+    for one, other in zip(own, first):
+        if one != other:
+            raise ValueError(f"parameters: got those of another model, with {other[0]} {list(other[1])}; "
+                             f"accepted: {one[0]} {list(one[1])}")
+    if len(first) < len(own):
+        raise ValueError(f"parameters: got those of another model, without {own[len(first)][0]}; accepted: the plan's")

@@ -12,7 +12,7 @@ import numpy
 from itosde import _core
 from itosde.model import Model
 from itosde.options import given
-from itosde.parameters import Parameters
+from itosde.parameters import Parameters, flat_of
 
 
 class Target:
@@ -42,6 +42,8 @@ class Target:
 def gaussian_mixture(means, variance: float) -> Target:
     """Equal parts of N(mean, variance·I), normalised; means [n, d]."""
     means = numpy.asarray(means, numpy.float64)
+    if means.ndim != 2:
+        raise ValueError(f"means: got shape {list(means.shape)}; accepted: [n, d]")
     return _target(_core.gaussian_mixture(means.shape[1], means.reshape(-1).tolist(), variance))
 
 
@@ -181,6 +183,8 @@ def fit_follmer(
     """The neural SDE from the origin whose X_1 has the law of `samples` [N, d], by the Föllmer drift (Tzen &
     Raginsky 2019b)."""
     values = numpy.ascontiguousarray(samples, numpy.float32)
+    if values.ndim != 2:
+        raise ValueError(f"samples: got shape {list(values.shape)}; accepted: [N, d]")
     options = given(steps=steps, hidden=list(hidden), iterations=iterations, batch=batch, learning_rate=learning_rate,
                     averaging=averaging, seed=seed, threads=threads)
     text, flat = _core.fit_follmer(_core.Dataset(values[:, None, :], None), options, progress)
@@ -200,5 +204,5 @@ def _reference(reference: Reference) -> tuple:
     if isinstance(reference, OrnsteinUhlenbeck):
         return "ornstein-uhlenbeck", reference.rate, reference.std
     if isinstance(reference, Prior):
-        return "prior", reference.model._core, reference.parameters.flat
+        return "prior", reference.model._core, flat_of(reference.parameters, reference.model)
     raise TypeError(f"reference: got {type(reference).__name__}; accepted: Brownian, OrnsteinUhlenbeck or Prior")

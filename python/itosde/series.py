@@ -12,7 +12,7 @@ import numpy
 
 from itosde import _core
 from itosde.model import SeriesModel
-from itosde.parameters import Parameters
+from itosde.parameters import Parameters, flat_of
 
 
 class Series(NamedTuple):
@@ -52,8 +52,12 @@ class SeriesDataset:
     @property
     def series(self) -> list[Series]:
         if self._series is None:
+            parts = self._core.parts()
+            for _, *arrays in parts:
+                for one in arrays:
+                    one.setflags(write=False)  # the numbers are the library's
             self._series = [Series(times, values, name, inputs if inputs.shape[1] else None)
-                            for name, times, values, inputs in self._core.parts()]
+                            for name, times, values, inputs in parts]
         return self._series
 
     def write(self, file: str | os.PathLike) -> None:
@@ -87,6 +91,9 @@ class SeriesDataset:
         if isinstance(index, slice):
             return _wrapped(self._core.select(list(range(*index.indices(len(self))))))
         return self.series[index]
+
+    def __reduce__(self):
+        return SeriesDataset, (self.series, self.columns, self.input_columns)
 
     def __repr__(self) -> str:
         return f"SeriesDataset of {len(self)} series of {', '.join(self.columns)}"
@@ -165,7 +172,7 @@ def forecast(
     at = times._core if isinstance(times, SeriesDataset) else numpy.ascontiguousarray(times, numpy.float64)
     given = None if inputs is None else numpy.ascontiguousarray(inputs, numpy.float32)
     options = _options(samples, seed, least_ess, device, threads, mean=mean, quantiles=list(quantiles))
-    made = _core.forecast(model._core, _flat(parameters), seen._core, at, given, options)
+    made = _core.forecast(model._core, flat_of(parameters, model), _of("seen", seen), at, given, options)
     return [Prediction(**one) for one in made]
 
 
@@ -189,7 +196,7 @@ def impute(
     at = None if times is None else numpy.ascontiguousarray(times, numpy.float64)
     options = _options(samples, seed, least_ess, device, threads, mean=mean, denoise=denoise,
                        quantiles=list(quantiles))
-    return [Prediction(**one) for one in _core.impute(model._core, _flat(parameters), data._core, at, options)]
+    return [Prediction(**one) for one in _core.impute(model._core, flat_of(parameters, model), _of("data", data), at, options)]
 
 
 def score_forecasts(
@@ -206,7 +213,7 @@ def score_forecasts(
 ) -> Scores:
     """How good forecasts from `seen` are of `later`, as SeriesDataset.split_after gives both."""
     options = _options(samples, seed, least_ess, device, threads)
-    return Scores(**_core.score_forecasts(model._core, _flat(parameters), seen._core, later._core, options))
+    return Scores(**_core.score_forecasts(model._core, flat_of(parameters, model), _of("seen", seen), _of("later", later), options))
 
 
 def score_imputations(
@@ -223,14 +230,14 @@ def score_imputations(
 ) -> Scores:
     """How good imputations from `kept` are of `hidden`, as SeriesDataset.hide gives both."""
     options = _options(samples, seed, least_ess, device, threads)
-    return Scores(**_core.score_imputations(model._core, _flat(parameters), kept._core, hidden._core, options))
+    return Scores(**_core.score_imputations(model._core, flat_of(parameters, model), _of("kept", kept), _of("hidden", hidden), options))
 
 
 def sample_series(
     model: SeriesModel,
     parameters: Parameters | numpy.ndarray,
-    times: Sequence[float],
-    count: int,
+    times: Sequence[float] | SeriesDataset,
+    count: int | None = None,
     *,
     seed: int = 0,
     mean: bool = False,
@@ -238,9 +245,17 @@ def sample_series(
     device: str = "auto",
     threads: int = 0,
 ) -> SeriesDataset:
-    """Draws `count` series from the model, all at `times`. inputs: [count, T, U] of a model that takes some."""
+    """Draws `count` series from the model, all at `times`, or one like each of a SeriesDataset, at its times
+    and under its inputs. inputs: [count, T, U] of a model that takes some, at `times`."""
+    if isinstance(times, SeriesDataset):
+        if count is not None or inputs is not None:
+            raise TypeError("times: got a SeriesDataset beside count or inputs; accepted: it alone")
+        return _wrapped(_core.sample_like(model._core, flat_of(parameters, model), times._core, seed, mean, device,
+                                          threads))
+    if count is None:
+        raise TypeError("count: got None; accepted: how many series to draw, or a SeriesDataset for `times`")
     given = None if inputs is None else numpy.ascontiguousarray(inputs, numpy.float32)
-    return _wrapped(_core.sample_series(model._core, _flat(parameters), numpy.ascontiguousarray(times, numpy.float64),
+    return _wrapped(_core.sample_series(model._core, flat_of(parameters, model), numpy.ascontiguousarray(times, numpy.float64),
                                         count, seed, mean, given, device, threads))
 
 
@@ -315,8 +330,10 @@ def _options(samples, seed, least_ess, device, threads, **further) -> dict[str, 
     return {"samples": samples, "seed": seed, "least_ess": least_ess, "device": device, "threads": threads, **further}
 
 
-def _flat(parameters: Parameters | numpy.ndarray):
-    return parameters.flat if isinstance(parameters, Parameters) else parameters
+def _of(name: str, data: SeriesDataset):
+    if not isinstance(data, SeriesDataset):
+        raise TypeError(f"{name}: got {type(data).__name__}; accepted: a SeriesDataset")
+    return data._core
 
 
 def _part(index: int, one: Series) -> tuple:

@@ -60,6 +60,11 @@ Array::Array(nb::handle object, const char* name, bool written) : name_(name) {
                             "itosde.torch has gradients";
     throw nb::type_error(got.c_str());
   }
+  if (written && class_of(object).starts_with("jax")) {
+    const std::string got =
+        name_ + ": got " + class_of(object) + "; accepted: an array that can be written to";
+    throw nb::type_error(got.c_str());
+  }
   const nb::object capsule = without_waiting(object);
   const nb::handle source = capsule.is_valid() ? nb::handle(capsule) : object;
   bool taken = false;
@@ -82,6 +87,15 @@ Array::Array(nb::handle object, const char* name, bool written) : name_(name) {
                   "a C-contiguous array (numpy.ascontiguousarray)");
     stride *= static_cast<std::int64_t>(array_.shape(i));
   }
+}
+
+HostArray::HostArray(nb::handle object, const char* name, bool optional)
+    : Array(object, name, false) {
+  if (!given() && !optional) {
+    const std::string message = this->name() + ": got None; accepted: an array";
+    throw nb::type_error(message.c_str());
+  }
+  if (place() != "cpu") throw Error(this->name(), "an array on " + place(), "one of the host");
 }
 
 bool Array::on_cuda() const { return given_ && array_.device_type() == nb::device::cuda::value; }
@@ -128,7 +142,7 @@ void Array::check_shape(std::initializer_list<std::vector<std::size_t>> shapes) 
 }
 
 std::span<const float> flat_parameters(nb::handle parameters) {
-  return Array(parameters, "parameters", false).numbers<const float>({{0}});
+  return HostArray(parameters, "parameters").numbers<const float>({{0}});
 }
 
 nb::object flat_array(std::span<const float> values) {

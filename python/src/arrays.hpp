@@ -59,6 +59,13 @@ class Array {
   nb::ndarray<> array_;
 };
 
+/// One of the host, without which a call cannot be.
+class HostArray : public Array {
+ public:
+  /// Throws as an Array does, on one elsewhere, and TypeError on None unless `optional`.
+  HostArray(nb::handle object, const char* name, bool optional = false);
+};
+
 /// A new NumPy array that owns `numbers`.
 template <class T>
 nb::object numpy_array(std::vector<T> numbers, std::initializer_list<std::size_t> shape) {

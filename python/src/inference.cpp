@@ -50,7 +50,7 @@ void fields(StandardErrorOptions& options, Visitor& visit) {
 namespace {
 
 Dataset dataset(nb::handle values, nb::handle inputs) {
-  const Array y(values, "data", false), v(inputs, "inputs", false);
+  const HostArray y(values, "data"), v(inputs, "inputs", true);
   const auto numbers = y.numbers<const float>({{0, 0, 0}});
   const auto shape = y.shape();
   Dataset data;
@@ -93,10 +93,11 @@ nb::dict history_of(const FitResult& result) {
   return all;
 }
 
-/// Python's exception out of a callback: fit ends as it does for any other.
-ProgressCallback progress_of(const nb::object& callback) {
+/// An exception out of the callback ends the fit, but for Ctrl-C, which may come to the callback as
+/// well: it becomes `signal`, which the fit stops by.
+ProgressCallback progress_of(const nb::object& callback, nb::object& signal) {
   if (callback.is_none()) return {};
-  return [&callback](const Progress& progress) {
+  return [&callback, &signal](const Progress& progress) {
     const nb::gil_scoped_acquire acquire;
     nb::dict record;
     record_fields(progress.record, [&](const char* name, double value) { record[name] = value; });
@@ -104,7 +105,12 @@ ProgressCallback progress_of(const nb::object& callback) {
     record["path_steps_per_second"] = progress.path_steps_per_second;
     record["seconds"] = progress.seconds;
     record["seconds_left"] = progress.seconds_left;
-    callback(record);
+    try {
+      callback(record);
+    } catch (const nb::python_error& raised) {
+      if (!raised.matches(PyExc_KeyboardInterrupt)) throw;
+      signal = nb::borrow(raised.value());
+    }
   };
 }
 
@@ -113,12 +119,13 @@ nb::dict fit_model(const LatentModel& latent, const Dataset& training, const Dat
   auto options = read_options<FitOptions>(std::move(options_given));
   if (!start.is_none()) {
     options.start = zero_parameters(latent);
-    const auto values = Array(start, "start", false).numbers<const float>({{options.start.size()}});
+    const auto values = HostArray(start, "start").numbers<const float>({{options.start.size()}});
     std::ranges::copy(values, options.start.values().begin());
   }
   nb::object signal;  // what Ctrl-C, or another signal's handler, has raised
   const auto stop = [&] {
     const nb::gil_scoped_acquire acquire;
+    if (signal.is_valid()) return true;
     if (PyErr_CheckSignals() == 0) return false;
     const nb::python_error raised;
     signal = nb::borrow(raised.value());
@@ -126,7 +133,7 @@ nb::dict fit_model(const LatentModel& latent, const Dataset& training, const Dat
   };
   FitResult result;
   {
-    const ProgressCallback callback = progress_of(progress);
+    const ProgressCallback callback = progress_of(progress, signal);
     nb::gil_scoped_release release;
     result = fit(latent, options, training, held_out, callback, stop);
   }
@@ -181,7 +188,7 @@ nb::object sample_model(const LatentModel& latent, nb::handle parameters, std::s
                         std::uint64_t seed, bool mean, nb::handle inputs, const std::string& device,
                         int threads) {
   const auto values = flat_parameters(parameters);
-  const Array given(inputs, "inputs", false);
+  const HostArray given(inputs, "inputs", true);
   const SampleOptions options{.seed = seed,
                               .mean = mean,
                               .inputs = given.numbers<const float>(),
@@ -211,7 +218,7 @@ nb::object encode_data(const LatentModel& latent, nb::handle parameters, const D
 nb::object decode_states(const LatentModel& latent, nb::handle parameters, nb::handle states,
                          bool mean, const std::string& device, int threads) {
   const auto values = flat_parameters(parameters);
-  const Array given(states, "states", false);
+  const HostArray given(states, "states");
   const auto d = static_cast<std::size_t>(latent.model.state), s = latent.model.save.size();
   const auto numbers = given.numbers<const float>({{0, s, d}});
   const Execution where{parse_device(device), threads};

@@ -55,7 +55,7 @@ void add_model(nb::module_& module, const char* name) {
            [](const Kind& model, nb::handle values, const std::string& file) {
              Parameters parameters = layout(model);
              const auto from =
-                 Array(values, "parameters", false).numbers<const float>({{parameters.size()}});
+                 HostArray(values, "parameters").numbers<const float>({{parameters.size()}});
              std::ranges::copy(from, parameters.values().begin());
              nb::gil_scoped_release release;
              save_safetensors(parameters, file);

@@ -5,11 +5,14 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "arrays.hpp"
 #include "bindings.hpp"
@@ -21,8 +24,15 @@ namespace {
 /// call.
 class Workspaces {
  public:
+  static constexpr std::size_t alignment = 64;  ///< of all: a copy elsewhere is laid out alike
+
+  struct Freed {
+    void operator()(std::byte* memory) const {
+      ::operator delete[](memory, std::align_val_t{alignment});
+    }
+  };
   struct Block {
-    std::unique_ptr<std::byte[]> memory;
+    std::unique_ptr<std::byte[], Freed> memory;
     std::size_t size = 0;
     std::span<std::byte> bytes() const { return {memory.get(), size}; }
   };
@@ -34,7 +44,9 @@ class Workspaces {
       free_.pop_back();
       return taken;
     }
-    return {std::make_unique_for_overwrite<std::byte[]>(size), size};
+    auto* const memory =
+        static_cast<std::byte*>(::operator new[](size, std::align_val_t{alignment}));
+    return {std::unique_ptr<std::byte[], Freed>(memory), size};
   }
   void give(Block block) {
     const std::lock_guard lock(mutex_);
@@ -105,6 +117,22 @@ class PlanHandle : public std::enable_shared_from_this<PlanHandle<Real>> {
   Workspaces& workspaces() { return workspaces_; }
   std::atomic<bool>& busy() { return busy_; }
 
+  /// I and C, of the rows of a request's context.
+  std::pair<std::size_t, std::size_t> context_row() const {
+    const Model& model = plan_.model();
+    auto width = static_cast<std::size_t>(model.inputs);
+    std::size_t rows = model.inputs > 0 ? model.input_steps.size() : 1;
+    std::visit(
+        [&](const auto& control) {
+          if constexpr (requires { control.context_steps; }) {
+            width += static_cast<std::size_t>(control.context);
+            if (control.context > 0) rows = std::max(rows, control.context_steps.size());
+          }
+        },
+        model.control);
+    return {rows, width};
+  }
+
   RunArguments<Real> arguments(nb::handle parameters, std::uint64_t paths, nb::handle seed,
                                std::uint64_t first_path, nb::handle x0, nb::handle context,
                                std::uint64_t paths_per_observation, int refinement,
@@ -124,11 +152,16 @@ class PlanHandle : public std::enable_shared_from_this<PlanHandle<Real>> {
         throw Error("seed", nb::repr(seed).c_str(), "an integer from 0 to 2^64 - 1");
     } else {
       all.seed_array = Array(seed, "seed", false);
+      if (!all.seed_array.on_cuda())
+        throw Error("seed", "an array of the host", "an integer, or on a stream one uint64 there");
       request.seed_on_device = all.seed_array.template numbers<const std::uint64_t>().data();
     }
     const auto d = static_cast<std::size_t>(plan_.model().state);
     request.x0 = all.x0.template numbers<const Real>({{d}, {paths, d}});
-    request.context = all.context.template numbers<const Real>();
+    const auto [rows, width] = context_row();
+    request.context = rows == 1
+                          ? all.context.template numbers<const Real>({{0, rows, width}, {0, width}})
+                          : all.context.template numbers<const Real>({{0, rows, width}});
     if (grids) {
       request.grid = grids->rows.steps;
       request.save = grids->rows.save;
@@ -246,6 +279,7 @@ std::unique_ptr<RecordingHandle<Real>> recording_in(
   made->stream = stream_of(all.parameters, stream_handle);
   made->plan = handle.shared_from_this();
   made->request = all.request;
+  const OneCaller alone(handle.busy());
   made->recording = made->stream
                         ? handle.plan().recording_in(*made->stream, numbers, all.request, bytes)
                         : handle.plan().recording_in(numbers, all.request, bytes);
@@ -321,7 +355,8 @@ nb::tuple tangents(PlanHandle<Real>& handle, nb::handle parameters, std::uint64_
       .count = count,
       .parameters = along[0].numbers<const Real>({{count, plan.parameter_count()}}),
       .x0 = along[1].numbers<const Real>({{count, paths, d}, {count, d}}),
-      .context = along[2].numbers<const Real>(),
+      .context = along[2].numbers<const Real>(
+          {{count, 0, handle.context_row().first, handle.context_row().second}}),
   };
   const auto numbers = all.parameters.template numbers<const Real>();
   BasicTangents<Real> made;
@@ -383,6 +418,27 @@ void add_plan(nb::module_& module, const char* name, const char* recording) {
            [](const Handle& handle, std::uint64_t paths, std::uint64_t observations, bool record) {
              return record ? handle.plan().workspace_bytes(paths, observations)
                            : handle.plan().simulate_workspace_bytes(paths, observations);
+           })
+      .def("context_row",
+           [](const Handle& handle) {
+             const auto [rows, width] = handle.context_row();
+             return nb::make_tuple(rows, width);
+           })
+      .def("workspace",
+           [](Handle& handle, std::size_t bytes) {
+             // One of the plan's blocks, which comes back when the array is gone.
+             struct Lent {
+               std::shared_ptr<Handle> plan;
+               Workspaces::Block block;
+             };
+             auto lent = std::make_unique<Lent>(
+                 Lent{handle.shared_from_this(), handle.workspaces().take(bytes)});
+             auto* data = reinterpret_cast<std::uint8_t*>(lent->block.memory.get());
+             const nb::capsule owner(lent.release(), [](void* p) noexcept {
+               const std::unique_ptr<Lent> back(static_cast<Lent*>(p));
+               back->plan->workspaces().give(std::move(back->block));
+             });
+             return nb::cast(nb::ndarray<nb::numpy, std::uint8_t>(data, {bytes}, owner));
            })
       .def("run", run<Real>, nb::arg("record"), nb::arg("parameters"), nb::arg("paths"),
            nb::arg("seed"), nb::arg("first_path"), nb::arg("x0").none(), nb::arg("context").none(),

@@ -97,10 +97,16 @@ LogDensity log_density_of(nb::object function, bool differentiable) {
     const nb::object made =
         (*shared)(numpy_array(std::vector<double>(x.begin(), x.end()), {x.size()}));
     if (!differentiable) return nb::cast<double>(nb::float_(made));
-    const auto parts = nb::cast<nb::tuple>(made);
+    if (!(nb::isinstance<nb::tuple>(made) || nb::isinstance<nb::list>(made)) ||
+        nb::len(made) != 2) {
+      const std::string message = std::string("log_density: got ") + nb::repr(made).c_str() +
+                                  "; accepted: (value, gradient [d]), or differentiable=False";
+      throw nb::type_error(message.c_str());
+    }
+    const nb::object parts[] = {made[0], made[1]};
     if (!gradient.empty()) {
       const auto slope =
-          Array(parts[1], "gradient of log_density", false).numbers<const double>({{x.size()}});
+          HostArray(parts[1], "gradient of log_density").numbers<const double>({{x.size()}});
       std::ranges::copy(slope, gradient.begin());
     }
     return nb::cast<double>(nb::float_(parts[0]));
@@ -127,7 +133,7 @@ SamplerOptions options_of(nb::dict given, const std::string& control, const nb::
   } else {
     lab::PriorReference prior{.model = nb::cast<Model>(parts[1]),
                               .parameters = zero_parameters(nb::cast<Model>(parts[1]))};
-    const auto values = Array(parts[2], "reference.parameters", false)
+    const auto values = HostArray(parts[2], "reference.parameters")
                             .numbers<const float>({{prior.parameters.size()}});
     std::ranges::copy(values, prior.parameters.values().begin());
     options.reference = std::move(prior);
@@ -215,7 +221,7 @@ void add_samplers(nb::module_& module) {
       .def_ro("dimension", &Target::dimension)
       .def_ro("log_normalizer", &Target::log_normalizer)
       .def("__call__", [](const Target& target, nb::handle x) {
-        const Array at(x, "x", false);
+        const HostArray at(x, "x");
         const auto rows =
             at.numbers<const double>({{0, static_cast<std::size_t>(target.dimension)}});
         const std::size_t n = at.shape()[0], d = static_cast<std::size_t>(target.dimension);

@@ -34,8 +34,8 @@ SeriesDataset dataset(std::vector<std::string> columns, std::vector<std::string>
   SeriesDataset data{std::move(columns), std::move(input_columns), {}};
   for (const nb::handle one : series) {
     const auto parts = nb::cast<nb::tuple>(one);
-    Series made{.name = nb::cast<std::string>(parts[0])};
-    const Array times(parts[1], "times", false), values(parts[2], "values", false),
+    Series made{.name = nb::cast<std::string>(nb::str(parts[0]))};
+    const HostArray times(parts[1], "times"), values(parts[2], "values", false),
         inputs(parts[3], "inputs", false);
     const auto t = times.numbers<const double>({{0}});
     const auto y = values.numbers<const float>({{t.size(), data.dimension()}});
@@ -83,7 +83,7 @@ nb::list predictions_of(std::vector<SeriesPrediction> all, std::size_t columns,
 nb::list forecast_series(const SeriesModel& model, nb::handle parameters, const SeriesDataset& seen,
                          const nb::object& times, nb::handle inputs, nb::dict options_given) {
   auto options = read_options<ForecastOptions>(std::move(options_given));
-  const Array given(inputs, "inputs", false);
+  const HostArray given(inputs, "inputs", true);
   options.inputs = given.numbers<const float>();
   const auto values = flat_parameters(parameters);
   std::vector<SeriesPrediction> made;
@@ -92,7 +92,7 @@ nb::list forecast_series(const SeriesModel& model, nb::handle parameters, const 
     nb::gil_scoped_release release;
     made = forecast(model, values, seen, later, options);
   } else {
-    const auto at = Array(times, "times", false).numbers<const double>({{0}});
+    const auto at = HostArray(times, "times").numbers<const double>({{0}});
     nb::gil_scoped_release release;
     made = forecast(model, values, seen, at, options);
   }
@@ -102,7 +102,7 @@ nb::list forecast_series(const SeriesModel& model, nb::handle parameters, const 
 nb::list impute_series(const SeriesModel& model, nb::handle parameters, const SeriesDataset& data,
                        nb::handle times, nb::dict options_given) {
   const auto options = read_options<ImputeOptions>(std::move(options_given));
-  const auto at = Array(times, "times", false).numbers<const double>({{0}});
+  const auto at = HostArray(times, "times", true).numbers<const double>({{0}});
   const auto values = flat_parameters(parameters);
   std::vector<SeriesPrediction> made;
   {
@@ -155,8 +155,8 @@ nb::dict score_series(const SeriesModel& model, nb::handle parameters, const Ser
 SeriesDataset sample_model(const SeriesModel& model, nb::handle parameters, nb::handle times,
                            std::size_t count, std::uint64_t seed, bool mean, nb::handle inputs,
                            const std::string& device, int threads) {
-  const auto at = Array(times, "times", false).numbers<const double>({{0}});
-  const Array given(inputs, "inputs", false);
+  const auto at = HostArray(times, "times").numbers<const double>({{0}});
+  const HostArray given(inputs, "inputs", true);
   const SampleOptions options{.seed = seed,
                               .mean = mean,
                               .inputs = given.numbers<const float>(),
@@ -164,6 +164,16 @@ SeriesDataset sample_model(const SeriesModel& model, nb::handle parameters, nb::
   const auto values = flat_parameters(parameters);
   nb::gil_scoped_release release;
   return sample_series(model, values, at, count, options);
+}
+
+SeriesDataset sample_like(const SeriesModel& model, nb::handle parameters,
+                          const SeriesDataset& like, std::uint64_t seed, bool mean,
+                          const std::string& device, int threads) {
+  const SampleOptions options{
+      .seed = seed, .mean = mean, .inputs = {}, .execution = {parse_device(device), threads}};
+  const auto values = flat_parameters(parameters);
+  nb::gil_scoped_release release;
+  return sample_series(model, values, like, options);
 }
 
 SeriesFormat format_of(std::string series, std::string time, std::vector<std::string> exclude,
@@ -246,6 +256,7 @@ void add_series(nb::module_& module) {
   module.def("sample_series", sample_model, nb::arg("model"), nb::arg("parameters"),
              nb::arg("times"), nb::arg("count"), nb::arg("seed"), nb::arg("mean"),
              nb::arg("inputs").none(), nb::arg("device"), nb::arg("threads"));
+  module.def("sample_like", sample_like);
   module.def("forecast_defaults", default_options<ForecastOptions>);
   module.def("impute_defaults", default_options<ImputeOptions>);
 }

@@ -57,6 +57,15 @@ def test_ctrl_c_ends_a_fit_with_what_it_came_to(latent, observations):
     assert caught.value.result.interrupted and caught.value.result.parameters.flat.any()
 
 
+def test_ctrl_c_in_the_callback_ends_a_fit_alike(latent, observations):
+    def interrupted(record):
+        raise KeyboardInterrupt
+
+    with pytest.raises(ito.Interrupted) as caught:
+        ito.fit(latent, observations, epochs=5, progress=interrupted)
+    assert len(caught.value.result.history["elbo"]) == 1
+
+
 def test_progress_is_told_and_its_errors_come_through(latent, observations, capsys):
     told = []
     ito.fit(latent, observations, observations, epochs=3, progress=told.append)
@@ -135,6 +144,12 @@ def test_bad_data_are_named(latent, observations):
         ito.fit(latent, numpy.zeros((4, 3)), progress=False)
     with pytest.raises(ValueError, match=r"data: got shape \[4\]"):
         ito.fit(latent, numpy.zeros(4), progress=False)
+    with pytest.raises(TypeError, match="data: got NoneType"):
+        ito.fit(latent, None)
+    with pytest.raises(TypeError, match=r"fixed: got 'drift'; accepted: a list of names"):
+        ito.fit(latent, observations, fixed="drift")
+    with pytest.raises(TypeError, match="parameters: got None"):
+        ito.evaluate(latent, None, observations)
     with pytest.raises(TypeError, match="model: got Model"):
         ito.fit(latent.model, observations)
     with pytest.raises(ito.Error, match="parameters"):

@@ -416,7 +416,7 @@ REFUSED = {
     "first_path": (TypeError, "first_path: got", (FREE, FLAT, 4), {"first_path": jnp.int32(1)}),
     "refinement": (ValueError, "refinement: got 21", (FREE, FLAT, 4), {"refinement": 21}),
     "limit": (ito.Error, "workspace_limit", (ito.Plan(FREE, workspace_limit=10), FLAT, 4), {}),
-    "context": (Exception, "request.context", (FREE, FLAT, 4), {"context": numpy.zeros((1, 1, 3), "f")}),
+    "context": (Exception, "context: got shape", (FREE, FLAT, 4), {"context": numpy.zeros((1, 1, 3), "f")}),
     "no context": (Exception, "request.context", (STEERED, parameters_of(STEERED), 4), {}),
     "refinement of a grid": (Exception, "request.refinement", (FREE.replace(steps=15, save=[15]), FLAT, 4),
                              {"refinement": 1}),

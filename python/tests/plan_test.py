@@ -240,3 +240,30 @@ def test_any_arguments_at_all_raise_and_never_crash(model, parameters, context):
             plan.adjoint(parameters, recording, **chosen)
         except (TypeError, ValueError, OverflowError, BufferError):
             pass
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (8,), (2, 1, 4), (1, 8)])
+def test_a_context_has_the_models_shape(model, parameters, shape):
+    """Of as many numbers as the right one [4, 1, 2]."""
+    with pytest.raises(ito.Error, match=r"context: got shape .*; accepted: shape \[any, 1, 2\]"):
+        run(model, parameters, numpy.zeros(shape, "float32"))
+
+
+def test_parameters_of_another_model_are_refused(model, context):
+    wider = ito.initialize(model.replace(drift={"kind": "mlp", "hidden": [80]}))
+    with pytest.raises(ValueError, match=r"got those of another model, with drift.0.weight \[80, 4\]"):
+        run(model, wider, context)
+
+
+def test_integers_of_numpy_are_seeds(model, parameters, context):
+    plan, options = ito.Plan(model, "cpu"), dict(context=context, paths_per_observation=2)
+    for seed in (numpy.int64(5), numpy.uint64(5)):
+        made = plan.simulate(parameters, 8, seed=seed, **options)
+        assert numpy.array_equal(made.states, run(model, parameters, context).states)
+    with pytest.raises(ito.Error, match="seed: got an array of the host"):
+        plan.simulate(parameters, 8, seed=numpy.array([5], "uint64"), **options)
+
+
+def test_a_number_of_paths_beside_other_outputs_is_refused(model, parameters, context):
+    with pytest.raises(ValueError, match="paths: got 4 with `out` of 8"):
+        ito.Plan(model, "cpu").simulate(parameters, 4, context=context, out=run(model, parameters, context))

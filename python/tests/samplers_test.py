@@ -63,3 +63,9 @@ def test_follmer_drifts_give_samples_their_law():
     model, parameters = ito.samplers.fit_follmer(points, iterations=300, steps=32)
     x = ito.Plan(model).simulate(parameters, 4096, seed=1).states
     assert abs(x.mean() - 2.0) < 0.1
+
+
+@pytest.mark.parametrize("made", [(0.0,), (), 0.0, (0.0, None), (0.0, numpy.zeros(3)), "ab"])
+def test_what_a_density_gives_is_checked(made):
+    with pytest.raises((TypeError, ito.Error), match="log_density"):
+        ito.samplers.train_sampler(ito.samplers.Target(2, lambda x: made), iterations=2, loss="kl", paths=8)

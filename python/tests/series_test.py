@@ -1,5 +1,7 @@
 """Time series at times of their own."""
 
+import pickle
+
 import numpy
 import pytest
 
@@ -55,6 +57,14 @@ def test_bad_series_are_named(series, words):
         ito.SeriesDataset(series)
 
 
+def test_series_pickle_and_keep_their_numbers(fitted):
+    data = fitted[2]
+    again = pickle.loads(pickle.dumps(data))
+    assert again.columns == data.columns and numpy.array_equal(again[3].values, data[3].values)
+    with pytest.raises(ValueError, match="read-only"):
+        data[0].values[0] = 9
+
+
 def test_splits_keep_every_number(fitted):
     _, _, data = fitted
     first, second = data.split(5, seed=1)
@@ -91,6 +101,10 @@ def test_scores_are_means_over_series(fitted):
 def test_bounds_and_draws_of_series(fitted):
     model, parameters, data = fitted
     assert ito.evaluate(model, parameters, data[16:], samples=16).observations == 8
+    like = ito.sample_series(model, parameters, data[16:], seed=4)
+    assert [one.times.tolist() for one in like] == [one.times.tolist() for one in data[16:]]
+    with pytest.raises(ito.Error, match="sample.count"):
+        ito.sample_series(model, parameters, [0, 0.5, 1.0], 2**62)
     drawn = ito.sample_series(model, parameters, [0, 0.5, 1.0], 3, seed=4)
     assert len(drawn) == 3 and drawn[0].values.shape == (3, 2)
 

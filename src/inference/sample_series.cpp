@@ -54,6 +54,7 @@ SeriesDataset sample_series(const SeriesModel& given, std::span<const float> par
                             std::span<const double> times, std::size_t count,
                             const SampleOptions& options) {
   const SeriesModel model = validated(given);
+  check_paths("sample.count", count);
   if (times.empty()) throw Error("times", "none", "at least one");
   check_times("times", times);
   if (model.start && times.front() < *model.start)

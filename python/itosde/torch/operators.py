@@ -86,7 +86,11 @@ def _forward(parameters: Tensor, x0: Tensor | None, context: Tensor | None, seed
     _check("context", context, engine, (0, *engine.context))
     needed = _workspace_bytes(engine, paths, context, record)
     # On the host a run without a recording has the plan's own memory.
-    workspace = parameters.new_empty(needed, dtype=torch.uint8) if record or parameters.is_cuda else None
+    workspace = None
+    if parameters.is_cuda:
+        workspace = parameters.new_empty(needed, dtype=torch.uint8)
+    elif record:  # of the engine's blocks: fresh pages would cost a call as much as a tenth of its paths
+        workspace = torch.from_numpy(engine.engine.workspace(needed))
     empty = parameters.new_empty
     out = empty((paths, saves, state)), empty(paths), empty(paths)
     parts = (empty((paths, saves)), empty((paths, saves))) if intervals else (None, None)

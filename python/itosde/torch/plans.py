@@ -40,6 +40,7 @@ class Served:
 
 
 _registry: weakref.WeakValueDictionary[int, Served] = weakref.WeakValueDictionary()
+_registering = threading.Lock()
 
 
 def served(plan: Plan) -> Served:
@@ -49,8 +50,9 @@ def served(plan: Plan) -> Served:
         _, *settings = plan._settings
         text = repr((version, plan.model.to_json(), plan.device, *settings))
         key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
-        found = _registry.get(key) or Served(plan, key)
-        _registry[key] = plan._served = found
+        with _registering:
+            found = _registry.get(key) or Served(plan, key)
+            _registry[key] = plan._served = found
     return found
 
 
