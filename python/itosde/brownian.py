@@ -74,7 +74,8 @@ class BrownianInterval:
         self._seed = (int(torch.randint(1 << 62, ())) if entropy is None else int(entropy)) % (1 << 64)
         self._whole, self._first = W, first_element
         length = self._t1 - self._t0
-        self._depth = min(_DEEPEST, max(0, math.ceil(math.log2(length / tol)))) if tol > length * 2**-_DEEPEST else _DEEPEST
+        deepest = tol <= length * 2**-_DEEPEST
+        self._depth = _DEEPEST if deepest else max(0, math.ceil(math.log2(length / tol)))
 
     def __call__(self, ta: Time, tb: Time | None = None, return_U: bool = False, return_A: bool = False) -> Tensor:
         if return_U or return_A:

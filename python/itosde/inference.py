@@ -196,7 +196,8 @@ def sample(
     mean: the mean of y given the path instead of a draw. inputs: [count, I, U] of a model that takes some.
     Row i is a function of (seed, i). Of series, see `sample_series`.
     """
-    return _core.sample(_latent(model), flat_of(parameters, model), count, seed, mean, _floats(inputs), device, threads)
+    flat = flat_of(parameters, model)
+    return _core.sample(_latent(model), flat, count, seed, mean, _floats(inputs), device, threads)
 
 
 def encode(
@@ -209,7 +210,8 @@ def encode(
     threads: int = 0,
 ) -> numpy.ndarray:
     """The context [N, I, C] that the encoder gives observations, as Plan.simulate takes it."""
-    flat = _core.encode(_latent(model), flat_of(parameters, model), _rows(_of_times(model, data), inputs), device, threads)
+    rows = _rows(_of_times(model, data), inputs)
+    flat = _core.encode(_latent(model), flat_of(parameters, model), rows, device, threads)
     control = model.fields.get("control", {})
     steps = len(control.get("context_steps") or model.fields.get("input_steps") or [0])
     return flat.reshape(len(flat), steps, -1)
@@ -225,7 +227,9 @@ def decode(
     threads: int = 0,
 ) -> numpy.ndarray:
     """The mean of y [N, T, D] given states [N, T, d] at the save steps; mean=False: η, what the decoder gives."""
-    return _core.decode(_latent(model), flat_of(parameters, model), numpy.ascontiguousarray(states, numpy.float32), mean, device, threads)
+    if states is None:
+        raise TypeError("states: got None; accepted: an array [N, T, d]")
+    return _core.decode(_latent(model), flat_of(parameters, model), _floats(states), mean, device, threads)
 
 
 def standard_errors(
@@ -243,7 +247,8 @@ def standard_errors(
     """How well maximum-likelihood estimates are known, from the outer product of the scores (Berndt, Hall,
     Hall & Hausman 1974). tensors: by name or by what comes before a dot; the others are taken as known."""
     latent, rows, _ = _data_of(model, data, None, inputs, None)
-    options = {"tensors": _names("tensors", tensors), "samples": samples, "seed": seed, "device": device, "threads": threads}
+    options = {"tensors": _names("tensors", tensors), "samples": samples, "seed": seed, "device": device,
+               "threads": threads}
     return ParameterErrors(**_core.standard_errors(latent, flat_of(parameters, model), rows, options))
 
 

@@ -108,6 +108,8 @@ class Plan:
     ):
         if isinstance(model, LatentModel):
             model = model.model
+        if not isinstance(device, str):
+            raise TypeError(f"device: got {device!r}; accepted: text as \"auto\", \"cpu\" or \"cuda:0\"")
         if not isinstance(model, Model):
             raise TypeError(f"model: got {type(model).__name__}; accepted: itosde.Model or itosde.LatentModel")
         kind = _core.DoublePlan if precision == "fp64" else _core.FloatPlan
@@ -281,4 +283,5 @@ def _check_own(given, model: Model) -> None:
             raise ValueError(f"parameters: got those of another model, with {other[0]} {list(other[1])}; "
                              f"accepted: {one[0]} {list(one[1])}")
     if len(first) < len(own):
-        raise ValueError(f"parameters: got those of another model, without {own[len(first)][0]}; accepted: the plan's")
+        missing = own[len(first)][0]
+        raise ValueError(f"parameters: got those of another model, without {missing}; accepted: the plan's")

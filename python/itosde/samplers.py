@@ -23,6 +23,7 @@ class Target:
     """
 
     def __init__(self, dimension: int, log_density: Callable, *, differentiable: bool = True):
+        self._log_density = log_density  # which the extension only borrows
         self._core = _core.Target(dimension, log_density, differentiable)
 
     @property

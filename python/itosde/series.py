@@ -196,7 +196,8 @@ def impute(
     at = None if times is None else numpy.ascontiguousarray(times, numpy.float64)
     options = _options(samples, seed, least_ess, device, threads, mean=mean, denoise=denoise,
                        quantiles=list(quantiles))
-    return [Prediction(**one) for one in _core.impute(model._core, flat_of(parameters, model), _of("data", data), at, options)]
+    made = _core.impute(model._core, flat_of(parameters, model), _of("data", data), at, options)
+    return [Prediction(**one) for one in made]
 
 
 def score_forecasts(
@@ -213,7 +214,8 @@ def score_forecasts(
 ) -> Scores:
     """How good forecasts from `seen` are of `later`, as SeriesDataset.split_after gives both."""
     options = _options(samples, seed, least_ess, device, threads)
-    return Scores(**_core.score_forecasts(model._core, flat_of(parameters, model), _of("seen", seen), _of("later", later), options))
+    flat = flat_of(parameters, model)
+    return Scores(**_core.score_forecasts(model._core, flat, _of("seen", seen), _of("later", later), options))
 
 
 def score_imputations(
@@ -230,7 +232,8 @@ def score_imputations(
 ) -> Scores:
     """How good imputations from `kept` are of `hidden`, as SeriesDataset.hide gives both."""
     options = _options(samples, seed, least_ess, device, threads)
-    return Scores(**_core.score_imputations(model._core, flat_of(parameters, model), _of("kept", kept), _of("hidden", hidden), options))
+    flat = flat_of(parameters, model)
+    return Scores(**_core.score_imputations(model._core, flat, _of("kept", kept), _of("hidden", hidden), options))
 
 
 def sample_series(
@@ -255,8 +258,9 @@ def sample_series(
     if count is None:
         raise TypeError("count: got None; accepted: how many series to draw, or a SeriesDataset for `times`")
     given = None if inputs is None else numpy.ascontiguousarray(inputs, numpy.float32)
-    return _wrapped(_core.sample_series(model._core, flat_of(parameters, model), numpy.ascontiguousarray(times, numpy.float64),
-                                        count, seed, mean, given, device, threads))
+    at = numpy.ascontiguousarray(times, numpy.float64)
+    return _wrapped(_core.sample_series(model._core, flat_of(parameters, model), at, count, seed, mean, given, device,
+                                        threads))
 
 
 def lorenz(

@@ -7,8 +7,7 @@
 NB_MODULE(_core, module) {
   using namespace ito::python;
   module.doc() = "The extension under itosde, which documents what there is of it.";
-  // A density written in Python and kept by a global of its module is there to the end, and so is
-  // a plan in a cache of torch.compile.
+  // What a global keeps, as torch.compile's cache does with plans, is there to the end.
   nanobind::set_leak_warnings(false);
   nanobind::exception<ito::Error>(module, "Error", PyExc_ValueError);
   module.attr("version") = ito::version();

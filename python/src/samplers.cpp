@@ -86,16 +86,13 @@ void fields(lab::ObservationPattern& pattern, Visitor& visit) {
 namespace {
 
 /// A Python function of one state: its value, or (value, gradient) where it is differentiable. It
-/// is called with the GIL held, a row at a time.
-LogDensity log_density_of(nb::object function, bool differentiable) {
-  auto shared = std::shared_ptr<nb::object>(new nb::object(std::move(function)), [](auto* held) {
-    const nb::gil_scoped_acquire acquire;
-    delete held;
-  });
-  return [shared, differentiable](std::span<const double> x, std::span<double> gradient) {
+/// is called with the GIL held, a row at a time. The caller keeps it alive: held here, it would be
+/// out of sight of Python's collector, and with it whatever it refers to.
+LogDensity log_density_of(nb::handle function, bool differentiable) {
+  return [function, differentiable](std::span<const double> x, std::span<double> gradient) {
     const nb::gil_scoped_acquire acquire;
     const nb::object made =
-        (*shared)(numpy_array(std::vector<double>(x.begin(), x.end()), {x.size()}));
+        function(numpy_array(std::vector<double>(x.begin(), x.end()), {x.size()}));
     if (!differentiable) return nb::cast<double>(nb::float_(made));
     if (!(nb::isinstance<nb::tuple>(made) || nb::isinstance<nb::list>(made)) ||
         nb::len(made) != 2) {
@@ -211,10 +208,10 @@ nb::tuple follmer(const Dataset& samples, nb::dict options_given, const nb::obje
 
 void add_samplers(nb::module_& module) {
   nb::class_<Target>(module, "Target")
-      .def(nb::new_([](int dimension, nb::object log_density, bool differentiable) {
+      .def(nb::new_([](int dimension, nb::handle log_density, bool differentiable) {
              return Target{.name = "target",
                            .dimension = dimension,
-                           .log_density = log_density_of(std::move(log_density), differentiable),
+                           .log_density = log_density_of(log_density, differentiable),
                            .differentiable = differentiable};
            }),
            nb::arg("dimension"), nb::arg("log_density"), nb::arg("differentiable"))

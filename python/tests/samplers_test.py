@@ -1,5 +1,8 @@
 """Samplers of densities, with log Z known."""
 
+import gc
+import weakref
+
 import numpy
 import pytest
 
@@ -69,3 +72,16 @@ def test_follmer_drifts_give_samples_their_law():
 def test_what_a_density_gives_is_checked(made):
     with pytest.raises((TypeError, ito.Error), match="log_density"):
         ito.samplers.train_sampler(ito.samplers.Target(2, lambda x: made), iterations=2, loss="kl", paths=8)
+
+
+def test_a_target_that_refers_to_itself_is_collected():
+    class Density:
+        def __init__(self):
+            self.target = ito.samplers.Target(1, self.log_density)
+
+        def log_density(self, x):
+            return -0.5 * float(x @ x), -x
+
+    gone = weakref.ref(Density())
+    gc.collect()
+    assert gone() is None
