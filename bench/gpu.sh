@@ -4,6 +4,7 @@
 #   bench/gpu.sh tests RESULTS [BUILD]        the device's own tests, memcheck, the engine's and training's
 #   bench/gpu.sh sanitizers RESULTS [BUILD]   racecheck, initcheck, synccheck
 #   bench/gpu.sh bench RESULTS [BUILD]        rates of the engine beside their limits
+#   bench/gpu.sh python RESULTS               tests of the Python package, with torch and JAX where they are
 #   bench/gpu.sh peers RESULTS                those of torch, JAX, diffrax and torchsde
 #   bench/gpu.sh table RESULTS                what the two have measured so far
 #   bench/gpu.sh pack FOLDER [BUILD]          makes a folder that runs all of this elsewhere
@@ -20,7 +21,7 @@
 set -uo pipefail
 
 usage() {
-  sed -n '4,9s/^# *//p' "${BASH_SOURCE[0]}" >&2
+  sed -n '4,10s/^# *//p' "${BASH_SOURCE[0]}" >&2
   exit 2
 }
 (($# == 2 || $# == 3)) || usage
@@ -130,6 +131,26 @@ peers() {
   stage peers 600 python3 bench/gpu.py peers "$folder" --seconds $(($(left) - 5))
 }
 
+# The wheel, in an environment with what is installed here and nothing else.
+python() {
+  local environment=$build/python
+  python3 -m venv --system-site-packages "$environment" &&
+    "$environment/bin/pip" install --quiet --no-index --find-links out/wheels itosde pytest || return
+  stage python_tests 300 "$environment/bin/python" -m pytest -v -rs python/tests/cuda_test.py
+  stage python_others 200 "$environment/bin/python" -m pytest -q python/tests
+  grep -hE '^(FAILED|SKIPPED)|passed|failed' "$log"
+}
+
+# The package and what it needs to be tested without a network, for the Pythons that a machine may have.
+pack_python() {
+  local version
+  ./run wheel >/dev/null && cp --parents -r python/tests out/wheels "$folder" || return
+  for version in 3.10 3.11 3.12 3.13; do
+    build/python-wheel/bin/pip download --quiet --disable-pip-version-check --only-binary=:all: \
+      --python-version "$version" --dest "$folder/out/wheels" nanobind-backend numpy pytest || return
+  done
+}
+
 # Every kernel of the tests and of the rows, compiled without a card: see bench/compiling_gpu.cpp.
 # What the tests find on a device that computes nothing is of no interest.
 fill_cache() {
@@ -157,6 +178,7 @@ pack() {
   # All but what belongs to the system's C and C++.
   ldd "$build"/tests/*_tests "$build/bench/ito_bench" "$build/src/ito" | awk '/=> \//{print $3}' | sort -u |
     grep -vE '/(libc|libm|libstdc\+\+|libgcc_s)\.so' | xargs install -s -t "$to/lib"
+  pack_python || exit
   unpack_cache "$folder"
   ITO_CACHE_DIR=$folder/build/gpu_cache fill_cache >"$folder/pack.log" 2>&1
   XZ_OPT=-9 tar -C "$folder/build" -cJf "$folder/build/gpu_cache.tar.xz" gpu_cache || exit
@@ -164,14 +186,14 @@ pack() {
   du -sh "$folder"
 }
 
-if [[ $command != peers && $command != table ]]; then
+if [[ $command != peers && $command != table && $command != python ]]; then
   [[ -x $build/tests/engine_tests && -x $build/bench/ito_bench ]] || build_here || exit
   [[ ! -d $build/lib ]] || export LD_LIBRARY_PATH=$build/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fi
 case $command in
   pack) pack && exit ;;
   table) ;;
-  tests | sanitizers | bench | peers)
+  tests | sanitizers | bench | peers | python)
     unset ITO_COMPILE_FOR  # from here on kernels run
     log=$folder/$command.log
     : >"$log"
@@ -181,7 +203,7 @@ case $command in
     find_library ITO_NVRTC libnvrtc
     find_library ITO_CUBLAS libcublas
     export -f in_shards sanitize
-    if [[ $command != peers ]] && "$build/src/ito" info | grep -E '^CUDA device +none'; then exit 1; fi
+    if [[ $command != peers && $command != python ]] && "$build/src/ito" info | grep -E '^CUDA device +none'; then exit 1; fi
     nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,memory.total --format=csv,noheader |
       tee "$folder/card.txt"
     if [[ $command == bench ]]; then rates; else "$command"; fi
