@@ -1,6 +1,7 @@
 """A model of handwritten digits, from data to a picture of what it has learned."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 import itosde as ito
 
@@ -15,5 +16,5 @@ result = ito.fit(model, digits[:1500], digits[1500:], epochs=20, batch=50, learn
                  objective="importance-weighted")
 print(f"log p(y) of a digit: at least {ito.evaluate(model, result.parameters, digits[1500:]).iwae:.0f} nats")
 drawn = ito.sample(model, result.parameters, 40, mean=True).reshape(4, 10, 8, 8)
-plt.imshow(drawn.transpose(0, 2, 1, 3).reshape(32, 80), cmap="gray_r")
-plt.savefig("digits.png", dpi=200, bbox_inches="tight")
+drawn = np.pad(drawn, ((0, 0), (0, 0), (1, 1), (1, 1))).transpose(0, 2, 1, 3).reshape(40, 100)
+plt.imsave("digits.png", drawn.repeat(8, 0).repeat(8, 1), cmap="gray_r")
