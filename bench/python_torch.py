@@ -114,7 +114,7 @@ def fitted(paths):
                              control={"kind": "feedback", "hidden": [64, 64]}, observed=4,
                              likelihood={"kind": "gaussian"})
     told = []
-    ito.fit(latent, numpy.zeros((64 * 20, 4), "f4"), epochs=7, batch=64, samples=each, device="cpu",
+    ito.fit(latent, numpy.zeros((64 * 20, 4), "f4"), epochs=7, batch=64, samples=each, device="cpu", threads=os.cpu_count(),
             progress=told.append)
     return statistics.median(record["path_steps_per_second"] for record in told)
 
