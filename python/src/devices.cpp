@@ -51,6 +51,11 @@ Device parse_device(const std::string& text) {
   return text == "auto" ? Device::parse(text) : parsed;
 }
 
-void add_devices(nb::module_& module) { module.def("info", info); }
+void add_devices(nb::module_& module) {
+  module.def(
+      "info", info,
+      "A dict of what this machine and this build have to compute with: version, instruction "
+      "set, threads, GPUs, and the libraries that CUDA kernels take, or why they are missing.");
+}
 
 }  // namespace ito::python
