@@ -23,6 +23,7 @@ struct SampleArguments {
   std::string folder;
   std::string out;
   std::uint64_t count = 1;
+  const CLI::Option* counted = nullptr;  ///< --count, which only --like stands in for
   std::string parameters{default_parameters};
   // Of a model of series.
   std::vector<double> times;
@@ -67,6 +68,8 @@ int write_series(const OutputFile& out, const SeriesDataset& drawn) {
 }
 
 int draw(const SampleArguments& arguments) {
+  if (arguments.counted->count() == 0 && arguments.like.empty())
+    throw Error("--count", "none", "how many to draw");
   const OutputFile out("--out", arguments.out, OutputFile::Kind::text);
   const FittedModel fitted = read_fit(arguments.folder, arguments.parameters);
   if (fitted.series) return write_series(out, draw_series(arguments, fitted));
@@ -92,7 +95,7 @@ void add_sample(CLI::App& program, Action& action) {
       "Draw observations from a fitted model: prior paths through decoder and likelihood");
   auto arguments = std::make_shared<SampleArguments>();
   add_folder(*command, "DIR", arguments->folder, "Folder that `ito fit` wrote")->required();
-  auto* count = add_paths(*command, "--count", arguments->count, "Observations to draw", 1);
+  auto* const count = add_paths(*command, "--count", arguments->count, "Observations to draw", 1);
   add_output_file(*command, arguments->out, "File to write (.csv)")->required();
   auto* times = add_numbers(*command, "--times", arguments->times,
                             "Of a model of series: the times of each, as 0,0.5,1 or FROM:TO:STEP");
@@ -102,6 +105,7 @@ void add_sample(CLI::App& program, Action& action) {
       ->excludes(count)
       ->excludes(times);
   add_series_options(*command, arguments->series);
+  arguments->counted = count;
   add_whole_number(*command, "--seed", arguments->options.seed, "Seed of the draws");
   command->add_flag("--mean", arguments->options.mean,
                     "Write the mean of y given each path instead of a draw");

@@ -222,6 +222,8 @@ TEST_F(SeriesProgram, InputsAreKnownByNameAndAhead) {
   }
   expect_error(run({"sample", at("fit"), "--count", "3", "--times", "1", "--out", at("s.csv")}), 1,
                {"--like: got none"});
+  expect_error(run({"sample", at("fit"), "--times", "1", "--out", at("s.csv")}), 1,
+               {"--count: got none"});
   const auto forecast = [&](const std::string& times) {
     const Outcome outcome = run({"forecast", at("fit"), at("series.csv"), "--after", "1", "--times",
                                  times, "--samples", "16", "--out", "-"});
