@@ -12,7 +12,7 @@ import numpy
 
 from itosde import _core
 from itosde.model import LatentModel, SeriesModel
-from itosde.options import given
+from itosde.options import floats, given
 from itosde.parameters import Parameters, flat_of
 from itosde.series import SeriesDataset
 
@@ -197,7 +197,7 @@ def sample(
     Row i is a function of (seed, i). Of series, see `sample_series`.
     """
     flat = flat_of(parameters, model)
-    return _core.sample(_latent(model), flat, count, seed, mean, _floats(inputs), device, threads)
+    return _core.sample(_latent(model), flat, count, seed, mean, floats(inputs), device, threads)
 
 
 def encode(
@@ -211,10 +211,7 @@ def encode(
 ) -> numpy.ndarray:
     """The context [N, I, C] that the encoder gives observations, as Plan.simulate takes it."""
     rows = _rows(_of_times(model, data), inputs)
-    flat = _core.encode(_latent(model), flat_of(parameters, model), rows, device, threads)
-    control = model.fields.get("control", {})
-    steps = len(control.get("context_steps") or model.fields.get("input_steps") or [0])
-    return flat.reshape(len(flat), steps, -1)
+    return _core.encode(_latent(model), flat_of(parameters, model), rows, device, threads)
 
 
 def decode(
@@ -229,7 +226,7 @@ def decode(
     """The mean of y [N, T, D] given states [N, T, d] at the save steps; mean=False: η, what the decoder gives."""
     if states is None:
         raise TypeError("states: got None; accepted: an array [N, T, d]")
-    return _core.decode(_latent(model), flat_of(parameters, model), _floats(states), mean, device, threads)
+    return _core.decode(_latent(model), flat_of(parameters, model), floats(states), mean, device, threads)
 
 
 def standard_errors(
@@ -290,10 +287,6 @@ def _line(record: dict[str, float]) -> None:
     print(f"epoch {int(record['epoch'])} of {int(record['epochs'])}: {_summary(record)}", file=sys.stderr)
 
 
-def _floats(values: Any):
-    return None if values is None else numpy.ascontiguousarray(values, numpy.float32)
-
-
 def _names(field: str, names: Sequence[str]) -> list[str]:
     if isinstance(names, str):
         raise TypeError(f"{field}: got {names!r}; accepted: a list of names, [{names!r}]")
@@ -309,10 +302,10 @@ def _latent(model: LatentModel):
 def _rows(data: Any, inputs: Any):
     if data is None or isinstance(data, SeriesDataset):
         raise TypeError(f"data: got {type(data).__name__}; accepted for a LatentModel: an array [N, T, D]")
-    values = _floats(data)
+    values = floats(data)
     if values.ndim not in (2, 3):
         raise ValueError(f"data: got shape {list(values.shape)}; accepted: [N, T, D], or [N, D] at one time")
-    return _core.Dataset(values if values.ndim == 3 else values[:, None, :], _floats(inputs))
+    return _core.Dataset(values if values.ndim == 3 else values[:, None, :], floats(inputs))
 
 
 def _data_of(model: AnyLatent, data: Any, held_out: Any, inputs: Any, held_out_inputs: Any):
@@ -335,7 +328,7 @@ def _of_times(model: LatentModel, data: Any):
     """[N, T] of one number at each of several times becomes [N, T, 1]."""
     if data is None or isinstance(data, SeriesDataset):
         return data
-    values = _floats(data)
+    values = floats(data)
     times = len(model.save)
     if values.ndim == 2 and times > 1 and values.shape[1] == times * model.observed:
         return values.reshape(len(values), times, model.observed)

@@ -11,7 +11,7 @@ import numpy
 
 from itosde import _core
 from itosde.model import Model
-from itosde.options import given
+from itosde.options import floats, given
 from itosde.parameters import Parameters, flat_of
 
 
@@ -183,7 +183,7 @@ def fit_follmer(
 ) -> tuple[Model, Parameters]:
     """The neural SDE from the origin whose X_1 has the law of `samples` [N, d], by the Föllmer drift (Tzen &
     Raginsky 2019b)."""
-    values = numpy.ascontiguousarray(samples, numpy.float32)
+    values = floats(samples)
     if values.ndim != 2:
         raise ValueError(f"samples: got shape {list(values.shape)}; accepted: [N, d]")
     options = given(steps=steps, hidden=list(hidden), iterations=iterations, batch=batch, learning_rate=learning_rate,

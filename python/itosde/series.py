@@ -12,6 +12,7 @@ import numpy
 
 from itosde import _core
 from itosde.model import SeriesModel
+from itosde.options import floats
 from itosde.parameters import Parameters, flat_of
 
 
@@ -170,9 +171,8 @@ def forecast(
     until so large a fraction of the paths counts. mean: samples are the mean of y given the path.
     """
     at = times._core if isinstance(times, SeriesDataset) else numpy.ascontiguousarray(times, numpy.float64)
-    given = None if inputs is None else numpy.ascontiguousarray(inputs, numpy.float32)
     options = _options(samples, seed, least_ess, device, threads, mean=mean, quantiles=list(quantiles))
-    made = _core.forecast(model._core, flat_of(parameters, model), _of("seen", seen), at, given, options)
+    made = _core.forecast(model._core, flat_of(parameters, model), _of("seen", seen), at, floats(inputs), options)
     return [Prediction(**one) for one in made]
 
 
@@ -257,9 +257,8 @@ def sample_series(
                                           threads))
     if count is None:
         raise TypeError("count: got None; accepted: how many series to draw, or a SeriesDataset for `times`")
-    given = None if inputs is None else numpy.ascontiguousarray(inputs, numpy.float32)
     at = numpy.ascontiguousarray(times, numpy.float64)
-    return _wrapped(_core.sample_series(model._core, flat_of(parameters, model), at, count, seed, mean, given, device,
+    return _wrapped(_core.sample_series(model._core, flat_of(parameters, model), at, count, seed, mean, floats(inputs), device,
                                         threads))
 
 
@@ -342,12 +341,12 @@ def _of(name: str, data: SeriesDataset):
 
 def _part(index: int, one: Series) -> tuple:
     times = numpy.ascontiguousarray(one.times, numpy.float64)
-    values = numpy.ascontiguousarray(one.values, numpy.float32)
+    values = floats(one.values)
     if values.ndim == 1:
         values = values[:, None]
     inputs = numpy.empty((len(times), 0), numpy.float32)
     if one.inputs is not None:
-        inputs = numpy.ascontiguousarray(one.inputs, numpy.float32)
+        inputs = floats(one.inputs)
         inputs = inputs[:, None] if inputs.ndim == 1 else inputs
     return one.name or str(index + 1), times, values, inputs
 

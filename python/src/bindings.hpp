@@ -2,7 +2,9 @@
 
 #include <nanobind/nanobind.h>
 
+#include <cstddef>
 #include <string>
+#include <utility>
 
 #include <ito/ito.hpp>
 
@@ -15,6 +17,9 @@ namespace nb = nanobind;
 Device parse_device(const std::string& text);
 
 void add_brownian(nb::module_& module);
+/// I and C, of the rows of a request's context [R, I, C].
+std::pair<std::size_t, std::size_t> context_row(const Model& model);
+
 void add_devices(nb::module_& module);
 void add_models(nb::module_& module);
 void add_plans(nb::module_& module);

@@ -42,13 +42,12 @@ nb::dict info() {
 }  // namespace
 
 Device parse_device(const std::string& text) {
-  const Device parsed = Device::parse(text);
   static bool looked = false;
-  if (!looked && (parsed.kind() == Device::Kind::cuda || text == "auto")) {
+  if (!looked && text != "cpu" && text != "reference") {
     looked = true;
     nb::module_::import_("itosde.cuda_libraries").attr("find")();
   }
-  return text == "auto" ? Device::parse(text) : parsed;
+  return Device::parse(text);
 }
 
 void add_devices(nb::module_& module) {

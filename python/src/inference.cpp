@@ -210,9 +210,8 @@ nb::object encode_data(const LatentModel& latent, nb::handle parameters, const D
     nb::gil_scoped_release release;
     made = encode(latent, values, data, where);
   }
-  // [N, I, C], of which a plan's request says the last two.
-  const std::size_t each = data.count > 0 ? made.size() / data.count : 0;
-  return numpy_array(std::move(made), {data.count, each});
+  const auto [rows, width] = context_row(latent.model);
+  return numpy_array(std::move(made), {data.count, rows, width});
 }
 
 nb::object decode_states(const LatentModel& latent, nb::handle parameters, nb::handle states,

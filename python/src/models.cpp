@@ -2,6 +2,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
+#include <variant>
+
 #include "arrays.hpp"
 #include "bindings.hpp"
 
@@ -77,6 +80,20 @@ void add_model(nb::module_& module, const char* name) {
 }
 
 }  // namespace
+
+std::pair<std::size_t, std::size_t> context_row(const Model& model) {
+  auto width = static_cast<std::size_t>(model.inputs);
+  std::size_t rows = model.inputs > 0 ? model.input_steps.size() : 1;
+  std::visit(
+      [&](const auto& control) {
+        if constexpr (requires { control.context_steps; }) {
+          width += static_cast<std::size_t>(control.context);
+          if (control.context > 0) rows = std::max(rows, control.context_steps.size());
+        }
+      },
+      model.control);
+  return {rows, width};
+}
 
 void add_models(nb::module_& module) {
   add_model<Model>(module, "Model");

@@ -30,7 +30,7 @@ class OptionReader {
         std::string(name) + ": got " + nb::repr(value).c_str() + "; accepted: " + accepted<T>();
     throw nb::type_error(message.c_str());
   }
-  /// Throws TypeError naming a key that no field has.
+  /// Whether every key was that of a field.
   bool all_read() const { return read_ == nb::len(given_); }
 
  private:

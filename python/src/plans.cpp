@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -38,6 +39,9 @@ struct RecordingHandle {
   std::vector<nb::object> viewed;
   Workspaces::Block block;
 
+  void view(std::initializer_list<nb::handle> all) {
+    for (const nb::handle one : all) viewed.push_back(nb::borrow(one));
+  }
   ~RecordingHandle();
   RecordingHandle() = default;
   RecordingHandle(const RecordingHandle&) = delete;
@@ -60,22 +64,6 @@ class PlanHandle : public std::enable_shared_from_this<PlanHandle<Real>> {
   const BasicPlan<Real>& plan() const { return plan_; }
   Workspaces& workspaces() { return workspaces_; }
   std::atomic<bool>& busy() { return busy_; }
-
-  /// I and C, of the rows of a request's context.
-  std::pair<std::size_t, std::size_t> context_row() const {
-    const Model& model = plan_.model();
-    auto width = static_cast<std::size_t>(model.inputs);
-    std::size_t rows = model.inputs > 0 ? model.input_steps.size() : 1;
-    std::visit(
-        [&](const auto& control) {
-          if constexpr (requires { control.context_steps; }) {
-            width += static_cast<std::size_t>(control.context);
-            if (control.context > 0) rows = std::max(rows, control.context_steps.size());
-          }
-        },
-        model.control);
-    return {rows, width};
-  }
 
   RunArguments<Real> arguments(nb::handle parameters, std::uint64_t paths, nb::handle seed,
                                std::uint64_t first_path, nb::handle x0, nb::handle context,
@@ -102,7 +90,7 @@ class PlanHandle : public std::enable_shared_from_this<PlanHandle<Real>> {
     }
     const auto d = static_cast<std::size_t>(plan_.model().state);
     request.x0 = all.x0.template numbers<const Real>({{d}, {paths, d}});
-    const auto [rows, width] = context_row();
+    const auto [rows, width] = context_row(plan_.model());
     request.context = rows == 1
                           ? all.context.template numbers<const Real>({{0, rows, width}, {0, width}})
                           : all.context.template numbers<const Real>({{0, rows, width}});
@@ -200,9 +188,7 @@ std::unique_ptr<RecordingHandle<Real>> run(PlanHandle<Real>& handle, bool record
   if (!record) return nullptr;  // and the workspace goes back
   made->plan = handle.shared_from_this();
   made->request = all.request;
-  for (const nb::handle one : {parameters, x0, context, seed, workspace})
-    made->viewed.push_back(nb::borrow(one));
-  if (grids) made->viewed.push_back(nb::find(*grids));
+  made->view({parameters, x0, context, seed, workspace, nb::find(grids)});
   return made;
 }
 
@@ -227,9 +213,7 @@ std::unique_ptr<RecordingHandle<Real>> recording_in(
   made->recording = made->stream
                         ? handle.plan().recording_in(*made->stream, numbers, all.request, bytes)
                         : handle.plan().recording_in(numbers, all.request, bytes);
-  for (const nb::handle one : {parameters, x0, context, seed, workspace})
-    made->viewed.push_back(nb::borrow(one));
-  if (grids) made->viewed.push_back(nb::find(*grids));
+  made->view({parameters, x0, context, seed, workspace, nb::find(grids)});
   return made;
 }
 
@@ -295,12 +279,12 @@ nb::tuple tangents(PlanHandle<Real>& handle, nb::handle parameters, std::uint64_
     throw Error("parameters", "an array on " + all.parameters.place(),
                 "one of the host: tangents are not on a stream");
   const std::size_t d = static_cast<std::size_t>(plan.model().state);
+  const auto [rows, width] = context_row(plan.model());
   const BasicDirections<Real> directions{
       .count = count,
       .parameters = along[0].numbers<const Real>({{count, plan.parameter_count()}}),
       .x0 = along[1].numbers<const Real>({{count, paths, d}, {count, d}}),
-      .context = along[2].numbers<const Real>(
-          {{count, 0, handle.context_row().first, handle.context_row().second}}),
+      .context = along[2].numbers<const Real>({{count, 0, rows, width}}),
   };
   const auto numbers = all.parameters.template numbers<const Real>();
   BasicTangents<Real> made;
@@ -365,7 +349,7 @@ void add_plan(nb::module_& module, const char* name, const char* recording) {
            })
       .def("context_row",
            [](const Handle& handle) {
-             const auto [rows, width] = handle.context_row();
+             const auto [rows, width] = ito::python::context_row(handle.plan().model());
              return nb::make_tuple(rows, width);
            })
       .def("workspace",

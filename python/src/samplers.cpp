@@ -138,21 +138,30 @@ SamplerOptions options_of(nb::dict given, const std::string& control, const nb::
   return options;
 }
 
+/// Tells the callback, where there is one, how training stands: what both methods say, and what
+/// `add` puts beside it. What Ctrl-C has raised ends the call.
+template <class Progress, class Add>
+void report(const nb::object& progress, const Progress& now, const Add& add) {
+  const nb::gil_scoped_acquire acquire;
+  if (PyErr_CheckSignals() != 0) throw nb::python_error();
+  if (progress.is_none()) return;
+  nb::dict record;
+  record["iteration"] = now.iteration;
+  record["iterations"] = now.iterations;
+  record["loss"] = now.loss;
+  add(record);
+  progress(record);
+}
+
 Sampler train(const Target& target, nb::dict options_given, const std::string& control,
               const nb::object& reference, const nb::object& progress) {
   const SamplerOptions options = options_of(std::move(options_given), control, reference);
   const lab::SamplerCallback callback = [&](const lab::SamplerProgress& now) {
-    const nb::gil_scoped_acquire acquire;
-    if (PyErr_CheckSignals() != 0) throw nb::python_error();
-    if (progress.is_none()) return;
-    nb::dict record;
-    record["iteration"] = now.iteration;
-    record["iterations"] = now.iterations;
-    record["loss"] = now.loss;
-    record["elbo"] = now.elbo;
-    record["ess"] = now.ess;
-    record["seconds"] = now.seconds;
-    progress(record);
+    report(progress, now, [&](nb::dict& record) {
+      record["elbo"] = now.elbo;
+      record["ess"] = now.ess;
+      record["seconds"] = now.seconds;
+    });
   };
   nb::gil_scoped_release release;
   return train_sampler(target, options, callback);
@@ -187,14 +196,7 @@ nb::dict run(const Target& target, const Sampler& sampler, std::size_t paths, st
 nb::tuple follmer(const Dataset& samples, nb::dict options_given, const nb::object& progress) {
   const auto options = read_options<lab::FollmerOptions>(std::move(options_given));
   const lab::FollmerCallback callback = [&](const lab::FollmerProgress& now) {
-    const nb::gil_scoped_acquire acquire;
-    if (PyErr_CheckSignals() != 0) throw nb::python_error();
-    if (progress.is_none()) return;
-    nb::dict record;
-    record["iteration"] = now.iteration;
-    record["iterations"] = now.iterations;
-    record["loss"] = now.loss;
-    progress(record);
+    report(progress, now, [](nb::dict&) {});
   };
   NeuralSde made;
   {

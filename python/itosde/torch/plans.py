@@ -28,15 +28,10 @@ class Served:
         self.key, self.engine, self.lock = key, plan._core, threading.Lock()
         self.dtype = torch.float64 if plan.dtype.itemsize == 8 else torch.float32
         self.device = torch.device(plan.device if plan.device.startswith("cuda") else "cpu")
-        fields = plan.model.fields
-        control = fields.get("control", {})
         self.state, self.saves = plan.model.state, len(plan.model.save)
         self.shapes = plan.model.shapes
         self.parameters = plan.parameter_count
-        #: of a row of context: I steps of C numbers
-        inputs = fields.get("inputs", 0)
-        steps = fields.get("input_steps") if inputs else control.get("context_steps")
-        self.context = (len(steps or [0]), inputs + control.get("context", 0))
+        self.context = plan._core.context_row()  #: I steps of C numbers
 
 
 _registry: weakref.WeakValueDictionary[int, Served] = weakref.WeakValueDictionary()
